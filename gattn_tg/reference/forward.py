@@ -1,0 +1,103 @@
+"""Attention as it is defined: all scores, all probabilities, one weighted sum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gattn_tg.reference.bias import NO_BIAS, PER_KEY_KINDS, Bias, table_index, tie
+from gattn_tg.reference.rope import Rope, rotate
+from gattn_tg.reference.visible import PerToken, Window, coordinates, visible
+from gattn_tg.types import Bool, Float, Int
+
+
+def attention(
+    q: Float[np.ndarray, "b h n d"],
+    k: Float[np.ndarray, "b g m d"],
+    v: Float[np.ndarray, "b g m e"],
+    bias: Bias | None = None,
+    rope: Rope | None = None,
+    positions: PerToken | None = None,
+    is_causal: bool = False,
+    window_size: Window = None,
+    lengths: Int[np.ndarray, " b"] | None = None,
+    segments: PerToken | None = None,
+    scale: float | None = None,
+    return_lse: bool = False,
+) -> Float[np.ndarray, "b h n e"] | tuple[Float[np.ndarray, "b h n e"], Float[np.ndarray, "b h n"]]:
+    """Computes `o = softmax(scale * R q (R k)^T + bias) v` over the visible keys, in float64.
+
+    Args:
+        q: Queries; head x reads key/value head x // (h / g).
+        k: Keys.
+        v: Values.
+        bias: Motif bias added to the scores.
+        rope: Rotation of queries and keys by their coordinates.
+        positions: Coordinates (b, n) or (n,), or a pair (queries, keys); default: the index, ends aligned.
+        is_causal: A query sees no key to its right (ends aligned).
+        window_size: (left, right) reach in tokens; -1 or None leaves a side open.
+        lengths: Number of valid keys of each row.
+        segments: Segment of every token; a query sees only its own segment.
+        scale: Factor of the products, d ** -0.5 unless given.
+        return_lse: Also give the log of the sum of exponentials of every row.
+
+    Returns:
+        o, or (o, lse). A query that sees nothing has o = 0 and lse = -inf.
+
+    Source: Vaswani et al. 2017, equation 1.
+    """
+    p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale)
+    o = p @ per_query_head(np.asarray(v, np.float64), p.shape[1])
+    return (o, lse) if return_lse else o
+
+
+def probabilities(
+    q: Float[np.ndarray, "b h n d"],
+    k: Float[np.ndarray, "b g m d"],
+    bias: Bias | None = None,
+    rope: Rope | None = None,
+    positions: PerToken | None = None,
+    is_causal: bool = False,
+    window_size: Window = None,
+    lengths: Int[np.ndarray, " b"] | None = None,
+    segments: PerToken | None = None,
+    scale: float | None = None,
+) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
+    """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys."""
+    q, k = np.asarray(q, np.float64), np.asarray(k, np.float64)
+    b, h, n, d = q.shape
+    m = k.shape[2]
+    positions_q, positions_k = coordinates(positions, (b, n, m))
+    scale = d**-0.5 if scale is None else scale
+    turned_q, turned_k = rotate(q, rope, positions_q), rotate(k, rope, positions_k)
+    s = scale * turned_q @ per_query_head(turned_k, h).swapaxes(-1, -2)
+    if bias is not None:
+        s = s + spread(bias, table_index(bias, (b, n, m), positions_q, positions_k))
+    seen = visible((b, n, m), is_causal, window_size, lengths, segments)
+    return softmax(s, np.broadcast_to(seen[:, None], s.shape))
+
+
+def softmax(
+    s: Float[np.ndarray, "b h n m"], seen: Bool[np.ndarray, "b h n m"]
+) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
+    """Gives probabilities over the visible scores and their log-sum-exp; an empty row gives 0 and -inf."""
+    largest = np.max(s, axis=-1, keepdims=True, where=seen, initial=-np.inf)
+    largest = np.where(np.isneginf(largest), 0.0, largest)
+    weight = np.where(seen, np.exp(np.where(seen, s - largest, 0.0)), 0.0)
+    total = weight.sum(-1, keepdims=True)
+    empty = total == 0
+    p = weight / np.where(empty, 1.0, total)
+    lse = np.where(empty, -np.inf, largest + np.log(np.where(empty, 1.0, total)))
+    return p, lse[..., 0]
+
+
+def per_query_head(x: Float[np.ndarray, "b g m d"], h: int) -> Float[np.ndarray, "b h m d"]:
+    """Repeats every key/value head for the h / g query heads that read it."""
+    return np.repeat(x, h // x.shape[1], axis=1)
+
+
+def spread(bias: Bias, index: Int[np.ndarray, "b n m"]) -> Float[np.ndarray, "b h n m"]:
+    """Looks the bias of every pair up in the (tied) table; a shared table gives one head that broadcasts."""
+    table = tie(bias.kind, np.asarray(bias.table, np.float64), bias.complement)
+    inner = 1 if bias.kind in PER_KEY_KINDS else 2
+    rows = table.reshape(table.shape[0] if table.ndim > inner else 1, -1)
+    return np.where(index[:, None] == NO_BIAS, 0.0, rows[:, index].swapaxes(0, 1))
