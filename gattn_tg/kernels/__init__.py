@@ -1,0 +1,1 @@
+"""Kernels: attention and matrix products described over UOps, their schedules, and the machine under them."""

@@ -1,0 +1,176 @@
+"""The C compiler of tinygrad's CPU device: which one is there, and how to get one.
+
+tinygrad 0.14 compiles every CPU kernel (and four helper programs when the device opens) with the executable
+named by CC, else with `clang` from the PATH. A bare machine has neither; `ziglang` from pip holds a clang,
+and the script `zigcc` beside this file gives it clang's command line.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gattn_tg.errors import MissingExtraError, UnsupportedError
+
+ZIGCC = Path(__file__).with_name("zigcc")
+NEWEST_CLANG, OLDEST_CLANG = 40, 11  # versioned names that distributions install without a plain `clang`
+COMPILE_SECONDS = 120  # the first call of zig on a machine builds its cache
+
+# The arguments tinygrad passes (runtime/support/compiler_cpu.py), and a kernel of the smallest kind.
+_ARGUMENTS = ["-c", "-x", "c", "-O2", "-fPIC", "-ffreestanding", "-fno-math-errno", "-nostdlib", "-fno-ident"]
+_PROGRAM = b"void f(float* restrict a, float* restrict b) { for (int i = 0; i < 64; i++) a[i] += b[i]; }\n"
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """The compiler that tinygrad's CPU device will call.
+
+    Args:
+        path: What is executed.
+        origin: "CC", "clang" (found on the PATH) or "ziglang".
+    """
+
+    path: str
+    origin: str
+
+
+def find(environ: MutableMapping[str, str] | None = None) -> Compiler | None:
+    """The compiler, in this order: CC, clang, clang-N (newest first), ziglang; None where there is none."""
+    environ = os.environ if environ is None else environ
+    if environ.get("CC"):
+        origin = "ziglang" if environ["CC"] == str(ZIGCC) else "CC"
+        return Compiler(environ["CC"], origin)
+    path = environ.get("PATH")
+    names = ["clang", *(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1))]
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return Compiler(found, "clang")
+    return Compiler(str(ZIGCC), "ziglang") if os.name == "posix" and _zig() else None
+
+
+def configure(environ: MutableMapping[str, str] | None = None) -> None:
+    """Makes tinygrad's CPU device find a compiler: sets CC where it is unset and no `clang` is on the PATH.
+
+    Called by `import gattn_tg`; looks along the PATH and for one package, opens no file and no device.
+    A CC that is set already is left alone.
+    """
+    environ = os.environ if environ is None else environ
+    compiler = find(environ)
+    if compiler is None or environ.get("CC") or Path(compiler.path).name == "clang":
+        return
+    if compiler.origin == "ziglang":
+        zig = _zig()
+        if zig is None or not _executable(ZIGCC):
+            return
+        environ.setdefault("GATTN_ZIG", zig)
+    environ["CC"] = compiler.path
+
+
+def require() -> Compiler:
+    """The compiler, after it has compiled one small program.
+
+    Returns:
+        The compiler that tinygrad's CPU device uses.
+
+    Raises:
+        MissingExtraError: No compiler is installed.
+        UnsupportedError: There is one, and it does not compile what tinygrad asks for.
+    """
+    compiler = find()
+    if compiler is None:
+        raise MissingExtraError(
+            "kernels.toolchain: a C compiler (clang) is required to run on the CPU, but none was found; "
+            'pip install "gattn_tg[cpu]"'
+        )
+    configure()
+    if reason := _refusal(compiler.path):
+        raise UnsupportedError(
+            f"kernels.toolchain: a clang that compiles for bare ELF targets is required, but {compiler.path} "
+            f'({compiler.origin}) {reason}; unset CC, install clang, or pip install "gattn_tg[cpu]"'
+        )
+    return compiler
+
+
+def version(compiler: Compiler) -> str:
+    """The first line that the compiler says about itself, or an empty string."""
+    try:
+        command = [compiler.path, "--version"]
+        said = subprocess.run(command, capture_output=True, timeout=COMPILE_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    lines = said.stdout.decode("utf-8", "replace").splitlines()
+    return lines[0].strip() if lines else ""
+
+
+@functools.cache
+def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
+    """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
+    try:
+        text = Path(cpuinfo).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 128
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    words = flags.group(1).split() if flags else []
+    return 512 if "avx512f" in words else 256 if "avx2" in words else 128
+
+
+def variable(name: str) -> str | None:
+    """An environment variable; None where it is unset or empty. Other rooms read them here."""
+    return os.environ.get(name) or None
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment of this process with some variables changed, for a child process."""
+    return {**os.environ, **changes}
+
+
+@functools.cache
+def _zig() -> str | None:
+    """Path of the zig executable of the installed `ziglang` package."""
+    spec = importlib.util.find_spec("ziglang")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        zig = Path(folder) / ("zig.exe" if os.name == "nt" else "zig")
+        if os.access(zig, os.X_OK):
+            return str(zig)
+    return None
+
+
+def _executable(path: Path) -> bool:
+    """True when the file can be executed; unpacking may lose the mode, so it is put back where allowed."""
+    if os.access(path, os.X_OK):
+        return True
+    try:
+        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    except OSError:
+        return False
+    return os.access(path, os.X_OK)
+
+
+@functools.cache
+def _refusal(path: str) -> str:
+    """Why this executable does not serve tinygrad, in words that end a sentence; empty when it does."""
+    machine = platform.machine().lower()
+    machine = {"amd64": "x86_64", "aarch64": "arm64"}.get(machine, machine)
+    native = "-mcpu=native" if machine == "arm64" else "-march=native"
+    command = [path, *_ARGUMENTS, f"--target={machine}-none-unknown-elf", native, "-", "-o", "-"]
+    try:
+        done = subprocess.run(
+            command, input=_PROGRAM, capture_output=True, timeout=COMPILE_SECONDS, check=False
+        )
+    except OSError as error:
+        return f"cannot be started ({error.strerror or error})"
+    except subprocess.TimeoutExpired:
+        return f"did not finish within {COMPILE_SECONDS} s"
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        return f"refused a test program ({said[0] if said else f'exit {done.returncode}'})"
+    return "" if done.stdout[:4] == b"\x7fELF" else "wrote no ELF object"
