@@ -1,0 +1,36 @@
+"""Portable genomic attention on tinygrad: learnable motif / CpG bias, RoPE, one model on CPUs and every GPU.
+
+Importing the package opens no device and no file; the names below load on first use. The only thing done at import
+is to tell tinygrad which C compiler to call when no clang is installed (see `gattn_tg.kernels.toolchain`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gattn_tg.kernels import toolchain
+
+if TYPE_CHECKING:
+    from gattn_tg.nn.attention import GenomicAttention
+    from gattn_tg.ops.attention import attention
+    from gattn_tg.ops.bias import MotifBias
+    from gattn_tg.ops.rope import Rope
+
+__version__ = "0.1.0"
+__all__ = ["GenomicAttention", "MotifBias", "Rope", "__version__", "attention"]
+
+_HOME = {
+    "attention": "gattn_tg.ops.attention",
+    "MotifBias": "gattn_tg.ops.bias",
+    "Rope": "gattn_tg.ops.rope",
+    "GenomicAttention": "gattn_tg.nn.attention",
+}
+
+toolchain.configure()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gattn_tg' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,35 @@
+"""The errors users meet. Text: `where: what is required, but what came; what to do`."""
+
+from __future__ import annotations
+
+
+class GattnError(Exception):
+    """Base of every error that gattn_tg raises on purpose; the command line prints it as one line and exits 2."""
+
+
+class ShapeError(GattnError, ValueError):
+    """An array has the wrong number of axes or the wrong size along one."""
+
+
+class UnsupportedError(GattnError, NotImplementedError):
+    """A valid request that this implementation, device or dtype does not serve; the text says which does."""
+
+
+class FormatError(GattnError, ValueError):
+    """A file or text does not follow its format; the text names the file and the line or character."""
+
+
+class CoordinateError(GattnError, ValueError):
+    """A genomic coordinate, interval or allele does not fit the sequence it is used with."""
+
+
+class ConfigError(GattnError, ValueError):
+    """A setting is unknown, has the wrong type or cannot be combined with another."""
+
+
+class MissingExtraError(GattnError, ImportError):
+    """An optional package is needed and not installed; the text gives the pip command."""
+
+
+class DivergedError(GattnError, ArithmeticError):
+    """Training produced a loss that is not a number."""

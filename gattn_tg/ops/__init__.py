@@ -1,0 +1,1 @@
+"""Tensor mathematics without parameters: attention, motif bias, rotary positions, linear maps."""

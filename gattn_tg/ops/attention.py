@@ -1,0 +1,114 @@
+"""Scaled dot-product attention with a learnable motif bias: the one public operation and its implementations."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, overload
+
+from tinygrad import Tensor
+
+from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.ops import lazy
+from gattn_tg.ops.bias import MotifBias
+from gattn_tg.ops.problem import Pair, Problem, Window, build
+from gattn_tg.ops.rope import Rope
+from gattn_tg.types import Float, Int
+
+
+class Implementation(Protocol):
+    """A way to compute attention: says why it refuses a call, or runs it."""
+
+    def refuse(self, problem: Problem) -> str | None: ...
+
+    def run(self, problem: Problem) -> tuple[Tensor, Tensor]: ...
+
+
+# in the order `auto` tries them
+IMPLEMENTATIONS: dict[str, Implementation] = {"lazy": lazy}
+
+
+@overload
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
+    positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
+    lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ...,
+    return_lse: Literal[False] = ...,
+) -> Tensor: ...
+@overload
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
+    positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
+    lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ..., *,
+    return_lse: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def attention(
+    q: Float[Tensor, "b h n d"],
+    k: Float[Tensor, "b g m d"],
+    v: Float[Tensor, "b g m e"],
+    bias: MotifBias | None = None,
+    rope: Rope | None = None,
+    positions: Int[Pair, "b n"] | None = None,
+    is_causal: bool = False,
+    window_size: Window | None = None,
+    lengths: Int[Tensor, "b"] | None = None,
+    segments: Int[Pair, "b n"] | None = None,
+    scale: float | None = None,
+    impl: str = "auto",
+    return_lse: bool = False,
+) -> Float[Tensor, "b h n e"] | tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
+    """Attention with motif bias and rotary positions, differentiable in q, k, v and bias.table.
+
+        s[i,j] = scale * <R(pos_i) q_i, R(pos_j) k_j> + bias[i,j]
+        lse[i] = log sum_visible exp(s[i,j])        o[i] = sum_visible exp(s[i,j] - lse[i]) v[j]
+
+    Args:
+        q, k, v: operands of one floating dtype; query head x reads key head x // (h / g).
+        bias: motif ids and their learnable table, see `MotifBias`.
+        rope: rotary positions; None adds none.
+        positions: integer coordinates per token, (n,) or (b, n), a pair of them when n != m. Default: key j is at j
+            and query i at i + m - n. RoPE and the `ordered` bias read them; masks do not.
+        is_causal: key j is visible to query i when j <= i + m - n.
+        window_size: keys kept (left, right) of a query, one number for both sides; None or -1 keeps all.
+        lengths: number of valid keys per batch row; later keys are padding.
+        segments: integer labels per token (a pair when n != m); only equal labels see each other.
+        scale: factor on the products; d**-0.5 by default.
+        impl: `auto`, or the name of one implementation, which then never falls back to another.
+        return_lse: also return the log-sum-exp of every score row, in nats.
+
+    Returns:
+        o in the dtype of v, and with return_lse also lse in float32. A query that sees nothing gives o = 0 and
+        lse = -inf.
+
+    Raises:
+        ShapeError, ConfigError: operands or options do not fit each other.
+        UnsupportedError: the named implementation does not serve this call; the text says why.
+
+    Numerics: products read the input dtype and accumulate in float32, softmax and sums are float32; two runs on
+    one machine agree bit for bit, forward and backward. Scores saturate at +-1e30.
+
+    Example:
+        >>> from tinygrad import Tensor
+        >>> from gattn_tg import MotifBias, Rope, attention
+        >>> q, k, v = (Tensor.ones(1, 2, 8, 16) for _ in range(3))
+        >>> bias = MotifBias.pair(Tensor.zeros(16, 16), Tensor([[0, 1, 1, 0, 0, 2, 2, 0]]))
+        >>> attention(q, k, v, bias=bias, rope=Rope(), is_causal=True).shape
+        (1, 2, 8, 16)
+    """
+    problem = build(q, k, v, bias=bias, rope=rope, positions=positions, is_causal=is_causal, window_size=window_size,
+                    lengths=lengths, segments=segments, scale=scale)
+    o, lse = _choose(problem, impl).run(problem)
+    return (o, lse) if return_lse else o
+
+
+def _choose(problem: Problem, impl: str) -> Implementation:
+    if impl == "auto":
+        reasons = []
+        for name, implementation in IMPLEMENTATIONS.items():
+            if (reason := implementation.refuse(problem)) is None:
+                return implementation
+            reasons.append(f"{name}: {reason}")
+        raise UnsupportedError(f"attention: no implementation serves this call; {'; '.join(reasons)}")
+    if impl not in IMPLEMENTATIONS:
+        raise ConfigError(f"attention: impl must be auto or one of {', '.join(IMPLEMENTATIONS)}, but is {impl!r}")
+    if (reason := IMPLEMENTATIONS[impl].refuse(problem)) is not None:
+        raise UnsupportedError(f'attention(impl="{impl}"): {reason}; use impl="auto"')
+    return IMPLEMENTATIONS[impl]

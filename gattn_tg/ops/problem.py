@@ -1,0 +1,166 @@
+"""One attention call, checked and normalised: what every implementation receives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.ops.bias import MotifBias
+from gattn_tg.ops.rope import Rope
+from gattn_tg.types import Float, Int
+
+Pair: TypeAlias = Tensor | tuple[Tensor, Tensor]
+Window: TypeAlias = int | tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Operands with agreeing shapes, and the static choices that decide which scores exist.
+
+    Query i stands at key index i + m - n (bottom-right alignment); `visible` means
+    causal: j <= i + m - n;  window (left, right): i + m - n - left <= j <= i + m - n + right, None = unbounded;
+    lengths: j < lengths[b];  segments: segments_q[b, i] == segments_k[b, j].
+    """
+
+    q: Float[Tensor, "b h n d"]
+    k: Float[Tensor, "b g m d"]
+    v: Float[Tensor, "b g m e"]
+    scale: float
+    bias: MotifBias | None = None
+    rope: Rope | None = None
+    positions_q: Int[Tensor, "b n"] | None = None
+    positions_k: Int[Tensor, "b m"] | None = None
+    is_causal: bool = False
+    window: tuple[int | None, int | None] = (None, None)
+    lengths: Int[Tensor, "b"] | None = None
+    segments_q: Int[Tensor, "b n"] | None = None
+    segments_k: Int[Tensor, "b m"] | None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int, int, int, int]:
+        """b, h, g, n, m, d, e."""
+        b, h, n, d = self.q.shape
+        _, g, m, e = self.v.shape
+        return b, h, g, n, m, d, e
+
+    def ids(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
+        """Motif id of every query and key, uint8, for the kinds that look up bases (all but `dense`)."""
+        if self.bias is None or self.bias.ids_k is None:
+            raise ConfigError("attention: ids per base are required, but the call has none; use a kind other than dense")
+        return self.bias.ids, self.bias.ids_k
+
+    def coordinates(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
+        """Coordinate of every query and key, int32 (1 or b, n) and (1 or b, m): the given positions, or indices."""
+        _, _, _, n, m, _, _ = self.sizes
+        at_q = Tensor.arange(m - n, m, dtype=dtypes.int32).unsqueeze(0)
+        at_k = Tensor.arange(m, dtype=dtypes.int32).unsqueeze(0)
+        return (at_q if self.positions_q is None else self.positions_q,
+                at_k if self.positions_k is None else self.positions_k)
+
+
+def build(
+    q: Tensor, k: Tensor, v: Tensor, *, bias: MotifBias | None, rope: Rope | None, positions: Pair | None,
+    is_causal: bool, window_size: Window | None, lengths: Tensor | None, segments: Pair | None, scale: float | None,
+) -> Problem:
+    """Check an attention call and fill in its defaults.
+
+    Raises:
+        ShapeError: operands disagree.
+        ConfigError: choices that cannot be combined.
+    """
+    for name, x in (("q", q), ("k", k), ("v", v)):
+        if len(x.shape) != 4:
+            raise ShapeError(f"attention: {name} must have shape (batch, heads, positions, width), but has "
+                             f"{tuple(x.shape)}; add the missing axes with reshape or unsqueeze")
+        if not dtypes.is_float(x.dtype):
+            raise ShapeError(f"attention: {name} must be floating point, but is {x.dtype}; cast it")
+        if x.dtype != q.dtype:
+            raise ShapeError(f"attention: q, k and v must share one dtype, but q is {q.dtype} and {name} is {x.dtype}; "
+                             "cast them to the same")
+        if 0 in x.shape:
+            raise ShapeError(f"attention: {name} must not be empty, but has shape {tuple(x.shape)}")
+    b, h, n, d = q.shape
+    bk, g, m, dk = k.shape
+    if dk != d:
+        raise ShapeError(f"attention: k has head width {dk} but q has {d}; project both to the same width")
+    if bk != b or v.shape[0] != b:
+        raise ShapeError(f"attention: q, k and v must share the batch, but have {b}, {bk} and {v.shape[0]}")
+    if tuple(v.shape[:3]) != (bk, g, m):
+        raise ShapeError(f"attention: v must have k's heads and positions, {(g, m)}, but has {tuple(v.shape[1:3])}")
+    if h % g:
+        raise ShapeError(f"attention: the {g} key heads must divide the {h} query heads (grouped-query attention); "
+                         "change n_kv_heads")
+    if bias is not None:
+        bias = _fit_bias(bias, b, h, n, m)
+    positions_q, positions_k = _both(positions, "positions", b, n, m)
+    segments_q, segments_k = _both(segments, "segments", b, n, m)
+    if rope is not None:
+        rope.width(d)
+    if lengths is not None:
+        if not dtypes.is_int(lengths.dtype) or tuple(lengths.shape) != (b,):
+            raise ShapeError(f"attention: lengths must be integers of shape ({b},), valid keys per batch row, but are "
+                             f"{lengths.dtype} of shape {tuple(lengths.shape)}")
+        lengths = lengths.cast(dtypes.int32)
+    return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
+                   _window(window_size), lengths, segments_q, segments_k)
+
+
+def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
+    where = f"attention: bias {bias.kind}"
+    if bias.per_head and bias.table.shape[0] != h:
+        raise ShapeError(f"{where}: a table per head needs {h} tables, but has {bias.table.shape[0]}")
+    top = bias.n_motifs - 1
+
+    def inside(ids: Tensor) -> Tensor:
+        # a look-up must stay in the table whatever the ids are; 256 entries hold every uint8
+        return ids if top == 255 and ids.dtype == dtypes.uint8 else ids.clamp(0, top).cast(dtypes.uint8)
+
+    if bias.kind == "dense":
+        if tuple(bias.ids.shape) != (b, n, m):
+            raise ShapeError(f"{where}: ids must have shape {(b, n, m)}, one a pair, but have {tuple(bias.ids.shape)}")
+        return replace(bias, ids=inside(bias.ids))
+    if tuple(bias.ids.shape) != (b, n):
+        raise ShapeError(f"{where}: ids must have shape {(b, n)}, one per query, but have {tuple(bias.ids.shape)}")
+    if bias.ids_k is None and n != m:
+        raise ShapeError(f"{where}: ids_k is required when queries ({n}) and keys ({m}) differ; pass ids_k of shape "
+                         f"{(b, m)}")
+    if bias.ids_k is not None and tuple(bias.ids_k.shape) != (b, m):
+        raise ShapeError(f"{where}: ids_k must have shape {(b, m)}, one per key, but have {tuple(bias.ids_k.shape)}")
+    if bias.kind == "between" and n > m:
+        raise ShapeError(f"{where}: the queries must be the last of the keys, but there are {n} queries and {m} keys")
+    return replace(bias, ids=inside(bias.ids), ids_k=inside(bias.ids if bias.ids_k is None else bias.ids_k))
+
+
+def _both(given: Pair | None, name: str, b: int, n: int, m: int) -> tuple[Tensor | None, Tensor | None]:
+    if given is None:
+        return None, None
+    if isinstance(given, Tensor) and n != m:
+        raise ShapeError(f"attention: {name} must be a pair (of queries, of keys) when there are {n} queries and {m} "
+                         "keys, but is one Tensor")
+    for_q, for_k = given if isinstance(given, tuple) else (given, given)
+
+    def fit(x: Tensor, size: int) -> Tensor:
+        if not dtypes.is_int(x.dtype):
+            raise ShapeError(f"attention: {name} must be integers, but are {x.dtype}")
+        if tuple(x.shape) not in ((size,), (1, size), (b, size)):
+            raise ShapeError(f"attention: {name} must have shape ({size},) or {(b, size)}, but have {tuple(x.shape)}")
+        return x.reshape(-1, size).expand(b, size).cast(dtypes.int32)
+
+    return fit(for_q, n), fit(for_k, m)
+
+
+def _window(window_size: Window | None) -> tuple[int | None, int | None]:
+    left, right = window_size if isinstance(window_size, tuple) else (window_size, window_size)
+
+    def side(x: int | None) -> int | None:
+        if x is None or x == -1:
+            return None
+        if x < 0:
+            raise ConfigError(f"attention: window_size must be keys kept on each side (>= 0, or -1 for all), but is "
+                              f"{window_size}")
+        return int(x)
+
+    return side(left), side(right)

@@ -1,0 +1,22 @@
+"""Fixtures shared by every room, and the device the suite runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# An installed OpenCL driver comes before the CPU in tinygrad's own order; the suite names its devices itself.
+os.environ.setdefault("DEV", "CPU")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the repository, or a skip that says it is not there."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data is absent")
+    return folder
