@@ -95,20 +95,14 @@ class Bias:
         table: Float[np.ndarray, "*shape"],
         ids: Int[np.ndarray, "b n"],
         ids_k: Int[np.ndarray, "b m"] | None = None,
-        tie_strands: tuple[int, ...] | None = None,
     ) -> Bias:
         """Adds `T[min(count, t-1)]`, count = motif occurrences that start strictly between i and j."""
-        return cls("between", table, ids, ids_k, tie_strands)
+        return cls("between", table, ids, ids_k)
 
     @classmethod
-    def dense(
-        cls,
-        table: Float[np.ndarray, "*shape"],
-        ids: Int[np.ndarray, "b n m"],
-        tie_strands: tuple[int, ...] | None = None,
-    ) -> Bias:
+    def dense(cls, table: Float[np.ndarray, "*shape"], ids: Int[np.ndarray, "b n m"]) -> Bias:
         """Adds `T[ids[b,i,j]]`, the table indices being given for every pair."""
-        return cls("dense", table, ids, None, tie_strands)
+        return cls("dense", table, ids)
 
 
 def check_complement(kind: str, complement: tuple[int, ...], n_motifs: int) -> None:
