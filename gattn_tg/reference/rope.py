@@ -63,9 +63,7 @@ def rotate(
     cos, sin = np.cos(angle), np.sin(angle) * (-1.0 if inverse else 1.0)
     half = angle.shape[-1]
     first, second = (
-        (slice(0, 2 * half, 2), slice(1, 2 * half, 2))
-        if rope.interleaved
-        else (slice(0, half), slice(half, 2 * half))
+        (slice(0, 2 * half, 2), slice(1, 2 * half, 2)) if rope.interleaved else (slice(0, half), slice(half, 2 * half))
     )
     turned = x.copy()
     turned[..., first] = x[..., first] * cos - x[..., second] * sin

@@ -50,7 +50,7 @@ def visible(
         size: (b, n, m).
         is_causal: Keep j <= i + m - n.
         window_size: (left, right) keeps i+m-n-left <= j <= i+m-n+right; w means (w, w), -1 or None no limit.
-        lengths: Number of valid keys of each row, from the left; queries at i+m-n >= length see nothing.
+        lengths: Number of valid keys of each row, from the left; later keys are padding nobody sees.
         segments: Segment of every token, or a pair (queries, keys); a query sees only its own segment.
     """
     b, n, m = size
@@ -66,7 +66,7 @@ def visible(
             seen &= key <= query + right
     if lengths is not None:
         valid = np.asarray(lengths).astype(np.int64)[:, None, None]
-        seen &= (key < valid) & (query < valid)
+        seen &= key < valid
     if segments is not None:
         of_query, of_key = per_token("segments", segments, size)
         seen &= of_query[:, :, None] == of_key[:, None, :]
