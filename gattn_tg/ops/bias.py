@@ -11,7 +11,7 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.types import Float, Int
 
 KINDS = ("key", "pair", "same", "ordered", "between", "dense")
-_SQUARE = ("pair", "ordered")
+SQUARE = ("pair", "ordered")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class MotifBias:
         where = f"MotifBias.{self.kind}"
         if self.kind not in KINDS:
             raise ConfigError(f"MotifBias: kind must be one of {', '.join(KINDS)}, but is {self.kind!r}")
-        square = self.kind in _SQUARE
+        square = self.kind in SQUARE
         shape = self.table.shape
         if len(shape) not in ((2, 3) if square else (1, 2)) or (square and shape[-1] != shape[-2]):
             wanted = "(t, t) or (h, t, t)" if square else "(t,) or (h, t)"
@@ -87,7 +87,7 @@ class MotifBias:
     @property
     def per_head(self) -> bool:
         """Whether every query head has a table of its own."""
-        return len(self.table.shape) == (3 if self.kind in _SQUARE else 2)
+        return len(self.table.shape) == (3 if self.kind in SQUARE else 2)
 
     def tied_table(self) -> Float[Tensor, "h t ..."]:
         """The table as the scores see it: float32, strands tied, with a head axis of size 1 or h in front."""

@@ -47,7 +47,7 @@ class Problem:
         return b, h, g, n, m, d, e
 
     def ids(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
-        """Motif id of every query and key, uint8, for the kinds that look up bases (all but `dense`)."""
+        """Motif id of every query and key, uint8, for the kinds that look up bases (not `dense`)."""
         if self.bias is None or self.bias.ids_k is None:
             raise ConfigError("attention: ids per base are required, but the call has none; use a kind other than dense")
         return self.bias.ids, self.bias.ids_k

@@ -1,0 +1,1 @@
+"""Whole networks, their configurations and their checkpoints."""

@@ -1,0 +1,1 @@
+"""Layers: everything that owns a parameter."""

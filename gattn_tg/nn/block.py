@@ -1,0 +1,45 @@
+"""The transformer block: attention and a two-layer perceptron, each on a normalised residual branch."""
+
+from __future__ import annotations
+
+import numpy as np
+from tinygrad import Tensor
+
+from gattn_tg.nn.attention import GenomicAttention
+from gattn_tg.nn.linear import Linear
+from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.types import Float, Int
+
+
+class Perceptron:
+    """y = W2 gelu(W1 x), widened by `ratio` in between; GELU in its tanh form."""
+
+    def __init__(self, width: int, ratio: int, rng: np.random.Generator) -> None:
+        self.up = Linear(width, ratio * width, rng)
+        self.down = Linear(ratio * width, width, rng)
+
+    def __call__(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
+        return self.down(self.up(x).gelu())
+
+
+class Block:
+    """x + attention(norm(x)), then x + perceptron(norm(x)); dropout on both branches while training.
+
+    Source: pre-normalisation as in Xiong et al. 2020, On Layer Normalization in the Transformer Architecture.
+    """
+
+    def __init__(
+        self, width: int, attention: GenomicAttention, mlp_ratio: int, dropout: float, rng: np.random.Generator
+    ) -> None:
+        self.attention_norm = LayerNorm(width)
+        self.attention = attention
+        self.mlp_norm = LayerNorm(width)
+        self.mlp = Perceptron(width, mlp_ratio, rng)
+        self.dropout = dropout
+
+    def __call__(
+        self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
+        positions: Int[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b n w"]:
+        x = x + self.attention(self.attention_norm(x), motif_ids, positions, lengths).dropout(self.dropout)
+        return x + self.mlp(self.mlp_norm(x)).dropout(self.dropout)

@@ -1,0 +1,24 @@
+"""Layer normalisation."""
+
+from __future__ import annotations
+
+from tinygrad import Tensor
+
+from gattn_tg.types import Float
+
+
+class LayerNorm:
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last axis, statistics in float32.
+
+    Source: Ba, Kiros and Hinton 2016, eq. 4.
+    """
+
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
+        self.eps = eps
+        self.weight: Float[Tensor, "w"] = Tensor.ones(width).contiguous()
+        self.bias: Float[Tensor, "w"] = Tensor.zeros(width).contiguous()
+
+    def __call__(self, x: Float[Tensor, "... w"]) -> Float[Tensor, "... w"]:
+        centred = x.float() - x.float().mean(-1, keepdim=True)
+        scale = (centred.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        return (centred * scale * self.weight + self.bias).cast(x.dtype)

@@ -1,0 +1,35 @@
+"""From one vector per base to one vector per sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.nn.linear import Linear
+from gattn_tg.types import Bool, Float, Int
+
+
+def valid_positions(n: int, lengths: Int[Tensor, "b"]) -> Bool[Tensor, "b n"]:
+    """True for the bases of a sequence, False for the padding behind it."""
+    return Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0) < lengths.cast(dtypes.int32).unsqueeze(1)
+
+
+class MeanPool:
+    """Mean over the valid bases."""
+
+    def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
+        valid = valid_positions(x.shape[1], lengths).unsqueeze(-1)
+        return valid.where(x, 0.0).sum(1) / lengths.maximum(1).unsqueeze(-1).cast(x.dtype)
+
+
+class AttentionPool:
+    """Mean over the valid bases with learnt weights: softmax over positions of a linear score."""
+
+    def __init__(self, width: int, rng: np.random.Generator) -> None:
+        self.score = Linear(width, 1, rng)
+
+    def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
+        valid = valid_positions(x.shape[1], lengths)
+        # -1e9 and not -inf: a row with no valid base then gets equal weights instead of no number at all
+        weights = valid.where(self.score(x).squeeze(-1), -1e9).softmax(-1)
+        return (weights.unsqueeze(-1) * x).sum(1)
