@@ -1,0 +1,33 @@
+"""Motifs: what is known about short stretches of DNA, as one id per base and as hits for reports."""
+
+from gattn_tg.motif.annotate import annotate
+from gattn_tg.motif.composition import at_rich
+from gattn_tg.motif.cpg import cpg_sites
+from gattn_tg.motif.hits import Hit, hits
+from gattn_tg.motif.islands import CpgCriteria, CpgIsland, cpg_islands
+from gattn_tg.motif.iupac import find_pattern
+from gattn_tg.motif.kmers import kmer_codes, kmer_counts
+from gattn_tg.motif.pwm import find_matrix
+from gattn_tg.motif.rules import AtRich, Consensus, CpgIslands, Matrix
+from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+
+__all__ = [
+    "AtRich",
+    "Consensus",
+    "CpgCriteria",
+    "CpgIsland",
+    "CpgIslands",
+    "Hit",
+    "Matrix",
+    "MotifClass",
+    "MotifVocabulary",
+    "annotate",
+    "at_rich",
+    "cpg_islands",
+    "cpg_sites",
+    "find_matrix",
+    "find_pattern",
+    "hits",
+    "kmer_codes",
+    "kmer_counts",
+]

@@ -1,0 +1,94 @@
+"""One motif id per base."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.motif.spans import Spans
+from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.seq.alphabet import N
+from gattn_tg.seq.codec import encode
+from gattn_tg.types import Bool, UInt8
+
+
+def annotate(
+    sequence: str | bytes | UInt8[np.ndarray, "... n"], vocabulary: MotifVocabulary | None = None
+) -> UInt8[np.ndarray, "... n"]:
+    """Return the motif id of every base, 0 where there is none.
+
+    A base goes to the class of highest priority that covers it. Where the two strands of one directional rule both
+    cover a base, it goes to the strand whose nearest site has the nearer centre, and to neither when both are
+    equally near. So for a vocabulary with `is_strand_symmetric`
+
+        annotate(reverse_complement(ids)) == complement[annotate(ids)][::-1]
+
+    holds exactly.
+
+    Args:
+        sequence: letters, or base ids; with two axes, one sequence per row, padded at the end with N, all scanned
+            in one pass. Padding changes nothing: a motif never contains an N.
+        vocabulary: the default one when None.
+
+    Raises:
+        FormatError: a letter that is no nucleotide.
+        ShapeError: base ids with more than two axes.
+        MissingExtraError: the vocabulary has matrices and lightmotif is not installed.
+
+    Example:
+        >>> annotate("AACGTTTATAAAAG").tolist()
+        [0, 0, 1, 1, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4]
+    """
+    vocabulary = vocabulary or MotifVocabulary.default()
+    ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
+    if ids.ndim == 1:
+        return _annotate_row(ids, vocabulary)
+    if ids.ndim != 2:
+        raise ShapeError(
+            f"annotate: one sequence (n) or one per row (N, n) is required, but came {ids.ndim} axes; "
+            "reshape the base ids"
+        )
+    # An N behind each row keeps motifs from crossing into the next, so all rows are one long sequence.
+    apart = np.pad(ids, ((0, 0), (0, 1)), constant_values=N)
+    return _annotate_row(apart.ravel(), vocabulary).reshape(apart.shape)[:, :-1]
+
+
+def _annotate_row(ids: np.ndarray, vocabulary: MotifVocabulary) -> np.ndarray:
+    motif_ids = np.zeros(len(ids), dtype=np.uint8)
+    classes = dict(enumerate(vocabulary.classes, start=1))
+    # From the lowest priority to the highest, so later classes paint over earlier ones.
+    for k in sorted(classes, key=lambda k: classes[k].priority):
+        partner = vocabulary.complement[k]
+        if partner < k:
+            continue  # painted together with its partner
+        if partner == k:
+            motif_ids[_spans_covered(classes[k], ids)] = k
+        else:
+            first, second = classes[k], classes[partner]
+            mine, others = _share(find(first, ids), find(second, ids), len(ids))
+            motif_ids[mine] = k
+            motif_ids[others] = partner
+    return motif_ids
+
+
+def find(motif: MotifClass, ids: UInt8[np.ndarray, "n"]) -> Spans:
+    """Return the sites of a directional or symmetric class, in the coordinates of the strand as given."""
+    return motif.rule.find(ids, reverse=motif.strand == "reverse")
+
+
+def _spans_covered(motif: MotifClass, ids: np.ndarray) -> Bool[np.ndarray, "n"]:
+    inside = find(motif, ids).covered(len(ids))
+    if motif.strand == "either" and not motif.rule.is_symmetric:
+        inside |= motif.rule.find(ids, reverse=True).covered(len(ids))
+    return inside
+
+
+def _share(first: Spans, second: Spans, length: int) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    """Return the bases of each of two partners, none of them in both."""
+    one, two = first.covered(length), second.covered(length)
+    both = np.flatnonzero(one & two)
+    if both.size:
+        lead = first.distance(both) - second.distance(both)
+        one[both[lead >= 0]] = False
+        two[both[lead <= 0]] = False
+    return one, two

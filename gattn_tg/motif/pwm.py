@@ -1,0 +1,75 @@
+"""Position weight matrices, scanned by lightmotif."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gattn_tg.errors import ConfigError, MissingExtraError
+from gattn_tg.motif.spans import Spans
+from gattn_tg.seq.codec import decode
+from gattn_tg.types import UInt8
+
+PSEUDOCOUNT = 0.1
+"""Added to every count, so that a base never seen does not forbid a site (lightmotif's own examples use it)."""
+
+
+def find_matrix(
+    ids: UInt8[np.ndarray, "n"], counts: Sequence[Sequence[int]], pvalue: float, *, reverse: bool = False
+) -> Spans:
+    """Return the sites of a position weight matrix on one strand.
+
+    The score is `sum_i log2(p_i(b_i) / 0.25)` with a uniform background; a site scores at least what a random
+    sequence reaches with probability `pvalue` at one position. A site never contains an N.
+
+    Args:
+        ids: base ids.
+        counts: observed A, C, G, T at each position.
+        pvalue: chance of a hit per position and strand in uniform random sequence.
+        reverse: look for sites on the opposite strand; spans are in the coordinates of the given one.
+
+    Raises:
+        MissingExtraError: lightmotif is not installed.
+        ConfigError: the counts are not whole numbers in rows of four with one sum, or pvalue is not in (0, 1).
+    """
+    columns = check_counts(counts, pvalue)
+    try:
+        from lightmotif import lib as lightmotif
+    except ImportError as missing:
+        raise MissingExtraError(
+            "motif.pwm: lightmotif is required to scan matrices, but it is not installed; "
+            'pip install "gattn_tg[genomics]"'
+        ) from missing
+    if len(ids) < len(counts):
+        return Spans.empty()
+    weights = lightmotif.CountMatrix(columns).normalize(PSEUDOCOUNT).log_odds()
+    matrix = weights.reverse_complement() if reverse else weights
+    sequence = lightmotif.stripe(decode(ids))
+    hits = sorted(
+        (hit.position, hit.score)
+        for hit in lightmotif.scan(matrix, sequence, threshold=weights.score(pvalue))
+    )
+    if not hits:
+        return Spans.empty()
+    starts = np.array([position for position, _ in hits], dtype=np.int64)
+    return Spans(starts, starts + len(counts), np.array([score for _, score in hits], dtype=np.float64))
+
+
+def check_counts(counts: Sequence[Sequence[int]], pvalue: float) -> dict[str, Iterable[int]]:
+    """Return the counts by letter, refusing what is not a count matrix."""
+    if not counts or any(len(row) != 4 or any(type(x) is not int or x < 0 for x in row) for row in counts):
+        raise ConfigError(
+            "motif matrix: rows of four whole counts (A C G T), one row per position, are required, "
+            f"but came {counts!r}; scale frequencies to counts first"
+        )
+    if len({sum(row) for row in counts}) != 1 or sum(counts[0]) == 0:
+        raise ConfigError(
+            "motif matrix: the same number of observations at each position is required, "
+            f"but came sums {[sum(row) for row in counts]}; was a row lost?"
+        )
+    if not 0 < pvalue < 1:
+        raise ConfigError(
+            f"motif matrix: pvalue between 0 and 1 is required, but came {pvalue}; 1e-4 is usual"
+        )
+    return {letter: [row[at] for row in counts] for at, letter in enumerate("ACGT")}

@@ -1,0 +1,135 @@
+"""Rules: the ways in which a motif class is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.motif.composition import at_rich
+from gattn_tg.motif.islands import CRITERIA, cpg_islands
+from gattn_tg.motif.iupac import find_patterns, masks
+from gattn_tg.motif.pwm import check_counts, find_matrix
+from gattn_tg.motif.spans import Spans
+from gattn_tg.seq.strand import reverse_complement
+from gattn_tg.types import UInt8
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Any of some IUPAC patterns; a list of plain words makes a class of k-mers.
+
+    Args:
+        patterns: upper-case IUPAC letters, 5' to 3'.
+    """
+
+    kind: ClassVar[str] = "consensus"
+    patterns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.patterns:
+            raise ConfigError("motif patterns: at least one is required, but came none; give IUPAC letters")
+        for pattern in self.patterns:
+            masks(pattern)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the reverse complements of the patterns are the same set of patterns."""
+        return {reverse_complement(pattern) for pattern in self.patterns} == set(self.patterns)
+
+    def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
+        """Return the matches on one strand; an overlap of two matches is two spans."""
+        patterns = tuple(map(reverse_complement, self.patterns)) if reverse else self.patterns
+        return find_patterns(ids, patterns)
+
+
+@dataclass(frozen=True)
+class AtRich:
+    """Windows in which A and T are frequent.
+
+    Args:
+        window_bp: length of the window.
+        min_fraction: least fraction of A and T in it.
+    """
+
+    kind: ClassVar[str] = "at_rich"
+    is_symmetric: ClassVar[bool] = True
+    window_bp: int
+    min_fraction: float
+
+    def __post_init__(self) -> None:
+        if self.window_bp < 1 or not 0 < self.min_fraction <= 1:
+            raise ConfigError(
+                "motif at_rich: window_bp >= 1 and min_fraction in (0, 1] are required, "
+                f"but came {self.window_bp} and {self.min_fraction}; 20 and 0.9 are the defaults"
+            )
+
+    def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
+        """Return the stretches; both strands have the same."""
+        return at_rich(ids, self.window_bp, self.min_fraction)
+
+
+@dataclass(frozen=True)
+class CpgIslands:
+    """CpG islands, scored by their observed/expected ratio.
+
+    Args:
+        criteria: "gardiner-garden" or "takai-jones".
+    """
+
+    kind: ClassVar[str] = "cpg_island"
+    is_symmetric: ClassVar[bool] = True
+    criteria: str
+
+    def __post_init__(self) -> None:
+        if self.criteria not in CRITERIA:
+            raise ConfigError(
+                f"motif cpg_island: criteria {' or '.join(map(repr, CRITERIA))} are required, "
+                f"but came {self.criteria!r}; choose one of them"
+            )
+
+    def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
+        """Return the islands; both strands have the same."""
+        islands = cpg_islands(ids, self.criteria)
+        if not islands:
+            return Spans.empty()
+        return Spans(
+            np.array([island.start for island in islands]),
+            np.array([island.end for island in islands]),
+            np.array([island.observed_expected for island in islands]),
+        )
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A position weight matrix; scanning needs the extra `genomics`.
+
+    Args:
+        counts: observed A, C, G, T at each position.
+        pvalue: chance of a hit per position and strand in uniform random sequence.
+    """
+
+    kind: ClassVar[str] = "matrix"
+    counts: tuple[tuple[int, int, int, int], ...]
+    pvalue: float
+
+    def __post_init__(self) -> None:
+        check_counts(self.counts, self.pvalue)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the matrix equals its own reverse complement."""
+        return self.counts == tuple(row[::-1] for row in self.counts[::-1])
+
+    def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
+        """Return the sites on one strand, scored in bits."""
+        return find_matrix(ids, self.counts, self.pvalue, reverse=reverse)
+
+
+Rule = Consensus | AtRich | CpgIslands | Matrix
+"""What a motif class may be recognised by."""
+
+RULES: dict[str, type[Rule]] = {rule.kind: rule for rule in (Consensus, AtRich, CpgIslands, Matrix)}
+"""Rules by the word that names them in a vocabulary file."""
