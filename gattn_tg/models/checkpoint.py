@@ -88,15 +88,15 @@ def load(folder: str | Path, device: str | None = None) -> Checkpoint:
                           "file") from error
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         found = written.get("format") if isinstance(written, dict) else type(written).__name__
-        raise FormatError(f"{where}/{CONFIG}: checkpoint format {FORMAT} is required, but found {found}; was it written "
-                          "by another version?")
+        raise FormatError(f"{where}/{CONFIG}: checkpoint format {FORMAT} is required, but found {found}; was it "
+                          "written by another version?")
     if missing := {"config", "labels", "vocabulary", "weights_sha256"} - set(written):
-        raise FormatError(f"{where}/{CONFIG}: {', '.join(sorted(missing))} must be present, but is missing; restore the "
-                          "file")
+        raise FormatError(f"{where}/{CONFIG}: {', '.join(sorted(missing))} must be present, but is missing; restore "
+                          "the file")
     data = (folder / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != written["weights_sha256"]:
-        raise FormatError(f"{where}/{WEIGHTS}: the weights named by {CONFIG} are required, but the digest differs; the file "
-                          "is truncated, changed, or from another checkpoint")
+        raise FormatError(f"{where}/{WEIGHTS}: the weights named by {CONFIG} are required, but the digest differs; "
+                          "the file is truncated, changed, or from another checkpoint")
     model = SequenceClassifier(ClassifierConfig.from_dict(written["config"]))
     restore(model, data, f"{where}/{WEIGHTS}", device)
     return Checkpoint(model, tuple(written["labels"]), MotifVocabulary.from_toml(written["vocabulary"]),
@@ -115,8 +115,8 @@ def restore(model: SequenceClassifier, data: bytes, where: str, device: str | No
     for name, tensor in wanted.items():
         value = loaded[name].to(device or tensor.device).cast(dtypes.float32).contiguous().realize()
         if tuple(value.shape) != tuple(tensor.shape):
-            raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {tuple(value.shape)}; the "
-                              "configuration and the weights are of different models")
+            raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {tuple(value.shape)}; "
+                              "the configuration and the weights are of different models")
         tensor.replace(value)
 
 

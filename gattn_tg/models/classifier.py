@@ -69,8 +69,8 @@ class SequenceClassifier:
             x = x + self.embed_motifs(motif_ids)
         if self.embed_positions is not None:
             if n > self.config.max_length:
-                raise ShapeError(f"SequenceClassifier: sequences have at most max_length={self.config.max_length} bases, "
-                                 f"but one has {n}; shorten it, or train with positions=rope")
+                raise ShapeError(f"SequenceClassifier: sequences have at most max_length={self.config.max_length} "
+                                 f"bases, but one has {n}; shorten it, or train with positions=rope")
             x = x + self.embed_positions.weight[:n]
         if self.stem is not None:
             inside = valid_positions(n, lengths).unsqueeze(-1)

@@ -102,8 +102,8 @@ class ClassifierConfig:
             raise ConfigError("ClassifierConfig: n_classes is required, but is missing")
         for name, value in values.items():
             wanted = _TYPES[str(known[name].type)]
-            if isinstance(value, bool) != (wanted is bool) or not isinstance(value, (int, wanted) if wanted is float else (
-                (list, tuple) if wanted is tuple else wanted)):
+            allowed = {float: (int, float), tuple: (list, tuple)}.get(wanted, wanted)
+            if isinstance(value, bool) != (wanted is bool) or not isinstance(value, allowed):
                 raise ConfigError(f"ClassifierConfig: {name} must be {wanted.__name__}, but is {value!r}")
         return cls(**values)
 

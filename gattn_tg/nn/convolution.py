@@ -36,4 +36,5 @@ class Convolution:
         b, n, n_in = x.shape
         half = self.kernel // 2
         windows = x.pad(((0, 0), (half, half), (0, 0))).unfold(1, self.kernel, 1)  # (b, n, i, k)
-        return linear(windows.reshape(b, n, n_in * self.kernel), self.weight.reshape(self.weight.shape[0], -1), self.bias)
+        weight = self.weight.reshape(self.weight.shape[0], n_in * self.kernel)
+        return linear(windows.reshape(b, n, n_in * self.kernel), weight, self.bias)

@@ -1,0 +1,132 @@
+"""The rooms of the package and the arrows between them: every import is parsed, every other arrow fails."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "gattn_tg"
+
+# a room may import the rooms of later ranks, and the partners named in BESIDE
+RANKS = [
+    {"cli"}, {"train", "score", "explain", "export"}, {"models"}, {"nn", "data"}, {"ops", "io", "motif"},
+    {"kernels", "seq", "reference"}, {"errors", "types"},
+]
+BESIDE: dict[str, set[str]] = {}
+NUMPY_ROOMS = ("seq", "motif", "io", "data", "reference")
+DRAWERS = {"utils", "helpers", "common", "misc"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix(".py") if parts else "__init__"
+
+
+def imports(path: Path) -> list[tuple[str, ast.stmt]]:
+    """Every module a file imports, with the statement; `from a import b` counts as a.b where that is a module."""
+    found: list[tuple[str, ast.stmt]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append((node.module or "", node))
+            found += [(f"{node.module}.{alias.name}", node) for alias in node.names]
+    return found
+
+
+def rank(name: str) -> int:
+    return next(i for i, rooms in enumerate(RANKS) if name in rooms)
+
+
+def test_arrows_between_rooms_go_one_way() -> None:
+    wrong = []
+    for path in FILES:
+        home = room(path.relative_to(PACKAGE).parts)
+        if home == "__init__":
+            continue
+        for module, _ in imports(path):
+            parts = module.split(".")
+            if parts[0] != "gattn_tg" or len(parts) < 2 or parts[1] == home:
+                continue
+            target = parts[1]
+            if target == "__version__":
+                continue
+            if rank(target) <= rank(home) and target not in BESIDE.get(home, set()):
+                wrong.append(f"{path.relative_to(ROOT)}: {home} -> {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_reference_is_for_tests_and_benches_only() -> None:
+    wrong = [str(p.relative_to(ROOT)) for p in FILES for module, _ in imports(p)
+             if module.startswith("gattn_tg.reference") and room(p.relative_to(PACKAGE).parts) != "reference"]
+    assert not wrong, wrong
+
+
+def test_compiler_internals_stay_in_kernels() -> None:
+    inner = ("tinygrad.uop", "tinygrad.codegen", "tinygrad.renderer", "tinygrad.runtime", "tinygrad.engine")
+    wrong = [f"{p.relative_to(ROOT)}: {module}" for p in FILES for module, _ in imports(p)
+             if module.startswith(inner) and room(p.relative_to(PACKAGE).parts) != "kernels"]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_drawers_without_a_noun() -> None:
+    assert not [str(p) for p in FILES if p.stem in DRAWERS or DRAWERS & set(p.relative_to(PACKAGE).parts)]
+
+
+def test_print_and_environment_have_their_rooms() -> None:
+    wrong = []
+    for path in FILES:
+        home = path.relative_to(PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                if home.parts[0] != "cli":
+                    wrong.append(f"{home}:{node.lineno} print")
+            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "putenv"):
+                if home.parts[0] != "cli" and str(home) != "kernels/toolchain.py":
+                    wrong.append(f"{home}:{node.lineno} environment")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_imports_inside_functions_are_optional_packages() -> None:
+    """At most one optional third-party package per file, and nothing of ours; the cli may delay whole verbs."""
+    wrong = []
+    standard = sys.stdlib_module_names
+    for path in FILES:
+        home = path.relative_to(PACKAGE)
+        if home.parts[0] == "cli":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        top = {id(n) for n in tree.body}
+        top |= {id(n) for block in tree.body if isinstance(block, (ast.If, ast.Try)) for n in ast.walk(block)}
+        inside = {module.split(".")[0] for module, node in imports(path) if id(node) not in top}
+        if len(inside - standard) > 1 or inside & {"gattn_tg", "tinygrad", "numpy"}:
+            wrong.append(f"{home}: {sorted(inside)}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", NUMPY_ROOMS)
+def test_numpy_rooms_work_without_tinygrad(name: str) -> None:
+    modules = [".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+               for p in FILES if p.relative_to(PACKAGE).parts[0] == name]
+    assert modules, f"room {name} is empty"
+    code = ("import sys; sys.modules['tinygrad'] = None\n" + "\n".join(f"import {m}" for m in modules))
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, timeout=60)
+
+
+def test_import_opens_no_device_and_no_file_of_its_own() -> None:
+    code = (
+        "import sys\nopened = []\n"
+        "sys.addaudithook(lambda e, a: opened.append(a[0]) if e == 'open' else None)\n"
+        "import gattn_tg\n"
+        "assert 'tinygrad' not in sys.modules and 'numpy' not in sys.modules, 'heavy import'\n"
+        "odd = [f for f in opened if isinstance(f, str) and not f.endswith(('.py', '.pyc', '.so')) and '.pyc.' not in f]\n"
+        "assert not odd, odd\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
