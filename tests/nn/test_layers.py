@@ -1,0 +1,90 @@
+"""Layers: names, shapes, what they refuse, and agreement with NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+from tinygrad.nn.state import get_state_dict
+
+from gattn_tg import GenomicAttention
+from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.nn.convolution import Convolution
+from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.nn.pool import AttentionPool, MeanPool
+
+RNG = np.random.default_rng
+
+
+def x_of(*shape: int, seed: int = 0) -> Tensor:
+    return Tensor(RNG(seed).standard_normal(shape).astype(np.float32))
+
+
+def test_parameters_have_the_names_of_the_seed() -> None:
+    layer = GenomicAttention(width=32, n_heads=4, n_kv_heads=2, motif="pair", per_head=True)
+    shapes = {name: tuple(t.shape) for name, t in get_state_dict(layer).items()}
+    assert shapes == {"q_proj.weight": (32, 32), "k_proj.weight": (16, 32), "v_proj.weight": (16, 32),
+                      "out_proj.weight": (32, 32), "motif_bias": (4, 16, 16)}
+
+
+def test_a_new_table_is_plain_attention_and_a_filled_one_is_not() -> None:
+    ids = Tensor(RNG(0).integers(0, 16, (2, 9)).astype(np.uint8))
+    x = x_of(2, 9, 32)
+    plain = GenomicAttention(width=32, n_heads=4, motif=None, rng=RNG(3))
+    biased = GenomicAttention(width=32, n_heads=4, motif="key", rng=RNG(3))
+    np.testing.assert_array_equal(plain(x).numpy(), biased(x, ids).numpy())
+    assert biased.motif_bias is not None
+    biased.motif_bias.assign(x_of(16, seed=4))
+    assert np.abs(plain(x).numpy() - biased(x, ids).numpy()).max() > 1e-3
+
+
+def test_wrong_sizes_are_refused_with_the_nearest_right_ones() -> None:
+    with pytest.raises(ConfigError, match="n_heads=12 does not divide width=500; nearest widths are 492 and 504"):
+        GenomicAttention(width=500, n_heads=12)
+    with pytest.raises(ConfigError, match="n_kv_heads=3 does not divide n_heads=4"):
+        GenomicAttention(width=32, n_heads=4, n_kv_heads=3)
+    with pytest.raises(ConfigError, match="motif must be None or one of key, pair"):
+        GenomicAttention(width=32, n_heads=4, motif="cpg")
+    with pytest.raises(ShapeError, match="motif_ids are required by the key bias, but are None"):
+        GenomicAttention(width=32, n_heads=4)(x_of(1, 3, 32))
+    with pytest.raises(ConfigError, match="kernel must be odd, so that it has a centre, but is 4; use 5"):
+        Convolution(3, 4, 4, RNG(0))
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 9])
+def test_convolution_equals_its_definition(kernel: int) -> None:
+    layer = Convolution(3, 5, kernel, RNG(0))
+    x = RNG(1).standard_normal((2, 7, 3))
+    w, half = layer.weight.numpy().astype(np.float64), kernel // 2
+    padded = np.pad(x, ((0, 0), (half, half), (0, 0)))
+    want = sum(padded[:, t:t + 7] @ w[:, :, t].T for t in range(kernel))
+    np.testing.assert_allclose(layer(Tensor(x.astype(np.float32))).numpy(), want, atol=1e-5)
+
+
+def test_layer_norm_equals_its_definition() -> None:
+    x = RNG(1).standard_normal((2, 7, 24)) * 30 + 100
+    want = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(LayerNorm(24)(Tensor(x.astype(np.float32))).numpy(), want, atol=2e-4)
+
+
+def test_embedding_rows_and_their_gradient() -> None:
+    layer, ids = Embedding(5, 4, RNG(0)), np.array([[0, 4, 4], [2, 0, 1]], np.uint8)
+    out = layer(Tensor(ids))
+    np.testing.assert_allclose(out.numpy(), layer.weight.numpy()[ids], atol=1e-6)
+    gradient, = out.sum().gradient(layer.weight)
+    np.testing.assert_allclose(gradient.numpy()[:, 0], [2, 1, 1, 0, 2], atol=1e-6)
+
+
+def test_pools_ignore_padding() -> None:
+    x = x_of(3, 6, 8)
+    lengths = Tensor([6, 2, 0], dtype="int32")
+    other = x.cat(x_of(3, 4, 8, seed=5), dim=1)
+    other = Tensor(np.where((np.arange(10) < np.array([[6], [2], [0]]))[..., None],
+                            np.pad(x.numpy(), ((0, 0), (0, 4), (0, 0))), other.numpy()).astype(np.float32))
+    mean = MeanPool()
+    np.testing.assert_allclose(mean(x, lengths).numpy(), mean(other, lengths).numpy(), atol=1e-6)
+    np.testing.assert_allclose(mean(x, lengths).numpy()[1], x.numpy()[1, :2].mean(0), atol=1e-6)
+    learnt = AttentionPool(8, RNG(2))
+    np.testing.assert_allclose(learnt(x, lengths).numpy()[:2], learnt(other, lengths).numpy()[:2], atol=1e-6)
+    assert np.isfinite(learnt(x, lengths).numpy()).all()
