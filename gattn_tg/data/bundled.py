@@ -1,0 +1,50 @@
+"""The real data that travels with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gattn_tg.data.split import split
+from gattn_tg.errors import GattnError
+from gattn_tg.io.labelled import LabelledTable, read_labelled
+from gattn_tg.types import Int
+
+SPLICE_JUNCTIONS = "splice_junctions.csv.gz"
+ALPHA_GLOBIN = "alpha_globin_hg38.fa.gz"
+
+SPLICE_SIZES = (2000, 500, 686)
+SPLICE_SEED = 20261122
+"""Sizes of the parts train, valid, test and the seed of the demo's fixed split."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def bundled(name: str) -> Path:
+    """Return the path of a bundled file.
+
+    Args:
+        name: "splice_junctions.csv.gz" or "alpha_globin_hg38.fa.gz".
+
+    Raises:
+        GattnError: there is no such file, neither in the installed package nor in the repository around it.
+    """
+    folders = (_PACKAGE / "_examples", _PACKAGE.parent / "examples" / "data")
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise GattnError(
+        f"bundled data: {name!r} is required in {folders[0]} or {folders[1]}, but is in neither; "
+        "install the package again or run inside the repository"
+    )
+
+
+def splice_junctions() -> tuple[LabelledTable, tuple[Int[np.ndarray, "k"], ...]]:
+    """Return the bundled splice-junction table and the row numbers of its fixed parts: train, valid, test.
+
+    The parts have 2,000, 500 and 686 rows and the same mix of classes; copies of one sequence are in one part.
+    """
+    table = read_labelled(bundled(SPLICE_JUNCTIONS))
+    assert table.labels is not None
+    return table, split(table.labels, SPLICE_SIZES, SPLICE_SEED, groups=table.sequences)

@@ -1,0 +1,130 @@
+"""Labelled sequences as arrays: what a classifier learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gattn_tg.errors import ConfigError, FormatError, ShapeError
+from gattn_tg.io.labelled import LabelledTable
+from gattn_tg.motif.annotate import annotate
+from gattn_tg.motif.vocabulary import MotifVocabulary
+from gattn_tg.seq.alphabet import N
+from gattn_tg.seq.codec import encode
+from gattn_tg.types import Int, UInt8
+
+
+@dataclass(frozen=True)
+class LabelledSequences:
+    """Sequences of one width, padded at the end.
+
+    Args:
+        bases: base ids, padded with 4 (N).
+        motif_ids: motif id of each base, padded with 0.
+        lengths: bases of each sequence without padding.
+        labels: class of each sequence; None where it is not known.
+        label_names: name of each class.
+        names: name of each sequence; None where the file had none.
+
+    Raises:
+        ShapeError: arrays that do not fit together.
+    """
+
+    bases: UInt8[np.ndarray, "N n"]
+    motif_ids: UInt8[np.ndarray, "N n"]
+    lengths: Int[np.ndarray, "N"]
+    labels: Int[np.ndarray, "N"] | None
+    label_names: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.bases)
+        fit = {
+            "bases": self.bases.ndim == 2,
+            "motif_ids": self.motif_ids.shape == self.bases.shape,
+            "lengths": self.lengths.shape == (rows,),
+            "labels": self.labels is None or self.labels.shape == (rows,),
+            "names": self.names is None or len(self.names) == rows,
+        }
+        for field, fits in fit.items():
+            if not fits:
+                came = np.shape(getattr(self, field))
+                raise ShapeError(
+                    f"LabelledSequences: {field} for {rows} sequences of bases {self.bases.shape} is required, "
+                    f"but came shape {came}; encode all of them together"
+                )
+
+    def __len__(self) -> int:
+        return len(self.bases)
+
+    @property
+    def width(self) -> int:
+        """Bases per row, padding included."""
+        return int(self.bases.shape[1])
+
+    def subset(self, indices: Int[np.ndarray, "k"]) -> LabelledSequences:
+        """Return the sequences at the given row numbers, in that order."""
+        indices = np.asarray(indices)
+        return LabelledSequences(
+            bases=self.bases[indices],
+            motif_ids=self.motif_ids[indices],
+            lengths=self.lengths[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            label_names=self.label_names,
+            names=None if self.names is None else tuple(self.names[k] for k in indices.tolist()),
+        )
+
+
+def encode_labelled(
+    table: LabelledTable,
+    vocabulary: MotifVocabulary,
+    max_length: int | None = None,
+    label_names: tuple[str, ...] | None = None,
+) -> LabelledSequences:
+    """Encode and annotate the rows of a table.
+
+    Args:
+        table: what `read_labelled` returns.
+        vocabulary: motif classes.
+        max_length: width of the arrays in bases; the longest sequence when None.
+        label_names: names of the classes in the order of their ids, for a table of a model that exists; the table's
+            own when None.
+
+    Raises:
+        FormatError: a sequence longer than `max_length`.
+        ConfigError: a label that is not in `label_names`.
+    """
+    lengths = np.array([len(sequence) for sequence in table.sequences], dtype=np.int32)
+    width = int(lengths.max()) if max_length is None else max_length
+    if lengths.max() > width:
+        row = int(np.argmax(lengths > width))
+        raise FormatError(
+            f"{table.path}, sequence {row + 1}: at most {width} bases are required, but came {lengths[row]}; "
+            "cut the sequences or raise max_length"
+        )
+    bases = np.full((len(table), width), N, dtype=np.uint8)
+    bases[np.arange(width) < lengths[:, None]] = encode(b"".join(table.sequences))
+    names = table.label_names if label_names is None else label_names
+    return LabelledSequences(
+        bases=bases,
+        motif_ids=annotate(bases, vocabulary),
+        lengths=lengths,
+        labels=_labels(table, names),
+        label_names=names,
+        names=table.names,
+    )
+
+
+def _labels(table: LabelledTable, label_names: tuple[str, ...]) -> Int[np.ndarray, "N"] | None:
+    if table.labels is None:
+        return None
+    unknown = [name for name in table.label_names if name not in label_names]
+    if unknown:
+        raise ConfigError(
+            f"{table.path}: labels {', '.join(label_names)} are required, but came {', '.join(unknown)}; "
+            "correct the table or train a model with these classes"
+        )
+    number = np.array([label_names.index(name) for name in table.label_names], dtype=np.int32)
+    relabelled: np.ndarray = number[table.labels]
+    return relabelled

@@ -1,0 +1,65 @@
+"""Writing without losing data: a temporary file beside the target, moved over it only when complete."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from gattn_tg.errors import GattnError
+
+
+@contextmanager
+def replacing(path: str | Path, *, overwrite: bool = False) -> Iterator[TextIO]:
+    """Open a UTF-8 text file that appears under its name only when the block ends without an error.
+
+    Until then, and after any error, whatever stood at `path` stands there unchanged. A name that ends in `.gz` is
+    compressed, with no time stamp inside, so equal text gives equal bytes.
+
+    Args:
+        path: the file; a symbolic link is followed.
+        overwrite: replace an existing file; without it an existing file is refused.
+
+    Raises:
+        GattnError: the file exists, is not a regular file, or cannot be written.
+    """
+    shown, path = Path(path), Path(os.path.realpath(path))
+    _check(shown, path, overwrite)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as raw:
+            with (
+                gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
+                if path.suffix == ".gz"
+                else nullcontext(raw) as packed
+            ):
+                text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
+                try:
+                    yield text
+                finally:
+                    text.detach()  # flushes, and leaves closing to the blocks around
+            raw.flush()
+            os.fsync(raw.fileno())
+        _check(shown, path, overwrite)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GattnError(
+            f"{shown}: a file that can be written is required, but came: {(error.strerror or str(error)).lower()}; "
+            "check the folder, its permissions and the free space"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(shown: Path, path: Path, overwrite: bool) -> None:
+    if path.exists() and not path.is_file():
+        raise GattnError(
+            f"{shown}: a regular file is required, but came a folder or device; choose another name"
+        )
+    if path.exists() and not overwrite:
+        raise GattnError(f"{shown}: a new file is required, but it exists; choose another name or remove it")

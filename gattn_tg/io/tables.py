@@ -1,0 +1,110 @@
+"""TSV and BED files, written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from gattn_tg.errors import CoordinateError, FormatError
+from gattn_tg.io.replacing import replacing
+
+
+class BedRow(NamedTuple):
+    """One line of BED, 0-based and half-open.
+
+    `score` is a whole number 0..1000, `strand` "+", "-" or ".", `colour` `#rrggbb`.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    name: str
+    score: int = 0
+    strand: str = "."
+    colour: str = "#000000"
+
+
+def write_tsv(
+    path: str | Path, header: Sequence[str], rows: Iterable[Sequence[object]], *, overwrite: bool = False
+) -> int:
+    """Write a table with a header line and return the number of rows.
+
+    Floats are written with the fewest digits that read back as the same number, None as an empty field.
+
+    Args:
+        path: the file; compressed when its name ends in `.gz`.
+        header: column names.
+        rows: as many values as the header has names.
+        overwrite: see `replacing`.
+
+    Raises:
+        FormatError: a row of another length, or a tab or line end inside a value.
+        GattnError: see `replacing`; the file is then as it was before.
+    """
+    count = 0
+    with replacing(path, overwrite=overwrite) as handle:
+        for count, row in enumerate(chain([header], rows)):
+            fields = ["" if value is None else str(value) for value in row]
+            if len(fields) != len(header):
+                raise FormatError(
+                    f"{path}, row {count}: {len(header)} values are required, but came {len(fields)}; "
+                    "give one for each column"
+                )
+            _check_fields(f"{path}, row {count}", fields)
+            handle.write("\t".join(fields) + "\n")
+    return count
+
+
+def write_bed(path: str | Path, rows: Iterable[BedRow], *, overwrite: bool = False) -> int:
+    """Write BED with nine columns, coloured in genome browsers, and return the number of rows.
+
+    Args:
+        path: the file; compressed when its name ends in `.gz`.
+        rows: in any order; they are written as they come.
+        overwrite: see `replacing`.
+
+    Raises:
+        CoordinateError: start and end that are no half-open interval.
+        FormatError: a score, strand, colour or name that BED cannot hold.
+        GattnError: see `replacing`; the file is then as it was before.
+    """
+    count = 0
+    with replacing(path, overwrite=overwrite) as handle:
+        for count, row in enumerate(rows, start=1):
+            handle.write("\t".join(_bed_fields(f"{path}, row {count}", row)) + "\n")
+    return count
+
+
+def _bed_fields(where: str, row: BedRow) -> list[str]:
+    if not 0 <= row.start < row.end:
+        raise CoordinateError(
+            f"{where}: 0 <= start < end is required, but came {row.start} and {row.end}; BED is 0-based and half-open"
+        )
+    if not (type(row.score) is int and 0 <= row.score <= 1000):
+        raise FormatError(f"{where}: a whole score 0..1000 is required, but came {row.score!r}; scale it")
+    if row.strand not in ("+", "-", "."):
+        raise FormatError(f"{where}: strand + - or . is required, but came {row.strand!r}; use one of these")
+    try:
+        colour = ",".join(str(byte) for byte in bytes.fromhex(row.colour.removeprefix("#")))
+    except ValueError:
+        colour = ""
+    if colour.count(",") != 2:
+        raise FormatError(
+            f"{where}: a colour #rrggbb is required, but came {row.colour!r}; for example #1f77b4"
+        )
+    span = [str(row.start), str(row.end)]
+    fields = [row.chrom, *span, row.name, str(row.score), row.strand, *span, colour]
+    _check_fields(where, fields)
+    if not row.chrom or not row.name:
+        raise FormatError(f"{where}: a chrom and a name are required, but came an empty one; fill it in")
+    return fields
+
+
+def _check_fields(where: str, fields: Sequence[str]) -> None:
+    for field in fields:
+        if any(mark in field for mark in "\t\n\r"):
+            raise FormatError(
+                f"{where}: values without tabs and line ends are required, but came {field!r}; replace them by blanks"
+            )
