@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinygrad import Tensor, dtypes
+from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict, safe_load, safe_save
 
 from gattn_tg.errors import FormatError
@@ -113,7 +113,8 @@ def restore(model: SequenceClassifier, data: bytes, where: str, device: str | No
         raise FormatError(f"{where}: {'the weights lack' if odd in wanted else 'the model has no'} {odd!r}; the "
                           "configuration and the weights are of different models")
     for name, tensor in wanted.items():
-        value = loaded[name].to(device or tensor.device).cast(dtypes.float32).contiguous().realize()
+        # through NumPy, because kernels read whole vectors and the file's tensors start anywhere
+        value = Tensor(loaded[name].float().numpy().copy(), device=device or tensor.device).realize()
         if tuple(value.shape) != tuple(tensor.shape):
             raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {tuple(value.shape)}; "
                               "the configuration and the weights are of different models")
