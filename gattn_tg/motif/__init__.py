@@ -3,12 +3,14 @@
 from gattn_tg.motif.annotate import annotate
 from gattn_tg.motif.composition import at_rich
 from gattn_tg.motif.cpg import cpg_sites
+from gattn_tg.motif.cpg_counts import CpgIsland
 from gattn_tg.motif.hits import Hit, hits
-from gattn_tg.motif.islands import CpgCriteria, CpgIsland, cpg_islands
+from gattn_tg.motif.islands import CpgCriteria, cpg_islands
 from gattn_tg.motif.iupac import find_pattern
 from gattn_tg.motif.kmers import kmer_codes, kmer_counts
 from gattn_tg.motif.pwm import find_matrix
 from gattn_tg.motif.rules import AtRich, Consensus, CpgIslands, Matrix
+from gattn_tg.motif.running_sum import ucsc_islands
 from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
 
 __all__ = [
@@ -30,4 +32,5 @@ __all__ = [
     "hits",
     "kmer_codes",
     "kmer_counts",
+    "ucsc_islands",
 ]

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.motif.cpg import cpg_sites
-from gattn_tg.motif.spans import prefix, runs
-from gattn_tg.seq.alphabet import C, G, N
-from gattn_tg.types import Bool, Float, Int, UInt8
-
-
-class CpgIsland(NamedTuple):
-    """A CpG island, 0-based and half-open; `gc` is a fraction, `observed_expected` a ratio."""
-
-    start: int
-    end: int
-    n_cpg: int
-    gc: float
-    observed_expected: float
+from gattn_tg.motif.cpg_counts import CpgCounts, CpgIsland
+from gattn_tg.motif.spans import runs
+from gattn_tg.seq.alphabet import N
+from gattn_tg.types import Bool, UInt8
 
 
 @dataclass(frozen=True)
@@ -48,41 +38,6 @@ CRITERIA: Final[dict[str, CpgCriteria]] = {
     "takai-jones": CpgCriteria(500, 0.55, 0.65, window_bp=200, max_gap_bp=100),
 }
 """Gardiner-Garden and Frommer (1987) J Mol Biol 196:261; Takai and Jones (2002) PNAS 99:3740."""
-
-
-class _Counts:
-    """Prefix sums of everything the criteria need, so any stretch costs a few subtractions."""
-
-    def __init__(self, ids: UInt8[np.ndarray, "n"]) -> None:
-        self.c = prefix(ids == C)
-        self.g = prefix(ids == G)
-        self.unknown = prefix(ids == N)
-        sites = np.zeros(len(ids), dtype=bool)
-        sites[cpg_sites(ids)] = True
-        self.cpg = prefix(sites)
-
-    def n_cpg(self, start: np.ndarray, end: np.ndarray) -> Int[np.ndarray, "k"]:
-        # A site is counted at its C: one whose G lies outside belongs to no stretch that ends between the two.
-        counted: np.ndarray = self.cpg[np.maximum(end - 1, start)] - self.cpg[start]
-        return counted
-
-    def gc(self, start: np.ndarray, end: np.ndarray) -> Float[np.ndarray, "k"]:
-        n_gc = self.c[end] - self.c[start] + self.g[end] - self.g[start]
-        fraction: np.ndarray = n_gc / np.maximum(end - start, 1)
-        return fraction
-
-    def observed_expected(self, start: np.ndarray, end: np.ndarray) -> Float[np.ndarray, "k"]:
-        pairs = (self.c[end] - self.c[start]) * (self.g[end] - self.g[start])
-        ratio: np.ndarray = self.n_cpg(start, end) * (end - start) / np.maximum(pairs, 1)
-        return ratio
-
-    def meet(self, start: np.ndarray, end: np.ndarray, criteria: CpgCriteria) -> Bool[np.ndarray, "k"]:
-        good: np.ndarray = (
-            (self.gc(start, end) >= criteria.min_gc)
-            & (self.observed_expected(start, end) >= criteria.min_observed_expected)
-            & (self.unknown[end] == self.unknown[start])
-        )
-        return good
 
 
 def cpg_islands(
@@ -114,9 +69,9 @@ def cpg_islands(
     known_from, known_to = runs(ids != N)
     if not known_from.size or (known_to - known_from).max() < max(rule.min_length_bp, rule.window_bp):
         return []
-    counts = _Counts(ids)
+    counts = CpgCounts(ids)
     first = np.arange(len(ids) - rule.window_bp + 1)
-    starts, ends = runs(counts.meet(first, first + rule.window_bp, rule))
+    starts, ends = runs(_meet(counts, first, first + rule.window_bp, rule))
     candidates = _union(starts, ends + rule.window_bp - 1)
     if not rule.max_gap_bp:  # nothing can be joined, so what is too short now stays too short
         candidates = [(start, end) for start, end in candidates if end - start >= rule.min_length_bp]
@@ -124,20 +79,17 @@ def cpg_islands(
     islands = [
         (start, end) for start, end in _join(counts, trimmed, rule) if end - start >= rule.min_length_bp
     ]
-    if not islands:
-        return []
-    start, end = np.array(islands).T
-    return [
-        CpgIsland(int(s), int(e), int(n), float(gc), float(oe))
-        for s, e, n, gc, oe in zip(
-            start,
-            end,
-            counts.n_cpg(start, end),
-            counts.gc(start, end),
-            counts.observed_expected(start, end),
-            strict=True,
-        )
-    ]
+    start, end = np.array(islands, dtype=np.int64).reshape(-1, 2).T
+    return counts.islands(start, end)
+
+
+def _meet(counts: CpgCounts, start: np.ndarray, end: np.ndarray, rule: CpgCriteria) -> Bool[np.ndarray, "k"]:
+    good: np.ndarray = (
+        (counts.gc(start, end) >= rule.min_gc)
+        & (counts.observed_expected(start, end) >= rule.min_observed_expected)
+        & (counts.n_unknown(start, end) == 0)
+    )
+    return good
 
 
 def _resolve(criteria: str | CpgCriteria) -> CpgCriteria:
@@ -162,22 +114,22 @@ def _union(starts: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
     return merged
 
 
-def _trim(counts: _Counts, start: int, end: int, rule: CpgCriteria) -> tuple[int, int] | None:
+def _trim(counts: CpgCounts, start: int, end: int, rule: CpgCriteria) -> tuple[int, int] | None:
     """Return the largest centred part of a candidate that meets the criteria, or None when none is left."""
     cut = np.arange((end - start) // 2)
-    meets = counts.meet(start + cut, end - cut, rule)
+    meets = _meet(counts, start + cut, end - cut, rule)
     if not meets.any():
         return None
     first = int(np.argmax(meets))
     return start + first, end - first
 
 
-def _join(counts: _Counts, spans: list[tuple[int, int]], rule: CpgCriteria) -> list[tuple[int, int]]:
+def _join(counts: CpgCounts, spans: list[tuple[int, int]], rule: CpgCriteria) -> list[tuple[int, int]]:
     """Join chains of near neighbours; every link is judged alone, so the reading direction does not matter."""
     chains: list[list[tuple[int, int]]] = []
     for span in spans:
         near = chains and span[0] - chains[-1][-1][1] < rule.max_gap_bp
-        if near and counts.meet(np.array([chains[-1][-1][0]]), np.array([span[1]]), rule)[0]:
+        if near and _meet(counts, np.array([chains[-1][-1][0]]), np.array([span[1]]), rule)[0]:
             chains[-1].append(span)
         else:
             chains.append([span])
