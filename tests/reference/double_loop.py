@@ -13,9 +13,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-DEFAULTS = dict(
-    bias=None, rope=None, positions=None, is_causal=False, window_size=None, lengths=None, segments=None, scale=None
-)
+DEFAULTS = {
+    "bias": None,
+    "rope": None,
+    "positions": None,
+    "is_causal": False,
+    "window_size": None,
+    "lengths": None,
+    "segments": None,
+    "scale": None,
+}
 
 
 def attention(q, k, v, **keywords):
