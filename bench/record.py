@@ -1,0 +1,75 @@
+"""What every bench shares: runs that alternate, medians, and one JSON line per measurement."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+
+
+def alternate(
+    runners: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 60.0, warm: int = 2
+) -> dict[str, np.ndarray]:
+    """Seconds of every run, the runners taking turns, so that a slow minute of the machine slows all of them.
+
+    Args:
+        runners: what to time, by name; each call must return only when its work is done.
+        rounds: timed turns of each.
+        seconds: after this long no new round starts (at least three are run).
+        warm: untimed calls before, which compile and fill caches.
+    """
+    for run in runners.values():
+        for _ in range(warm):
+            run()
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    began = time.perf_counter()
+    for turn in range(rounds):
+        if turn >= 3 and time.perf_counter() - began > seconds:
+            break
+        for name, run in runners.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    return {name: np.array(taken) for name, taken in times.items()}
+
+
+def summary(times: np.ndarray) -> dict[str, float]:
+    """Median, 10th and 90th percentile in milliseconds."""
+    low, middle, high = np.percentile(times * 1e3, [10, 50, 90])
+    return {"median_ms": round(middle, 4), "p10_ms": round(low, 4), "p90_ms": round(high, 4), "runs": len(times)}
+
+
+def machine() -> dict[str, Any]:
+    """Processor, versions and commit: what a number is worthless without."""
+    cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
+    return {"cpu": cpu or platform.processor() or platform.machine(), "python": platform.python_version(),
+            "tinygrad": version("tinygrad"), "numpy": np.__version__,
+            "commit": _commit()}
+
+
+def write(bench: str, line: Mapping[str, Any]) -> None:
+    """Append one measurement to bench/results/BENCH.jsonl."""
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{bench}.jsonl").open("a", encoding="utf-8") as out:
+        out.write(json.dumps({**line, **machine()}, sort_keys=True) + "\n")
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                          check=False)
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,91 @@
+"""One training step of a classifier on the CPU, beside the same model in PyTorch with eager attention.
+
+    python bench/train_step.py [--layers 6 --width 256 --length 1024 --batch 2 --threads 2]
+
+Forward, backward and AdamW; the two models start from the same weights, and their losses are compared before anything
+is timed. One JSON line goes to bench/results/train_step.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import torch
+from record import alternate, summary, write
+from tinygrad import Device, Tensor, TinyJit
+from tinygrad.helpers import Context
+from tinygrad.nn.optim import AdamW
+from tinygrad.nn.state import get_state_dict
+from torch_classifier import TorchClassifier
+
+from gattn_tg.kernels import threads
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+
+RATE, DECAY, STEPS = 1e-3, 0.01, 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("layers", 6), ("width", 256), ("heads", 4), ("length", 1024), ("batch", 2), ("threads", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--motif", default="pair", choices=["key", "pair", "none"])
+    parser.add_argument("--rounds", type=int, default=9)
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    threads.set_threads(a.threads)
+    config = ClassifierConfig(2, width=a.width, n_layers=a.layers, n_heads=a.heads, motif=a.motif, mlp_ratio=4,
+                              stem_kernel=0, dropout=0.0)
+    model = SequenceClassifier(config, seed=0)
+    weights = get_state_dict(model)
+    peer = TorchClassifier(config, {name: t.numpy() for name, t in weights.items()})
+
+    rng = np.random.default_rng(0)
+    bases, ids = (rng.integers(0, top, (a.batch, a.length)).astype(np.uint8) for top in (4, 16))
+    labels = rng.integers(0, 2, a.batch)
+    inputs = [Tensor(bases).realize(), Tensor(ids).realize(), Tensor(np.full(a.batch, a.length, np.int32)).realize()]
+    ours = AdamW([t.is_param_(True) for t in weights.values()], lr=RATE, weight_decay=DECAY)
+    target = Tensor(labels.astype(np.int32)).realize()
+
+    @TinyJit
+    def step() -> Tensor:
+        with Context(TRAINING=1):
+            ours.zero_grad()
+            loss = model(*inputs).sparse_categorical_crossentropy(target)
+            loss.backward()
+            # together: a loss realised after the update would be computed again, from the new weights
+            Tensor.realize(loss, *ours.schedule_step())
+            return loss
+
+    theirs = torch.optim.AdamW(peer.parameters(), lr=RATE, weight_decay=DECAY, betas=(0.9, 0.999))
+    torch_inputs = torch.from_numpy(bases.astype(np.int64)), torch.from_numpy(ids.astype(np.int64))
+    torch_target = torch.from_numpy(labels)
+
+    def torch_step() -> float:
+        theirs.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(peer(*torch_inputs), torch_target)
+        loss.backward()
+        theirs.step()
+        return loss.item()
+
+    pairs = [(step().item(), torch_step()) for _ in range(STEPS)]
+    error = max(abs(x - y) for x, y in pairs)
+    assert error < 2e-3, f"losses differ: {pairs}"
+
+    def run() -> None:
+        step()
+        Device[Device.DEFAULT].synchronize()
+
+    times = alternate({"gattn_tg": run, "torch": torch_step}, a.rounds, seconds=120, warm=1)
+    ratio = float(np.median(times["torch"]) / np.median(times["gattn_tg"]))
+    line = {"case": vars(a), "device": Device.DEFAULT, "torch": torch.__version__, "loss_difference": error,
+            "gattn_tg": summary(times["gattn_tg"]), "peer": summary(times["torch"]), "ratio": round(ratio, 3)}
+    write("train_step", line)
+    print(f"{a.layers} layers, width {a.width}, n {a.length}, batch {a.batch}, {a.threads} threads: gattn_tg "
+          f"{line['gattn_tg']['median_ms']:.0f} ms, PyTorch eager {line['peer']['median_ms']:.0f} ms, "
+          f"ratio {ratio:.2f} (loss difference {error:.1e})")
+
+
+if __name__ == "__main__":
+    main()
