@@ -177,13 +177,13 @@ CASES = (
     Case("plain"),
     Case("one_token", b=1, n=1, m=1),
     Case("decode", n=1, m=37, is_causal=True),
-    Case("odd_widths", n=7, m=11, d=5, e=3),
+    Case("odd_widths", n=37, m=41, d=5, e=3),
     Case("grouped", h=4, g=2, d=4),
     Case("one_key_head", h=3, g=1, d=4),
     Case("scale", scale=0.7),
     Case("causal", is_causal=True),
     Case("causal_more_keys", n=37, m=41, is_causal=True),
-    Case("causal_fewer_keys", n=14, m=6, is_causal=True),  # the first 8 queries see nothing
+    Case("causal_fewer_keys", n=43, m=37, is_causal=True),  # the first 6 queries see nothing
     Case("window", window_size=(3, 2)),
     Case("window_same_both", window_size=4),
     Case("window_left", window_size=(5, None), is_causal=True),

@@ -1,0 +1,114 @@
+"""Every implementation of attention against the float64 reference: output, log-sum-exp, gradients."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+
+import numpy as np
+import promise
+import pytest
+from tinygrad import Device, Tensor, dtypes
+
+import gattn_tg
+from gattn_tg.ops.cases import CASES
+
+IMPLEMENTATIONS = ("lazy",)
+BY_NAME = {case.name: case for case in CASES}
+
+# Every feature at least once; a case costs seconds of compilation, so bench/gradcheck.py runs the whole list.
+FLOAT32 = (
+    "decode",
+    "odd_widths",
+    "causal_fewer_keys",
+    "window_right",
+    "lengths_empty",
+    "segments_more_keys",
+    "key_per_head",
+    "pair_tied",
+    "same_tied",
+    "ordered_more_keys",
+    "between_more_keys",
+    "dense_per_head",
+    "rope_partial_interleaved",
+    "rope_ntk",
+    "rope_far",
+    "all_together",
+)
+HALF = ("pair_more_keys", "rope_far")
+OTHER_DEVICES = ("between_per_head", "rope_far")
+
+
+def run(x, dtype, impl, device, dlse=None):
+    """Runs one call with tinygrad and gives everything in float64."""
+    store = getattr(dtypes, dtype)
+
+    def tensor(array, kind=store):
+        return Tensor(np.asarray(array, np.float32), device=device).cast(kind).realize()
+
+    def integers(array):
+        return Tensor(np.asarray(array), device=device).realize()
+
+    q, k, v, do = (tensor(array) for array in (x.q, x.k, x.v, x.do))
+    table = tensor(x.table, dtypes.float32)
+    keywords = x.keywords(gattn_tg.MotifBias, gattn_tg.Rope, integers, table=table)
+    o, lse = gattn_tg.attention(q, k, v, impl=impl, return_lse=True, **keywords)
+    loss = (o.float() * do.float()).sum()
+    if dlse is not None:
+        loss = loss + (lse * tensor(dlse, dtypes.float32)).sum()
+    inputs = [q, k, v] if keywords["bias"] is None else [q, k, v, table]
+    gradients = loss.gradient(*inputs)
+    Tensor.realize(o, lse, *gradients)
+    arrays = [array.float().numpy().astype(np.float64) for array in (o, lse, *gradients)]
+    return promise.Answers(*arrays, *([None] if keywords["bias"] is None else []))
+
+
+def check(case, dtype, impl, device, with_dlse=False):
+    x = case.inputs().rounded(promise.rounding(dtype))
+    dlse = x.dlse if with_dlse else None
+    promise.check(run(x, dtype, impl, device, dlse), case, x, dtype, dlse)
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+@pytest.mark.parametrize("name", FLOAT32)
+def test_float32_keeps_the_promise(name, impl):
+    check(BY_NAME[name], "float32", impl, "CPU")
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", HALF)
+def test_half_precision_keeps_the_promise(name, dtype, impl):
+    if dtype == "bfloat16" and not compiles_bfloat16():
+        pytest.skip("the C compiler of the CPU device has no __bf16 (clang 15 brought it to x86)")
+    check(BY_NAME[name], dtype, impl, "CPU")
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+@pytest.mark.parametrize("name", ["one_token", "lengths_empty"])
+def test_gradients_flow_through_the_log_sum_exp(name, impl):
+    check(BY_NAME[name], "float32", impl, "CPU", with_dlse=True)
+
+
+@functools.cache
+def compiles_bfloat16():
+    try:
+        Tensor([1.0], device="CPU").cast(dtypes.bfloat16).realize()
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def opencl():
+    try:
+        Device["CL"]
+    except Exception as error:  # tinygrad raises whatever its driver raises
+        pytest.skip(f"no OpenCL device: {type(error).__name__}")
+    return "CL"
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+@pytest.mark.parametrize("name", OTHER_DEVICES)
+def test_opencl_keeps_the_promise(name, impl, opencl):
+    check(BY_NAME[name], "float32", impl, opencl)
