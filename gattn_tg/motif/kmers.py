@@ -51,7 +51,7 @@ def kmer_counts(ids: UInt8[np.ndarray, "... n"], k: int) -> Int[np.ndarray, "...
     """
     _check(k, MAX_COUNTED_K)
     codes = kmer_codes(ids, k)
-    rows = codes.reshape(-1, codes.shape[-1])
+    rows = codes.reshape(int(np.prod(codes.shape[:-1])), codes.shape[-1])  # -1 cannot stand for an empty axis
     words = 4**k
     row, column = np.nonzero(rows >= 0)
     counts = np.bincount(row * words + rows[row, column], minlength=len(rows) * words)

@@ -77,23 +77,23 @@ class MotifClass:
 
 @dataclass(frozen=True)
 class MotifVocabulary:
-    """Up to 15 motif classes; class `k` of the tuple has id `k + 1`, and id 0 means no motif.
+    """One to 15 motif classes; class `k` of the tuple has id `k + 1`, and id 0 means no motif.
 
     Two classes with the same rule, one "forward" and one "reverse", are partners: on the reverse complement each is
     found where the other was. Partners share a priority, any other two classes differ in it, so what a base belongs
     to never depends on the strand it is read from.
 
     Raises:
-        ConfigError: too many classes, a name twice, or priorities that break the rule above.
+        ConfigError: no class or too many, a name twice, or priorities that break the rule above.
     """
 
     classes: tuple[MotifClass, ...]
 
     def __post_init__(self) -> None:
-        if len(self.classes) >= MAX_MOTIFS:
+        if not 1 <= len(self.classes) < MAX_MOTIFS:
             raise ConfigError(
-                f"motif vocabulary: at most {MAX_MOTIFS - 1} classes are required (ids 1..{MAX_MOTIFS - 1}), "
-                f"but came {len(self.classes)}; merge rare ones"
+                f"motif vocabulary: 1 to {MAX_MOTIFS - 1} classes are required, for ids 1..{MAX_MOTIFS - 1}, "
+                f"but came {len(self.classes)}; " + ("merge rare ones" if self.classes else "add one")
             )
         for second, motif in enumerate(self.classes):
             for first in self.classes[:second]:

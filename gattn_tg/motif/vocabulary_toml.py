@@ -57,6 +57,11 @@ def read(source: Path | str) -> list[dict[str, Any]]:
         document = tomllib.loads(source.read_text(encoding="utf-8") if isinstance(source, Path) else source)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{where}: TOML text is required, but came {error}; correct that place") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FormatError(
+            f"{where}: a readable file is required, but came: {reason}; check the path"
+        ) from error
     tables = document.pop("motif", None)
     if document:
         raise FormatError(

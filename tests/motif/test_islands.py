@@ -1,0 +1,197 @@
+"""CpG islands: criteria, symmetry, and a slow definition of the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.motif import CpgCriteria, cpg_islands, ucsc_islands
+from gattn_tg.motif.cpg_counts import CpgCounts
+from gattn_tg.seq import encode, reverse_complement
+
+SMALL = CpgCriteria(12, 0.5, 0.6, window_bp=8, max_gap_bp=0)
+SMALL_JOINED = CpgCriteria(16, 0.55, 0.65, window_bp=8, max_gap_bp=6)
+cpg_rich = st.text(alphabet="ACCGGTN", max_size=160)
+
+
+def island_sequence(length: int) -> str:
+    return "CGGCA" * (length // 5)  # GC .8, observed/expected 1.25
+
+
+def ratio(text: str) -> float:
+    pairs = text.count("C") * text.count("G")
+    return text.count("CG") * len(text) / pairs if pairs else 0.0
+
+
+def gc(text: str) -> float:
+    return (text.count("C") + text.count("G")) / len(text)
+
+
+def slow_islands(sequence: str, rule: CpgCriteria) -> list[tuple[int, int]]:
+    """The four steps of the docstring, word by word."""
+
+    def meets(start: int, end: int) -> bool:
+        part = sequence[start:end]
+        return (
+            bool(part)
+            and "N" not in part
+            and gc(part) >= rule.min_gc
+            and ratio(part) >= rule.min_observed_expected
+        )
+
+    def trimmed(start: int, end: int) -> tuple[int, int] | None:
+        while end - start > 1:
+            if meets(start, end):
+                return start, end
+            start, end = start + 1, end - 1
+        return None
+
+    candidates: list[list[int]] = []
+    for start in range(len(sequence) - rule.window_bp + 1):
+        if meets(start, start + rule.window_bp):
+            if candidates and start <= candidates[-1][1]:
+                candidates[-1][1] = start + rule.window_bp
+            else:
+                candidates.append([start, start + rule.window_bp])
+    spans = [span for start, end in candidates if (span := trimmed(start, end))]
+    chains: list[list[tuple[int, int]]] = []
+    for span in spans:
+        if chains and span[0] - chains[-1][-1][1] < rule.max_gap_bp and meets(chains[-1][-1][0], span[1]):
+            chains[-1].append(span)
+        else:
+            chains.append([span])
+    joined = [chain[0] if len(chain) == 1 else trimmed(chain[0][0], chain[-1][1]) for chain in chains]
+    return [span for span in joined if span and span[1] - span[0] >= rule.min_length_bp]
+
+
+@settings(max_examples=200)
+@given(cpg_rich, st.sampled_from([SMALL, SMALL_JOINED]))
+def test_islands_are_those_of_the_slow_definition(sequence: str, rule: CpgCriteria) -> None:
+    found = cpg_islands(encode(sequence), rule)
+    assert [(island.start, island.end) for island in found] == slow_islands(sequence, rule)
+
+
+@given(cpg_rich, st.sampled_from([SMALL, SMALL_JOINED]))
+def test_islands_of_the_other_strand_are_the_mirror_image(sequence: str, rule: CpgCriteria) -> None:
+    here = cpg_islands(encode(sequence), rule)
+    there = cpg_islands(encode(reverse_complement(sequence)), rule)
+    mirrored = [(len(sequence) - island.end, len(sequence) - island.start) for island in reversed(there)]
+    assert [(island.start, island.end) for island in here] == mirrored
+
+
+@given(cpg_rich)
+def test_every_island_meets_the_criteria_it_reports(sequence: str) -> None:
+    for island in cpg_islands(encode(sequence), SMALL):
+        part = sequence[island.start : island.end]
+        assert island.n_cpg == part.count("CG")
+        assert island.gc == gc(part) >= SMALL.min_gc
+        assert island.observed_expected == pytest.approx(ratio(part), rel=1e-12)
+        assert island.observed_expected >= SMALL.min_observed_expected
+        assert len(part) >= SMALL.min_length_bp
+        assert "N" not in part
+
+
+@pytest.mark.parametrize(("criteria", "shortest"), [("gardiner-garden", 200), ("takai-jones", 500)])
+def test_published_lengths(criteria: str, shortest: int) -> None:
+    desert = "TTATAAATAT" * 30
+    assert cpg_islands(encode(desert), criteria) == []
+    long_enough = cpg_islands(encode(desert + island_sequence(shortest) + desert), criteria)
+    assert len(long_enough) == 1
+    assert long_enough[0].end - long_enough[0].start >= shortest
+    # The windows reach into the desert, so a much shorter island is needed to fall below the length.
+    assert cpg_islands(encode(desert + island_sequence(shortest // 4) + desert), criteria) == []
+
+
+def test_takai_and_jones_are_stricter() -> None:
+    gc_of_half = "CGATA" * 2 + "GCTGC"  # GC 8/15 = .53
+    sequence = encode(gc_of_half * 60)
+    assert cpg_islands(sequence, "gardiner-garden")
+    assert not cpg_islands(sequence, "takai-jones")
+
+
+def test_near_islands_are_joined_by_takai_and_jones_only() -> None:
+    sequence = encode(island_sequence(400) + "AT" * 60 + island_sequence(400))
+    assert len(cpg_islands(sequence, "takai-jones")) == 1
+    assert len(cpg_islands(sequence, CpgCriteria(200, 0.5, 0.6, window_bp=100, max_gap_bp=0))) == 2
+
+
+def test_unknown_stretch_divides_an_island() -> None:
+    half = island_sequence(300)
+    found = cpg_islands(encode(half + "N" + half))
+    assert [(island.start, island.end) for island in found] == [(0, 300), (301, 601)]
+
+
+def test_unknown_criteria_are_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        cpg_islands(encode("ACGT"), "ucsc")
+    assert str(caught.value) == (
+        "cpg_islands: criteria 'gardiner-garden' or 'takai-jones' are required, but came 'ucsc'; "
+        "pass a CpgCriteria for limits of your own"
+    )
+
+
+def slow_running_sum(sequence: str) -> list[tuple[int, int]]:
+    """One base at a time: +17 at the G of a CpG, -1 elsewhere, from each CpG until the sum is zero."""
+    spans, start = [], 0
+    while (start := sequence.find("CG", start)) >= 0:
+        total = best = 17
+        end = at = start + 2
+        while at < len(sequence):
+            if sequence[at - 1 : at + 1] == "CG":
+                total += 17
+                if total >= best:
+                    best, end = total, at + 1
+            else:
+                total -= 1
+            at += 1
+            if total <= 0:
+                break
+        part = sequence[start:end]
+        if len(part) > 200 and gc(part) >= 0.5 and ratio(part) > 0.6:
+            spans.append((start, end))
+        start = end
+    return spans
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_running_sum_against_one_base_at_a_time(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pieces = ["".join(rng.choice(list("ACGTN"), size=rng.integers(0, 300), p=p)) for p in
+              ([0.1, 0.4, 0.4, 0.1, 0.0], [0.3, 0.2, 0.2, 0.29, 0.01], [0.15, 0.35, 0.35, 0.15, 0.0]) * 2]  # fmt: skip
+    sequence = "".join(pieces)
+    assert [island[:2] for island in ucsc_islands(encode(sequence))] == slow_running_sum(sequence)
+
+
+def test_running_sum_of_nothing() -> None:
+    assert ucsc_islands(encode("")) == []
+    assert ucsc_islands(encode("ATATAT")) == []
+
+
+@given(st.text(alphabet="ACGTN", min_size=1, max_size=60), st.data())
+def test_counts_of_any_stretch(sequence: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(sequence) - 1))
+    end = data.draw(st.integers(start + 1, len(sequence)))
+    counts, part = CpgCounts(encode(sequence)), sequence[start:end]
+    edges = np.array([start]), np.array([end])
+    assert counts.n_cpg(*edges)[0] == part.count("CG")
+    assert counts.gc(*edges)[0] == gc(part)
+    assert counts.n_unknown(*edges)[0] == part.count("N")
+    assert counts.observed_expected(*edges)[0] == pytest.approx(ratio(part), rel=1e-12)
+
+
+def test_recall_of_the_ucsc_table_on_a_real_region(shared_data) -> None:  # type: ignore[no-untyped-def]
+    from gattn_tg.io import read_fasta
+
+    (record,) = read_fasta(shared_data / "regions" / "hg19_chr8_11496144_11627216.fa.gz")
+    first = int(record.name.split(":")[1].split("-")[0])
+    ids = encode(record.sequence)
+    table = (shared_data / "regions" / "cpg_islands_hg19.bed").read_text().splitlines()
+    truth = [tuple(int(x) - first for x in row.split("\t")[1:3]) for row in table if row.startswith("chr8\t")]
+    for called in (cpg_islands(ids), cpg_islands(ids, "takai-jones"), ucsc_islands(ids)):
+        assert all(any(s < island.end and island.start < e for island in called) for s, e in truth)
+    exact = {(island.start, island.end) for island in ucsc_islands(ids)} & set(truth)
+    assert (len(truth), len(exact)) == (8, 3)

@@ -1,0 +1,114 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""Matrix hits: lightmotif against scores added up one by one."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from gattn_tg.errors import ConfigError, MissingExtraError
+from gattn_tg.motif import Matrix, MotifClass, MotifVocabulary, annotate, find_matrix, hits
+from gattn_tg.motif.pwm import PSEUDOCOUNT
+from gattn_tg.seq import encode, reverse_complement
+
+# Arnt, JASPAR MA0004.1 (CC BY 4.0)
+ARNT = ((4, 16, 0, 0), (19, 0, 1, 0), (0, 20, 0, 0), (0, 0, 20, 0), (0, 0, 0, 20), (0, 0, 20, 0))
+
+
+def slow_scores(sequence: str, counts: tuple[tuple[int, ...], ...]) -> list[float]:
+    scores = []
+    for start in range(len(sequence) - len(counts) + 1):
+        total = 0.0
+        for row, base in zip(counts, sequence[start:], strict=False):
+            share = (
+                -1 if base == "N" else (row["ACGT".index(base)] + PSEUDOCOUNT) / (sum(row) + 4 * PSEUDOCOUNT)
+            )
+            total += -math.inf if share < 0 else math.log2(share / 0.25)
+        scores.append(total)
+    return scores
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lightmotif() -> None:
+    pytest.importorskip("lightmotif", reason="lightmotif is absent (extra genomics)")
+
+
+@pytest.fixture(scope="module")
+def sequence() -> str:
+    rng = np.random.default_rng(5)
+    text = "".join(rng.choice(list("ACGT"), size=3000))
+    return text[:500] + "CACGTG" + text[500:900] + "CACNTG" + text[900:] + "CACGTG"
+
+
+def test_sites_and_scores_are_those_added_up_one_by_one(sequence: str) -> None:
+    spans = find_matrix(encode(sequence), ARNT, 1e-3)
+    scores = slow_scores(sequence, ARNT)
+    threshold = min(spans.scores) - 1e-4
+    assert spans.starts.tolist() == [at for at, score in enumerate(scores) if score >= threshold]
+    assert (spans.ends - spans.starts == 6).all()
+    np.testing.assert_allclose(spans.scores, [scores[at] for at in spans.starts], rtol=0, atol=1e-5)
+    # The p-value holds: of all 4096 words, about one in a thousand reaches the threshold.
+    words = ["".join("ACGT"[code >> shift & 3] for shift in range(10, -2, -2)) for code in range(4096)]
+    reached = sum(slow_scores(word, ARNT)[0] >= threshold for word in words)
+    assert 0 < reached <= 4096 * 1e-3 + 1
+
+
+def test_other_strand(sequence: str) -> None:
+    here = find_matrix(encode(sequence), ARNT, 1e-3, reverse=True)
+    there = find_matrix(encode(reverse_complement(sequence)), ARNT, 1e-3)
+    assert here.starts.tolist() == sorted((len(sequence) - there.ends).tolist())
+    np.testing.assert_allclose(here.scores, there.scores[::-1], rtol=0, atol=1e-5)
+
+
+def test_unknown_bases_are_in_no_site_even_at_a_permissive_threshold() -> None:
+    spans = find_matrix(encode("CACNTGNNNNNNACGTCG"), ARNT, 0.9)
+    assert all(start >= 12 for start in spans.starts.tolist())
+
+
+def test_short_and_empty_sequences_have_no_site() -> None:
+    for text in ("", "CACGT"):
+        assert find_matrix(encode(text), ARNT, 1e-3).starts.tolist() == []
+
+
+def test_matrix_class_annotates_both_strands_and_reports_bits(sequence: str) -> None:
+    vocabulary = MotifVocabulary((MotifClass("arnt", Matrix(ARNT, 1e-3), 1, "#123456"),))
+    assert vocabulary.is_strand_symmetric
+    ids = annotate(sequence, vocabulary)
+    assert ids[500:506].all()
+    assert (annotate(reverse_complement(sequence), vocabulary) == ids[::-1]).all()
+    best = max(hits(sequence, vocabulary), key=lambda hit: hit.score)
+    assert sequence[best.start : best.end] == "CACGTG"
+
+
+def test_matrix_that_is_its_own_reverse_complement() -> None:
+    assert Matrix(((9, 0, 0, 1), (1, 0, 0, 9)), 0.01).is_symmetric
+    assert not Matrix(ARNT, 0.01).is_symmetric
+
+
+@pytest.mark.parametrize(
+    ("counts", "pvalue", "text"),
+    [
+        ((), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came (); scale frequencies to counts first"),
+        (((0.5, 0.5, 0, 0),), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came ((0.5, 0.5, 0, 0),); scale frequencies to counts first"),
+        (((1, 2, 3),), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came ((1, 2, 3),); scale frequencies to counts first"),
+        (((1, 0, 0, 0), (1, 1, 0, 0)), 0.1, "motif matrix: the same number of observations at each position is required, but came sums [1, 2]; was a row lost?"),
+        (((1, 0, 0, 0),), 1.0, "motif matrix: pvalue between 0 and 1 is required, but came 1.0; 1e-4 is usual"),
+    ],
+)  # fmt: skip
+def test_bad_matrices_are_refused(counts: tuple[tuple[int, ...], ...], pvalue: float, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Matrix(counts, pvalue)  # type: ignore[arg-type]
+    assert str(caught.value) == text
+
+
+def test_missing_lightmotif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightmotif", None)
+    with pytest.raises(MissingExtraError) as caught:
+        find_matrix(encode("CACGTG"), ARNT, 1e-3)
+    assert str(caught.value) == (
+        "motif.pwm: lightmotif is required to scan matrices, but it is not installed; "
+        'pip install "gattn_tg[genomics]"'
+    )
