@@ -1,0 +1,97 @@
+"""A statement builder over UOps: program order in, `.after` edges out.
+
+tinygrad orders memory operations only by explicit edges. Here every access is pinned after the statement before it, so a
+kernel reads top to bottom like a loop nest and never names an edge. One rule remains: a value read from an array that is
+written again must be used by the next statement, because the read itself is placed where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tinygrad import UOp, dtypes
+from tinygrad.dtype import AddrSpace, DType
+from tinygrad.uop.ops import AxisType, KernelInfo
+
+
+class Body:
+    """The statements of one kernel, in program order.
+
+    Args:
+        name: name of the kernel; carries its plan (`flash_fwd_d64_loops4x64_f32_pair`).
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._axes = 0
+        self._arrays = 0
+        self._last: tuple[UOp, ...] = ()
+
+    def array(self, *shape: int, dtype: DType = dtypes.float32) -> UOp:
+        """Private memory of one part: registers where the compiler can keep them there, else its stack."""
+        self._arrays += 1
+        if len(shape) == 1:
+            # whole cache lines, so that the arrays after this one keep their alignment
+            shape = (-(-shape[0] // 16) * 16,)
+        return UOp.placeholder(shape, dtype, slot=self._arrays - 1, addrspace=AddrSpace.REG)
+
+    def read(self, buffer: UOp, *index: UOp | int) -> UOp:
+        """The element as it is after the last statement."""
+        return buffer.after(*self._last)[index]
+
+    def write(self, buffer: UOp, index: tuple[UOp | int, ...], value: UOp | float, when: UOp | None = None) -> None:
+        """The statement `buffer[index] = value`, only where `when` holds."""
+        if when is not None:
+            # on the flat buffer: a condition does not survive a reshape whose axes have size 1
+            flat: UOp | int = 0
+            for size, at in zip(buffer.shape, index, strict=True):
+                flat = flat * size + at
+            buffer, index = buffer.base, (flat.valid(when),)
+        self._last = (buffer.after(*self._last)[index].store(value),)
+
+    @contextmanager
+    def loop(self, size: int, kind: AxisType = AxisType.LOOP) -> Iterator[UOp]:
+        """Repeat the statements inside for an index 0..size-1."""
+        index = UOp.range(size, self._axes, kind)
+        self._axes += 1
+        self._last = (*self._last, index)
+        yield index
+        self._last = (self._last[0].end(index),)
+
+    @contextmanager
+    def loops(self, *sizes: int) -> Iterator[tuple[UOp, ...]]:
+        """Nested loops, the last one innermost."""
+        with ExitStack() as stack:
+            yield tuple([stack.enter_context(self.loop(size)) for size in sizes])
+
+    @contextmanager
+    def span(self, start: UOp, stop: UOp, size: int) -> Iterator[UOp]:
+        """Repeat for start..stop-1, bounds that are values; the index is known to lie in 0..size-1.
+
+        The first turn always runs (with a clamped index): a range whose end depends on an outer index cannot be
+        expressed in tinygrad 0.14, a loop that leaves on a condition can.
+        """
+        at = self.array(2, dtype=dtypes.int)
+        self.write(at, (0,), start.cast(dtypes.int))
+        self.write(at, (1,), stop.cast(dtypes.int))
+        turn = UOp.loop(self._axes)
+        self._axes += 1
+        self._last = (*self._last, turn)
+        yield self.read(at, 0).maximum(0).minimum(size - 1).cast(dtypes.weakint)
+        self.write(at, (0,), self.read(at, 0) + 1)
+        self._last = (self._last[0].end(turn, self.read(at, 0) < self.read(at, 1)),)
+
+    @contextmanager
+    def units(self, size: int, parts: int) -> Iterator[tuple[UOp, UOp]]:
+        """Independent pieces of work 0..size-1, in `parts` contiguous runs that may go to different cores.
+
+        Yields the part and the unit.
+        """
+        with self.loop(parts, AxisType.THREAD) as part, self.span(part * size // parts, (part + 1) * size // parts,
+                                                                  size) as unit:
+            yield part, unit
+
+    def finish(self) -> UOp:
+        """The kernel."""
+        return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=()))

@@ -1,0 +1,35 @@
+"""How a problem is cut into independent units of work. Depends on shapes only, so results do not depend on the cores."""
+
+from __future__ import annotations
+
+from gattn_tg.kernels.tile import LANES, ROWS, ceildiv
+
+PARTS = 64  # runs of units that a kernel is split into at most; each is one call of its machine code
+UNITS = 16  # units a large problem should give, so that up to that many cores are busy
+PANEL_BYTES = 64 * 1024  # rows of queries (and of outputs) kept at hand for one walk over the keys
+PARTIAL_BYTES = 32 * 1024**2  # what partial sums of dq may take before fewer of them are made
+
+
+def query_rows(heads: int, n: int, width: int) -> int:
+    """Rows of queries that walk over the keys together: many, to lay out each block of keys rarely.
+
+    Args:
+        heads: batch rows times query heads.
+        n: queries per head.
+        width: the larger of the head widths.
+    """
+    most = max(LANES, PANEL_BYTES // (4 * width) // ROWS * ROWS)
+    pieces = max(ceildiv(n, most), min(ceildiv(UNITS, heads), ceildiv(n, LANES)))
+    return ceildiv(ceildiv(n, pieces), ROWS) * ROWS
+
+
+def key_parts(groups: int, m: int, dq_bytes: int) -> int:
+    """Parts that the keys of one head are dealt to in the backward pass; each part sums a dq of its own.
+
+    Args:
+        groups: batch rows times key heads.
+        m: keys per head.
+        dq_bytes: size of one partial dq over all heads.
+    """
+    wanted = min(ceildiv(UNITS, groups), ceildiv(m, 4 * LANES))
+    return max(1, min(wanted, max(ceildiv(UNITS // 2, groups), PARTIAL_BYTES // max(dq_bytes, 1))))

@@ -1,0 +1,116 @@
+"""Tiles: small blocks that stay in registers, and the panels in memory that feed them.
+
+A product runs as a sum of outer products over `depth`: a few rows times 64 contiguous lanes. The C compiler of tinygrad's
+CPU device turns exactly this loop nest (an inner loop of 32 or 64 contiguous lanes) into fused multiply-adds on
+registers; shorter inner loops are unrolled before the vectoriser sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinygrad import UOp, dtypes
+
+from gattn_tg.kernels.body import Body
+
+ROWS, LANES = 4, 64  # a 4 x 64 float32 tile is 16 registers of 512 bits: half of them
+FOLD = 16  # lanes in which a row is folded before it becomes one number
+
+# 2**f for |f| <= 1/2, degree 6, relative error 2e-8: least squares on Chebyshev nodes
+_EXP2 = (1.5403530393381608e-4, 1.3333558146428443e-3, 9.618129107628477e-3, 5.550410866482158e-2,
+         2.402265069591007e-1, 6.931471805599453e-1, 1.0)
+
+Element = Callable[[UOp, UOp], UOp]
+
+
+def ceildiv(a: int, b: int) -> int:
+    """a / b rounded up."""
+    return -(-a // b)
+
+
+def lane_groups(width: int) -> tuple[tuple[int, int], ...]:
+    """Cover `width` lanes by groups (start, lanes) of 64, the last one of 32 where that is enough."""
+    groups = [(start, LANES) for start in range(0, width, LANES)]
+    start, _ = groups[-1]
+    if width - start <= LANES // 2:
+        groups[-1] = (start, LANES // 2)
+    return tuple(groups)
+
+
+def padded(width: int) -> int:
+    """Lanes that `lane_groups(width)` covers."""
+    start, lanes = lane_groups(width)[-1]
+    return start + lanes
+
+
+class Arena:
+    """Named float32 panels in one scratch buffer of shape (parts, size); every part owns one row of it.
+
+    Panels live there and not on the stack because worker threads have small stacks on some systems.
+    """
+
+    def __init__(self, **sizes: int) -> None:
+        self.size = 0
+        self.starts: dict[str, int] = {}
+        for name, size in sizes.items():
+            self.starts[name] = self.size
+            self.size += ceildiv(size, FOLD) * FOLD
+
+    def panels(self, body: Body, scratch: UOp, part: UOp) -> list[Panel]:
+        """The panels of one part, in the order in which they were named."""
+        return [Panel(body, scratch, part, start) for start in self.starts.values()]
+
+
+class Panel:
+    """A flat piece of scratch memory."""
+
+    def __init__(self, body: Body, scratch: UOp, part: UOp, start: int) -> None:
+        self._body, self._scratch, self._part, self._start = body, scratch, part, start
+
+    def read(self, index: UOp) -> UOp:
+        """The element as it is after the last statement."""
+        return self._body.read(self._scratch, self._part, index + self._start)
+
+    def write(self, index: UOp, value: UOp | float) -> None:
+        """The statement `panel[index] = value`."""
+        self._body.write(self._scratch, (self._part, index + self._start), value)
+
+    def fill(self, size: int, value: float) -> None:
+        """Set the first `size` elements."""
+        with self._body.loop(size) as i:
+            self.write(i, value)
+
+
+def product(body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES) -> None:
+    """tile[i, j] += sum_x rows(i, x) * lanes(x, j)."""
+    with body.loops(depth, ROWS, width) as (x, i, j):
+        body.write(tile, (i, j), body.read(tile, i, j) + rows(i, x) * lanes(x, j))
+
+
+def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp]) -> None:
+    """partial[i, 0] = all FOLD lanes of row i combined, by halving."""
+    width = FOLD
+    while width > 1:
+        width //= 2
+        with body.loops(ROWS, width) as (i, j):
+            body.write(partial, (i, j), combine(body.read(partial, i, j), body.read(partial, i, j + width)))
+
+
+def exp2(x: UOp) -> UOp:
+    """2**min(x, 0), about 1 ulp, exactly 0 below -126.5; every step is a plain lane operation.
+
+    tinygrad's own exp2 carries selects for nan and infinity through every lane.
+    """
+    x = (x < 0.0).where(x, 0.0).maximum(-127.0)
+    whole = (x - 0.5).cast(dtypes.int)  # truncation of x - 0.5 rounds x <= 0 to the nearest integer
+    part = x - whole.cast(dtypes.float32)
+    p = UOp.const(_EXP2[0], dtypes.float32)
+    for coefficient in _EXP2[1:]:
+        p = p * part + coefficient
+    return p * ((whole + 127) * (1 << 23)).bitcast(dtypes.float32)
+
+
+def saturate(x: UOp, limit: float) -> UOp:
+    """x kept in +-limit, in the form that also turns nan (inf - inf in a product) into a number."""
+    x = (x < limit).where(x, limit)
+    return (x > -limit).where(x, -limit)

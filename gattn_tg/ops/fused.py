@@ -1,0 +1,112 @@
+"""Attention as one fused kernel each way: the `loops` schedule for CPUs, nothing of size n*m in memory."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.kernels import flash_backward, flash_forward
+from gattn_tg.kernels.score import Score
+from gattn_tg.kernels.tile import LANES, ceildiv
+from gattn_tg.ops.launch import launch
+from gattn_tg.ops.lazy import occurrence_counts
+from gattn_tg.ops.problem import Problem
+from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.ops.shards import empty, piece, pieces
+from gattn_tg.types import Float
+
+STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
+NARROWEST, WIDEST = 1, 256
+CLASSES = 256
+
+
+def refuse(problem: Problem) -> str | None:
+    """Why this implementation does not serve the call, or None."""
+    devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
+    *_, d, e = problem.sizes
+    if any(device.split(":")[0] != "CPU" for device in devices):
+        return f"it runs on CPUs, but the operands are on {devices[0]}"
+    if problem.q.dtype not in STORED:
+        return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
+    if max(d, e) > WIDEST:
+        return f"head widths must be at most {WIDEST}, but are {d} and {e}"
+    axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
+    if len(axes) > 1 or axes - {None, 0, 1}:
+        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+    return None
+
+
+def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
+    """Output and log-sum-exp.
+
+    Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
+    """
+    _, _, _, n, _, d, e = problem.sizes
+    score, tensors = score_of(problem)
+    q, k = problem.q, problem.k
+    if problem.rope is not None:
+        at_q, at_k = problem.coordinates()
+        q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved)
+        k = rotate(k, *cos_sin(problem.rope, d, at_k, k.device), problem.rope.interleaved)
+    (b, h, _, _), along = piece(q), pieces(q)[0] or 0
+    outputs = [
+        empty((b, h, n, e), problem.v.dtype, q.device, along),
+        empty((b, h, n), dtypes.float32, q.device, along),
+        empty(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32, q.device),
+    ]
+    inputs = [x.contiguous() for x in (q, k, problem.v, *tensors)]
+    o, lse, _ = launch(flash_forward.kernel(score), outputs, inputs, functools.partial(_gradient, score))
+    return o, lse
+
+
+def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
+    """The score function of a call: its static part, and the tensors it reads."""
+    _, _, _, n, m, _, _ = problem.sizes
+    bias, tensors = problem.bias, {}
+    has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
+    score = Score(
+        scale=problem.scale, kind="none" if bias is None else bias.kind, classes=1 if bias is None else bias.n_motifs,
+        is_causal=problem.is_causal, left=problem.window[0], right=problem.window[1],
+        has_lengths=problem.lengths is not None, has_segments=problem.segments_q is not None, has_places=has_places,
+    )
+    if bias is not None:
+        tensors["table"] = bias.tied_table()
+        if bias.kind == "dense":
+            tensors["ids"] = bias.ids.pad((None, None, (0, ceildiv(m, LANES) * LANES - m)))
+        else:
+            tensors["ids_q"], tensors["ids_k"] = problem.ids()
+        if bias.kind == "between":
+            upto, before = occurrence_counts(tensors["ids_k"])
+            tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
+    tensors |= {"at_q": problem.positions_q, "at_k": problem.positions_k, "lengths": problem.lengths,
+                "segments_q": problem.segments_q, "segments_k": problem.segments_k}
+    return score, [tensors[name] for name in score.operands]
+
+
+def _gradient(score: Score, *given: Any) -> list[Tensor | None]:
+    """Gradients of q, k, v and the operands of the score, from those of o and lse and the operands of the forward."""
+    *of_outputs, operands = given
+    o, lse, _, q, k, v, *tensors = operands
+    do = next((x for x in of_outputs if len(x.shape) == 4), None)
+    dlse = next((x for x in of_outputs if len(x.shape) == 3), None)
+    do = Tensor.zeros_like(o) if do is None else do
+    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
+    delta = delta if dlse is None else delta - dlse
+
+    (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), pieces(q)[0] or 0
+    outputs = [
+        empty(flash_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, q.device, along + 1),
+        empty((b, g, m, d), k.dtype, q.device, along),
+        empty((b, g, m, e), v.dtype, q.device, along),
+        empty(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, q.device, along),
+        empty(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32, q.device),
+    ]
+    inputs = [x.contiguous() for x in (q, k, v, do, lse, delta, *tensors)]
+    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score), outputs, inputs)
+    gradients = [(dq.sum(0)[:, :, :n, :d] * score.scale).cast(q.dtype), dk, dv]
+    for name, x in zip(score.operands, tensors, strict=True):
+        of_table = name == "table"
+        gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape) if of_table else None)
+    return gradients
