@@ -22,7 +22,8 @@ class Case:
         name: Short name, used as test id.
         b, h, g, n, m, d, e: Batch, query heads, key heads, queries, keys, head width, value width.
         kind: Bias kind, None for no bias.
-        t: Motif ids.
+        t: Entries along one axis of the table.
+        n_motifs: Motif ids, where they differ from t; only `between` looks up something else than ids.
         per_head: Every query head has its own table.
         complement: Ties the table over the strands.
         rope: Keywords of Rope, None for no rotation.
@@ -41,6 +42,7 @@ class Case:
     e: int = 8
     kind: str | None = None
     t: int = 5
+    n_motifs: int | None = None
     per_head: bool = False
     complement: tuple[int, ...] | None = None
     rope: dict[str, Any] | None = None
@@ -64,8 +66,9 @@ class Case:
         dlse = draw.normal(size=(self.b, self.h, self.n))
         axes = (self.t, self.t) if self.kind in ("pair", "ordered") else (self.t,)
         table = draw.normal(size=(self.h, *axes) if self.per_head else axes)
-        ids_k = runs(draw, (self.b, self.m), self.t)
-        ids = ids_k if self.n == self.m else runs(draw, (self.b, self.n), self.t)
+        n_motifs = self.t if self.n_motifs is None else self.n_motifs
+        ids_k = runs(draw, (self.b, self.m), n_motifs)
+        ids = ids_k if self.n == self.m else runs(draw, (self.b, self.n), n_motifs)
         if self.kind == "dense":
             ids = draw.integers(0, self.t, (self.b, self.n, self.m)).astype(np.uint8)
         return Inputs(
@@ -198,6 +201,7 @@ CASES = (
     *(Case(f"{kind}_per_head", kind=kind, per_head=True, h=4, g=2, d=4) for kind in KINDS),
     *(Case(f"{kind}_tied", kind=kind, complement=SWAP, per_head=kind == "pair") for kind in KINDS[:4]),
     *(Case(f"{kind}_more_keys", kind=kind, n=37, m=41, is_causal=True, lengths=(41, 29)) for kind in KINDS),
+    Case("between_few_counts", kind="between", t=3, n_motifs=16),
     Case("pair_16", kind="pair", t=16),
     Case("ordered_shuffled", kind="ordered", positions="shuffled"),
     Case("rope", rope={}),

@@ -13,6 +13,7 @@ PER_KEY_KINDS = ("key", "same", "between", "dense")
 PER_PAIR_KINDS = ("pair", "ordered")
 TIED_KINDS = ("key", "pair", "same", "ordered")
 NO_BIAS = -1
+MOST_IDS = 256  # an id is one byte
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +155,9 @@ def table_index(
     t = np.shape(bias.table)[-1]
     if bias.kind == "dense":
         return checked_ids("ids", bias.ids, (b, n, m), t)
-    of_key = checked_ids("ids_k", bias.ids if bias.ids_k is None else bias.ids_k, (b, m), t)
+    # `between` looks counts up, not ids, so its ids may be larger than its table.
+    n_ids = MOST_IDS if bias.kind == "between" else t
+    of_key = checked_ids("ids_k", bias.ids if bias.ids_k is None else bias.ids_k, (b, m), n_ids)
     if bias.kind == "key":
         return np.broadcast_to(of_key[:, None, :], (b, n, m))
     if bias.kind == "between":
