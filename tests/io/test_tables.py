@@ -1,0 +1,177 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""TSV and BED: what is written, and that nothing is lost."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gattn_tg.errors import CoordinateError, FormatError, GattnError
+from gattn_tg.io import BedRow, replacing, write_bed, write_tsv
+
+ROW = BedRow("chr1", 10, 20, "tata_box", 500, "+", "#1f78b4")
+
+
+def only(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_tsv(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsv"
+    rows = [("a", 1, 0.1, None), ("b", np.int64(2), np.float32(0.1), "é")]
+    assert write_tsv(path, ("name", "n", "p", "note"), rows) == 2
+    assert path.read_bytes().decode() == "name\tn\tp\tnote\na\t1\t0.1\t\nb\t2\t0.1\té\n"
+    assert only(tmp_path) == ["x.tsv"]
+
+
+def test_bed_has_nine_columns_with_a_colour(tmp_path: Path) -> None:
+    path = tmp_path / "x.bed"
+    assert write_bed(path, [ROW, BedRow("chr2", 0, 1, "cpg")]) == 2
+    assert path.read_text() == (
+        "chr1\t10\t20\ttata_box\t500\t+\t10\t20\t31,120,180\nchr2\t0\t1\tcpg\t0\t.\t0\t1\t0,0,0\n"
+    )
+
+
+def test_compressed_output_is_the_same_on_every_run(tmp_path: Path) -> None:
+    for name in ("x.bed.gz", "y.bed.gz"):
+        write_bed(tmp_path / name, [ROW] * 50)
+    one, two = ((tmp_path / name).read_bytes() for name in ("x.bed.gz", "y.bed.gz"))
+    assert one == two
+    assert gzip.decompress(one).count(b"\n") == 50
+
+
+@pytest.mark.parametrize("name", ["x.bed", "x.bed.gz"])
+def test_existing_file_is_refused_and_kept(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("precious")
+    with pytest.raises(GattnError) as caught:
+        write_bed(path, [ROW])
+    assert (
+        str(caught.value)
+        == f"{path}: a new file is required, but it exists; choose another name or remove it"
+    )
+    assert path.read_text() == "precious"
+    assert only(tmp_path) == [name]
+
+
+def test_overwrite_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "x.bed"
+    path.write_text("old")
+    write_bed(path, [ROW], overwrite=True)
+    assert path.read_text().startswith("chr1")
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.tsv.gz"])
+def test_error_half_way_keeps_the_old_file_and_leaves_no_other(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("precious")
+
+    def rows() -> Iterator[tuple[str]]:
+        yield ("a",)
+        raise RuntimeError("model failed")
+
+    with pytest.raises(RuntimeError, match="model failed"):
+        write_tsv(path, ("name",), rows(), overwrite=True)
+    assert path.read_text() == "precious"
+    assert only(tmp_path) == [name]
+
+
+def test_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    with pytest.raises(GattnError, match="it exists"), replacing(path) as handle:  # noqa: PT012 - the race is the test
+        handle.write("mine")
+        path.write_text("theirs")
+    assert path.read_text() == "theirs"
+    assert only(tmp_path) == ["x.txt"]
+
+
+def test_link_is_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.bed", tmp_path / "link.bed"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_bed(link, [ROW], overwrite=True)
+    assert link.is_symlink()
+    assert target.read_text().startswith("chr1")
+
+
+def test_folder_and_device_are_never_replaced(tmp_path: Path) -> None:
+    for path in (tmp_path, Path(os.devnull)):
+        with pytest.raises(GattnError) as caught:
+            write_bed(path, [ROW], overwrite=True)
+        assert (
+            str(caught.value)
+            == f"{path}: a regular file is required, but came a folder or device; choose another name"
+        )
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "x.bed"
+    with pytest.raises(GattnError) as caught:
+        write_bed(path, [ROW])
+    assert str(caught.value) == (
+        f"{path}: a file that can be written is required, but came: no such file or directory; "
+        "check the folder, its permissions and the free space"
+    )
+
+
+def test_full_disk_is_named_and_keeps_the_old_file(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("/dev/full is absent: no way to make a full disk here")
+    path = tmp_path / "x.txt"
+    path.write_text("precious")
+    with pytest.raises(GattnError) as caught, replacing(path, overwrite=True) as handle:
+        raise OSError(28, "No space left on device")
+    assert "but came: no space left on device; check the folder" in str(caught.value)
+    assert handle is not None
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("a",), "row 1: 2 values are required, but came 1; give one for each column"),
+        (
+            ("a", "b\tc"),
+            "row 1: values without tabs and line ends are required, but came 'b\\tc'; replace them by blanks",
+        ),
+        (
+            ("a", "b\n"),
+            "row 1: values without tabs and line ends are required, but came 'b\\n'; replace them by blanks",
+        ),
+    ],
+)
+def test_bad_tsv_rows_are_refused(tmp_path: Path, row: tuple[str, ...], message: str) -> None:
+    path = tmp_path / "x.tsv"
+    with pytest.raises(FormatError) as caught:
+        write_tsv(path, ("x", "y"), [row])
+    assert str(caught.value) == f"{path}, {message}"
+    assert only(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"start": -1}, CoordinateError, "0 <= start < end is required, but came -1 and 20; BED is 0-based and half-open"),
+        ({"end": 10}, CoordinateError, "0 <= start < end is required, but came 10 and 10; BED is 0-based and half-open"),
+        ({"score": 1001}, FormatError, "a whole score 0..1000 is required, but came 1001; scale it"),
+        ({"score": 0.5}, FormatError, "a whole score 0..1000 is required, but came 0.5; scale it"),
+        ({"strand": "?"}, FormatError, "strand + - or . is required, but came '?'; use one of these"),
+        ({"colour": "red"}, FormatError, "a colour #rrggbb is required, but came 'red'; for example #1f77b4"),
+        ({"colour": "#1234"}, FormatError, "a colour #rrggbb is required, but came '#1234'; for example #1f77b4"),
+        ({"name": ""}, FormatError, "a chrom and a name are required, but came an empty one; fill it in"),
+        ({"chrom": "a\tb"}, FormatError, "values without tabs and line ends are required, but came 'a\\tb'; replace them by blanks"),
+    ],
+)  # fmt: skip
+def test_bad_bed_rows_are_refused(
+    tmp_path: Path, change: dict[str, object], error: type[GattnError], message: str
+) -> None:
+    path = tmp_path / "x.bed"
+    with pytest.raises(error) as caught:
+        write_bed(path, [ROW, ROW._replace(**change)])  # type: ignore[arg-type]
+    assert str(caught.value) == f"{path}, row 2: {message}"
+    assert only(tmp_path) == []
