@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import functools
+import struct
 import subprocess
-from typing import Any
+from typing import Any, ClassVar
 
-from tinygrad import Device
+from tinygrad import Device, dtypes
+from tinygrad.dtype import float_to_bf16
+from tinygrad.renderer import cstyle
 from tinygrad.runtime import ops_cpu
+from tinygrad.uop.ops import PatternMatcher, UPat
 
 from gattn_tg.kernels import threads, toolchain
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
 FULL_WIDTH = "prefer-vector-width=512"
+
+
+class ClangRenderer(cstyle.ClangRenderer):
+    """tinygrad's C, with bfloat16 stored as the integer of its bits: clang before 15 has no __bf16 on x86.
+
+    tinygrad converts through the bits either way. The class keeps its name, which is what `DEV=CPU:CLANG` means, and
+    stands in a module, where tinygrad's compiler processes find it.
+    """
+
+    type_map: ClassVar = {**cstyle.ClangRenderer.type_map, dtypes.bfloat16: "unsigned short"}
+    string_rewrite = (
+        PatternMatcher([(UPat.cvar("c").cast(dtypes.bfloat16), lambda c: f"{_bits(c.val)}u")])
+        + cstyle.ClangRenderer.string_rewrite
+    )
+
 
 _open = ops_cpu.CPUDevice.__init__
 
@@ -27,15 +46,21 @@ def install() -> None:
     threads.install()
     for name in Device._opened_devices:
         if name.split(":")[0] == "CPU":
-            widen(Device[name])
+            prepare(Device[name])
     ops_cpu.CPUDevice.__init__ = _open_wide
 
 
-def widen(device: Any) -> None:
-    """Makes the kernels of one CPU device use 512-bit vectors where the machine has them."""
+def prepare(device: Any) -> None:
+    """Lets the kernels of one CPU device use bfloat16, and 512-bit vectors where the machine has them."""
+    device.renderers = [ClangRenderer if r is cstyle.ClangRenderer else r for r in device.renderers]
     arch = device.arch
     if toolchain.vector_bits() == 512 and arch.startswith("x86_64") and FULL_WIDTH not in arch:
         device.arch = f"{arch},{FULL_WIDTH}"
+
+
+def _bits(value: float) -> int:
+    """The bfloat16 pattern of a constant."""
+    return int(struct.unpack("I", struct.pack("f", float_to_bf16(value)))[0]) >> 16
 
 
 def _open_wide(self: Any, device: str = "") -> None:
@@ -44,4 +69,4 @@ def _open_wide(self: Any, device: str = "") -> None:
     except (OSError, subprocess.CalledProcessError):
         toolchain.require()  # says which compiler is missing and how to get one
         raise
-    widen(self)
+    prepare(self)

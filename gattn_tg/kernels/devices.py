@@ -128,9 +128,7 @@ def report() -> dict[str, object]:
     setting = toolchain.variable("DEV")
     return {
         "device": {"chosen": choose(setting), "DEV": setting, "candidates": [asdict(c) for c in candidates]},
-        "compiler": None
-        if compiler is None
-        else {**asdict(compiler), "version": toolchain.version(compiler)},
+        "compiler": None if compiler is None else {**asdict(compiler), "version": toolchain.version(compiler)},
         "compiler_help": "" if compiler else 'pip install "gattn_tg[cpu]"',
         "cpu": {
             "machine": platform.machine(),

@@ -163,9 +163,7 @@ def _refusal(path: str) -> str:
     native = "-mcpu=native" if machine == "arm64" else "-march=native"
     command = [path, *_ARGUMENTS, f"--target={machine}-none-unknown-elf", native, "-", "-o", "-"]
     try:
-        done = subprocess.run(
-            command, input=_PROGRAM, capture_output=True, timeout=COMPILE_SECONDS, check=False
-        )
+        done = subprocess.run(command, input=_PROGRAM, capture_output=True, timeout=COMPILE_SECONDS, check=False)
     except OSError as error:
         return f"cannot be started ({error.strerror or error})"
     except subprocess.TimeoutExpired:

@@ -1,15 +1,147 @@
-"""Affine map of the last axis."""
+"""Affine map of the last axis, with what usually follows it: activation and residual sum."""
 
 from __future__ import annotations
 
-from tinygrad import Tensor
+import math
 
+from tinygrad import Tensor, UOp, dtypes
+
+from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows
+from gattn_tg.ops.activation import gelu, gelu_slope
+from gattn_tg.ops.launch import Output, launch
 from gattn_tg.types import Float
+
+# Below this many multiply-adds tinygrad's own product is as fast, and it can be fused with its neighbours.
+SMALL = 64**3
+NARROW = 16  # columns or depth below which a tile of 64 lanes is mostly waste
 
 
 def linear(
-    x: Float[Tensor, "... n_in"], weight: Float[Tensor, "n_out n_in"], bias: Float[Tensor, "n_out"] | None = None
+    x: Float[Tensor, "... n_in"],
+    weight: Float[Tensor, "n_out n_in"],
+    bias: Float[Tensor, "n_out"] | None = None,
+    activation: str | None = None,
+    residual: Float[Tensor, "... n_out"] | None = None,
 ) -> Float[Tensor, "... n_out"]:
-    """y = x W^T + b over the last axis, in the dtype of x."""
-    y = x.matmul(weight.transpose())
-    return y if bias is None else y + bias
+    """y = f(x W^T + b) + residual over the last axis, differentiable in all operands.
+
+    Args:
+        x: Input; its dtype is that of the result.
+        weight: W.
+        bias: b.
+        activation: f: "gelu" (tanh form), "relu" or None for the identity.
+        residual: Added after the activation.
+
+    Returns:
+        y, in the dtype of x.
+
+    Raises:
+        ShapeError: Widths of x, weight, bias or residual do not fit.
+        ConfigError: Unknown activation.
+
+    Numerics: on the CPU one kernel per product (see `gattn_tg.kernels.gemm`), sums over n_in in order in float32;
+        elsewhere, and for small or sharded operands, tinygrad's own product.
+    """
+    _check(x, weight, bias, activation, residual)
+    m, n, k = math.prod(x.shape[:-1]), weight.shape[0], weight.shape[1]
+    if not _serves(x, m, n, k):
+        y = x.matmul(weight.transpose(), dtype=dtypes.float32).cast(x.dtype)
+        return _finish(y, bias, activation, residual)
+    plan = Gemm.plan(
+        m, n, k, lanes_transposed=True, bias=bias is not None, activation=activation, residual=residual is not None
+    )
+    rows = x.reshape(m, k)
+    if plan.splits > 1:
+        y = _forward(Gemm.plan(m, n, k, lanes_transposed=True), rows, weight, None, None).reshape(*x.shape[:-1], n)
+        return _finish(y, bias, activation, residual)
+    added = None if residual is None else residual.reshape(m, n)
+    return _forward(plan, rows, weight, bias, added).reshape(*x.shape[:-1], n)
+
+
+def _serves(x: Tensor, m: int, n: int, k: int) -> bool:
+    """True where the CPU kernel is the faster way."""
+    on_cpu = isinstance(x.device, str) and x.device.split(":")[0] == "CPU"
+    return on_cpu and m * n * k >= SMALL and min(n, k) >= NARROW
+
+
+def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> Tensor:
+    y = y if bias is None else y + bias
+    y = gelu(y) if activation == "gelu" else y.relu() if activation == "relu" else y
+    return y if residual is None else y + residual
+
+
+def _forward(plan: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None) -> Tensor:
+    """The fused kernel, with its gradient."""
+    inputs = [t for t in (_wide(x), weight, bias, residual) if t is not None]
+    outputs = [Output(plan.out_shape, x.dtype if plan.splits == 1 else dtypes.float32), _scratch(plan)]
+    if plan.activation:
+        outputs.append(Output((plan.m, plan.n), x.dtype))
+
+    def gradient(dy: UOp, call: UOp) -> tuple[UOp | None, ...]:
+        given = call.src[1:]
+        operands = iter([Tensor(u) for u in given[len(outputs) :]])
+        dz = of_residual = Tensor(dy) if plan.splits == 1 else Tensor(dy)[0]
+        if plan.activation:
+            z = Tensor(given[2].after(call))
+            dz = dz * (gelu_slope(z) if plan.activation == "gelu" else z > 0)
+        dz = dz.contiguous()
+        a, w = next(operands), next(operands)
+        of_inputs = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
+        if plan.bias:
+            of_inputs.append(dz.cast(dtypes.float32).sum(0).cast(next(operands).dtype))
+        if plan.residual:
+            of_inputs.append(of_residual.cast(next(operands).dtype))
+        return (None,) * len(outputs) + tuple(t.uop for t in of_inputs)
+
+    y = launch(kernel(plan), outputs, inputs, gradient)[0]
+    return y if plan.splits == 1 else y.sum(0).cast(x.dtype)
+
+
+def product(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
+    """a b in float32, without a gradient of its own."""
+    return _run(Gemm.plan(a.shape[0], b.shape[1], a.shape[1]), _wide(a), b)
+
+
+def product_tn(a: Float[Tensor, "k m"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
+    """a^T b in float32, without a gradient of its own."""
+    plan = Gemm.plan(a.shape[1], b.shape[1], a.shape[0], rows_packed=True)
+    packed = launch(pack_rows(plan), [Output(plan.packed_rows_shape, dtypes.float32)], [a])[0]
+    return _run(plan, packed, b)
+
+
+def _run(plan: Gemm, a: Tensor, b: Tensor) -> Tensor:
+    c = launch(kernel(plan), [Output(plan.out_shape, dtypes.float32), _scratch(plan)], [a, b])[0]
+    return c if plan.splits == 1 else c.sum(0)
+
+
+def _scratch(plan: Gemm) -> Output:
+    return Output(plan.scratch_shape, dtypes.float32)
+
+
+def _wide(a: Tensor) -> Tensor:
+    """Rows in float32: the kernel reads each one many times, so narrow types are widened once."""
+    return a.cast(dtypes.float32)
+
+
+def _check(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> None:
+    if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: weight must be (n_out, n_in) with n_in the last axis of x, but weight is {weight.shape} and x is "
+            f"{x.shape}; transpose the weight or project x first"
+        )
+    if bias is not None and bias.shape != (weight.shape[0],):
+        raise ShapeError(
+            f"linear: bias must have one number per output, {(weight.shape[0],)}, but it is {bias.shape}; "
+            "reshape it or leave it out"
+        )
+    if residual is not None and residual.shape != (*x.shape[:-1], weight.shape[0]):
+        raise ShapeError(
+            f"linear: residual must have the shape of the result, {(*x.shape[:-1], weight.shape[0])}, "
+            f"but it is {residual.shape}; expand it first"
+        )
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ConfigError(
+            f"linear: activation is one of {', '.join(ACTIVATIONS)} or None, but {activation!r} came; "
+            "apply another one to the result"
+        )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tinygrad import Device, Tensor, TinyJit
+from tinygrad import Device, Tensor, TinyJit, dtypes
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels import cpu, threads
@@ -134,12 +134,20 @@ def test_full_vector_width_without_dev(monkeypatch: pytest.MonkeyPatch) -> None:
 
         class Opened:
             arch = "x86_64,native"
+            renderers = ()
 
-        cpu.widen(Opened)
-        cpu.widen(Opened)
+        cpu.prepare(Opened)
+        cpu.prepare(Opened)
         assert Opened.arch == "x86_64,native" + (",prefer-vector-width=512" if feature else "")
 
 
 def test_open_device_is_widened() -> None:
     wide = cpu.toolchain.vector_bits() == 512 and Device["CPU"].arch.startswith("x86_64")
     assert (cpu.FULL_WIDTH in Device["CPU"].arch) == wide
+
+
+def test_bfloat16_is_stored_with_any_clang() -> None:
+    x = Tensor([1.0, -2.5, 3e38, float("inf")], device="CPU").cast(dtypes.bfloat16).contiguous().realize()
+    np.testing.assert_allclose((x * 1).float().numpy(), [1.0, -2.5, 3e38, np.inf], rtol=2**-8)
+    ones = Tensor.ones(3, dtype=dtypes.bfloat16, device="CPU").contiguous()
+    np.testing.assert_array_equal(ones.float().numpy(), [1, 1, 1])

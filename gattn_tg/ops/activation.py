@@ -1,0 +1,49 @@
+"""Activations as tensor operations that the CPU device turns into vector code, on any device.
+
+tinygrad's own exp2 keeps nan and infinity apart with selects on every lane, which clang does not vectorise; the
+exponential of a number that is not positive needs none of that.
+"""
+
+from __future__ import annotations
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.kernels.gemm import GELU_CUBE, GELU_SCALE, LOG2E
+from gattn_tg.kernels.tile import _EXP2 as EXP2
+from gattn_tg.types import Float
+
+
+def exp2_nonpositive(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """2**x for x <= 0, about 1 ulp in float32; 0 below -126.5, also for x = -inf."""
+    x = x.maximum(-127.0)
+    whole = (x - 0.5).cast(dtypes.int32)  # truncation of x - 0.5 rounds x <= 0 to the nearest integer
+    part = x - whole.cast(dtypes.float32)
+    p = part * EXP2[0] + EXP2[1]
+    for coefficient in EXP2[2:]:
+        p = p * part + coefficient
+    return p * ((whole + 127) * (1 << 23)).bitcast(dtypes.float32)
+
+
+def sigmoid_of(y: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """1 / (1 + 2**-y) in float32, without overflow."""
+    small = exp2_nonpositive((y > 0).where(-y, y))
+    return (y > 0).where(1.0, small) / (1 + small)
+
+
+def gelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """x / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3): the tanh form of x Phi(x)."""
+    wide = x.cast(dtypes.float32)
+    return (wide * sigmoid_of(_doubled(wide))).cast(x.dtype)
+
+
+def gelu_slope(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The derivative of `gelu`: g + x g (1 - g) 2 u'(x), g = 1 / (1 + exp(-2 u))."""
+    wide = x.cast(dtypes.float32)
+    g = sigmoid_of(_doubled(wide))
+    inner = (2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * wide * wide)
+    return (g + wide * g * (1 - g) * inner).cast(x.dtype)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """2 u / ln 2, the exponent of gelu to base 2."""
+    return (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)
