@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gattn_tg.errors import ConfigError, MissingExtraError
+from gattn_tg.io import read_fasta
 from gattn_tg.motif import Matrix, MotifClass, MotifVocabulary, annotate, find_matrix, hits
 from gattn_tg.motif.pwm import PSEUDOCOUNT
 from gattn_tg.seq import encode, reverse_complement
@@ -112,3 +114,34 @@ def test_missing_lightmotif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         "motif.pwm: lightmotif is required to scan matrices, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
+
+
+def test_ctcf_sites_lie_at_the_summits_of_ctcf_peaks(shared_data: Path) -> None:
+    """JASPAR's CTCF matrix against ENCODE ChIP-seq peaks: sites near summits, few at the same distance elsewhere."""
+    lines = (shared_data / "motifs" / "JASPAR2024_CORE_vertebrates_nr.jaspar").read_text().splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith(">MA0139"))
+    columns = [[int(x) for x in line.split("[")[1].split("]")[0].split()] for line in lines[at + 1 : at + 5]]
+    rows = tuple(zip(*columns, strict=True))
+    depth = max(map(sum, rows))
+    # JASPAR's positions may differ by some observations; the missing ones are spread as N would be.
+    ctcf = tuple(tuple(x + (depth - sum(row)) // 4 for x in row) for row in rows)
+    ctcf = tuple((row[0] + depth - sum(row), *row[1:]) for row in ctcf)
+
+    windows = {}
+    for record in read_fasta(shared_data / "tracks" / "hg38_borzoi_tiny_seqs.fa.gz"):
+        chrom, span = record.name.split(":")
+        start, end = map(int, span.split("-"))
+        windows[chrom, start, end] = encode(record.sequence)
+    near = elsewhere = peaks = 0
+    for line in (shared_data / "regions" / "chipseq_ctcf_hg38.narrowPeak").read_text().splitlines():
+        fields = line.split("\t")
+        summit = int(fields[1]) + int(fields[9])
+        for (chrom, start, end), ids in windows.items():
+            if chrom == fields[0] and start + 1200 <= summit < end - 1200:
+                peaks += 1
+                for shift in (0, 1000):
+                    part = ids[summit - start + shift - 50 : summit - start + shift + 50]
+                    found = any(find_matrix(part, ctcf, 1e-4, reverse=r).starts.size for r in (False, True))
+                    near, elsewhere = near + (found and not shift), elsewhere + (found and bool(shift))
+    assert peaks > 100
+    assert near / peaks > 0.6 > 0.1 > elsewhere / peaks
