@@ -67,14 +67,17 @@ class Body:
 
     @contextmanager
     def span(self, start: UOp, stop: UOp, size: int) -> Iterator[UOp]:
-        """Repeat for start..stop-1, bounds that are values; the index is known to lie in 0..size-1.
+        """Repeat for the indices start..stop-1 that lie in 0..size-1; start and stop are values.
 
-        The first turn always runs (with a clamped index): a range whose end depends on an outer index cannot be
-        expressed in tinygrad 0.14, a loop that leaves on a condition can.
+        Where there are none, one turn runs with some index in 0..size-1, which must do no harm: tinygrad 0.14 cannot
+        express a range whose end depends on an outer index, but a loop that leaves on a condition.
         """
+        if size == 1:
+            yield UOp.const(0, dtypes.weakint)
+            return
         at = self.array(2, dtype=dtypes.int)
-        self.write(at, (0,), start.cast(dtypes.int))
-        self.write(at, (1,), stop.cast(dtypes.int))
+        self.write(at, (0,), start.cast(dtypes.int).maximum(0))
+        self.write(at, (1,), stop.cast(dtypes.int).minimum(size))
         turn = UOp.loop(self._axes)
         self._axes += 1
         self._last = (*self._last, turn)

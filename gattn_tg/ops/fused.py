@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
-from tinygrad import Tensor, dtypes
+from tinygrad import Tensor, UOp, dtypes
 
 from gattn_tg.kernels import flash_backward, flash_forward
 from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.tile import LANES, ceildiv
-from gattn_tg.ops.launch import launch
+from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.lazy import occurrence_counts
 from gattn_tg.ops.problem import Problem
 from gattn_tg.ops.rope import cos_sin, rotate
-from gattn_tg.ops.shards import empty, piece, pieces
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -33,7 +29,7 @@ def refuse(problem: Problem) -> str | None:
     if max(d, e) > WIDEST:
         return f"head widths must be at most {WIDEST}, but are {d} and {e}"
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
-    if len(axes) > 1 or axes - {None, 0, 1}:
+    if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
     return None
 
@@ -50,14 +46,19 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         at_q, at_k = problem.coordinates()
         q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved)
         k = rotate(k, *cos_sin(problem.rope, d, at_k, k.device), problem.rope.interleaved)
-    (b, h, _, _), along = piece(q), pieces(q)[0] or 0
+    (b, h, _, _), along = _piece(q), max(pieces(q)[0], 0)
     outputs = [
-        empty((b, h, n, e), problem.v.dtype, q.device, along),
-        empty((b, h, n), dtypes.float32, q.device, along),
-        empty(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32, q.device),
+        Output((b, h, n, e), problem.v.dtype, along),
+        Output((b, h, n), dtypes.float32, along),
+        Output(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
-    inputs = [x.contiguous() for x in (q, k, problem.v, *tensors)]
-    o, lse, _ = launch(flash_forward.kernel(score), outputs, inputs, functools.partial(_gradient, score))
+
+    def gradient(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
+        # tinygrad names the call only where several outputs have cotangents
+        *cotangents, call = (*given, call) if call is not None else given
+        return _gradient(score, [Tensor(x) for x in cotangents], call)
+
+    o, lse, _ = launch(flash_forward.kernel(score), outputs, (q, k, problem.v, *tensors), gradient)
     return o, lse
 
 
@@ -85,28 +86,36 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
     return score, [tensors[name] for name in score.operands]
 
 
-def _gradient(score: Score, *given: Any) -> list[Tensor | None]:
-    """Gradients of q, k, v and the operands of the score, from those of o and lse and the operands of the forward."""
-    *of_outputs, operands = given
-    o, lse, _, q, k, v, *tensors = operands
-    do = next((x for x in of_outputs if len(x.shape) == 4), None)
-    dlse = next((x for x in of_outputs if len(x.shape) == 3), None)
+def _piece(x: Tensor) -> tuple[int, ...]:
+    """The shape that one device holds."""
+    axis, count = pieces(x)
+    return tuple(size // count if i == axis else size for i, size in enumerate(x.shape))
+
+
+def _gradient(score: Score, cotangents: list[Tensor], call: UOp) -> tuple[UOp | None, ...]:
+    """Gradients of the operands of the forward kernel (o, lse, scratch, q, k, v, *score.operands)."""
+    o, lse = (Tensor(x.after(call)) for x in call.src[1:3])
+    q, k, v, *tensors = (Tensor(x) for x in call.src[4:])
+    do = next((x for x in cotangents if len(x.shape) == 4), None)
+    dlse = next((x for x in cotangents if len(x.shape) == 3), None)
     do = Tensor.zeros_like(o) if do is None else do
     delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
     delta = delta if dlse is None else delta - dlse
 
-    (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), pieces(q)[0] or 0
+    (b, h, n, d), (_, g, m, e), along = _piece(q), _piece(v), max(pieces(q)[0], 0)
     outputs = [
-        empty(flash_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, q.device, along + 1),
-        empty((b, g, m, d), k.dtype, q.device, along),
-        empty((b, g, m, e), v.dtype, q.device, along),
-        empty(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, q.device, along),
-        empty(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32, q.device),
+        Output(flash_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, along + 1),
+        Output((b, g, m, d), k.dtype, along),
+        Output((b, g, m, e), v.dtype, along),
+        Output(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
+        Output(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
     ]
-    inputs = [x.contiguous() for x in (q, k, v, do, lse, delta, *tensors)]
-    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score), outputs, inputs)
-    gradients = [(dq.sum(0)[:, :, :n, :d] * score.scale).cast(q.dtype), dk, dv]
+    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score), outputs, (q, k, v, do, lse, delta, *tensors))
+    dq = (dq.sum(0)[:, :, :n, :d] * score.scale).cast(q.dtype)
+    gradients: list[UOp | None] = [None, None, None, dq.uop, dk.uop, dv.uop]
     for name, x in zip(score.operands, tensors, strict=True):
-        of_table = name == "table"
-        gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape) if of_table else None)
-    return gradients
+        if name == "table":
+            gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape).uop)
+        else:
+            gradients.append(None)
+    return tuple(gradients)
