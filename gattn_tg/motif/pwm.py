@@ -31,7 +31,7 @@ def find_matrix(
 
     Raises:
         MissingExtraError: lightmotif is not installed.
-        ConfigError: the counts are not whole numbers in rows of four with one sum, or pvalue is not in (0, 1).
+        ConfigError: the counts are not whole numbers in rows of four, a row is empty, or pvalue is not in (0, 1).
     """
     columns = check_counts(counts, pvalue)
     try:
@@ -63,10 +63,10 @@ def check_counts(counts: Sequence[Sequence[int]], pvalue: float) -> dict[str, It
             "motif matrix: rows of four whole counts (A C G T), one row per position, are required, "
             f"but came {counts!r}; scale frequencies to counts first"
         )
-    if len({sum(row) for row in counts}) != 1 or sum(counts[0]) == 0:
+    if not all(map(sum, counts)):
         raise ConfigError(
-            "motif matrix: the same number of observations at each position is required, "
-            f"but came sums {[sum(row) for row in counts]}; was a row lost?"
+            "motif matrix: at least one observation at each position is required, "
+            f"but position {[sum(row) for row in counts].index(0)} has none; was a row lost?"
         )
     if not 0 < pvalue < 1:
         raise ConfigError(
