@@ -19,7 +19,7 @@ class Perceptron:
         self.down = Linear(ratio * width, width, rng)
 
     def __call__(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
-        return self.down(self.up(x).gelu())
+        return self.down(self.up(x, activation="gelu"))
 
 
 class Block:

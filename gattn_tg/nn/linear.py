@@ -29,5 +29,9 @@ class Linear:
         self.weight: Float[Tensor, "n_out n_in"] = normal(rng, (n_out, n_in), gain * n_in**-0.5)
         self.bias: Float[Tensor, "n_out"] | None = Tensor.zeros(n_out).contiguous() if bias else None
 
-    def __call__(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
-        return linear(x, self.weight, self.bias)
+    def __call__(
+        self, x: Float[Tensor, "... n_in"], activation: str | None = None,
+        residual: Float[Tensor, "... n_out"] | None = None,
+    ) -> Float[Tensor, "... n_out"]:
+        """f(x W^T + b) + residual; `activation` f and residual as in `ops.linear`, computed in the same pass."""
+        return linear(x, self.weight, self.bias, activation, residual)
