@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gattn_tg.errors import ConfigError
@@ -69,6 +69,9 @@ def slow_islands(sequence: str, rule: CpgCriteria) -> list[tuple[int, int]]:
 
 @settings(max_examples=200)
 @given(cpg_rich, st.sampled_from([SMALL, SMALL_JOINED]))
+@example(
+    "CGTATGTGAGACGAT", CpgCriteria(8, 0.5, 0.6, window_bp=8, max_gap_bp=0)
+)  # nothing is left of the candidate
 def test_islands_are_those_of_the_slow_definition(sequence: str, rule: CpgCriteria) -> None:
     found = cpg_islands(encode(sequence), rule)
     assert [(island.start, island.end) for island in found] == slow_islands(sequence, rule)
