@@ -20,11 +20,12 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, key_parts
+from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody, TableGradient
 from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product
 
 CHUNK = 64  # rows taken at a time
-FIXED = 12  # dq, dk, dv, dtable, scratch, q, k, v, do, lse, delta; the operands of the score follow
+FIXED = 12  # dq, dk, dv, dtable, scratch, q, k, v, do, lse, delta; those of the score and the rotation follow
 
 
 def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -36,7 +37,7 @@ def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
 
 
 def dq_shape(b: int, h: int, g: int, n: int, m: int, d: int) -> tuple[int, int, int, int, int]:
-    """Partial sums of dq, (parts, b, h, rows, lanes): rows and lanes are padded, and not yet multiplied by scale."""
+    """Partial sums of dq, (parts, b, h, rows, lanes): rows and lanes are padded."""
     rows, _ = arena(n, d, d)
     shape = (b, h, ceildiv(n, rows) * rows, padded(d))
     return (key_parts(b * g, m, 4 * shape[0] * shape[1] * shape[2] * shape[3]), *shape)
@@ -53,8 +54,8 @@ def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tup
 
 
 @functools.cache
-def kernel(score: Score) -> Callable[..., UOp]:
-    """The kernel of a score function; its operands are named in FIXED."""
+def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
+    """The kernel of a score function and a rotation; its operands are named in FIXED, shapes come from them."""
 
     @functools.cache
     def flash_backward(dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, do: UOp, lse: UOp,
@@ -63,8 +64,9 @@ def kernel(score: Score) -> Callable[..., UOp]:
         _, g_size, m, e = v.shape
         key_parts, wd, we = dq.shape[0], padded(d), padded(e)
         rows, panels = arena(n, d, e)
-        body = Body(f"flash_bwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}")
-        scores = ScoreBody(body, score, tensors, n, m)
+        body = Body(f"flash_bwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}{rotation.name}")
+        angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        scores = ScoreBody(body, score, tensors[: len(score.operands)], n, m)
         gradient = None if score.kind == "none" else TableGradient(scores)
         s, dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         weight, shift = body.array(rows), body.array(rows)
@@ -73,7 +75,9 @@ def kernel(score: Score) -> Callable[..., UOp]:
         with body.units(b_size * g_size * key_parts, scratch.shape[0]) as (worker, unit):
             kt, vt, at_k, at_dk, at_dv, at_q, at_do, at_p, at_ds = panels.panels(body, scratch, worker)
             b, g, part = unit // (g_size * key_parts), unit // key_parts % g_size, unit % key_parts
-            heads = h_size // g_size
+            heads, factor = h_size // g_size, score.scale * LOG2E
+            turn_q = Turn(body, rotation, angles.get("cos_q"), angles.get("sin_q"), b)
+            turn_k = Turn(body, rotation, angles.get("cos_k"), angles.get("sin_k"), b)
 
             with body.loops(heads, dq.shape[3], wd) as (x, i, j):
                 body.write(dq, (part, b, g * heads + x, i, j), 0.0)
@@ -86,12 +90,16 @@ def kernel(score: Score) -> Callable[..., UOp]:
             # blocks are dealt in turn, which balances causal and windowed problems
             with body.span((part * 0).cast(dtypes.int), (blocks - part + (key_parts - 1)) // key_parts, blocks) as turn:
                 first = turn * key_parts * LANES + part * LANES
+
+                def key(j: UOp, first: UOp = first) -> UOp:
+                    return (first + j).minimum(m - 1)
+
+                turn_k.lay_out(LANES, d, key, lambda j, x, key=key: k[b, g, key(j), x].cast(dtypes.float32),
+                               lambda j, x, value: at_k.write(j * wd + x, value))
                 with body.loops(d, LANES) as (x, j):
-                    kt.write(x * LANES + j, k[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
+                    kt.write(x * LANES + j, at_k.read(j * wd + x))
                 with body.loops(e, LANES) as (x, j):
                     vt.write(x * LANES + j, v[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
-                with body.loops(LANES, d) as (j, x):
-                    at_k.write(j * wd + x, k[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
                 at_dk.fill(LANES * wd, 0.0)
                 at_dv.fill(LANES * we, 0.0)
 
@@ -102,9 +110,13 @@ def kernel(score: Score) -> Callable[..., UOp]:
                         gradient.clear()
                     with _chunks(body, scores, rows, first) as chunk:
                         i0 = chunk * rows
-                        with body.loops(rows, d) as (i, x):
-                            at_q.write(i * wd + x, q[b, h, (i0 + i).minimum(n - 1), x].cast(dtypes.float32)
-                                       * (score.scale * LOG2E))
+
+                        def row(i: UOp, i0: UOp = i0) -> UOp:
+                            return (i0 + i).minimum(n - 1)
+
+                        turn_q.lay_out(rows, d, row,
+                                       lambda i, x, h=h, row=row: q[b, h, row(i), x].cast(dtypes.float32) * factor,
+                                       lambda i, x, value: at_q.write(i * wd + x, value))
                         with body.loops(rows, e) as (i, x):
                             at_do.write(i * we + x, do[b, h, (i0 + i).minimum(n - 1), x].cast(dtypes.float32))
                         with body.loop(rows) as i:
@@ -142,12 +154,18 @@ def kernel(score: Score) -> Callable[..., UOp]:
                     if gradient is not None:
                         gradient.finish(dtable, (b, h, part), b, first)
 
+                turn_k.take_back(LANES, d, key, lambda j, x: at_dk.read(j * wd + x) * (1 / LOG2E),
+                                 lambda j, x, value: at_dk.write(j * wd + x, value))
                 with body.loops(LANES, d) as (j, x):
-                    body.write(dk, (b, g, (first + j).minimum(m - 1), x),
-                               (at_dk.read(j * wd + x) * (1 / LOG2E)).cast(dk.dtype), when=first + j < m)
+                    body.write(dk, (b, g, key(j), x), at_dk.read(j * wd + x).cast(dk.dtype), when=first + j < m)
                 with body.loops(LANES, e) as (j, x):
-                    body.write(dv, (b, g, (first + j).minimum(m - 1), x), at_dv.read(j * we + x).cast(dv.dtype),
-                               when=first + j < m)
+                    body.write(dv, (b, g, key(j), x), at_dv.read(j * we + x).cast(dv.dtype), when=first + j < m)
+
+            with body.loop(heads) as head:
+                h = g * heads + head
+                turn_q.take_back(dq.shape[3], d, lambda i: i.minimum(n - 1),
+                                 lambda i, x: body.read(dq, part, b, h, i, x) * score.scale,
+                                 lambda i, x, value: body.write(dq, (part, b, h, i, x), value))
         return body.finish()
 
     return flash_backward

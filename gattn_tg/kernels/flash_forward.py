@@ -18,10 +18,11 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, query_rows
+from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product
 
-FIXED = 6  # o, lse, scratch, q, k, v; the operands of the score follow
+FIXED = 6  # o, lse, scratch, q, k, v; the operands of the score and of the rotation follow
 
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -37,8 +38,8 @@ def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
 
 
 @functools.cache
-def kernel(score: Score) -> Callable[..., UOp]:
-    """The kernel of a score function; shapes come from its operands (o, lse, scratch, q, k, v, *score.operands)."""
+def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
+    """The kernel of a score function and a rotation; its operands are named in FIXED, shapes come from them."""
 
     @functools.cache
     def flash_forward(o: UOp, lse: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, *tensors: UOp) -> UOp:
@@ -46,8 +47,9 @@ def kernel(score: Score) -> Callable[..., UOp]:
         _, g_size, m, e = v.shape
         rows, panels = arena(b_size, h_size, n, d, e)
         per_head = ceildiv(n, rows)
-        body = Body(f"flash_fwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}")
-        scores = ScoreBody(body, score, tensors, n, m)
+        body = Body(f"flash_fwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}{rotation.name}")
+        angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        scores = ScoreBody(body, score, tensors[: len(score.operands)], n, m)
         width = padded(e)
         s, c = body.array(ROWS, LANES), body.array(ROWS, LANES)
         top, total = body.array(rows), body.array(rows, FOLD)
@@ -57,8 +59,15 @@ def kernel(score: Score) -> Callable[..., UOp]:
             b, h = unit // (h_size * per_head), unit // per_head % h_size
             g, i0 = h // (h_size // g_size), unit % per_head * rows
 
-            with body.loops(rows, d) as (i, x):
-                at_q.write(i * d + x, q[b, h, (i0 + i).minimum(n - 1), x].cast(dtypes.float32) * (score.scale * LOG2E))
+            factor = score.scale * LOG2E
+            turn_q = Turn(body, rotation, angles.get("cos_q"), angles.get("sin_q"), b)
+            turn_k = Turn(body, rotation, angles.get("cos_k"), angles.get("sin_k"), b)
+
+            def row(i: UOp) -> UOp:
+                return (i0 + i).minimum(n - 1)
+
+            turn_q.lay_out(rows, d, row, lambda i, x: q[b, h, row(i), x].cast(dtypes.float32) * factor,
+                           lambda i, x, value: at_q.write(i * d + x, value))
             acc.fill(rows * width, 0.0)
             if width > e:
                 at_v.fill(LANES * width, 0.0)
@@ -69,8 +78,9 @@ def kernel(score: Score) -> Callable[..., UOp]:
 
             with _blocks(body, scores, b, i0, rows) as block:
                 first = block * LANES
-                with body.loops(d, LANES) as (x, j):
-                    at_k.write(x * LANES + j, k[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
+                turn_k.lay_out(LANES, d, lambda j, first=first: (first + j).minimum(m - 1),
+                               lambda j, x, first=first: k[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32),
+                               lambda j, x, value: at_k.write(x * LANES + j, value))
                 with body.loops(LANES, e) as (j, x):
                     at_v.write(j * width + x, v[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
                 scores.load(b, h, first)

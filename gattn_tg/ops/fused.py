@@ -5,12 +5,13 @@ from __future__ import annotations
 from tinygrad import Tensor, UOp, dtypes
 
 from gattn_tg.kernels import flash_backward, flash_forward
+from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.tile import LANES, ceildiv
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.lazy import occurrence_counts
 from gattn_tg.ops.problem import Problem
-from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.ops.rope import cos_sin
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -41,14 +42,11 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     """
     _, _, _, n, _, d, e = problem.sizes
     score, tensors = score_of(problem)
-    q, k = problem.q, problem.k
-    if problem.rope is not None:
-        at_q, at_k = problem.coordinates()
-        q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved)
-        k = rotate(k, *cos_sin(problem.rope, d, at_k, k.device), problem.rope.interleaved)
+    rotation, angles = rotation_of(problem)
+    q, k, v = problem.q, problem.k, problem.v
     (b, h, _, _), along = _piece(q), max(pieces(q)[0], 0)
     outputs = [
-        Output((b, h, n, e), problem.v.dtype, along),
+        Output((b, h, n, e), v.dtype, along),
         Output((b, h, n), dtypes.float32, along),
         Output(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
@@ -56,9 +54,9 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     def gradient(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
         # tinygrad names the call only where several outputs have cotangents
         *cotangents, call = (*given, call) if call is not None else given
-        return _gradient(score, [Tensor(x) for x in cotangents], call)
+        return _gradient(score, rotation, [Tensor(x) for x in cotangents], call)
 
-    o, lse, _ = launch(flash_forward.kernel(score), outputs, (q, k, problem.v, *tensors), gradient)
+    o, lse, _ = launch(flash_forward.kernel(score, rotation), outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
 
 
@@ -86,14 +84,26 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
     return score, [tensors[name] for name in score.operands]
 
 
+def rotation_of(problem: Problem) -> tuple[Rotation, list[Tensor]]:
+    """The rotation of a call: its static part, and the cosines and sines it reads."""
+    if problem.rope is None:
+        return Rotation(), []
+    d, device = problem.q.shape[-1], problem.q.device
+    at_q, at_k = problem.coordinates()
+    of_k = cos_sin(problem.rope, d, at_k, device)
+    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
+    of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
+    return Rotation(problem.rope.width(d), problem.rope.interleaved), [*of_q, *of_k]
+
+
 def _piece(x: Tensor) -> tuple[int, ...]:
     """The shape that one device holds."""
     axis, count = pieces(x)
     return tuple(size // count if i == axis else size for i, size in enumerate(x.shape))
 
 
-def _gradient(score: Score, cotangents: list[Tensor], call: UOp) -> tuple[UOp | None, ...]:
-    """Gradients of the operands of the forward kernel (o, lse, scratch, q, k, v, *score.operands)."""
+def _gradient(score: Score, rotation: Rotation, cotangents: list[Tensor], call: UOp) -> tuple[UOp | None, ...]:
+    """Gradients of the operands of the forward kernel (o, lse, scratch, q, k, v, *score, *rotation)."""
     o, lse = (Tensor(x.after(call)) for x in call.src[1:3])
     q, k, v, *tensors = (Tensor(x) for x in call.src[4:])
     do = next((x for x in cotangents if len(x.shape) == 4), None)
@@ -110,10 +120,10 @@ def _gradient(score: Score, cotangents: list[Tensor], call: UOp) -> tuple[UOp | 
         Output(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
         Output(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
     ]
-    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score), outputs, (q, k, v, do, lse, delta, *tensors))
-    dq = (dq.sum(0)[:, :, :n, :d] * score.scale).cast(q.dtype)
+    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score, rotation), outputs, (q, k, v, do, lse, delta, *tensors))
+    dq = dq.sum(0)[:, :, :n, :d].cast(q.dtype)
     gradients: list[UOp | None] = [None, None, None, dq.uop, dk.uop, dv.uop]
-    for name, x in zip(score.operands, tensors, strict=True):
+    for name, x in zip((*score.operands, *rotation.operands), tensors, strict=True):
         if name == "table":
             gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape).uop)
         else:
