@@ -1,0 +1,1 @@
+"""The `gattn` command: arguments, progress, exit codes; the only room that prints."""

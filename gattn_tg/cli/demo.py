@@ -1,0 +1,231 @@
+"""`gattn demo`: the whole way from bundled DNA to a trained, tested and explained model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tinygrad import Device
+
+from gattn_tg import __version__
+from gattn_tg.cli import device
+from gattn_tg.cli.annotate import bed_rows
+from gattn_tg.cli.demo_page import demo_page
+from gattn_tg.cli.evaluate import confusion_lines
+from gattn_tg.cli.output import say, say_json
+from gattn_tg.cli.progress import Progress
+from gattn_tg.data import LabelledSequences, bundled, encode_labelled, splice_junctions
+from gattn_tg.data.bundled import ALPHA_GLOBIN
+from gattn_tg.data.metrics import Metrics, confusion, measure
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import Record, read_fasta, write_bed, write_tsv
+from gattn_tg.io.replacing import replacing
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import NO_MOTIF, ClassifierConfig
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.score.predict import fields, header, predict
+from gattn_tg.score.splice import Candidate, candidates
+from gattn_tg.train.config import TrainSettings
+from gattn_tg.train.fit import Fit, Fitted
+from gattn_tg.train.folder import RunFolder, remove
+
+MADE = ("result.json", "summary.html", "metrics.jsonl", "test_predictions.tsv", "locus_motifs.bed",
+        "locus_splice_sites.tsv", "with_motif_bias", "without_motif_bias")  # fmt: skip
+WINDOW = 60  # bases of a splice window, the junction in its middle
+
+MODEL = ClassifierConfig(
+    n_classes=3, width=64, n_layers=2, n_heads=4, motif="key", positions="learned", max_length=WINDOW, stem_kernel=7,
+    dropout=0.0,
+)  # fmt: skip
+TRAINING = TrainSettings(epochs=5, batch_size=64, learning_rate=3e-3, weight_decay=0.05, monitor="accuracy", seed=0)
+
+CHROM, ZOOM = "chr16", (267_000, 290_000)  # RGS11, ARHGDIG, PDIA2 and the end of AXIN1: many exons in little space
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained model of the comparison."""
+
+    name: str
+    fitted: Fitted
+    checkpoint: Checkpoint
+    test: Metrics
+    confusion: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Locus:
+    """The bundled stretch of chromosome 16 and what was found in it."""
+
+    sequence: bytes
+    offset: int
+    motif_counts: dict[str, int]
+    sites: list[tuple[Candidate, float]]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains with and without motif bias, tests both, predicts and annotates the locus, writes the folder."""
+    start = time.perf_counter()
+    home, quiet = arguments.output, arguments.json
+    settings = replace(TRAINING, seed=arguments.seed if arguments.seed is not None else TRAINING.seed)
+    settings = replace(settings, epochs=arguments.epochs or settings.epochs)
+    clear(home, overwrite=arguments.overwrite)
+    vocabulary = MotifVocabulary.default()
+    table, rows = splice_junctions()
+    data = encode_labelled(table, vocabulary)
+    parts = [data.subset(r) for r in rows]
+    if not quiet:
+        sizes = " / ".join(f"{len(p):,}" for p in parts)
+        say(f"splice junctions: {sizes} windows of {WINDOW} bases to train / choose / test")
+    with device.on(arguments.device):
+        outcomes = []
+        for name, motif in (("with motif bias", MODEL.motif), ("without motif bias", NO_MOTIF)):
+            outcome = learn(name, replace(MODEL, motif=motif), settings, parts, vocabulary, home, quiet)
+            if outcome is None:
+                say(f"interrupted; the checkpoints so far are in {home}")
+                return 130
+            outcomes.append(outcome)
+        best = outcomes[0]
+        write_predictions(home, table.sequences, rows[2], parts[2], best)
+        locus = scan_locus(home, best, vocabulary)
+        where = Device.DEFAULT
+    seconds = time.perf_counter() - start
+    result = {
+        "test_accuracy": round(best.test.accuracy, 4),
+        "seconds": round(seconds, 1),
+        "test_accuracy_without_motif_bias": round(outcomes[1].test.accuracy, 4),
+        "test": {o.name: o.test.to_dict() for o in outcomes},
+        "epochs": settings.epochs,
+        "seed": settings.seed,
+        "n_parameters": best.checkpoint.model.n_parameters,
+        "device": where,
+        "version": __version__,
+        "folder": str(home),
+    }
+    with replacing(home / "metrics.jsonl") as file:
+        for outcome in outcomes:
+            for epoch in outcome.fitted.epochs:
+                file.write(json.dumps({"model": outcome.name, **epoch.to_dict()}) + "\n")
+    with replacing(home / "result.json") as file:
+        file.write(json.dumps(result, indent=1) + "\n")
+    with replacing(home / "summary.html") as file:
+        file.write(demo_page(result, outcomes, locus, parts[2], vocabulary))
+    if quiet:
+        say_json(result)
+        return 0
+    report(outcomes, locus, home)
+    say(f"test_accuracy={best.test.accuracy:.4f} seconds={time.perf_counter() - start:.1f}")
+    return 0
+
+
+def clear(home: Path, *, overwrite: bool) -> None:
+    """Makes the folder, or empties the one of an earlier demo.
+
+    Raises:
+        ConfigError: The folder holds other things, or an earlier demo and --overwrite was not said.
+    """
+    if home.exists() and not home.is_dir():
+        raise ConfigError(f"gattn demo: {home}: a folder is required, but a file is there; name another with -o")
+    held = {p.name for p in home.iterdir()} if home.exists() else set()
+    if foreign := sorted(held - set(MADE)):
+        raise ConfigError(
+            f"gattn demo: {home}: a new folder is required, but it holds {foreign[0]!r}, which no demo wrote; "
+            "name another with -o"
+        )
+    if held and not overwrite:
+        raise ConfigError(
+            f"gattn demo: {home}: a new folder is required, but it holds an earlier demo; "
+            "add --overwrite or name another with -o"
+        )
+    for name in held:
+        remove(home / name)
+    home.mkdir(parents=True, exist_ok=True)
+
+
+def learn(
+    name: str,
+    config: ClassifierConfig,
+    settings: TrainSettings,
+    parts: list[LabelledSequences],
+    vocabulary: MotifVocabulary,
+    home: Path,
+    quiet: bool,
+) -> Outcome | None:
+    """Trains one model and tests its best epoch; None after Ctrl-C."""
+    train, valid, test = parts
+    model = SequenceClassifier(config, seed=settings.seed)
+    if not quiet:
+        say(f"\n{name}")
+    watcher = Progress(settings.epochs, quiet=quiet)
+    folder = RunFolder(home / name.replace(" ", "_"))
+    fitted = Fit(model, train, valid, settings, vocabulary, folder, watcher).run()
+    watcher.close()
+    if fitted.interrupted:
+        return None
+    assert test.labels is not None  # the bundled table has labels
+    p = fitted.forward(test)
+    return Outcome(
+        name=name,
+        fitted=fitted,
+        checkpoint=Checkpoint(model, train.label_names, vocabulary),
+        test=measure(test.labels, p),
+        confusion=confusion(test.labels, p.argmax(1), len(train.label_names)),
+        probabilities=p,
+    )
+
+
+def write_predictions(
+    home: Path, sequences: tuple[bytes, ...], rows: np.ndarray, test: LabelledSequences, outcome: Outcome
+) -> None:
+    """One line per test window: row of the bundled table, true and predicted class, probabilities, sequence."""
+    assert test.labels is not None  # the bundled table has labels
+    names = test.label_names
+    head = ["row", "true", "predicted", *(f"p_{n}" for n in names), "sequence"]
+    lines = (
+        [row + 1, names[true], names[int(p.argmax())], *(f"{x:.6f}" for x in p), sequences[row].decode()]
+        for row, true, p in zip(rows.tolist(), test.labels.tolist(), outcome.probabilities, strict=True)
+    )
+    write_tsv(home / "test_predictions.tsv", head, lines)
+
+
+def scan_locus(home: Path, outcome: Outcome, vocabulary: MotifVocabulary) -> Locus:
+    """Annotates the whole locus and predicts every GT and AG of its gene-rich part, on both strands."""
+    record = next(read_fasta(bundled(ALPHA_GLOBIN)))
+    offset = int(record.name.split(":")[1].split("-")[0])
+    counts = dict.fromkeys(vocabulary.names[1:], 0)
+    rows = list(bed_rows(CHROM, offset, record.sequence, vocabulary))
+    for row in rows:
+        counts[row.name] += 1
+    write_bed(home / "locus_motifs.bed", rows)
+    found = list(
+        candidates(record.sequence, chrom=CHROM, offset=offset, start=ZOOM[0], end=ZOOM[1], width=WINDOW)
+    )
+    windows: list[Record] = [c.window for c in found]
+    predictions = list(predict(outcome.checkpoint, windows, forward=outcome.fitted.forward, where="locus"))
+    labels = outcome.checkpoint.labels
+    write_tsv(home / "locus_splice_sites.tsv", header(labels), map(fields, predictions))
+    column = {"donor": labels.index("ei"), "acceptor": labels.index("ie")}
+    sites = [(c, p.probabilities[column[c.kind]]) for c, p in zip(found, predictions, strict=True)]
+    return Locus(record.sequence, offset, counts, sites)
+
+
+def report(outcomes: list[Outcome], locus: Locus, home: Path) -> None:
+    """What a reader of the terminal wants to know."""
+    say()
+    for outcome in outcomes:
+        m = asdict(outcome.test)
+        say(f"test {outcome.name:<19} accuracy {m['accuracy']:.4f}  AUC {m['auc']:.4f}  MCC {m['mcc']:.4f}")
+    say()
+    for line in confusion_lines(outcomes[0].confusion, outcomes[0].checkpoint.labels):
+        say(line)
+    strong = sum(p > 0.9 for _, p in locus.sites)
+    say()
+    say(f"{sum(locus.motif_counts.values()):,} motif sites in {len(locus.sequence):,} bases of {CHROM}")
+    say(f"{strong:,} of {len(locus.sites):,} GT/AG in {CHROM}:{ZOOM[0]:,}-{ZOOM[1]:,} look like splice sites (p > 0.9)")
+    say(f"look at {home / 'summary.html'}")

@@ -1,0 +1,147 @@
+"""The page that `gattn demo` leaves: numbers, curves, confusion, motif table, and the locus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tinygrad.nn.state import get_state_dict
+
+from gattn_tg.data import LabelledSequences
+from gattn_tg.explain import charts
+from gattn_tg.explain.motif_table import centred, motif_frequency
+from gattn_tg.explain.page import Tile, legend, page, pair, section
+from gattn_tg.explain.svg import BLUE, MUTED, ORANGE, TEAL
+from gattn_tg.explain.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
+from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
+from gattn_tg.seq import encode
+
+if TYPE_CHECKING:
+    from gattn_tg.cli.demo import Locus, Outcome
+
+# Genes of the locus, GRCh38, 0-based half-open and rounded to 100 bases: orientation for the reader, not a result.
+GENES = (
+    ("LUC7L", 189_000, 229_500, "-"), ("FAM234A", 234_500, 269_900, "+"), ("RGS11", 268_700, 276_000, "-"),
+    ("ARHGDIG", 280_300, 283_000, "+"), ("PDIA2", 283_100, 287_200, "+"), ("AXIN1", 287_400, 352_700, "-"),
+    ("MRPL28", 367_000, 370_500, "-"), ("PGAP6", 370_800, 382_100, "-"),
+)  # fmt: skip
+N_BINS, N_NARROW = 420, 280
+SHOWN = 0.5  # probability from which a predicted site is drawn
+NAMES = {"ei": "donor", "ie": "acceptor", "n": "neither"}
+
+
+def demo_page(
+    result: dict[str, Any],
+    outcomes: list[Outcome],
+    locus: Locus,
+    test: LabelledSequences,
+    vocabulary: MotifVocabulary,
+) -> str:
+    """The HTML of summary.html."""
+    biased, plain = outcomes
+    error = (result["test_accuracy"] * (1 - result["test_accuracy"]) / biased.test.n) ** 0.5
+    tiles = [
+        Tile(f"{biased.test.accuracy:.1%}", f"test accuracy with motif bias (± {error:.1%})", is_key=True),
+        Tile(f"{plain.test.accuracy:.1%}", "the same model without it"),
+        Tile(f"{biased.test.auc:.4f}", "test AUC, mean over the classes"),
+        Tile(f"{result['seconds']:.0f} s", f"for everything, on {result['device']}"),
+        Tile(f"{result['n_parameters']:,}", "parameters"),
+    ]
+    labels = [NAMES.get(name, name) for name in biased.checkpoint.labels]
+    return page(
+        "gattn demo",
+        "Splice sites in primate DNA, and a look at human chromosome 16",
+        f"A transformer with a learnable motif bias read 2,000 windows of 60 bases and told {biased.test.n} "
+        "others apart: exon-intron borders (donors), intron-exon borders (acceptors), and neither.",
+        tiles,
+        [
+            pair(_curves(biased, plain), _confusion(biased, labels)),
+            _motif_table(biased, test, vocabulary),
+            _locus(locus, vocabulary),
+            _zoom(locus),
+        ],
+        "Splice junctions: Towell, Noordewier and Shavlik, UCI repository (CC BY 4.0). Genome: GRCh38, public domain. "
+        f"gattn_tg {result['version']}, seed {result['seed']}, {result['epochs']} epochs. Research use, not diagnosis.",
+    )
+
+
+def _curves(biased: Outcome, plain: Outcome) -> str:
+    lines = [
+        charts.Curve(name, colour, [e.valid.accuracy for e in o.fitted.epochs], o.fitted.best_epoch)
+        for name, colour, o in (("with bias", TEAL, biased), ("without", ORANGE, plain))
+    ]
+    return section(
+        "Learning",
+        "Accuracy on the 500 windows that choose the epoch (circle). Same first weights, same order of the data.",
+        charts.curves(lines, "validation accuracy over epochs"),
+    )
+
+
+def _confusion(biased: Outcome, labels: list[str]) -> str:
+    return section(
+        "Where it errs",
+        "Test windows by true class (rows) and predicted class (columns).",
+        charts.confusion(biased.confusion, labels, "confusion table of the test set"),
+    )
+
+
+def _motif_table(biased: Outcome, test: LabelledSequences, vocabulary: MotifVocabulary) -> str:
+    tables = [t.numpy() for name, t in get_state_dict(biased.checkpoint.model).items() if name.endswith("motif_bias")]
+    frequency = motif_frequency(test.motif_ids, test.lengths, tables[0].shape[-1])
+    rows = centred(np.stack(tables), frequency)
+    names = [*vocabulary.names] + [""] * (rows.shape[-1] - vocabulary.n_motifs)
+    colours = [*vocabulary.colours] + [MUTED] * (rows.shape[-1] - vocabulary.n_motifs)
+    return section(
+        "The motif table",
+        "What every layer adds to the attention score of a base because of the motif it lies in, in nats; pale bars "
+        "are the first layer. Centred: a constant added to a row changes nothing, so only differences mean something. "
+        "Right of 0, a motif draws more attention than the average base.",
+        charts.motif_bars(rows, names, colours, frequency, "centred motif table"),
+        wide=True,
+    )
+
+
+def _locus(locus: Locus, vocabulary: MotifVocabulary) -> str:
+    ids = encode(locus.sequence)
+    start, end = locus.offset, locus.offset + ids.size
+    motif_ids = annotate(ids, vocabulary)
+    islands = [
+        Span(start + i.start, start + i.end, f"CpG island, {i.n_cpg} CpG, GC {i.gc:.0%}", colour="#2a7f3e")
+        for i in cpg_islands(ids, "takai-jones")
+    ]
+    tracks = (
+        Tracks("chr16", start, end)
+        .genes([Span(a, b, name, strand) for name, a, b, strand in GENES])
+        .boxes("CpG islands", "Takai & Jones", islands)
+        .area("CpG", "observed / expected", binned(locus.sequence, N_BINS, cpg_observed_expected), 1.0, "#2a7f3e")
+        .area("GC share", f"per {ids.size // N_BINS} bases", binned(locus.sequence, N_BINS, gc_share), 1.0, "#7a6a4f")
+    )
+    for i, name in enumerate(vocabulary.names):
+        if i and name != "cpg_island" and locus.motif_counts.get(name):
+            counts = np.array([float((part == i).sum()) for part in np.array_split(motif_ids, N_NARROW)])
+            tracks.density(name, "", counts, vocabulary.colours[i])
+    return section(
+        "Motifs along 210 kb of chromosome 16",
+        f"GRCh38 chr16:{start:,}-{end:,}, the stretch after the alpha-globin genes. CpG islands sit at the starts of "
+        "genes; darker means more bases in the motif. Names ending in - lie on the other strand.",
+        tracks.draw("genes, CpG islands, composition and motifs along the locus"),
+        wide=True,
+    )
+
+
+def _zoom(locus: Locus) -> str:
+    from_, to = min(c.position for c, _ in locus.sites), max(c.position for c, _ in locus.sites)
+    sites = [Site(c.position, p, c.kind, c.strand) for c, p in locus.sites if p > SHOWN]
+    tracks = (
+        Tracks("chr16", from_, to)
+        .genes([Span(a, b, name, strand) for name, a, b, strand in GENES if b > from_ and a < to])
+        .splice_sites(sites, SHOWN)
+    )
+    return section(
+        "Predicted splice sites",
+        f"All {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one in "
+        "windows of 60. In the training set every second window is a real site; in a genome one GT or AG in hundreds is, so most "
+        "of what is drawn here is not a splice site. Real ones come as donor-acceptor pairs along a gene.",
+        tracks.draw("predicted splice sites") + legend([("donor (GT)", ORANGE), ("acceptor (AG)", BLUE)]),
+        wide=True,
+    )

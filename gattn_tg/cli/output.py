@@ -1,0 +1,70 @@
+"""Where results go: standard output, a JSON object, or a file that is replaced only when told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from gattn_tg.errors import ConfigError
+
+
+def say(text: str = "") -> None:
+    """One line of result on standard output."""
+    print(text, flush=True)
+
+
+def tell(text: str) -> None:
+    """One line about the work on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_json(value: dict[str, Any]) -> None:
+    """The one object of --json."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> None:
+    """Refuses an output before any work is done for it.
+
+    Raises:
+        ConfigError: The file exists and --overwrite was not said, its folder does not exist, or --json has no file for
+            the table.
+    """
+    if path is None:
+        if as_json:
+            raise ConfigError(
+                f"{verb}: a file for the table is required with --json, which prints a summary, but none came; "
+                "add -o FILE"
+            )
+        return
+    if path.is_dir():
+        raise ConfigError(f"{verb}: {path}: a file name is required, but a folder came; name a file in it")
+    if path.exists() and not overwrite:
+        raise ConfigError(
+            f"{verb}: {path}: a new file is required, but it exists; add --overwrite or choose another name"
+        )
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(
+            f"{verb}: {path}: an existing folder is required, but {path.parent} is missing; make it first"
+        )
+
+
+@contextmanager
+def table(path: Path | None) -> Iterator[TextIO]:
+    """A text file that appears under its name only when all went well; None is standard output."""
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

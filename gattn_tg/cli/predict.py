@@ -1,0 +1,45 @@
+"""`gattn predict CKPT INPUT -o out.tsv`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from gattn_tg.cli import device, output
+from gattn_tg.io import write_tsv
+from gattn_tg.models import checkpoint
+from gattn_tg.score.predict import Prediction, fields, header, predict
+from gattn_tg.score.sequences import read
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes one line per sequence; the file appears only when all are done."""
+    output.check("gattn predict", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
+    start = time.perf_counter()
+    counts: Counter[str] = Counter()
+
+    def rows(found: Iterator[Prediction]) -> Iterator[list[object]]:
+        for prediction in found:
+            counts[prediction.label] += 1
+            yield fields(prediction)
+
+    with device.on(arguments.device):
+        model = checkpoint.load(arguments.checkpoint)
+        found = predict(model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input))
+        if arguments.output is None:
+            output.say("\t".join(header(model.labels)))
+            for row in rows(found):
+                output.say("\t".join(map(str, row)))
+            return 0
+        n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)
+    seconds = time.perf_counter() - start
+    if arguments.json:
+        output.say_json(
+            {"output": str(arguments.output), "n": n, "predicted": dict(counts), "seconds": round(seconds, 2)}
+        )
+    else:
+        shares = ", ".join(f"{label} {counts[label]:,}" for label in model.labels)
+        output.say(f"{n:,} sequences ({shares}) -> {arguments.output}  ({seconds:.1f} s)")
+    return 0

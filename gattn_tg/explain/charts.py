@@ -1,0 +1,167 @@
+"""Drawings of a training run: learning curves, the confusion table, the centred motif table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gattn_tg.explain.svg import GRID, INK, MUTED, Scale, element, svg, text, ticks, tip
+from gattn_tg.types import Float, Int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart.
+
+    Args:
+        name: written at its end.
+        colour: of the line and the name.
+        values: one per epoch, from epoch 1.
+        mark: epoch that gets a dot, 0 for none.
+    """
+
+    name: str
+    colour: str
+    values: Sequence[float]
+    mark: int = 0
+
+
+def curves(lines: Sequence[Curve], label: str, unit: str = "{:.2f}") -> str:
+    """Values over epochs, named at the right end of every line."""
+    width, height, left, right, top, bottom = 520.0, 250.0, 44.0, 118.0, 14.0, 34.0
+    every = [v for line in lines for v in line.values]
+    low, high = min(every), max(every)
+    pad = (high - low) * 0.08 or 0.05
+    n = max(len(line.values) for line in lines)
+    x = Scale(1, max(n, 2), left, width - right)
+    y = Scale(low - pad, high + pad, height - bottom, top)
+    parts = []
+    for value in ticks(low - pad, high + pad, 5):
+        parts += [
+            element("line", x1=left, x2=width - right, y1=y(value), y2=y(value), stroke=GRID),
+            text(left - 8, y(value) + 4, unit.format(value), text_anchor="end", fill=MUTED, font_size=11),
+        ]
+    shown = [t for t in ticks(1, max(n, 2), 6) if t == int(t) and 1 <= t <= n]
+    parts += [text(x(t), height - 14, str(int(t)), text_anchor="middle", fill=MUTED, font_size=11) for t in shown]
+    parts.append(
+        text((left + width - right) / 2, height - 1, "epoch", text_anchor="middle", fill=MUTED, font_size=11)
+    )
+    ends = _apart([y(line.values[-1]) for line in lines], 15.0, top + 4, height - bottom)
+    for line, end in zip(lines, ends, strict=True):
+        points = " ".join(f"{x(i + 1):.1f},{y(v):.1f}" for i, v in enumerate(line.values))
+        parts.append(
+            element(
+                "polyline", points=points, fill="none", stroke=line.colour, stroke_width=2.2, stroke_linejoin="round"
+            )
+        )
+        if line.mark:
+            value = line.values[line.mark - 1]
+            parts.append(
+                element(
+                    "circle", tip(f"{line.name}: best epoch {line.mark}, {unit.format(value)}"), cx=x(line.mark),
+                    cy=y(value), r=4.2, fill="#fff", stroke=line.colour, stroke_width=2.2,
+                )
+            )  # fmt: skip
+        parts.append(text(x(len(line.values)) + 9, end + 4, line.name, fill=line.colour, font_weight=600))
+    return svg(width, height, parts, label)
+
+
+def confusion(table: Int[np.ndarray, "c c"], names: Sequence[str], label: str) -> str:
+    """Counts with the share of every row behind them as shade; rows are the truth."""
+    cell_w, cell_h, left, top = 104.0, 62.0, 96.0, 44.0
+    c = len(names)
+    share = table / np.maximum(table.sum(1, keepdims=True), 1)
+    parts = [text(left + c * cell_w / 2, 14, "predicted", text_anchor="middle", fill=MUTED)]
+    for i, name in enumerate(names):
+        parts += [
+            text(left + (i + 0.5) * cell_w, 34, name, text_anchor="middle", font_weight=600),
+            text(left - 12, top + (i + 0.5) * cell_h - 2, name, text_anchor="end", font_weight=600),
+            text(
+                left - 12,
+                top + (i + 0.5) * cell_h + 14,
+                f"of {table[i].sum()}",
+                text_anchor="end",
+                fill=MUTED,
+                font_size=11,
+            ),
+        ]
+        for j in range(c):
+            s = float(share[i, j])
+            right_one = i == j
+            base = (15, 118, 110) if right_one else (194, 87, 12)
+            alpha = 0.06 + 0.86 * s if right_one else min(0.05 + 3.0 * s, 0.9)
+            dark = right_one and s > 0.5
+            cx, cy = left + j * cell_w, top + i * cell_h
+            parts += [
+                element(
+                    "rect", tip(f"{names[i]} called {names[j]}: {table[i, j]} ({s:.1%})"), x=cx + 2, y=cy + 2,
+                    width=cell_w - 4, height=cell_h - 4, rx=6, fill=f"rgba({base[0]},{base[1]},{base[2]},{alpha:.2f})",
+                ),
+                text(cx + cell_w / 2, cy + cell_h / 2, f"{table[i, j]}", text_anchor="middle", font_size=17,
+                     font_weight=650, fill="#fff" if dark else INK, pointer_events="none"),
+                text(cx + cell_w / 2, cy + cell_h / 2 + 17, f"{s:.1%}", text_anchor="middle", font_size=11,
+                     fill="#e6f3f1" if dark else MUTED, pointer_events="none"),
+            ]  # fmt: skip
+    return svg(left + c * cell_w + 4, top + c * cell_h + 4, parts, label)
+
+
+def motif_bars(
+    table: Float[np.ndarray, "l t"],
+    names: Sequence[str],
+    colours: Sequence[str],
+    frequency: Float[np.ndarray, "t"],
+    label: str,
+) -> str:
+    """One row per motif that occurs, one bar per layer, right of the line for more attention and left for less."""
+    shown = [i for i in range(len(names)) if frequency[i] > 0]
+    n_layers = table.shape[0]
+    bar, left, right, top = 11.0, 150.0, 92.0, 34.0
+    row = n_layers * bar + 11.0
+    width, height = 1040.0, top + row * len(shown) + 8.0
+    reach = float(np.abs(table[:, shown]).max()) * 1.08 or 1.0
+    x = Scale(-reach, reach, left, width - right)
+    parts = []
+    for value in ticks(-reach, reach, 8):
+        parts += [
+            element(
+                "line", x1=x(value), x2=x(value), y1=top - 6, y2=height - 6, stroke="#9aa3ad" if value == 0 else GRID
+            ),
+            text(x(value), top - 12, f"{value:+g}" if value else "0", text_anchor="middle", fill=MUTED, font_size=11),
+        ]
+    parts += [
+        text(left - 14, 12, "motif of the key", text_anchor="end", fill=MUTED, font_size=11),
+        text(width - right + 10, 12, "share of bases", fill=MUTED, font_size=11),
+    ]
+    for r, i in enumerate(shown):
+        y = top + r * row
+        parts += [
+            element("rect", x=8, y=y + row / 2 - 10, width=8, height=14, rx=2, fill=colours[i]),
+            text(24, y + row / 2 + 1, names[i], font_weight=600),
+            text(width - right + 10, y + row / 2 + 1, f"{frequency[i]:.1%}", fill=MUTED),
+        ]
+        for layer in range(n_layers):
+            value = float(table[layer, i])
+            x0, x1 = sorted((x(0.0), x(value)))
+            parts.append(
+                element(
+                    "rect", tip(f"{names[i]}, layer {layer + 1}: {value:+.2f} nats"), x=x0, y=y + layer * bar + 2,
+                    width=max(x1 - x0, 0.8), height=bar - 2, rx=2, fill=colours[i],
+                    fill_opacity=1.0 if n_layers == 1 else 0.55 + 0.45 * layer / (n_layers - 1),
+                )
+            )  # fmt: skip
+    return svg(width, height, parts, label)
+
+
+def _apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near to the wanted ones as a minimum distance between neighbours allows."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    placed = [min(max(wanted[i], low), high) for i in order]
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap)
+    overflow = max(placed[-1] - high, 0.0) if placed else 0.0
+    out = [0.0] * len(wanted)
+    for k, i in enumerate(order):
+        out[i] = placed[k] - overflow
+    return out

@@ -1,0 +1,62 @@
+"""Candidate splice sites of a genomic sequence: windows around every GT and AG, on both strands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gattn_tg.errors import CoordinateError
+from gattn_tg.io import Record
+from gattn_tg.seq import reverse_complement
+
+DINUCLEOTIDES = {"donor": (b"GT", 0), "acceptor": (b"AG", 2)}  # bases from the dinucleotide's start to the junction
+
+
+class Candidate(NamedTuple):
+    """A possible junction.
+
+    Args:
+        kind: "donor" (the intron starts with GT) or "acceptor" (it ends with AG).
+        strand: "+" or "-".
+        position: 0-based coordinate of the junction on the + strand: it lies between position - 1 and position.
+        window: bases around the junction, read along the strand.
+    """
+
+    kind: str
+    strand: str
+    position: int
+    window: Record
+
+
+def candidates(sequence: bytes, *, chrom: str, offset: int, start: int, end: int, width: int) -> Iterator[Candidate]:
+    """All GT and AG of a stretch with room for a window around the junction, the junction in its middle.
+
+    Args:
+        sequence: letters of the + strand.
+        chrom: name for the windows.
+        offset: coordinate of the first letter.
+        start: first coordinate of the stretch.
+        end: one past its last coordinate.
+        width: bases of a window, even.
+
+    Raises:
+        CoordinateError: The stretch is not inside the sequence.
+    """
+    if not offset <= start < end <= offset + len(sequence):
+        raise CoordinateError(
+            f"candidates: a stretch inside {chrom}:{offset}-{offset + len(sequence)} is required, but came "
+            f"{start}-{end}; choose another"
+        )
+    forward = sequence.upper()
+    n, half = len(forward), width // 2
+    for strand, letters in (("+", forward), ("-", reverse_complement(forward))):
+        low, high = (start - offset, end - offset) if strand == "+" else (n - (end - offset), n - (start - offset))
+        for kind, (pair, ahead) in DINUCLEOTIDES.items():
+            for match in re.finditer(pair, letters[low:high]):
+                junction = low + match.start() + ahead
+                if half <= junction <= n - half:
+                    position = offset + (junction if strand == "+" else n - junction)
+                    window = letters[junction - half : junction + half]
+                    name = f"{chrom}:{position}:{strand}:{kind}"
+                    yield Candidate(kind, strand, position, Record(name, "", window))

@@ -1,0 +1,1 @@
+"""Learning: configuration, schedule, steps, checkpoints, metrics."""
