@@ -18,7 +18,7 @@ from gattn_tg.reference.rope import rotate
 from gattn_tg.reference.visible import coordinates, visible
 
 EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-DRAWS = 8
+DRAWS = 32
 NAMES = ("o", "lse", "dq", "dk", "dv", "dtable")
 
 
