@@ -1,7 +1,7 @@
 """Matrix product C = A B on the CPU: one kernel with its own packing, any sizes, float32.
 
-A unit of work owns LANES columns of C: it lays the K x LANES panel of B out contiguously in scratch memory, then walks
-down A in tiles of ROWS rows whose sums stay in registers:
+A unit of work owns some panels of B, `width` columns each: it lays a piece of them (`depth` rows) out contiguously in
+scratch memory, then walks down A in tiles of `height` rows whose sums stay in registers:
 
     acc[i, j] = sum_k A[r + i, k] * B[k, n + j]        C[r + i, n + j] = f(acc[i, j] + bias[n + j]) + residual
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad import UOp, dtypes
 
@@ -24,8 +25,10 @@ from gattn_tg.kernels.tile import ceildiv, exp2
 # of k loads 4 vectors of B for 24 multiply-adds (measured on one core, 1024^3: 4 x 64 139, 6 x 64 152 GFLOP/s).
 TILES = {512: (6, 64), 256: (3, 32), 128: (6, 32)}
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
-LONGEST = 4096  # k of one panel: 4096 x 64 floats are 1 MB, half of a common second-level cache
+DEPTH = 1024  # k that is summed at once
+CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
 LINE = 16  # float32 in a cache line
+PACKED = 32  # rows that `pack_rows` deals out at a time: they stay in the cache, and every piece written is 768 bytes
 GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
 LOG2E = 1.4426950408889634
 
@@ -40,8 +43,9 @@ class Gemm:
         m: Rows of A and C.
         n: Columns of B and C.
         k: Columns of A, rows of B.
-        rows_packed: A comes as `pack_rows` lays it out, not as (m, k).
-        lanes_transposed: B comes as (n, k), not as (k, n).
+        rows: How A comes: "mk" as (m, k), "km" as (k, m), "packed" as `pack_rows` lays it out.
+        lanes: How B comes: "kn" as (k, n), "nk" as (n, k).
+        transposed: C is stored as (n, m).
         bias: A vector of n is added to every row.
         activation: "gelu", "relu" or None; with one, the sum before it is a second output.
         residual: An (m, n) matrix is added at the end.
@@ -52,156 +56,200 @@ class Gemm:
     m: int
     n: int
     k: int
-    rows_packed: bool = False
-    lanes_transposed: bool = False
+    rows: str = "mk"
+    lanes: str = "kn"
+    transposed: bool = False
     bias: bool = False
     activation: str | None = None
     residual: bool = False
     parts: int = 1
     bits: int = 512
 
-    @classmethod
-    def plan(cls, m: int, n: int, k: int, **kind: object) -> Gemm:
-        """The product on this machine: its vector width and the cores in use."""
-        one = cls(m, n, k, bits=toolchain.vector_bits(), **kind)  # type: ignore[arg-type]
-        return cls(m, n, k, bits=one.bits, parts=min(threads.count(), one.units), **kind)  # type: ignore[arg-type]
-
     @property
-    def rows(self) -> int:
+    def height(self) -> int:
         """Rows of a tile."""
         return min(TILES[self.bits][0], self.m)
 
     @property
-    def lanes(self) -> int:
+    def width(self) -> int:
         """Columns of a tile, padded where the whole matrix is narrower."""
         most = TILES[self.bits][1]
         return most if self.n >= most else max(LEAST_LANES, ceildiv(self.n, LANE_STEP) * LANE_STEP)
 
     @property
-    def splits(self) -> int:
-        """Equal pieces of k that are summed apart, so that a panel of B stays in the cache."""
-        least = ceildiv(self.k, LONGEST)
+    def stored(self) -> int:
+        """Columns of a tile that exist."""
+        return min(self.width, self.n)
+
+    @property
+    def blocks(self) -> int:
+        """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
+        least = ceildiv(self.k, DEPTH)
         return next((s for s in range(least, 4 * least) if self.k % s == 0), 1)
 
     @property
     def depth(self) -> int:
         """k of one piece."""
-        return self.k // self.splits
+        return self.k // self.blocks
 
     @property
     def panels(self) -> int:
-        return ceildiv(self.n, self.lanes)
+        """Panels of B."""
+        return ceildiv(self.n, self.width)
+
+    @property
+    def together(self) -> int:
+        """Panels of one unit: as many as stay in the cache, as few as every core needs to get a share."""
+        most = max(1, CACHED // (4 * self.depth * self.width))
+        return next((d for d in range(most, 1, -1) if self.panels % d == 0 and self.panels // d >= self.parts), 1)
 
     @property
     def groups(self) -> int:
-        """Groups of row tiles per panel, more than one where panels are few; fixed by the shape."""
-        most = max(1, ceildiv(self.m, self.rows) // 16)
-        return min(most, ceildiv(8, self.panels * self.splits))
+        """Groups of row tiles, more than one where panels do not deal out evenly to the cores."""
+        most = max(1, ceildiv(self.m, self.height) // 16)
+        shares = self.panels // self.together
+        wanted = (g for g in range(1, most) if shares * g % self.parts == 0 or shares * g >= 4 * self.parts)
+        return next(wanted, most)
 
     @property
     def tiles(self) -> int:
-        """Row tiles of one group."""
-        return ceildiv(ceildiv(self.m, self.rows), self.groups)
+        """Row tiles of one unit."""
+        return ceildiv(ceildiv(self.m, self.height), self.groups)
 
     @property
     def units(self) -> int:
-        return self.splits * self.panels * self.groups
+        """Independent pieces of work."""
+        return self.panels // self.together * self.groups
 
     @property
-    def out_shape(self) -> tuple[int, ...]:
-        """(splits, m, n) where k is split; the caller sums over the first axis."""
-        return (self.m, self.n) if self.splits == 1 else (self.splits, self.m, self.n)
+    def out_shape(self) -> tuple[int, int]:
+        """Shape of C as stored."""
+        return (self.n, self.m) if self.transposed else (self.m, self.n)
 
     @property
     def scratch_shape(self) -> tuple[int, int]:
-        return self.parts, self.depth * self.lanes
+        """Panels of B of one unit and, where k comes in pieces, its sums; one row per part."""
+        waiting = self.tiles * self.together * self.height * self.width if self.blocks > 1 else 0
+        return self.parts, self.together * self.depth * self.width + waiting
 
     @property
-    def packed_rows_shape(self) -> tuple[int, int, int]:
+    def packed_shape(self) -> tuple[int, int, int]:
         """What `pack_rows` writes."""
-        return ceildiv(self.m, self.rows), self.k, self.rows
+        return ceildiv(self.m, self.height), self.k, self.height
 
     @property
     def name(self) -> str:
-        kind = "".join(("p" if self.rows_packed else "n", "t" if self.lanes_transposed else "n"))
+        """The name of the kernel."""
+        kind = f"{self.rows}_{self.lanes}" + "_t" * self.transposed
         extras = [x for x in ("bias" * self.bias, self.activation, "add" * self.residual) if x]
-        return "_".join([f"gemm_{kind}_loops{self.rows}x{self.lanes}_{self.m}x{self.n}x{self.k}", *extras])
+        return "_".join([f"gemm_{kind}_loops{self.height}x{self.width}_{self.m}x{self.n}x{self.k}", *extras])
 
 
-def kernel(plan: Gemm) -> Callable[..., UOp]:
+def plan(m: int, n: int, k: int, rows: str = "mk", lanes: str = "kn", **extras: Any) -> Gemm:
+    """The product on this machine: its vector width and the cores in use."""
+    return Gemm(m, n, k, rows, lanes, parts=threads.count(), bits=toolchain.vector_bits(), **extras)
+
+
+def kernel(g: Gemm) -> Callable[..., UOp]:
     """The kernel (c, scratch, [z], a, b, [bias], [residual]) -> sink."""
 
     def gemm(c: UOp, scratch: UOp, *operands: UOp) -> UOp:
         given: Iterator[UOp] = iter(operands)
-        z = next(given) if plan.activation else None
+        z = next(given) if g.activation else None
         a, b = next(given), next(given)
-        bias = next(given) if plan.bias else None
-        residual = next(given) if plan.residual else None
-        rows, lanes, depth = plan.rows, plan.lanes, plan.depth
-        stored = min(lanes, plan.n)
+        bias = next(given) if g.bias else None
+        residual = next(given) if g.residual else None
+        body = Body(g.name)
+        acc = body.array(g.height, g.width)
+        waiting = g.together * g.depth * g.width
 
-        body = Body(plan.name)
-        acc = body.array(rows, lanes)
-        with body.units(plan.units, plan.parts) as (part, unit):
-            split, panel, group = (
-                unit // (plan.panels * plan.groups),
-                unit // plan.groups % plan.panels,
-                unit % plan.groups,
-            )
-            n0 = (panel * lanes).minimum(plan.n - stored)
-            k0 = split * depth
-            _pack_lanes(body, plan, scratch, b, part, k0, n0)
-            with body.loop(plan.tiles) as t:
-                tile = (group * plan.tiles + t).minimum(ceildiv(plan.m, rows) - 1)
-                r0 = (tile * rows).minimum(plan.m - rows)
-                with body.loops(rows, lanes) as (i, j):
-                    body.write(acc, (i, j), 0.0)
-                with body.loops(depth, rows, lanes) as (x, i, j):
-                    left = a[tile, k0 + x, i] if plan.rows_packed else a[r0 + i, k0 + x]
-                    right = body.read(scratch, part, x * lanes + j)
-                    body.write(acc, (i, j), body.read(acc, i, j) + left.cast(dtypes.float32) * right)
-                if bias is not None:
-                    with body.loops(rows, stored) as (i, j):
-                        body.write(acc, (i, j), body.read(acc, i, j) + bias[n0 + j].cast(dtypes.float32))
-                if z is not None:
-                    with body.loops(rows, stored) as (i, j):
-                        body.write(z, (r0 + i, n0 + j), body.read(acc, i, j).cast(z.dtype))
-                with body.loops(rows, stored) as (i, j):
-                    value = activate(plan.activation, body.read(acc, i, j))
-                    if residual is not None:
-                        value = value + residual[r0 + i, n0 + j].cast(dtypes.float32)
-                    at = (r0 + i, n0 + j) if plan.splits == 1 else (split, r0 + i, n0 + j)
-                    body.write(c, at, value.cast(c.dtype))
+        def place(unit: UOp, t: UOp, p: UOp) -> tuple[UOp, UOp, UOp]:
+            """Number of a tile of A, its first row and its first column of C."""
+            tile = (unit % g.groups * g.tiles + t).minimum(ceildiv(g.m, g.height) - 1)
+            column = ((unit // g.groups * g.together + p) * g.width).minimum(g.n - g.stored)
+            return tile, (tile * g.height).minimum(g.m - g.height), column
+
+        def finish(r0: UOp, n0: UOp) -> None:
+            """What follows the sum, and the tile goes to C."""
+            at = body.loops
+            if bias is not None:
+                with at(g.height, g.stored) as (i, j):
+                    body.write(acc, (i, j), body.read(acc, i, j) + bias[n0 + j].cast(dtypes.float32))
+            if z is not None:
+                with at(g.height, g.stored) as (i, j):
+                    body.write(z, (r0 + i, n0 + j), body.read(acc, i, j).cast(z.dtype))
+            with at(g.height, g.stored) as (i, j):
+                value = activate(g.activation, body.read(acc, i, j))
+                if residual is not None:
+                    value = value + residual[r0 + i, n0 + j].cast(dtypes.float32)
+                body.write(c, (n0 + j, r0 + i) if g.transposed else (r0 + i, n0 + j), value.cast(c.dtype))
+
+        def wait(t: UOp, p: UOp, i: UOp, j: UOp) -> tuple[UOp, UOp]:
+            """Where an unfinished sum is kept."""
+            return part, ((t * g.together + p) * g.height + i) * g.width + (j + waiting)
+
+        with body.units(g.units, min(g.parts, g.units)) as (part, unit):
+            with body.loop(g.blocks) as block:
+                k0 = block * g.depth
+                with body.loop(g.together) as p:
+                    _, _, n0 = place(unit, p, p)
+                    _pack_lanes(body, g, scratch, b, part, p, k0, n0)
+                with body.loops(g.tiles, g.together) as (t, p):
+                    tile, r0, n0 = place(unit, t, p)
+                    with body.loops(g.height, g.width) as (i, j):
+                        before = body.read(scratch, *wait(t, p, i, j)) if g.blocks > 1 else 0.0
+                        body.write(acc, (i, j), (block > 0).where(before, 0.0) if g.blocks > 1 else 0.0)
+                    with body.loops(g.depth, g.height, g.width) as (x, i, j):
+                        left = {"mk": (r0 + i, k0 + x), "km": (k0 + x, r0 + i), "packed": (tile, k0 + x, i)}[g.rows]
+                        right = body.read(scratch, part, (p * g.depth + x) * g.width + j)
+                        body.write(acc, (i, j), body.read(acc, i, j) + a[left].cast(dtypes.float32) * right)
+                    if g.blocks == 1:
+                        finish(r0, n0)
+                    else:
+                        with body.loops(g.height, g.width) as (i, j):
+                            body.write(scratch, wait(t, p, i, j), body.read(acc, i, j))
+            if g.blocks > 1:
+                with body.loops(g.tiles, g.together) as (t, p):
+                    _, r0, n0 = place(unit, t, p)
+                    with body.loops(g.height, g.width) as (i, j):
+                        body.write(acc, (i, j), body.read(scratch, *wait(t, p, i, j)))
+                    finish(r0, n0)
         return body.finish()
 
     return gemm
 
 
-def _pack_lanes(body: Body, plan: Gemm, scratch: UOp, b: UOp, part: UOp, k0: UOp, n0: UOp) -> None:
-    """scratch[x, j] = B[k0 + x, n0 + j]; columns past n repeat the last one and are never stored."""
-    lanes, depth = plan.lanes, plan.depth
-    if not plan.lanes_transposed:
-        with body.loops(depth, lanes) as (x, j):
-            value = b[k0 + x, (n0 + j).minimum(plan.n - 1) if lanes > plan.n else n0 + j]
-            body.write(scratch, (part, x * lanes + j), value.cast(dtypes.float32))
+def _pack_lanes(body: Body, g: Gemm, scratch: UOp, b: UOp, part: UOp, p: UOp, k0: UOp, n0: UOp) -> None:
+    """scratch[p, x, j] = B[k0 + x, n0 + j]; columns past n repeat the last one and are never stored."""
+
+    def column(j: UOp) -> UOp:
+        return (n0 + j).minimum(g.n - 1) if g.width > g.n else n0 + j
+
+    def put(x: UOp, j: UOp, value: UOp) -> None:
+        body.write(scratch, (part, (p * g.depth + x) * g.width + j), value.cast(dtypes.float32))
+
+    if g.lanes == "kn":
+        with body.loops(g.depth, g.width) as (x, j):
+            put(x, j, b[k0 + x, column(j)])
         return
-    # one cache line of B at a time: it is read whole and dealt to LINE rows of the panel, which stay in the first cache
-    with body.loops(ceildiv(depth, LINE), lanes, min(LINE, depth)) as (block, j, y):
-        x = (block * LINE + y).minimum(depth - 1) if depth % LINE else block * LINE + y
-        value = b[(n0 + j).minimum(plan.n - 1) if lanes > plan.n else n0 + j, k0 + x]
-        body.write(scratch, (part, x * lanes + j), value.cast(dtypes.float32))
+    # one cache line of B at a time: it is read whole and dealt to LINE rows of the panel, which stay in the cache
+    with body.loops(ceildiv(g.depth, LINE), g.width, min(LINE, g.depth)) as (line, j, y):
+        x = (line * LINE + y).minimum(g.depth - 1) if g.depth % LINE else line * LINE + y
+        put(x, j, b[column(j), k0 + x])
 
 
-def pack_rows(plan: Gemm) -> Callable[[UOp, UOp], UOp]:
+def pack_rows(g: Gemm) -> Callable[[UOp, UOp], UOp]:
     """The kernel packed[tile, k, i] = A[k, r + i] for A given as (k, m), so that tiles read A in one stream."""
 
     def pack(packed: UOp, a: UOp) -> UOp:
-        body = Body(f"pack_rows{plan.rows}_{plan.m}x{plan.k}")
-        tiles = packed.shape[0]
-        with body.units(tiles, min(plan.parts, tiles)) as (_, tile):
-            r0 = (tile * plan.rows).minimum(plan.m - plan.rows)
-            with body.loops(plan.k, plan.rows) as (x, i):
-                body.write(packed, (tile, x, i), a[x, r0 + i].cast(dtypes.float32))
+        body = Body(f"pack_rows{g.height}_{g.m}x{g.k}")
+        tiles, block = packed.shape[0], min(PACKED, g.k)
+        units = ceildiv(g.k, block)
+        with body.units(units, min(g.parts, units)) as (_, unit):
+            x0 = (unit * block).minimum(g.k - block)
+            with body.loops(tiles, block, g.height) as (tile, x, i):
+                r0 = (tile * g.height).minimum(g.m - g.height)
+                body.write(packed, (tile, x0 + x, i), a[x0 + x, r0 + i].cast(dtypes.float32))
         return body.finish()
 
     return pack

@@ -7,7 +7,7 @@ import math
 from tinygrad import Tensor, UOp, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows
+from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows, plan
 from gattn_tg.ops.activation import gelu, gelu_slope
 from gattn_tg.ops.launch import Output, launch
 from gattn_tg.types import Float
@@ -48,15 +48,9 @@ def linear(
     if not _serves(x, m, n, k):
         y = x.matmul(weight.transpose(), dtype=dtypes.float32).cast(x.dtype)
         return _finish(y, bias, activation, residual)
-    plan = Gemm.plan(
-        m, n, k, lanes_transposed=True, bias=bias is not None, activation=activation, residual=residual is not None
-    )
-    rows = x.reshape(m, k)
-    if plan.splits > 1:
-        y = _forward(Gemm.plan(m, n, k, lanes_transposed=True), rows, weight, None, None).reshape(*x.shape[:-1], n)
-        return _finish(y, bias, activation, residual)
+    g = plan(m, n, k, lanes="nk", bias=bias is not None, activation=activation, residual=residual is not None)
     added = None if residual is None else residual.reshape(m, n)
-    return _forward(plan, rows, weight, bias, added).reshape(*x.shape[:-1], n)
+    return _forward(g, x.reshape(m, k), weight, bias, added).reshape(*x.shape[:-1], n)
 
 
 def _serves(x: Tensor, m: int, n: int, k: int) -> bool:
@@ -71,52 +65,48 @@ def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Te
     return y if residual is None else y + residual
 
 
-def _forward(plan: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None) -> Tensor:
+def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None) -> Tensor:
     """The fused kernel, with its gradient."""
     inputs = [t for t in (_wide(x), weight, bias, residual) if t is not None]
-    outputs = [Output(plan.out_shape, x.dtype if plan.splits == 1 else dtypes.float32), _scratch(plan)]
-    if plan.activation:
-        outputs.append(Output((plan.m, plan.n), x.dtype))
+    outputs = [Output(g.out_shape, x.dtype), Output(g.scratch_shape, dtypes.float32)]
+    if g.activation:
+        outputs.append(Output(g.out_shape, x.dtype))
 
-    def gradient(dy: UOp, call: UOp) -> tuple[UOp | None, ...]:
+    def gradient(of_y: UOp, call: UOp) -> tuple[UOp | None, ...]:
         given = call.src[1:]
         operands = iter([Tensor(u) for u in given[len(outputs) :]])
-        dz = of_residual = Tensor(dy) if plan.splits == 1 else Tensor(dy)[0]
-        if plan.activation:
+        dz = dy = Tensor(of_y)
+        if g.activation:
             z = Tensor(given[2].after(call))
-            dz = dz * (gelu_slope(z) if plan.activation == "gelu" else z > 0)
+            dz = dy * (gelu_slope(z) if g.activation == "gelu" else z > 0)
         dz = dz.contiguous()
         a, w = next(operands), next(operands)
         of_inputs = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
-        if plan.bias:
+        if g.bias:
             of_inputs.append(dz.cast(dtypes.float32).sum(0).cast(next(operands).dtype))
-        if plan.residual:
-            of_inputs.append(of_residual.cast(next(operands).dtype))
+        if g.residual:
+            of_inputs.append(dy.cast(next(operands).dtype))
         return (None,) * len(outputs) + tuple(t.uop for t in of_inputs)
 
-    y = launch(kernel(plan), outputs, inputs, gradient)[0]
-    return y if plan.splits == 1 else y.sum(0).cast(x.dtype)
+    return launch(kernel(g), outputs, inputs, gradient)[0]
 
 
 def product(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
     """a b in float32, without a gradient of its own."""
-    return _run(Gemm.plan(a.shape[0], b.shape[1], a.shape[1]), _wide(a), b)
+    return _run(plan(a.shape[0], b.shape[1], a.shape[1]), _wide(a), b)
 
 
 def product_tn(a: Float[Tensor, "k m"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
-    """a^T b in float32, without a gradient of its own."""
-    plan = Gemm.plan(a.shape[1], b.shape[1], a.shape[0], rows_packed=True)
-    packed = launch(pack_rows(plan), [Output(plan.packed_rows_shape, dtypes.float32)], [a])[0]
-    return _run(plan, packed, b)
+    """a^T b in float32, without a gradient of its own; the narrower operand is the one that is packed by rows."""
+    swap = a.shape[1] > b.shape[1]
+    a, b = (b, a) if swap else (a, b)
+    g = plan(a.shape[1], b.shape[1], a.shape[0], rows="packed", transposed=swap)
+    packed = launch(pack_rows(g), [Output(g.packed_shape, dtypes.float32)], [a])[0]
+    return _run(g, packed, b)
 
 
-def _run(plan: Gemm, a: Tensor, b: Tensor) -> Tensor:
-    c = launch(kernel(plan), [Output(plan.out_shape, dtypes.float32), _scratch(plan)], [a, b])[0]
-    return c if plan.splits == 1 else c.sum(0)
-
-
-def _scratch(plan: Gemm) -> Output:
-    return Output(plan.scratch_shape, dtypes.float32)
+def _run(g: Gemm, a: Tensor, b: Tensor) -> Tensor:
+    return launch(kernel(g), [Output(s, dtypes.float32) for s in (g.out_shape, g.scratch_shape)], [a, b])[0]
 
 
 def _wide(a: Tensor) -> Tensor:
