@@ -9,7 +9,7 @@ import promise
 import pytest
 from tinygrad import Device, Tensor, dtypes
 
-import gattn_tg
+from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
 from gattn_tg.ops.cases import CASES
 
@@ -51,8 +51,8 @@ def run(x, dtype, impl, device, dlse=None):
 
     q, k, v, do = (tensor(array) for array in (x.q, x.k, x.v, x.do))
     table = tensor(x.table, dtypes.float32)
-    keywords = x.keywords(gattn_tg.MotifBias, gattn_tg.Rope, integers, table=table)
-    o, lse = gattn_tg.attention(q, k, v, impl=impl, return_lse=True, **keywords)
+    keywords = x.keywords(MotifBias, Rope, integers, table=table)
+    o, lse = attention(q, k, v, impl=impl, return_lse=True, **keywords)
     loss = (o.float() * do.float()).sum()
     if dlse is not None:
         loss = loss + (lse * tensor(dlse, dtypes.float32)).sum()
