@@ -106,7 +106,7 @@ def why_missed(counts: CpgCounts, span: Span, min_length: int, min_gc: float, mi
         return f"UCSC island with GC below {min_gc}"
     if counts.observed_expected(start, end)[0] < min_ratio:
         return f"UCSC island with observed/expected below {min_ratio}"
-    return "island as a whole meets the criteria, its windows over less than the length"
+    return "island as a whole meets the criteria, its windows do so over less than the length"
 
 
 def why_extra(span: Span, repeat: np.ndarray, segments: list[Span], masked: list[Span]) -> str:

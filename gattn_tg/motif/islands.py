@@ -23,19 +23,22 @@ class CpgCriteria:
         min_gc: least fraction of C and G.
         min_observed_expected: least `n_CpG * length / (n_C * n_G)`.
         window_bp: length of the sliding window that finds candidates.
-        max_gap_bp: candidates closer than this are joined when they meet the criteria together.
+        whole_windows: a candidate is made of whole windows; without it, of their centres, as a moving average
+            is drawn.
+        max_gap_bp: candidates at most this far apart are joined.
     """
 
     min_length_bp: int
     min_gc: float
     min_observed_expected: float
     window_bp: int
+    whole_windows: bool
     max_gap_bp: int
 
 
 CRITERIA: Final[dict[str, CpgCriteria]] = {
-    "gardiner-garden": CpgCriteria(200, 0.50, 0.60, window_bp=100, max_gap_bp=0),
-    "takai-jones": CpgCriteria(500, 0.55, 0.65, window_bp=200, max_gap_bp=100),
+    "gardiner-garden": CpgCriteria(200, 0.50, 0.60, window_bp=100, whole_windows=False, max_gap_bp=10),
+    "takai-jones": CpgCriteria(500, 0.55, 0.65, window_bp=200, whole_windows=True, max_gap_bp=99),
 }
 """Gardiner-Garden and Frommer (1987) J Mol Biol 196:261; Takai and Jones (2002) PNAS 99:3740."""
 
@@ -45,9 +48,9 @@ def cpg_islands(
 ) -> list[CpgIsland]:
     """Return the CpG islands of a sequence, left to right.
 
-    1. Every window of `window_bp` that meets the composition criteria is kept; overlapping ones form a candidate.
-    2. A candidate that as a whole falls short loses one base at both ends until it meets them.
-    3. Neighbours less than `max_gap_bp` apart that meet them together are joined, and step 2 is repeated.
+    1. Every window of `window_bp` is judged by its composition; those that meet the criteria make candidates.
+    2. Candidates at most `max_gap_bp` apart are joined.
+    3. A candidate that as a whole falls short loses one base at both ends until it meets them.
     4. What is shorter than `min_length_bp` is dropped.
 
     No step prefers a direction, so the islands of the reverse complement are the mirror image of these. An island
@@ -62,8 +65,10 @@ def cpg_islands(
         ConfigError: the name is not one of these.
 
     Source:
-        Gardiner-Garden and Frommer (1987) J Mol Biol 196:261; Takai and Jones (2002) PNAS 99:3740. Both slide one
-        window at a time; here all windows are evaluated at once from prefix sums, in O(n).
+        Gardiner-Garden and Frommer (1987) J Mol Biol 196:261: moving averages over 100 bp stay above the limits for
+        200 bp; dips of 10 bp are bridged, as EMBOSS newcpgreport does by averaging 10 windows. Takai and Jones (2002)
+        PNAS 99:3740: whole windows of 200 bp, candidates less than 100 bp apart joined. Both slide one window at a
+        time; here all are judged at once from prefix sums, in O(n).
     """
     rule = _resolve(criteria)
     known_from, known_to = runs(ids != N)
@@ -72,12 +77,18 @@ def cpg_islands(
     counts = CpgCounts(ids)
     first = np.arange(len(ids) - rule.window_bp + 1)
     starts, ends = runs(_meet(counts, first, first + rule.window_bp, rule))
-    candidates = _union(starts, ends + rule.window_bp - 1)
-    if not rule.max_gap_bp:  # nothing can be joined, so what is too short now stays too short
-        candidates = [(start, end) for start, end in candidates if end - start >= rule.min_length_bp]
-    trimmed = [span for start, end in candidates if (span := _trim(counts, start, end, rule))]
+    if rule.whole_windows:
+        starts, ends = starts, ends - 1 + rule.window_bp
+    else:
+        # An odd window has a base in its middle, an even one the gap between two: both read the same backwards.
+        starts, ends = starts + rule.window_bp // 2, ends - 1 + (rule.window_bp + 1) // 2
+    candidates = _joined(counts, starts, ends, rule.max_gap_bp)
     islands = [
-        (start, end) for start, end in _join(counts, trimmed, rule) if end - start >= rule.min_length_bp
+        span
+        for start, end in candidates
+        if end - start >= rule.min_length_bp
+        and (span := _trimmed(counts, start, end, rule))
+        and span[1] - span[0] >= rule.min_length_bp
     ]
     start, end = np.array(islands, dtype=np.int64).reshape(-1, 2).T
     return counts.islands(start, end)
@@ -103,18 +114,23 @@ def _resolve(criteria: str | CpgCriteria) -> CpgCriteria:
     return CRITERIA[criteria]
 
 
-def _union(starts: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
-    """Merge spans, sorted by start, that overlap or touch."""
-    merged: list[tuple[int, int]] = []
+def _joined(
+    counts: CpgCounts, starts: np.ndarray, ends: np.ndarray, max_gap_bp: int
+) -> list[tuple[int, int]]:
+    """Join spans, sorted by start, that overlap or are near; never across an N."""
+    joined: list[tuple[int, int]] = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+        if joined:
+            first, last = joined[-1]
+            n_unknown = counts.unknown[max(start, last)] - counts.unknown[last]
+            if start - last <= max_gap_bp and not n_unknown:
+                joined[-1] = (first, max(end, last))
+                continue
+        joined.append((start, end))
+    return joined
 
 
-def _trim(counts: CpgCounts, start: int, end: int, rule: CpgCriteria) -> tuple[int, int] | None:
+def _trimmed(counts: CpgCounts, start: int, end: int, rule: CpgCriteria) -> tuple[int, int] | None:
     """Return the largest centred part of a candidate that meets the criteria, or None when none is left."""
     cut = np.arange((end - start) // 2)
     meets = _meet(counts, start + cut, end - cut, rule)
@@ -122,19 +138,3 @@ def _trim(counts: CpgCounts, start: int, end: int, rule: CpgCriteria) -> tuple[i
         return None
     first = int(np.argmax(meets))
     return start + first, end - first
-
-
-def _join(counts: CpgCounts, spans: list[tuple[int, int]], rule: CpgCriteria) -> list[tuple[int, int]]:
-    """Join chains of near neighbours; every link is judged alone, so the reading direction does not matter."""
-    chains: list[list[tuple[int, int]]] = []
-    for span in spans:
-        near = chains and span[0] - chains[-1][-1][1] < rule.max_gap_bp
-        if near and _meet(counts, np.array([chains[-1][-1][0]]), np.array([span[1]]), rule)[0]:
-            chains[-1].append(span)
-        else:
-            chains.append([span])
-    whole = [
-        (chain[0][0], chain[-1][1]) if len(chain) == 1 else _trim(counts, chain[0][0], chain[-1][1], rule)
-        for chain in chains
-    ]
-    return [span for span in whole if span]

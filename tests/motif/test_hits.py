@@ -32,9 +32,9 @@ def test_overlapping_sites_all_count_and_come_in_order() -> None:
 def test_scores_say_how_much() -> None:
     (weak,) = hits("GATATATATTCTG", one(AtRich(10, 0.9)))
     assert (weak.start, weak.end, weak.strand, weak.score) == (0, 12, ".", 10 / 12)
-    (island,) = hits("CGGCA" * 60, one(CpgIslands("gardiner-garden")))
-    assert (island.start, island.end, island.strand) == (0, 300, ".")
-    assert island.score == 60 * 300 / (120 * 120)
+    (island,) = hits("CGGCA" * 120, one(CpgIslands("takai-jones")))
+    assert (island.start, island.end, island.strand) == (0, 600, ".")
+    assert island.score == 120 * 600 / (240 * 240)
 
 
 def test_letters_and_ids_give_the_same() -> None:
