@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # An installed OpenCL driver comes before the CPU in tinygrad's own order; the suite names its devices itself.
 os.environ.setdefault("DEV", "CPU")
+
+# kernels are compiled inside examples, and machines are shared: no example has a time limit
+settings.register_profile("gattn", deadline=None, derandomize=True)
+settings.load_profile("gattn")
 
 ROOT = Path(__file__).resolve().parent.parent
 
