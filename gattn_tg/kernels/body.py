@@ -1,8 +1,8 @@
 """A statement builder over UOps: program order in, `.after` edges out.
 
-tinygrad orders memory operations only by explicit edges. Here every access is pinned after the statement before it, so a
-kernel reads top to bottom like a loop nest and never names an edge. One rule remains: a value read from an array that is
-written again must be used by the next statement, because the read itself is placed where it is used.
+tinygrad orders memory operations only by explicit edges. Here every access is pinned after the statement before it,
+so a kernel reads top to bottom like a loop nest and never names an edge. One rule remains: a value read from an array
+that is written again must be used by the next statement, because the read itself is placed where it is used.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Body:
         """The statement `buffer[index] = value`, only where `when` holds."""
         if when is not None:
             # on the flat buffer: a condition does not survive a reshape whose axes have size 1
-            flat: UOp | int = 0
+            flat = UOp.const(0, dtypes.weakint)
             for size, at in zip(buffer.shape, index, strict=True):
                 flat = flat * size + at
             buffer, index = buffer.base, (flat.valid(when),)
@@ -91,8 +91,10 @@ class Body:
 
         Yields the part and the unit.
         """
-        with self.loop(parts, AxisType.THREAD) as part, self.span(part * size // parts, (part + 1) * size // parts,
-                                                                  size) as unit:
+        with (
+            self.loop(parts, AxisType.THREAD) as part,
+            self.span(part * size // parts, (part + 1) * size // parts, size) as unit,
+        ):
             yield part, unit
 
     def finish(self) -> UOp:

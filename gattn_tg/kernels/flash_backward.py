@@ -5,35 +5,39 @@ One unit owns a part of the keys of one (batch, key head), and walks over all ro
     s = q k^T + bias      p = 2^(s - lse)       dp = do v^T      ds = p (dp - delta),  delta = rowsum(do o) - dlse
     dv += p^T do          dk += ds^T q          dq += ds k       dtable[class] += ds
 
-Owning the keys it needs five products where two passes would need seven. dk, dv and the table sums belong to the unit; dq
-gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that each of
-the five products finds its panels in the nearest cache.
+Owning the keys it needs five products where two passes would need seven. dk, dv and the table sums belong to the unit;
+dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
+each of the five products finds its panels in the nearest cache.
+
+Source: Dao 2023, FlashAttention-2, algorithm 2.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, key_parts
 from gattn_tg.kernels.rotation import Rotation, Turn
-from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody, TableGradient
-from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product
+from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
+from gattn_tg.kernels.table_gradient import TableGradient
+from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, at_most, ceildiv, exp2, lane_groups, padded, product
 
 CHUNK = 64  # rows taken at a time
-FIXED = 12  # dq, dk, dv, dtable, scratch, q, k, v, do, lse, delta; those of the score and the rotation follow
 
 
 def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
     """Rows per chunk, and the scratch memory of one part."""
     rows = min(CHUNK, ceildiv(n, ROWS) * ROWS)
     wd, we = padded(d), padded(e)
-    return rows, Arena(kt=d * LANES, vt=e * LANES, k=LANES * wd, dk=LANES * wd, dv=LANES * we,
-                       q=rows * wd, do=rows * we, p=rows * LANES, ds=rows * LANES)
+    return rows, Arena(
+        kt=d * LANES, vt=e * LANES, k=LANES * wd, dk=LANES * wd, dv=LANES * we,
+        q=rows * wd, do=rows * we, p=rows * LANES, ds=rows * LANES,
+    )  # fmt: skip
 
 
 def dq_shape(b: int, h: int, g: int, n: int, m: int, d: int) -> tuple[int, int, int, int, int]:
@@ -55,159 +59,210 @@ def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tup
 
 @functools.cache
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
-    """The kernel of a score function and a rotation; its operands are named in FIXED, shapes come from them."""
+    """The kernel of a score function and a rotation.
+
+    Its operands are dq, dk, dv, dtable, scratch, q, k, v, do, lse, delta, then those of the score and of the rotation;
+    shapes come from them.
+    """
 
     @functools.cache
-    def flash_backward(dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, do: UOp, lse: UOp,
-                       delta: UOp, *tensors: UOp) -> UOp:
-        b_size, h_size, n, d = q.shape
-        _, g_size, m, e = v.shape
-        key_parts, wd, we = dq.shape[0], padded(d), padded(e)
-        rows, panels = arena(n, d, e)
-        body = Body(f"flash_bwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}{rotation.name}")
-        angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
-        scores = ScoreBody(body, score, tensors[: len(score.operands)], n, m)
-        gradient = None if score.kind == "none" else TableGradient(scores)
-        s, dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
-        weight, shift = body.array(rows), body.array(rows)
-        blocks = ceildiv(m, LANES)
-
-        with body.units(b_size * g_size * key_parts, scratch.shape[0]) as (worker, unit):
-            kt, vt, at_k, at_dk, at_dv, at_q, at_do, at_p, at_ds = panels.panels(body, scratch, worker)
-            b, g, part = unit // (g_size * key_parts), unit // key_parts % g_size, unit % key_parts
-            heads, factor = h_size // g_size, score.scale * LOG2E
-            turn_q = Turn(body, rotation, angles.get("cos_q"), angles.get("sin_q"), b)
-            turn_k = Turn(body, rotation, angles.get("cos_k"), angles.get("sin_k"), b)
-
-            with body.loops(heads, dq.shape[3], wd) as (x, i, j):
-                body.write(dq, (part, b, g * heads + x, i, j), 0.0)
-            with body.loops(heads, score.entries) as (x, j):
-                body.write(dtable, (b, g * heads + x, part, j), 0.0)
-            for panel, size, used in ((at_k, LANES * wd, wd > d), (at_q, rows * wd, wd > d), (at_do, rows * we, we > e)):
-                if used:
-                    panel.fill(size, 0.0)
-
-            # blocks are dealt in turn, which balances causal and windowed problems
-            with body.span((part * 0).cast(dtypes.int), (blocks - part + (key_parts - 1)) // key_parts, blocks) as turn:
-                first = turn * key_parts * LANES + part * LANES
-
-                def key(j: UOp, first: UOp = first) -> UOp:
-                    return (first + j).minimum(m - 1)
-
-                turn_k.lay_out(LANES, d, key, lambda j, x, key=key: k[b, g, key(j), x].cast(dtypes.float32),
-                               lambda j, x, value: at_k.write(j * wd + x, value))
-                with body.loops(d, LANES) as (x, j):
-                    kt.write(x * LANES + j, at_k.read(j * wd + x))
-                with body.loops(e, LANES) as (x, j):
-                    vt.write(x * LANES + j, v[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
-                at_dk.fill(LANES * wd, 0.0)
-                at_dv.fill(LANES * we, 0.0)
-
-                with body.loop(heads) as head:
-                    h = g * heads + head
-                    scores.load(b, h, first)
-                    if gradient is not None:
-                        gradient.clear()
-                    with _chunks(body, scores, rows, first) as chunk:
-                        i0 = chunk * rows
-
-                        def row(i: UOp, i0: UOp = i0) -> UOp:
-                            return (i0 + i).minimum(n - 1)
-
-                        turn_q.lay_out(rows, d, row,
-                                       lambda i, x, h=h, row=row: q[b, h, row(i), x].cast(dtypes.float32) * factor,
-                                       lambda i, x, value: at_q.write(i * wd + x, value))
-                        with body.loops(rows, e) as (i, x):
-                            at_do.write(i * we + x, do[b, h, (i0 + i).minimum(n - 1), x].cast(dtypes.float32))
-                        with body.loop(rows) as i:
-                            value = lse[b, h, (i0 + i).minimum(n - 1)]
-                            some = (i0 + i < n) & (value > -NEVER)  # a row that sees nothing has no probabilities
-                            body.write(weight, (i,), some.where(value * LOG2E, NEVER))
-                        with body.loop(rows) as i:
-                            body.write(shift, (i,), delta[b, h, (i0 + i).minimum(n - 1)])
-
-                        with body.loop(rows // ROWS) as tile:
-                            r = tile * ROWS
-                            with body.loops(ROWS, LANES) as (i, j):
-                                body.write(s, (i, j), 0.0)
-                            product(body, s, d, lambda i, x: at_q.read((r + i) * wd + x),
-                                    lambda x, j: kt.read(x * LANES + j))
-                            with body.loops(ROWS, LANES) as (i, j):
-                                body.write(dp, (i, j), 0.0)
-                            product(body, dp, e, lambda i, x: at_do.read((r + i) * we + x),
-                                    lambda x, j: vt.read(x * LANES + j))
-                            with body.loops(ROWS, LANES) as (i, j):
-                                value = scores.value(body.read(s, i, j), b, h, i0 + r + i, first, j)
-                                body.write(s, (i, j), exp2(value - body.read(weight, r + i)))
-                            with body.loops(ROWS, LANES) as (i, j):
-                                body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(shift, r + i)))
-                            with body.loops(ROWS, LANES) as (i, j):
-                                at_p.write((r + i) * LANES + j, body.read(s, i, j))
-                            with body.loops(ROWS, LANES) as (i, j):
-                                at_ds.write((r + i) * LANES + j, body.read(dp, i, j))
-                            if gradient is not None:
-                                gradient.add(dp, b, i0 + r, first)
-
-                        _add_transposed(body, s, at_dv, at_p, at_do, rows, e)
-                        _add_transposed(body, s, at_dk, at_ds, at_q, rows, d)
-                        _add_rows(body, s, lambda i, x: (part, b, h, i0 + i, x), dq, at_ds, at_k, rows, d)
-                    if gradient is not None:
-                        gradient.finish(dtable, (b, h, part), b, first)
-
-                turn_k.take_back(LANES, d, key, lambda j, x: at_dk.read(j * wd + x) * (1 / LOG2E),
-                                 lambda j, x, value: at_dk.write(j * wd + x, value))
-                with body.loops(LANES, d) as (j, x):
-                    body.write(dk, (b, g, key(j), x), at_dk.read(j * wd + x).cast(dk.dtype), when=first + j < m)
-                with body.loops(LANES, e) as (j, x):
-                    body.write(dv, (b, g, key(j), x), at_dv.read(j * we + x).cast(dv.dtype), when=first + j < m)
-
-            with body.loop(heads) as head:
-                h = g * heads + head
-                turn_q.take_back(dq.shape[3], d, lambda i: i.minimum(n - 1),
-                                 lambda i, x: body.read(dq, part, b, h, i, x) * score.scale,
-                                 lambda i, x, value: body.write(dq, (part, b, h, i, x), value))
-        return body.finish()
+    def flash_backward(*operands: UOp) -> UOp:
+        return Backward(score, rotation, *operands).build()
 
     return flash_backward
 
 
-def _add_transposed(body: Body, tile: UOp, out: Panel, a: Panel, lanes: Panel, rows: int, width: int) -> None:
-    """out[j, x] += sum_i a[i, j] * lanes[i, x] for the LANES columns of a."""
-    wide = padded(width)
-    with body.loop(LANES // ROWS) as block:
-        r = block * ROWS
-        for start, size in lane_groups(width):
-            with body.loops(ROWS, size) as (j, x):
-                body.write(tile, (j, x), out.read((r + j) * wide + (start + x)))
-            product(body, tile, rows, lambda j, i: a.read(i * LANES + (r + j)),
-                    lambda i, x, start=start: lanes.read(i * wide + (start + x)), size)
-            with body.loops(ROWS, size) as (j, x):
-                out.write((r + j) * wide + (start + x), body.read(tile, j, x))
+class Backward:
+    """The backward kernel under construction. A unit is every `parts`-th block of keys of one key head."""
 
+    def __init__(
+        self, score: Score, rotation: Rotation, dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp,
+        v: UOp, do: UOp, lse: UOp, delta: UOp, *tensors: UOp,
+    ) -> None:  # fmt: skip
+        self.dq, self.dk, self.dv, self.dtable, self.scratch = dq, dk, dv, dtable, scratch
+        self.q, self.k, self.v, self.do, self.lse, self.delta = q, k, v, do, lse, delta
+        self.b_size, self.h_size, self.n, self.d = q.shape
+        _, self.g_size, self.m, self.e = v.shape
+        self.parts, self.heads = dq.shape[0], self.h_size // self.g_size
+        self.rows, self.panels = arena(self.n, self.d, self.e)
+        self.wd, self.we = padded(self.d), padded(self.e)
+        self.score, self.rotation = score, rotation
+        plan = f"d{self.d}_e{self.e}_loops{ROWS}x{LANES}_{q.dtype.name}"
+        self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
+        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.gradient = None if score.kind == "none" else TableGradient(self.scores)
+        self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
+        self.weight, self.shift = body.array(self.rows), body.array(self.rows)
 
-def _add_rows(body: Body, tile: UOp, at: Callable[[UOp, UOp], tuple[UOp, ...]], out: UOp, a: Panel, lanes: Panel, rows: int,
-              width: int) -> None:
-    """out[i, x] += sum_j a[i, j] * lanes[j, x]."""
-    wide = padded(width)
-    with body.loop(rows // ROWS) as block:
-        r = block * ROWS
-        for start, size in lane_groups(width):
-            with body.loops(ROWS, size) as (i, x):
-                body.write(tile, (i, x), body.read(out, *at(r + i, start + x)))
-            product(body, tile, LANES, lambda i, j: a.read((r + i) * LANES + j),
-                    lambda j, x, start=start: lanes.read(j * wide + (start + x)), size)
-            with body.loops(ROWS, size) as (i, x):
-                body.write(out, at(r + i, start + x), body.read(tile, i, x))
+    def build(self) -> UOp:
+        """The whole kernel."""
+        body, parts = self.body, self.parts
+        with body.units(self.b_size * self.g_size * parts, self.scratch.shape[0]) as (worker, unit):
+            (self.kt, self.vt, self.at_k, self.at_dk, self.at_dv, self.at_q, self.at_do, self.at_p, self.at_ds) = (
+                self.panels.panels(body, self.scratch, worker)
+            )
+            self.b, self.g, self.part = unit // (self.g_size * parts), unit // parts % self.g_size, unit % parts
+            self.turn_q = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+            self.turn_k = Turn(body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
+            self.start()
+            blocks = ceildiv(self.m, LANES)
+            # blocks are dealt in turn, which balances causal and windowed problems
+            with body.span(self.part * 0, (blocks - self.part + (parts - 1)) // parts, blocks) as turn:
+                first = (turn * parts + self.part) * LANES
+                self.lay_out_keys(first)
+                with body.loop(self.heads) as head:
+                    self.walk(self.g * self.heads + head, first)
+                self.write_keys(first)
+            with body.loop(self.heads) as head:
+                self.write_rows(self.g * self.heads + head)
+        return body.finish()
 
+    def start(self) -> None:
+        """Empty the sums of the unit, and the lanes that pad the panels."""
+        body = self.body
+        with body.loops(self.heads, self.dq.shape[3], self.wd) as (x, i, j):
+            body.write(self.dq, (self.part, self.b, self.g * self.heads + x, i, j), 0.0)
+        with body.loops(self.heads, self.score.entries) as (x, j):
+            body.write(self.dtable, (self.b, self.g * self.heads + x, self.part, j), 0.0)
+        if self.wd > self.d:
+            self.at_k.fill(LANES * self.wd, 0.0)
+            self.at_q.fill(self.rows * self.wd, 0.0)
+        if self.we > self.e:
+            self.at_do.fill(self.rows * self.we, 0.0)
 
-@contextmanager
-def _chunks(body: Body, scores: ScoreBody, rows: int, first: UOp) -> Iterator[UOp]:
-    """The chunks of rows that see any key of the block."""
-    size = ceildiv(scores.n, rows)
-    if scores.score.reach == (None, None):
-        with body.loop(size) as chunk:
-            yield chunk
-        return
-    start, stop = scores.seeing_rows(first)
-    with body.span(start // rows, (stop + (rows - 1)) // rows, size) as chunk:
-        yield chunk
+    def lay_out_keys(self, first: UOp) -> None:
+        """k by key and by channel, v by channel; dk and dv start at 0."""
+
+        def key(j: UOp) -> UOp:
+            return (first + j).minimum(self.m - 1)
+
+        body = self.body
+        self.turn_k.lay_out(
+            LANES, self.d, key,
+            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32),
+            lambda j, x, value: self.at_k.write(j * self.wd + x, value),
+        )  # fmt: skip
+        with body.loops(self.d, LANES) as (x, j):
+            self.kt.write(x * LANES + j, self.at_k.read(j * self.wd + x))
+        with body.loops(self.e, LANES) as (x, j):
+            self.vt.write(x * LANES + j, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        self.at_dk.fill(LANES * self.wd, 0.0)
+        self.at_dv.fill(LANES * self.we, 0.0)
+
+    def walk(self, h: UOp, first: UOp) -> None:
+        """All rows of one query head against one block of keys."""
+        body = self.body
+        self.scores.load(self.b, h, first)
+        if self.gradient is not None:
+            self.gradient.clear()
+        with self.chunks(first) as chunk:
+            i0 = chunk * self.rows
+            self.lay_out_rows(h, i0)
+            with body.loop(self.rows // ROWS) as tile:
+                self.weigh(h, i0, tile * ROWS, first)
+            self.add_transposed(self.at_dv, self.at_p, self.at_do, self.e)
+            self.add_transposed(self.at_dk, self.at_ds, self.at_q, self.d)
+            self.add_to_dq(h, i0)
+        if self.gradient is not None:
+            self.gradient.finish(self.dtable, (self.b, h, self.part), first)
+
+    def chunks(self, first: UOp) -> AbstractContextManager[UOp]:
+        """The chunks of rows that see any key of the block."""
+        size = ceildiv(self.n, self.rows)
+        if self.score.reach == (None, None):
+            return self.body.loop(size)
+        start, stop = self.scores.seeing_rows(first)
+        return self.body.span(start // self.rows, (stop + (self.rows - 1)) // self.rows, size)
+
+    def lay_out_rows(self, h: UOp, i0: UOp) -> None:
+        """q and do by row, and the two numbers per row."""
+
+        def row(i: UOp) -> UOp:
+            return (i0 + i).minimum(self.n - 1)
+
+        body, factor = self.body, self.score.scale * LOG2E
+        self.turn_q.lay_out(
+            self.rows, self.d, row,
+            lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32) * factor,
+            lambda i, x, value: self.at_q.write(i * self.wd + x, value),
+        )  # fmt: skip
+        with body.loops(self.rows, self.e) as (i, x):
+            self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
+        with body.loop(self.rows) as i:
+            value = self.lse[self.b, h, row(i)]
+            # rows that pad the chunk, and rows that see nothing, have no probabilities
+            some = (i0 + i < self.n) & (value > -NEVER)
+            body.write(self.weight, (i,), some.where(value * LOG2E, NEVER))
+        with body.loop(self.rows) as i:
+            body.write(self.shift, (i,), self.delta[self.b, h, row(i)])
+
+    def weigh(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
+        """p and ds of one tile."""
+        body, s, dp = self.body, self.s, self.dp
+        for tile, depth, rows, wide, lanes in (
+            (s, self.d, self.at_q, self.wd, self.kt),
+            (dp, self.e, self.at_do, self.we, self.vt),
+        ):
+            with body.loops(ROWS, LANES) as (i, j):
+                body.write(tile, (i, j), 0.0)
+            product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
+        with body.loops(ROWS, LANES) as (i, j):
+            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j)
+            body.write(s, (i, j), exp2(at_most(value - body.read(self.weight, r + i), 0.0)))
+        with body.loops(ROWS, LANES) as (i, j):
+            body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(self.shift, r + i)))
+        for tile, panel in ((s, self.at_p), (dp, self.at_ds)):
+            with body.loops(ROWS, LANES) as (i, j):
+                panel.write((r + i) * LANES + j, body.read(tile, i, j))
+        if self.gradient is not None:
+            self.gradient.add(dp, self.b, i0 + r, first)
+
+    def add_transposed(self, out: Panel, a: Panel, lanes: Panel, width: int) -> None:
+        """out[j, x] += sum_i a[i, j] * lanes[i, x]."""
+        body, tile, wide = self.body, self.s, padded(width)
+        with body.loop(LANES // ROWS) as block:
+            r = block * ROWS
+            for start, size in lane_groups(width):
+                with body.loops(ROWS, size) as (j, x):
+                    body.write(tile, (j, x), out.read((r + j) * wide + (start + x)))
+                product(body, tile, self.rows, a.columns(LANES, r), lanes.lanes(wide, start), size)
+                with body.loops(ROWS, size) as (j, x):
+                    out.write((r + j) * wide + (start + x), body.read(tile, j, x))
+
+    def add_to_dq(self, h: UOp, i0: UOp) -> None:
+        """dq[i, x] += sum_j ds[i, j] * k[j, x]."""
+        body, tile = self.body, self.s
+        with body.loop(self.rows // ROWS) as block:
+            r = block * ROWS
+            for start, size in lane_groups(self.d):
+                with body.loops(ROWS, size) as (i, x):
+                    body.write(tile, (i, x), body.read(self.dq, self.part, self.b, h, i0 + r + i, start + x))
+                product(body, tile, LANES, self.at_ds.rows(LANES, r), self.at_k.lanes(self.wd, start), size)
+                with body.loops(ROWS, size) as (i, x):
+                    body.write(self.dq, (self.part, self.b, h, i0 + r + i, start + x), body.read(tile, i, x))
+
+    def write_keys(self, first: UOp) -> None:
+        """dk and dv of one block. The rows of q carry scale * log2 e, dk wants scale."""
+
+        def key(j: UOp) -> UOp:
+            return (first + j).minimum(self.m - 1)
+
+        body = self.body
+        self.turn_k.take_back(
+            LANES, self.d, key,
+            lambda j, x: self.at_dk.read(j * self.wd + x) * (1 / LOG2E),
+            lambda j, x, value: self.at_dk.write(j * self.wd + x, value),
+        )  # fmt: skip
+        for out, panel, width, wide in ((self.dk, self.at_dk, self.d, self.wd), (self.dv, self.at_dv, self.e, self.we)):
+            with body.loops(LANES, width) as (j, x):
+                value = panel.read(j * wide + x).cast(out.dtype)
+                body.write(out, (self.b, self.g, key(j), x), value, when=first + j < self.m)
+
+    def write_rows(self, h: UOp) -> None:
+        """The unit's part of dq, times scale and turned back."""
+        self.turn_q.take_back(
+            self.dq.shape[3], self.d, lambda i: i.minimum(self.n - 1),
+            lambda i, x: self.body.read(self.dq, self.part, self.b, h, i, x) * self.score.scale,
+            lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
+        )  # fmt: skip

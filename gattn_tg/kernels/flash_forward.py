@@ -1,10 +1,12 @@
 """Flash attention, forward: o and log-sum-exp in one pass over the keys, nothing of size n*m stored.
 
-For a block of rows, over blocks of keys (Dao 2023, FlashAttention-2, algorithm 1; exponents in units of log 2):
+For a block of rows, over blocks of keys, exponents in units of log 2:
 
     s = q k^T + bias      top' = max(top, rowmax s)      p = 2^(s - top')
     total = total * 2^(top - top') + rowsum p            acc = acc * 2^(top - top') + p v
     o = acc / total       lse = (top + log2 total) / log2 e
+
+Source: Dao 2023, FlashAttention-2, algorithm 1.
 """
 
 from __future__ import annotations
@@ -22,8 +24,6 @@ from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product
 
-FIXED = 6  # o, lse, scratch, q, k, v; the operands of the score and of the rotation follow
-
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
     """Rows per unit, and the scratch memory of one part."""
@@ -39,114 +39,159 @@ def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
 
 @functools.cache
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
-    """The kernel of a score function and a rotation; its operands are named in FIXED, shapes come from them."""
+    """The kernel of a score function and a rotation.
+
+    Its operands are o, lse, scratch, q, k, v, then those of the score and of the rotation; shapes come from them.
+    """
 
     @functools.cache
-    def flash_forward(o: UOp, lse: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, *tensors: UOp) -> UOp:
-        b_size, h_size, n, d = q.shape
-        _, g_size, m, e = v.shape
-        rows, panels = arena(b_size, h_size, n, d, e)
-        per_head = ceildiv(n, rows)
-        body = Body(f"flash_fwd_d{d}_e{e}_loops{ROWS}x{LANES}_{q.dtype.name}_{score.name}{rotation.name}")
-        angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
-        scores = ScoreBody(body, score, tensors[: len(score.operands)], n, m)
-        width = padded(e)
-        s, c = body.array(ROWS, LANES), body.array(ROWS, LANES)
-        top, total = body.array(rows), body.array(rows, FOLD)
-        lanes, shrink = body.array(ROWS, FOLD), body.array(ROWS)
-        with body.units(b_size * h_size * per_head, scratch.shape[0]) as (part, unit):
-            at_q, at_k, at_v, acc = panels.panels(body, scratch, part)
-            b, h = unit // (h_size * per_head), unit // per_head % h_size
-            g, i0 = h // (h_size // g_size), unit % per_head * rows
-
-            factor = score.scale * LOG2E
-            turn_q = Turn(body, rotation, angles.get("cos_q"), angles.get("sin_q"), b)
-            turn_k = Turn(body, rotation, angles.get("cos_k"), angles.get("sin_k"), b)
-
-            def row(i: UOp) -> UOp:
-                return (i0 + i).minimum(n - 1)
-
-            turn_q.lay_out(rows, d, row, lambda i, x: q[b, h, row(i), x].cast(dtypes.float32) * factor,
-                           lambda i, x, value: at_q.write(i * d + x, value))
-            acc.fill(rows * width, 0.0)
-            if width > e:
-                at_v.fill(LANES * width, 0.0)
-            with body.loop(rows) as i:
-                body.write(top, (i,), LEAST)
-            with body.loops(rows, FOLD) as (i, x):
-                body.write(total, (i, x), 0.0)
-
-            with _blocks(body, scores, b, i0, rows) as block:
-                first = block * LANES
-                turn_k.lay_out(LANES, d, lambda j, first=first: (first + j).minimum(m - 1),
-                               lambda j, x, first=first: k[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32),
-                               lambda j, x, value: at_k.write(x * LANES + j, value))
-                with body.loops(LANES, e) as (j, x):
-                    at_v.write(j * width + x, v[b, g, (first + j).minimum(m - 1), x].cast(dtypes.float32))
-                scores.load(b, h, first)
-                with _tiles(body, scores, i0, rows, first) as tile:
-                    r = tile * ROWS
-                    with body.loops(ROWS, LANES) as (i, j):
-                        body.write(s, (i, j), 0.0)
-                    product(body, s, d, lambda i, x: at_q.read((r + i) * d + x), lambda x, j: at_k.read(x * LANES + j))
-                    with body.loops(ROWS, LANES) as (i, j):
-                        body.write(s, (i, j), scores.value(body.read(s, i, j), b, h, i0 + r + i, first, j))
-
-                    # the new maximum of every row, and how much the sums so far shrink
-                    with body.loops(ROWS, FOLD) as (i, j):
-                        body.write(lanes, (i, j), body.read(top, r + i))
-                    with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
-                        body.write(lanes, (i, j), body.read(lanes, i, j).maximum(body.read(s, i, y * FOLD + j)))
-                    fold(body, lanes, UOp.maximum)
-                    with body.loop(ROWS) as i:
-                        body.write(shrink, (i,), exp2(body.read(top, r + i) - body.read(lanes, i, 0)))
-                    with body.loop(ROWS) as i:
-                        body.write(top, (r + i,), body.read(lanes, i, 0))
-
-                    with body.loops(ROWS, LANES) as (i, j):
-                        body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i)))
-                    with body.loops(ROWS, FOLD) as (i, j):
-                        body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(shrink, i))
-                    with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
-                        body.write(total, (r + i, j), body.read(total, r + i, j) + body.read(s, i, y * FOLD + j))
-
-                    for start, size in lane_groups(e):
-                        with body.loops(ROWS, size) as (i, x):
-                            body.write(c, (i, x), acc.read((r + i) * width + (start + x)) * body.read(shrink, i))
-                        product(body, c, LANES, lambda i, j: body.read(s, i, j),
-                                lambda j, x, start=start: at_v.read(j * width + (start + x)), size)
-                        with body.loops(ROWS, size) as (i, x):
-                            acc.write((r + i) * width + (start + x), body.read(c, i, x))
-
-            with body.loops(rows, FOLD - 1) as (i, x):
-                body.write(total, (i, 0), body.read(total, i, 0) + body.read(total, i, x + 1))
-            with body.loop(rows) as i:
-                some = body.read(total, i, 0)
-                value = (some > 0).where((body.read(top, i) + some.log2()) * (1 / LOG2E), -math.inf)
-                body.write(lse, (b, h, (i0 + i).minimum(n - 1)), value, when=i0 + i < n)
-            with body.loop(rows) as i:
-                some = body.read(total, i, 0)
-                body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
-            with body.loops(rows, e) as (i, x):
-                body.write(o, (b, h, (i0 + i).minimum(n - 1), x),
-                           (acc.read(i * width + x) * body.read(total, i, 0)).cast(o.dtype), when=i0 + i < n)
-        return body.finish()
+    def flash_forward(*operands: UOp) -> UOp:
+        return Forward(score, rotation, *operands).build()
 
     return flash_forward
 
 
-def _blocks(body: Body, scores: ScoreBody, b: UOp, i0: UOp, rows: int) -> AbstractContextManager[UOp]:
-    """The blocks of keys that any of the rows sees."""
-    size = ceildiv(scores.m, LANES)
-    if scores.score.reach == (None, None) and not scores.score.has_lengths:
-        return body.loop(size)
-    start, stop = scores.seen_keys(b, i0, i0 + (rows - 1))
-    return body.span(start // LANES, (stop + (LANES - 1)) // LANES, size)
+class Forward:
+    """The forward kernel under construction. A unit is a block of rows of one head."""
 
+    def __init__(
+        self, score: Score, rotation: Rotation, o: UOp, lse: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, *tensors: UOp
+    ) -> None:
+        self.o, self.lse, self.scratch, self.q, self.k, self.v = o, lse, scratch, q, k, v
+        self.b_size, self.h_size, self.n, self.d = q.shape
+        _, self.g_size, self.m, self.e = v.shape
+        self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
+        self.score, self.rotation = score, rotation
+        plan = f"d{self.d}_e{self.e}_loops{ROWS}x{LANES}_{q.dtype.name}"
+        self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
+        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.width = padded(self.e)
+        self.s, self.c = body.array(ROWS, LANES), body.array(ROWS, LANES)
+        self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
+        self.lanes, self.shrink = body.array(ROWS, FOLD), body.array(ROWS)
 
-def _tiles(body: Body, scores: ScoreBody, i0: UOp, rows: int, first: UOp) -> AbstractContextManager[UOp]:
-    """The tiles of rows that see any key of the block."""
-    if scores.score.reach == (None, None):
-        return body.loop(rows // ROWS)
-    start, stop = scores.seeing_rows(first)
-    return body.span((start - i0.cast(dtypes.int)) // ROWS, (stop - i0.cast(dtypes.int) + (ROWS - 1)) // ROWS, rows // ROWS)
+    def build(self) -> UOp:
+        """The whole kernel."""
+        per_head = ceildiv(self.n, self.rows)
+        with self.body.units(self.b_size * self.h_size * per_head, self.scratch.shape[0]) as (part, unit):
+            self.at_q, self.at_k, self.at_v, self.acc = self.panels.panels(self.body, self.scratch, part)
+            self.b, self.h = unit // (self.h_size * per_head), unit // per_head % self.h_size
+            self.g, self.i0 = self.h // (self.h_size // self.g_size), unit % per_head * self.rows
+            self.start()
+            with self.blocks() as block:
+                self.lay_out_keys(block * LANES)
+                with self.tiles(block * LANES) as tile:
+                    self.weigh(tile * ROWS, block * LANES)
+                    self.add_values(tile * ROWS)
+            self.finish()
+        return self.body.finish()
+
+    def row(self, i: UOp) -> UOp:
+        """A row of q; rows that pad the last block repeat the last one."""
+        return (self.i0 + i).minimum(self.n - 1)
+
+    def start(self) -> None:
+        """Lay out the rows of q, and empty the sums."""
+        body, width, factor = self.body, self.width, self.score.scale * LOG2E
+        turn = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+        turn.lay_out(
+            self.rows, self.d, self.row,
+            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32) * factor,
+            lambda i, x, value: self.at_q.write(i * self.d + x, value),
+        )  # fmt: skip
+        self.acc.fill(self.rows * width, 0.0)
+        if width > self.e:
+            self.at_v.fill(LANES * width, 0.0)
+        with body.loop(self.rows) as i:
+            body.write(self.top, (i,), LEAST)
+        with body.loops(self.rows, FOLD) as (i, x):
+            body.write(self.total, (i, x), 0.0)
+
+    def blocks(self) -> AbstractContextManager[UOp]:
+        """The blocks of keys that any of the rows sees."""
+        size = ceildiv(self.m, LANES)
+        if self.score.reach == (None, None) and not self.score.has_lengths:
+            return self.body.loop(size)
+        start, stop = self.scores.seen_keys(self.b, self.i0, self.i0 + (self.rows - 1))
+        return self.body.span(start // LANES, (stop + (LANES - 1)) // LANES, size)
+
+    def tiles(self, first: UOp) -> AbstractContextManager[UOp]:
+        """The tiles of rows that see any key of the block."""
+        size = self.rows // ROWS
+        if self.score.reach == (None, None):
+            return self.body.loop(size)
+        start, stop = (row - self.i0.cast(dtypes.int) for row in self.scores.seeing_rows(first))
+        return self.body.span(start // ROWS, (stop + (ROWS - 1)) // ROWS, size)
+
+    def lay_out_keys(self, first: UOp) -> None:
+        """k by channel, v by key, both in float32 lanes, and what the score needs."""
+
+        def key(j: UOp) -> UOp:
+            return (first + j).minimum(self.m - 1)
+
+        turn = Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
+        turn.lay_out(
+            LANES, self.d, key,
+            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32),
+            lambda j, x, value: self.at_k.write(x * LANES + j, value),
+        )  # fmt: skip
+        with self.body.loops(LANES, self.e) as (j, x):
+            self.at_v.write(j * self.width + x, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        self.scores.load(self.b, self.h, first)
+
+    def weigh(self, r: UOp, first: UOp) -> None:
+        """s = 2^(score - top) for one tile, with top, total and shrink brought up to date."""
+        body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
+        with body.loops(ROWS, LANES) as (i, j):
+            body.write(s, (i, j), 0.0)
+        product(
+            body, s, self.d,
+            lambda i, x: self.at_q.read((r + i) * self.d + x), lambda x, j: self.at_k.read(x * LANES + j),
+        )  # fmt: skip
+        with body.loops(ROWS, LANES) as (i, j):
+            value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
+            body.write(s, (i, j), value)
+
+        with body.loops(ROWS, FOLD) as (i, j):
+            body.write(lanes, (i, j), body.read(top, r + i))
+        with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
+            body.write(lanes, (i, j), body.read(lanes, i, j).maximum(body.read(s, i, y * FOLD + j)))
+        fold(body, lanes, UOp.maximum)
+        with body.loop(ROWS) as i:
+            body.write(self.shrink, (i,), exp2(body.read(top, r + i) - body.read(lanes, i, 0)))
+        with body.loop(ROWS) as i:
+            body.write(top, (r + i,), body.read(lanes, i, 0))
+
+        with body.loops(ROWS, LANES) as (i, j):
+            body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i)))
+        with body.loops(ROWS, FOLD) as (i, j):
+            body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i))
+        with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
+            body.write(total, (r + i, j), body.read(total, r + i, j) + body.read(s, i, y * FOLD + j))
+
+    def add_values(self, r: UOp) -> None:
+        """acc = acc * shrink + s v for one tile."""
+        body, c = self.body, self.c
+        for start, size in lane_groups(self.e):
+            with body.loops(ROWS, size) as (i, x):
+                body.write(c, (i, x), self.acc.read((r + i) * self.width + (start + x)) * body.read(self.shrink, i))
+            product(body, c, LANES, lambda i, j: body.read(self.s, i, j), self.at_v.lanes(self.width, start), size)
+            with body.loops(ROWS, size) as (i, x):
+                self.acc.write((r + i) * self.width + (start + x), body.read(c, i, x))
+
+    def finish(self) -> None:
+        """Write o and lse; a row that saw nothing has total = 0."""
+        body, total = self.body, self.total
+        with body.loops(self.rows, FOLD - 1) as (i, x):
+            body.write(total, (i, 0), body.read(total, i, 0) + body.read(total, i, x + 1))
+        with body.loop(self.rows) as i:
+            some = body.read(total, i, 0)
+            value = (some > 0).where((body.read(self.top, i) + some.log2()) * (1 / LOG2E), -math.inf)
+            body.write(self.lse, (self.b, self.h, self.row(i)), value, when=self.i0 + i < self.n)
+        with body.loop(self.rows) as i:
+            some = body.read(total, i, 0)
+            body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
+        with body.loops(self.rows, self.e) as (i, x):
+            value = (self.acc.read(i * self.width + x) * body.read(total, i, 0)).cast(self.o.dtype)
+            body.write(self.o, (self.b, self.h, self.row(i), x), value, when=self.i0 + i < self.n)

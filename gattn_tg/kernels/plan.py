@@ -1,4 +1,4 @@
-"""How a problem is cut into independent units of work. Depends on shapes only, so results do not depend on the cores."""
+"""How a problem is cut into units of work; from shapes alone, so that results do not depend on the number of cores."""
 
 from __future__ import annotations
 

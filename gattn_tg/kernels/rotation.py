@@ -2,7 +2,7 @@
 
     (x, y) -> (x cos - y sin, x sin + y cos)        back: the same with -sin
 
-cos and sin come as tensors (1 or b, rows, channels / 2); the pair c is (c, c + channels / 2), or (2c, 2c + 1) interleaved.
+cos and sin come as tensors (1 or b, rows, channels / 2); pair c is (c, c + channels / 2), or (2c, 2c + 1) interleaved.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Turn:
                 store(i, x + channels, load(i, x + channels))
 
     def _angle(self, row: UOp, c: UOp) -> tuple[UOp, UOp]:
-        assert self.cos is not None and self.sin is not None
+        assert self.cos is not None
+        assert self.sin is not None
         b = self.b if self.cos.shape[0] > 1 else 0
         return self.cos[b, row, c], self.sin[b, row, c]

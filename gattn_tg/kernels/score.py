@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.tile import LANES, ROWS, ceildiv, saturate
+from gattn_tg.kernels.tile import LANES, saturate
 
 LOG2E = math.log2(math.e)
 LIMIT = 1e30 * LOG2E  # beyond it sums of scores overflow float32
@@ -61,8 +61,12 @@ class Score:
     def operands(self) -> tuple[str, ...]:
         """Names of the tensors the score reads, in the order in which a kernel takes them."""
         names: tuple[str, ...] = {
-            "none": (), "key": ("ids_k", "table"), "dense": ("ids", "table"), "pair": ("ids_q", "ids_k", "table"),
-            "same": ("ids_q", "ids_k", "table"), "ordered": ("ids_q", "ids_k", "table"),
+            "none": (),
+            "key": ("ids_k", "table"),
+            "dense": ("ids", "table"),
+            "pair": ("ids_q", "ids_k", "table"),
+            "same": ("ids_q", "ids_k", "table"),
+            "ordered": ("ids_q", "ids_k", "table"),
             "between": ("upto_q", "before_q", "upto_k", "before_k", "table"),
         }[self.kind]
         names += ("at_q", "at_k") if self.has_places else ()
@@ -108,8 +112,11 @@ class ScoreBody:
         self.body, self.score, self.n, self.m = body, score, n, m
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.panel = body.array(score.panel_rows, LANES)
-        self.ints = {name: body.array(LANES, dtype=dtypes.int)
-                     for name in ("at_k", "upto_k", "before_k", "segments_k") if name in self.t}
+        self.ints: dict[str, UOp] = {
+            name: body.array(LANES, dtype=dtypes.int)
+            for name in ("at_k", "upto_k", "before_k", "segments_k")
+            if name in self.t
+        }
 
     # ---- blocks of keys
 
@@ -147,13 +154,13 @@ class ScoreBody:
             value: UOp | float = 0.0
             if kind in BY_ROW:
                 at = (first + j).minimum(self.m - 1)
-                value = self._laid_out(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
+                value = self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
             body.write(self.panel, (a, j), inside.where(value, -math.inf))
         for name, lanes in self.ints.items():
             with body.loop(LANES) as j:
                 body.write(lanes, (j,), self.t[name][b, (first + j).minimum(self.m - 1)])
 
-    def _laid_out(self, b: UOp, h: UOp, a: UOp, key: UOp) -> UOp:
+    def _entry_of(self, b: UOp, h: UOp, a: UOp, key: UOp) -> UOp:
         match self.score.kind:
             case "key":
                 return self._entry(h, key)
@@ -176,11 +183,11 @@ class ScoreBody:
         s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
         kind = self.score.kind
         if kind == "ordered":
-            a = self._row_class(b, row)
+            a = self.row_class(b, row)
             forth = self.is_forth(b, i, first, j)
-            s = s + forth.where(self._panel(a, j), self._panel(a + self.score.classes, j))
+            s = s + forth.where(self.laid_out(a, j), self.laid_out(a + self.score.classes, j))
         else:
-            s = s + self._panel(self._row_class(b, row) if kind in ("pair", "same") else 0, j)
+            s = s + self.laid_out(self.row_class(b, row) if kind in ("pair", "same") else 0, j)
         if kind in ("between", "dense"):
             s = s + self._entry(h, self.class_of(b, i, first, j).cast(dtypes.weakint)) * LOG2E
         seen = self._seen(b, row, i, first, j)
@@ -192,13 +199,13 @@ class ScoreBody:
         if self.score.kind == "dense":
             return self.t["ids"][b, row, first + j].cast(dtypes.int)
         upto, before = self.t["upto_q"][b, row], self.t["before_q"][b, row]
-        count = self._is_after(i, first, j).where(self._int("before_k", j) - upto, before - self._int("upto_k", j))
+        count = self._is_after(i, first, j).where(self.lane("before_k", j) - upto, before - self.lane("upto_k", j))
         return count.maximum(0).minimum(self.score.classes - 1)
 
     def is_forth(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Whether row i does not come after key first + j."""
         if self.score.has_places:
-            return self.t["at_q"][b, i.minimum(self.n - 1)] <= self._int("at_k", j)
+            return self.t["at_q"][b, i.minimum(self.n - 1)] <= self.lane("at_k", j)
         return self._is_after(i, first, j)
 
     def _is_after(self, i: UOp, first: UOp, j: UOp) -> UOp:
@@ -214,82 +221,20 @@ class ScoreBody:
         if left is not None:
             rules.append(j.cast(dtypes.int) >= place - left)
         if self.score.has_segments:
-            rules.append(self.t["segments_q"][b, row].eq(self._int("segments_k", j)))
+            rules.append(self.t["segments_q"][b, row].eq(self.lane("segments_k", j)))
         seen = None
         for rule in rules:
             seen = rule if seen is None else seen & rule
         return seen
 
-    def _row_class(self, b: UOp, row: UOp) -> UOp:
+    def row_class(self, b: UOp, row: UOp) -> UOp:
+        """Class id of a row."""
         return self.t["ids_q"][b, row].cast(dtypes.weakint)
 
-    def _panel(self, a: UOp | int, j: UOp) -> UOp:
+    def laid_out(self, a: UOp | int, j: UOp) -> UOp:
+        """Bias of class a and a key of the block; -inf for keys that nobody sees."""
         return self.body.read(self.panel, a, j)
 
-    def _int(self, name: str, j: UOp) -> UOp:
+    def lane(self, name: str, j: UOp) -> UOp:
+        """A key's number among those that `load` brought."""
         return self.body.read(self.ints[name], j)
-
-
-class TableGradient:
-    """The gradient of the table: sums of ds over equal classes, in a fixed order, without atomics.
-
-    Kinds that are laid out keep one row of lanes per class, `rows[a, j] = sum over i with id_i == a of ds[i, j]`, for one
-    block of keys, then add its lanes to the table one after another. The others add element by element, each row of a
-    tile in a histogram of its own so that the additions of neighbouring elements do not wait for each other.
-    """
-
-    def __init__(self, scores: ScoreBody) -> None:
-        self.scores, self.body = scores, scores.body
-        score = scores.score
-        self.by_row = score.kind in BY_ROW
-        self.rows = self.body.array(score.panel_rows if self.by_row else ROWS, LANES if self.by_row else
-                                    ceildiv(score.classes, 16) * 16)
-
-    def clear(self) -> None:
-        """Start a block of keys."""
-        with self.body.loops(*self.rows.shape) as (a, j):
-            self.body.write(self.rows, (a, j), 0.0)
-
-    def add(self, ds: UOp, b: UOp, row0: UOp, first: UOp) -> None:
-        """Add a tile, rows row0..row0+ROWS-1."""
-        body, scores = self.body, self.scores
-        if not self.by_row:
-            with body.loops(LANES, ROWS) as (j, i):
-                c = scores.class_of(b, row0 + i, first, j).cast(dtypes.weakint)
-                body.write(self.rows, (i, c), body.read(self.rows, i, c) + body.read(ds, i, j))
-            return
-        t = scores.score.classes
-        with body.loops(ROWS, LANES) as (i, j):
-            row = (row0 + i).minimum(scores.n - 1)
-            value = body.read(ds, i, j)
-            a: UOp | int = 0 if scores.score.kind == "key" else scores._row_class(b, row)
-            if scores.score.kind != "ordered":
-                body.write(self.rows, (a, j), body.read(self.rows, a, j) + value)
-            else:
-                forth = scores.is_forth(b, row0 + i, first, j)
-                body.write(self.rows, (a, j), body.read(self.rows, a, j) + forth.where(value, 0.0))
-                body.write(self.rows, (a + t, j), body.read(self.rows, a + t, j) + forth.where(0.0, body.read(ds, i, j)))
-
-    def finish(self, table: UOp, place: tuple[UOp, ...], b: UOp, first: UOp) -> None:
-        """Add the block of keys to `table[place]`, flat."""
-        body, scores = self.body, self.scores
-        t, kind = scores.score.classes, scores.score.kind
-
-        def put(at: UOp, value: UOp) -> None:
-            body.write(table, (*place, at), body.read(table, *place, at) + value)
-
-        if not self.by_row:
-            with body.loops(ROWS, t) as (i, c):
-                put(c, body.read(self.rows, i, c))
-            return
-        with body.loops(scores.score.panel_rows, LANES) as (a, j):
-            key = scores.t["ids_k"][b, (first + j).minimum(scores.m - 1)].cast(dtypes.weakint)
-            value = body.read(self.rows, a, j)
-            if kind == "key":
-                put(key, value)
-            elif kind == "same":
-                put(a, a.eq(key).where(value, 0.0))
-            elif kind == "pair":
-                put(a * t + key, value)
-            else:
-                put((a < t).where(a * t + key, key * t + (a - t)), value)

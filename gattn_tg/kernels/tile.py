@@ -1,8 +1,8 @@
 """Tiles: small blocks that stay in registers, and the panels in memory that feed them.
 
-A product runs as a sum of outer products over `depth`: a few rows times 64 contiguous lanes. The C compiler of tinygrad's
-CPU device turns exactly this loop nest (an inner loop of 32 or 64 contiguous lanes) into fused multiply-adds on
-registers; shorter inner loops are unrolled before the vectoriser sees them.
+A product runs as a sum of outer products over `depth`: a few rows times 64 contiguous lanes. The C compiler of
+tinygrad's CPU device turns exactly this loop nest (an inner loop of 32 or 64 contiguous lanes) into fused multiply-adds
+on registers; shorter inner loops are unrolled before the vectoriser sees them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ ROWS, LANES = 4, 64  # a 4 x 64 float32 tile is 16 registers of 512 bits: half o
 FOLD = 16  # lanes in which a row is folded before it becomes one number
 
 # 2**f for |f| <= 1/2, degree 6, relative error 2e-8: least squares on Chebyshev nodes
-_EXP2 = (1.5403530393381608e-4, 1.3333558146428443e-3, 9.618129107628477e-3, 5.550410866482158e-2,
-         2.402265069591007e-1, 6.931471805599453e-1, 1.0)
+_EXP2 = (
+    1.5403530393381608e-4,
+    1.3333558146428443e-3,
+    9.618129107628477e-3,
+    5.550410866482158e-2,
+    2.402265069591007e-1,
+    6.931471805599453e-1,
+    1.0,
+)
 
 Element = Callable[[UOp, UOp], UOp]
 
@@ -80,6 +87,18 @@ class Panel:
         with self._body.loop(size) as i:
             self.write(i, value)
 
+    def rows(self, wide: int, r: UOp) -> Element:
+        """(i, x) -> element x of row r + i, rows of `wide` elements."""
+        return lambda i, x: self.read((r + i) * wide + x)
+
+    def columns(self, wide: int, r: UOp) -> Element:
+        """(j, i) -> element r + j of row i."""
+        return lambda j, i: self.read(i * wide + (r + j))
+
+    def lanes(self, wide: int, start: int) -> Element:
+        """(x, j) -> element start + j of row x."""
+        return lambda x, j: self.read(x * wide + (start + j))
+
 
 def product(body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES) -> None:
     """tile[i, j] += sum_x rows(i, x) * lanes(x, j)."""
@@ -97,11 +116,11 @@ def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp]) -> None:
 
 
 def exp2(x: UOp) -> UOp:
-    """2**min(x, 0), about 1 ulp, exactly 0 below -126.5; every step is a plain lane operation.
+    """2**x for x <= 0, about 1 ulp, exactly 0 below -126.5; every step is a plain lane operation.
 
     tinygrad's own exp2 carries selects for nan and infinity through every lane.
     """
-    x = (x < 0.0).where(x, 0.0).maximum(-127.0)
+    x = x.maximum(-127.0)
     whole = (x - 0.5).cast(dtypes.int)  # truncation of x - 0.5 rounds x <= 0 to the nearest integer
     part = x - whole.cast(dtypes.float32)
     p = UOp.const(_EXP2[0], dtypes.float32)
@@ -110,7 +129,12 @@ def exp2(x: UOp) -> UOp:
     return p * ((whole + 127) * (1 << 23)).bitcast(dtypes.float32)
 
 
+def at_most(x: UOp, limit: float) -> UOp:
+    """min(x, limit) in one instruction, and limit for nan: tinygrad's own minimum is -max(-x, -limit)."""
+    return (x < limit).where(x, limit)
+
+
 def saturate(x: UOp, limit: float) -> UOp:
-    """x kept in +-limit, in the form that also turns nan (inf - inf in a product) into a number."""
-    x = (x < limit).where(x, limit)
+    """x kept in +-limit; nan (inf - inf in a product) becomes a number."""
+    x = at_most(x, limit)
     return (x > -limit).where(x, -limit)

@@ -66,9 +66,15 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
     bias, tensors = problem.bias, {}
     has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
     score = Score(
-        scale=problem.scale, kind="none" if bias is None else bias.kind, classes=1 if bias is None else bias.n_motifs,
-        is_causal=problem.is_causal, left=problem.window[0], right=problem.window[1],
-        has_lengths=problem.lengths is not None, has_segments=problem.segments_q is not None, has_places=has_places,
+        scale=problem.scale,
+        kind="none" if bias is None else bias.kind,
+        classes=1 if bias is None else bias.n_motifs,
+        is_causal=problem.is_causal,
+        left=problem.window[0],
+        right=problem.window[1],
+        has_lengths=problem.lengths is not None,
+        has_segments=problem.segments_q is not None,
+        has_places=has_places,
     )
     if bias is not None:
         tensors["table"] = bias.tied_table()
@@ -79,8 +85,13 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
         if bias.kind == "between":
             upto, before = occurrence_counts(tensors["ids_k"])
             tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
-    tensors |= {"at_q": problem.positions_q, "at_k": problem.positions_k, "lengths": problem.lengths,
-                "segments_q": problem.segments_q, "segments_k": problem.segments_k}
+    tensors |= {
+        "at_q": problem.positions_q,
+        "at_k": problem.positions_k,
+        "lengths": problem.lengths,
+        "segments_q": problem.segments_q,
+        "segments_k": problem.segments_k,
+    }
     return score, [tensors[name] for name in score.operands]
 
 
