@@ -112,7 +112,7 @@ def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
     where = f"attention: bias {bias.kind}"
     if bias.per_head and bias.table.shape[0] != h:
         raise ShapeError(f"{where}: a table per head needs {h} tables, but has {bias.table.shape[0]}")
-    top = bias.n_motifs - 1
+    top = 255 if bias.kind == "between" else bias.n_motifs - 1  # `between` counts ids, it does not look them up
 
     def inside(ids: Tensor) -> Tensor:
         # a look-up must stay in the table whatever the ids are; 256 entries hold every uint8
