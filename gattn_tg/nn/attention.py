@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.nn.linear import Linear
+from gattn_tg.nn.linear import Linear, filled
 from gattn_tg.ops.attention import attention
 from gattn_tg.ops.bias import KINDS, SQUARE, MotifBias
 from gattn_tg.ops.problem import Window
@@ -71,7 +71,7 @@ class GenomicAttention:
         self.motif_bias: Tensor | None = None
         if motif is not None:
             shape = (n_motifs, n_motifs) if motif in SQUARE else (n_motifs,)
-            self.motif_bias = Tensor.zeros(*((n_heads, *shape) if per_head else shape)).contiguous()
+            self.motif_bias = filled(0.0, *((n_heads, *shape) if per_head else shape))
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,

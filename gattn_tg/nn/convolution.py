@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.nn.linear import normal
+from gattn_tg.nn.linear import filled, normal
 from gattn_tg.ops.linear import linear
 from gattn_tg.types import Float
 
@@ -30,7 +30,7 @@ class Convolution:
                               f"{kernel + 1}")
         self.kernel = kernel
         self.weight: Float[Tensor, "o i k"] = normal(rng, (n_out, n_in, kernel), (n_in * kernel) ** -0.5)
-        self.bias: Float[Tensor, "o"] = Tensor.zeros(n_out).contiguous()
+        self.bias: Float[Tensor, "o"] = filled(0.0, n_out)
 
     def __call__(self, x: Float[Tensor, "b n i"]) -> Float[Tensor, "b n o"]:
         b, n, n_in = x.shape

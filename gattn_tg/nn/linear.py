@@ -14,6 +14,11 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Tens
     return Tensor((rng.standard_normal(shape) * std).astype(np.float32))
 
 
+def filled(value: float, *shape: int) -> Tensor:
+    """Float32 memory with one value, made by NumPy: no kernel has to be compiled for it."""
+    return Tensor(np.full(shape, value, np.float32))
+
+
 class Linear:
     """y = x W^T + b, with the parameter names and layout of PyTorch's `nn.Linear`.
 
@@ -27,7 +32,7 @@ class Linear:
 
     def __init__(self, n_in: int, n_out: int, rng: np.random.Generator, bias: bool = True, gain: float = 1.0) -> None:
         self.weight: Float[Tensor, "n_out n_in"] = normal(rng, (n_out, n_in), gain * n_in**-0.5)
-        self.bias: Float[Tensor, "n_out"] | None = Tensor.zeros(n_out).contiguous() if bias else None
+        self.bias: Float[Tensor, "n_out"] | None = filled(0.0, n_out) if bias else None
 
     def __call__(
         self, x: Float[Tensor, "... n_in"], activation: str | None = None,

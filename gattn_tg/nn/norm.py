@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor
 
+from gattn_tg.nn.linear import filled
 from gattn_tg.types import Float
 
 
@@ -15,8 +16,8 @@ class LayerNorm:
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         self.eps = eps
-        self.weight: Float[Tensor, "w"] = Tensor.ones(width).contiguous()
-        self.bias: Float[Tensor, "w"] = Tensor.zeros(width).contiguous()
+        self.weight: Float[Tensor, "w"] = filled(1.0, width)
+        self.bias: Float[Tensor, "w"] = filled(0.0, width)
 
     def __call__(self, x: Float[Tensor, "... w"]) -> Float[Tensor, "... w"]:
         centred = x.float() - x.float().mean(-1, keepdim=True)
