@@ -104,8 +104,9 @@ class RingPool:
             ring = (ctypes.c_uint64 * size).from_address(worker.ring._buf.va_addr)
             self._rings.append(memoryview(ring).cast("B").cast("Q"))
             self._semaphores.append(ctypes.c_void_p(worker.sem._buf.va_addr))
-            done = ctypes.c_uint64.from_address(worker.done._buf.va_addr)
-            done.value = 0  # tinygrad reuses freed memory without clearing it
+            # tinygrad reuses freed memory without clearing it, and its synchronize waits for done to reach put
+            done, put = (ctypes.c_uint64.from_address(x._buf.va_addr) for x in (worker.done, worker.put))
+            done.value = put.value = 0
             self._done.append(done)
 
     def run(self, program: Any, words: Sequence[int], core_slot: int, parts: int) -> None:

@@ -59,6 +59,17 @@ def test_every_part_runs_once(pool: type, monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_array_equal(square(x).numpy(), expected)
 
 
+def test_workers_start_clean_in_reused_memory() -> None:
+    """Counters of a worker may lie in memory that held something else: neither results nor `synchronize` may care."""
+    for _ in range(8):
+        Tensor([2**62], dtype=dtypes.uint64, device="CPU").contiguous().realize()
+    threads._pools.pop((os.getpid(), 2), None)
+    threads.set_threads(2)
+    x = Tensor.ones(1024, 1024, device="CPU").contiguous().realize()
+    assert (x + 1).sum().item() == 2 * 1024 * 1024
+    Device["CPU"].synchronize(timeout=2000)
+
+
 def test_two_python_threads_at_once() -> None:
     x = [Tensor(RNG.standard_normal((512, 512), dtype=np.float32), device="CPU").realize() for _ in range(2)]
     program = TinyJit(lambda t: (t + 1).realize())
