@@ -28,6 +28,7 @@ FLOAT32 = (
     "pair_tied",
     "same_tied",
     "ordered_more_keys",
+    "between_few_counts",
     "between_more_keys",
     "dense_per_head",
     "rope_partial_interleaved",
