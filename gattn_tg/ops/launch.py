@@ -35,6 +35,11 @@ def pieces(x: Tensor) -> tuple[int, int]:
     return (-1, 1) if axis is None else (axis, len(x.device))
 
 
+def on_one_cpu(x: Tensor) -> bool:
+    """True where the kernels for CPUs serve a tensor that is not sharded."""
+    return isinstance(x.device, str) and x.device.split(":")[0] == "CPU"
+
+
 def launch(
     kernel: Callable[..., UOp],
     outputs: Sequence[Output],

@@ -9,7 +9,8 @@ from tinygrad import Tensor, UOp, dtypes
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows, plan
 from gattn_tg.ops.activation import gelu, gelu_slope
-from gattn_tg.ops.launch import Output, launch
+from gattn_tg.ops.launch import Output, launch, on_one_cpu
+from gattn_tg.ops.rows import column_sums
 from gattn_tg.types import Float
 
 # Below this many multiply-adds tinygrad's own product is as fast, and it can be fused with its neighbours.
@@ -55,8 +56,7 @@ def linear(
 
 def _serves(x: Tensor, m: int, n: int, k: int) -> bool:
     """True where the CPU kernel is the faster way."""
-    on_cpu = isinstance(x.device, str) and x.device.split(":")[0] == "CPU"
-    return on_cpu and m * n * k >= SMALL and min(n, k) >= NARROW
+    return on_one_cpu(x) and m * n * k >= SMALL and min(n, k) >= NARROW
 
 
 def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> Tensor:
@@ -83,7 +83,7 @@ def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: 
         a, w = next(operands), next(operands)
         of_inputs = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
         if g.bias:
-            of_inputs.append(dz.cast(dtypes.float32).sum(0).cast(next(operands).dtype))
+            of_inputs.append(column_sums(dz).cast(next(operands).dtype))
         if g.residual:
             of_inputs.append(dy.cast(next(operands).dtype))
         return (None,) * len(outputs) + tuple(t.uop for t in of_inputs)

@@ -1,0 +1,61 @@
+"""Sums over the rows of a matrix, and rows looked up in a small table: each is the gradient of the other."""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad import Tensor, UOp, dtypes
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.kernels.rowwise import chunks, look_up, row_sums
+from gattn_tg.ops.launch import Output, launch, on_one_cpu
+from gattn_tg.types import Float, Int
+
+# Every chunk of rows sums into a table of its own, which should stay in the nearest caches.
+LARGEST_TABLE = 64 * 1024  # float32
+
+
+def column_sums(x: Float[Tensor, "m n"]) -> Float[Tensor, "n"]:
+    """The sum of all rows in float32, without a gradient of its own."""
+    if not on_one_cpu(x):
+        return x.cast(dtypes.float32).sum(0)
+    m, n = x.shape
+    return added_up(launch(row_sums(has_ids=False), [Output((chunks(m), 1, n), dtypes.float32)], [x])[0])[0]
+
+
+def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tensor, "... w"]:
+    """table[ids], differentiable in the table.
+
+    Args:
+        table: One row per id.
+        ids: Integers in 0..v-1; others are not checked and read what they should not.
+
+    Raises:
+        ShapeError: The table is not a matrix.
+
+    Numerics: the gradient is summed in float32 in a fixed order, without atomics.
+    """
+    if table.ndim != 2:
+        raise ShapeError(f"rows_of: the table must be (v, w), but it is {table.shape}; reshape it")
+    v, w = table.shape
+    if not (on_one_cpu(table) and on_one_cpu(ids) and v * w <= LARGEST_TABLE):
+        return ids.one_hot(v).cast(table.dtype).matmul(table)
+    m = math.prod(ids.shape)
+
+    def gradient(of_rows: UOp, call: UOp) -> tuple[UOp | None, ...]:
+        _, table, ids = call.src[1:]
+        sums = launch(
+            row_sums(has_ids=True), [Output((chunks(m), v, w), dtypes.float32)], [Tensor(of_rows), Tensor(ids)]
+        )[0]
+        return None, added_up(sums).cast(table.dtype).uop, None
+
+    return launch(look_up, [Output((m, w), table.dtype)], [table, ids.reshape(m)], gradient)[0].reshape(*ids.shape, w)
+
+
+def added_up(sums: Float[Tensor, "chunks v w"]) -> Float[Tensor, "v w"]:
+    """The sums of all chunks together."""
+    pieces, v, w = sums.shape
+    if pieces == 1:
+        return sums[0]
+    total = launch(row_sums(has_ids=False), [Output((1, 1, v * w), dtypes.float32)], [sums.reshape(pieces, v * w)])[0]
+    return total.reshape(v, w)

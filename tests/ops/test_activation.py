@@ -1,0 +1,41 @@
+"""Activations against float64: values over the whole range of float32, slopes against finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from tinygrad import Tensor
+
+from gattn_tg.ops.activation import exp2_nonpositive, gelu, gelu_slope
+
+X = np.concatenate([np.linspace(-12, 12, 4001), [-1e30, -3e4, -150.0, 150.0, 3e4, 1e10]]).astype(np.float32)
+
+
+def true_gelu(x: np.ndarray) -> np.ndarray:
+    return x / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3).clip(-300, 300)))
+
+
+def test_exp2() -> None:
+    x = -np.abs(X)
+    true = np.exp2(x.astype(np.float64))
+    true[x < -126] = 0
+    np.testing.assert_allclose(exp2_nonpositive(Tensor(x, device="CPU")).numpy(), true, rtol=2e-7, atol=2e-38)
+    assert exp2_nonpositive(Tensor([-math.inf], device="CPU")).item() == 0
+
+
+def test_gelu() -> None:
+    x = X[np.abs(X) < 1e9]
+    np.testing.assert_allclose(gelu(Tensor(x, device="CPU")).numpy(), true_gelu(x.astype(np.float64)), 2e-6, 1e-7)
+
+
+def test_slope_of_gelu() -> None:
+    x = np.linspace(-8, 8, 2001)
+    step = 1e-5
+    true = (true_gelu(x + step) - true_gelu(x - step)) / (2 * step)
+    np.testing.assert_allclose(gelu_slope(Tensor(x.astype(np.float32), device="CPU")).numpy(), true, atol=2e-6)
+
+
+def test_gradient_of_gelu_is_its_slope() -> None:
+    x = Tensor(np.linspace(-6, 6, 301).astype(np.float32), device="CPU")
+    np.testing.assert_allclose(gelu(x).sum().gradient(x)[0].numpy(), gelu_slope(x).numpy(), atol=1e-5)
