@@ -39,8 +39,8 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise FormatError(
                         f"{path}: plain or gzip text is required, but came {what}; convert it first"
                     )
-            if _is_bgzip(head):
-                _check_bgzip_end(path)
+            if is_bgzip(head):
+                check_bgzip_end(path)
         with gzip.open(path, "rb") if head.startswith(GZIP_MAGIC) else path.open("rb") as handle:
             for number, line in enumerate(handle, start=1):
                 if number == 1 and line.startswith(UTF8_BOM):
@@ -63,12 +63,12 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _is_bgzip(head: bytes) -> bool:
+def is_bgzip(head: bytes) -> bool:
     """Whether the first gzip member carries the extra field `BC` of length 2, as every bgzip block does."""
     return head.startswith(GZIP_MAGIC + b"\x08\x04") and head[12:16] == b"BC\x02\x00"
 
 
-def _check_bgzip_end(path: Path) -> None:
+def check_bgzip_end(path: Path) -> None:
     # A bgzip file cut between two blocks is a valid gzip file; only the missing last block tells.
     if path.stat().st_size < len(BGZF_EOF) or path.read_bytes()[-len(BGZF_EOF) :] != BGZF_EOF:
         raise FormatError(

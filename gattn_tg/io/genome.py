@@ -1,0 +1,178 @@
+"""A genome: contigs of a FASTA file, read at any place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from gattn_tg.errors import CoordinateError, FormatError, MissingExtraError
+from gattn_tg.io.contigs import ContigNames
+from gattn_tg.io.fasta import check_letters, read_fasta
+from gattn_tg.io.lines import GZIP_MAGIC, check_bgzip_end, is_bgzip
+from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.strand import reverse_complement
+
+MAX_GZIP_BYTES = 64 * 2**20
+"""A gzip file has no places to jump to, so it is read whole; larger ones (above some 250 Mb of DNA) should be bgzip."""
+
+
+class Genome:
+    """Random access to the contigs of a FASTA file: plain or bgzip through an index, small gzip files in memory.
+
+    The index is the `.fai` of samtools (and `.gzi` for bgzip); it is made beside the file when it is missing or older.
+
+    Args:
+        path: the FASTA file.
+        rename: how names in intervals become names of the file, see `ContigNames`.
+        index: where the index is or will be; `path` with `.fai` when None.
+
+    Raises:
+        FormatError: not FASTA, lines of unequal length, a damaged or unreadable file, a large gzip file.
+        MissingExtraError: pyfaidx, or for bgzip Biopython, is not installed.
+    """
+
+    def __init__(
+        self, path: str | Path, *, rename: Mapping[str, str] | str | None = None, index: str | Path | None = None
+    ) -> None:
+        self.path = Path(path)
+        head = _head(self.path)
+        self._faidx = None
+        self._contigs: dict[str, bytes] = {}
+        if head.startswith(GZIP_MAGIC) and not is_bgzip(head):
+            if self.path.stat().st_size > MAX_GZIP_BYTES:
+                raise FormatError(
+                    f"{path}: a plain or bgzip file is required for random access, but came gzip of more than "
+                    f"{MAX_GZIP_BYTES >> 20} MB; run: gunzip, then bgzip"
+                )
+            self._contigs = {record.name: record.sequence for record in read_fasta(self.path)}
+            self.sizes = {name: len(sequence) for name, sequence in self._contigs.items()}
+        else:
+            if is_bgzip(head):
+                check_bgzip_end(self.path)
+            self._faidx, self.sizes = _index(self.path, index)
+        self.names = ContigNames(self.sizes, rename)
+
+    def fetch(self, interval: Interval, *, pad: bool = False) -> bytes:
+        """Return the letters of an interval, those of the opposite strand when its strand is "-".
+
+        Args:
+            interval: 0-based and half-open.
+            pad: give N for bases outside the contig instead of refusing them.
+
+        Raises:
+            CoordinateError: a contig that the genome does not have, or bases outside it.
+            FormatError: the file has a letter that is no nucleotide, or changed under its index.
+        """
+        chrom = self.names.resolve(interval.chrom, f"interval {interval}")
+        size = self.sizes[chrom]
+        start, end = min(max(interval.start, 0), size), max(min(interval.end, size), 0)
+        if not pad and (interval.start < 0 or interval.end > size):
+            raise CoordinateError(
+                f"interval {interval}: bases 0 to {size} of {chrom} are required, but it reaches outside; "
+                "resize it, pad it, or is this another assembly?"
+            )
+        inside = self._read(chrom, start, end) if start < end else b""
+        if len(inside) < len(interval):
+            left = min(max(-interval.start, 0), len(interval))
+            inside = b"N" * left + inside + b"N" * (len(interval) - left - len(inside))
+        return reverse_complement(inside) if interval.strand == "-" else inside
+
+    def padded(self, interval: Interval) -> bytes:
+        """Return the letters of an interval, N where it lies outside its contig."""
+        return self.fetch(interval, pad=True)
+
+    def renamed(self, interval: Interval) -> Interval:
+        """Return the interval with the genome's own name of its contig."""
+        return replace(interval, chrom=self.names.resolve(interval.chrom, f"interval {interval}"))
+
+    def _read(self, chrom: str, start: int, end: int) -> bytes:
+        if self._faidx is None:
+            return self._contigs[chrom][start:end]
+        found = self._faidx(chrom, start, end)
+        where = f"{self.path}, {chrom}:{start}-{end}"
+        if len(found) != end - start:
+            raise FormatError(
+                f"{where}: {end - start} bases are required, but came {len(found)}; the index does not fit the file, "
+                "delete it"
+            )
+        check_letters(where, found)
+        return found
+
+    def __enter__(self) -> Genome:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._faidx is not None:
+            self._faidx.close()
+
+
+class _Faidx:
+    """The little of pyfaidx that is needed, its errors told as ours."""
+
+    def __init__(self, path: Path, index: str | Path | None) -> None:
+        try:
+            import pyfaidx
+        except ImportError as missing:
+            raise MissingExtraError(
+                "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
+                'pip install "gattn_tg[genomics]"'
+            ) from missing
+        self.path = path
+        try:
+            self.file = pyfaidx.Faidx(
+                str(path), indexname=None if index is None else str(index), as_raw=True, strict_bounds=True
+            )
+        except ImportError as missing:
+            raise MissingExtraError(
+                "io.genome: Biopython is required to read bgzip, but it is not installed; "
+                'pip install "gattn_tg[genomics]"'
+            ) from missing
+        except Exception as error:  # pyfaidx raises whatever a damaged file makes it meet
+            raise FormatError(
+                f"{path}: FASTA with lines of equal length is required for random access, but came: {_told(error)}; "
+                "rewrap the file, and delete its .fai if there is one"
+            ) from error
+
+    def __call__(self, chrom: str, start: int, end: int) -> bytes:
+        try:
+            return str(self.file.fetch(chrom, start + 1, end)).encode("latin-1", errors="replace")
+        except Exception as error:
+            raise FormatError(
+                f"{self.path}, {chrom}:{start}-{end}: a file that fits its index is required, but came: "
+                f"{_told(error)}; delete the .fai, or fetch the file again"
+            ) from error
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _index(path: Path, index: str | Path | None) -> tuple[_Faidx, dict[str, int]]:
+    faidx = _Faidx(path, index)
+    sizes = {str(name): int(entry.rlen) for name, entry in faidx.file.index.items()}
+    if not sizes or min(sizes.values()) < 1:
+        faidx.close()
+        raise FormatError(
+            f"{path}: at least one record with a sequence is required, but came an empty one; is this a FASTA file?"
+        )
+    return faidx, sizes
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as raw:
+            return raw.read(18)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FormatError(f"{path}: a readable file is required, but came: {reason}; check the path") from error

@@ -1,0 +1,215 @@
+"""VCF: variants with their alleles, one line in memory at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError
+from gattn_tg.io.genome import Genome
+from gattn_tg.io.lines import lines
+from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.variant import Variant, check_reference, is_sequence
+
+COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+SYMBOLIC = ("refuse", "skip")
+
+
+class VcfVariant(NamedTuple):
+    """One alternative allele of a line; `allele` counts from 1 as GT does, `line` from 1."""
+
+    variant: Variant
+    id: str
+    quality: str
+    filter: str
+    info: str
+    allele: int
+    line: int
+
+
+class Vcf:
+    """The variants of a VCF file, plain, gzip or bgzip; iterating reads it again from the start.
+
+    A line with several alternative alleles gives one variant for each. The text columns stay text. Plain Python on
+    purpose: only the first eight columns are read, every message names the line, and it runs on every system.
+
+    Args:
+        path: the file.
+        symbolic: what to do with alleles that are no sequence: symbolic ones (`<DEL>`), breakends (`N[chr2:5[`), `*`
+            (deleted by another line) and `.` (no alternative): "refuse" them by name, or "skip" them and count them in
+            `skipped`.
+        rename: name in the file -> name in the genome, applied to every variant; see `ContigNames` for "auto".
+        genome: checks the `ref` of every line, also of those with symbolic alleles, counts the right ones in
+            `n_checked`, and knows the names; None checks nothing.
+        sorted_only: refuse positions that go back or contigs that come again, as the format does.
+
+    Raises:
+        ConfigError: another word for `symbolic`; rename="auto" without a genome.
+        FormatError: while iterating: not VCF, cut lines, bad positions or alleles, an unsorted file.
+        CoordinateError: while iterating: an unknown contig, or the genome has other letters than `ref`; the text names
+            file, line and both alleles.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        symbolic: str = "refuse",
+        rename: Mapping[str, str] | str | None = None,
+        genome: Genome | None = None,
+        sorted_only: bool = True,
+    ) -> None:
+        if symbolic not in SYMBOLIC:
+            raise ConfigError(
+                f"vcf: symbolic {' or '.join(map(repr, SYMBOLIC))} is required, but came {symbolic!r}; choose one"
+            )
+        if isinstance(rename, str) and genome is None:
+            raise ConfigError(
+                f"vcf: a genome is required to rename contigs by {rename!r}, but came none; give the FASTA file"
+            )
+        self.path = Path(path)
+        self.skip = symbolic == "skip"
+        self.genome = genome
+        self.rename = rename
+        self.sorted_only = sorted_only
+        self.skipped: Counter[str] = Counter()
+        self.n_checked = 0
+
+    def __iter__(self) -> Iterator[VcfVariant]:
+        self.skipped.clear()
+        self.n_checked = 0
+        width = 0
+        number = 0
+        contigs: dict[str, str] = {}  # every contig so far, by its name in the file
+        last = ("", 0)
+        resolve = self._resolver()
+        for number, line in lines(self.path):
+            if number == 1 and not line.startswith(b"##fileformat=VCF"):
+                raise FormatError(
+                    f"{self.path}, line 1: ##fileformat=VCF is required, but came {_quote(line)}; is this a VCF file?"
+                )
+            if line.startswith(b"##") or not line:
+                continue
+            where = f"{self.path}, line {number}"
+            if line.startswith(b"#"):
+                width = _header_width(where, line)
+                continue
+            fields = _fields(where, line, width)
+            chrom, pos1 = fields[0], _position(where, fields[1])
+            if chrom not in contigs:
+                contigs[chrom] = resolve(chrom, where)
+            elif self.sorted_only and (chrom != last[0] or pos1 < last[1]):
+                raise FormatError(
+                    f"{where}: lines sorted by contig and position are required, but came {chrom}:{pos1} after "
+                    f"{last[0]}:{last[1]}; sort the file with bcftools sort"
+                )
+            last = (chrom, pos1)
+            yield from self._variants(where, number, contigs[chrom], pos1, fields)
+        if not width:
+            raise FormatError(
+                f"{self.path}, after line {number}: the line {' '.join(COLUMNS)} is required, but came none; "
+                "was the file written fully?"
+            )
+
+    def _variants(self, where: str, number: int, chrom: str, pos1: int, fields: list[str]) -> Iterator[VcfVariant]:
+        ref = fields[3].upper()
+        if not ref or not is_sequence(ref):
+            raise FormatError(
+                f"{where}: REF of nucleotide letters is required, but came {fields[3]!r}; correct the line"
+            )
+        if self.genome is not None:
+            self._check(where, self.genome, Interval(chrom, pos1 - 1, pos1 - 1 + len(ref)), f"{ref}>{fields[4]}", ref)
+        for allele, alt in enumerate(fields[4].split(","), start=1):
+            kind = _symbolic_kind(alt)
+            if kind:
+                if not self.skip:
+                    raise FormatError(
+                        f"{where}: alternative alleles with a sequence are required, but came the {kind} {alt!r}; "
+                        "skip symbolic alleles, or remove the line"
+                    )
+                self.skipped[kind] += 1
+                continue
+            if not is_sequence(alt.upper()) or not alt:
+                raise FormatError(
+                    f"{where}: ALT of nucleotide letters is required, but came {alt!r}; correct the line"
+                )
+            try:
+                variant = Variant(chrom, pos1 - 1, ref, alt.upper())
+            except FormatError as error:
+                raise FormatError(f"{where}: {error}") from error
+            yield VcfVariant(variant, fields[2], fields[5], fields[6], fields[7], allele, number)
+
+    def _resolver(self) -> Callable[[str, str], str]:
+        if self.genome is None:
+            table = dict(self.rename) if isinstance(self.rename, Mapping) else {}
+            return lambda name, where: table.get(name, name)
+        if self.rename is None:
+            return self.genome.names.resolve
+        return type(self.genome.names)(self.genome.sizes, self.rename).resolve
+
+    def _check(self, where: str, genome: Genome, place: Interval, alleles: str, ref: str) -> None:
+        name = f"{place.chrom}:{place.start + 1}:{alleles}"
+        size = genome.sizes[place.chrom]
+        if place.end > size:
+            raise CoordinateError(
+                f"{where}: variant {name}: a position on {place.chrom}, which has {size} bases, is required, but it "
+                "lies outside; was the VCF made for another assembly?"
+            )
+        try:
+            check_reference(name, ref, genome.fetch(place))
+        except CoordinateError as error:
+            raise CoordinateError(f"{where}: {error}") from error
+        self.n_checked += 1
+
+
+def _symbolic_kind(alt: str) -> str:
+    if alt.startswith("<") and alt.endswith(">"):
+        return "symbolic allele"
+    if "[" in alt or "]" in alt:
+        return "breakend"
+    if len(alt) > 1 and (alt.startswith(".") or alt.endswith(".")):
+        return "single breakend"
+    return {"*": "spanning deletion", ".": "missing allele"}.get(alt, "")
+
+
+def _header_width(where: str, line: bytes) -> int:
+    names = line.decode("utf-8", errors="replace").split("\t")
+    if tuple(names[: len(COLUMNS)]) != COLUMNS:
+        raise FormatError(
+            f"{where}: the columns {' '.join(COLUMNS)}, separated by tabs, are required, but came {_quote(line)}; "
+            "is this a VCF file?"
+        )
+    return len(names)
+
+
+def _fields(where: str, line: bytes, width: int) -> list[str]:
+    if not width:
+        raise FormatError(
+            f"{where}: the line {' '.join(COLUMNS)} is required before the variants, but came {_quote(line)}; add it"
+        )
+    n_tabs = line.count(b"\t")
+    if n_tabs != width - 1:
+        raise FormatError(
+            f"{where}: {width} columns are required, as in the header, but came {n_tabs + 1}; "
+            "was the file written fully?"
+        )
+    # Genotypes may fill megabytes per line; they are not looked at.
+    try:
+        return [field.decode("utf-8") for field in line.split(b"\t", len(COLUMNS))[: len(COLUMNS)]]
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{where}: UTF-8 text is required, but came other bytes; save the file as UTF-8") from error
+
+
+def _position(where: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) > 0):
+        raise FormatError(
+            f"{where}: POS, a whole number of at least 1, is required, but came {text!r}; VCF counts from 1"
+        )
+    return int(text)
+
+
+def _quote(line: bytes) -> str:
+    text = line.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 20 else text[:20] + "...")

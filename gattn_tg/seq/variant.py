@@ -1,0 +1,220 @@
+"""Variants: one allele replaced by another at a place in the genome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gattn_tg.errors import CoordinateError, FormatError
+from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
+from gattn_tg.seq.interval import Interval
+
+_TEXT = re.compile(r"(?P<chrom>.+):(?P<pos1>[0-9][0-9,]*):(?P<ref>[A-Za-z]*)>(?P<alt>[A-Za-z]*)")
+_STEP = 64  # bases fetched at once while an allele moves to the left
+
+Fetch = Callable[[Interval], bytes]
+"""What reads the letters of an interval, forward strand; `io.Genome.fetch` is one."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Variant:
+    """`ref` at `start` of a contig becomes `alt`.
+
+    Args:
+        chrom: name of the contig.
+        start: first base of `ref`, counted from 0.
+        ref: letters of the genome, upper case; empty for an insertion without an anchor.
+        alt: letters that replace them, upper case; empty for a deletion without an anchor.
+
+    Raises:
+        CoordinateError: a negative start.
+        FormatError: alleles that are no sequence, or the same twice.
+
+    Example:
+        >>> variant = Variant.parse("chr22:36201698:A>C")
+        >>> variant.start, str(variant)
+        (36201697, 'chr22:36201698:A>C')
+    """
+
+    chrom: str
+    start: int
+    ref: str
+    alt: str
+
+    def __post_init__(self) -> None:
+        if self.start < 0:
+            raise CoordinateError(
+                f"variant on {self.chrom}: a position of at least 1 is required, but came {self.start + 1}; "
+                "VCF counts from 1"
+            )
+        for allele in (self.ref, self.alt):
+            if not is_sequence(allele):
+                raise FormatError(
+                    f"variant {self}: alleles of upper-case nucleotide letters are required, but came {allele!r}; "
+                    "symbolic alleles have no sequence"
+                )
+        if self.ref == self.alt:
+            raise FormatError(f"variant {self}: two different alleles are required, but both are the same; remove it")
+
+    @classmethod
+    def parse(cls, text: str) -> Variant:
+        """Read `chrom:pos:ref>alt` with the position counted from 1, as in VCF.
+
+        Raises:
+            FormatError: another form.
+            CoordinateError: position 0.
+        """
+        match = _TEXT.fullmatch(text.strip())
+        if not match:
+            raise FormatError(
+                f"variant: chrom:pos:ref>alt is required, but came {text!r}; for example chr22:36201698:A>C"
+            )
+        return cls(
+            match["chrom"], int(match["pos1"].replace(",", "")) - 1, match["ref"].upper(), match["alt"].upper()
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chrom}:{self.start + 1}:{self.ref}>{self.alt}"
+
+    @property
+    def end(self) -> int:
+        """The base after the last one of `ref`."""
+        return self.start + len(self.ref)
+
+    @property
+    def interval(self) -> Interval:
+        """The bases of `ref`."""
+        return Interval(self.chrom, self.start, self.end)
+
+    @property
+    def kind(self) -> str:
+        """ "snv", "mnv" (equally long alleles), "insertion", "deletion", or "indel" (both at once)."""
+        short = self.trimmed()
+        if len(short.ref) == len(short.alt):
+            return "snv" if len(short.ref) == 1 else "mnv"
+        if short.ref and short.alt:
+            return "indel"
+        return "deletion" if short.ref else "insertion"
+
+    @property
+    def inverse(self) -> Variant:
+        """The variant that leads from the changed sequence back."""
+        return replace(self, ref=self.alt, alt=self.ref)
+
+    def trimmed(self) -> Variant:
+        """Return the variant without the bases that both alleles share at their ends; an allele may become empty."""
+        ref, alt, start = self.ref, self.alt, self.start
+        while ref and alt and ref[-1] == alt[-1]:
+            ref, alt = ref[:-1], alt[:-1]
+        while ref and alt and ref[0] == alt[0]:
+            ref, alt, start = ref[1:], alt[1:], start + 1
+        return replace(self, start=start, ref=ref, alt=alt)
+
+    def left_normalised(self, fetch: Fetch) -> Variant:
+        """Return the shortest variant of the same effect at the leftmost place, both alleles with a base, as VCF wants.
+
+        Args:
+            fetch: reads the genome, `io.Genome.fetch`.
+
+        Raises:
+            CoordinateError: the genome does not have `ref` there.
+
+        Source: Tan, Abecasis and Kang (2015) Bioinformatics 31:2202, algorithm 1.
+        """
+        self.check_reference(fetch(self.interval))
+        short = self.trimmed()
+        ref, alt, start = short.ref, short.alt, short.start
+        before = b""
+        while not (ref and alt) and start:
+            # One of the alleles is empty. The other moves while its last base equals the base before it.
+            if not before:
+                before = fetch(Interval(self.chrom, max(start - _STEP, 0), start)).upper()
+            base, before = chr(before[-1]), before[:-1]
+            start -= 1
+            if (ref or alt)[-1] == base:
+                ref, alt = (base + ref)[: len(ref)], (base + alt)[: len(alt)]
+            else:
+                ref, alt = base + ref, base + alt
+        if not (ref and alt):
+            # At the start of a contig there is no base before: the one after is the anchor.
+            base = fetch(Interval(self.chrom, start + len(ref), start + len(ref) + 1)).decode("ascii").upper()
+            ref, alt = ref + base, alt + base
+        return replace(self, start=start, ref=ref, alt=alt)
+
+    def check_reference(self, found: bytes) -> None:
+        """Refuse a genome with other letters than `ref`; the case does not matter, an N there is a difference.
+
+        Args:
+            found: the genome's letters at `interval`.
+
+        Raises:
+            CoordinateError: the text names the position and both alleles.
+        """
+        check_reference(str(self), self.ref, found)
+
+    def apply(self, window: Interval, sequence: bytes) -> bytes:
+        """Return the letters of a window with `alt` in the place of `ref`; an indel changes the length.
+
+        Args:
+            window: holds the whole of `ref`; its strand is not looked at.
+            sequence: the letters of the window, forward strand.
+
+        Raises:
+            CoordinateError: `ref` is not inside the window, the sequence is not as long as the window, or has other
+                letters at this place.
+
+        Example:
+            >>> Variant.parse("chr1:3:GT>G").apply(Interval("chr1", 0, 6), b"ACGTAC")
+            b'ACGAC'
+        """
+        if not window.contains(self.interval) or len(sequence) != len(window):
+            raise CoordinateError(
+                f"variant {self}: a window that holds it, with all its letters, is required, "
+                f"but came {window} with {len(sequence)}; resize the window"
+            )
+        at = self.start - window.start
+        self.check_reference(sequence[at : at + len(self.ref)])
+        return sequence[:at] + self.alt.encode("ascii") + sequence[at + len(self.ref) :]
+
+    def alternative(self, window: Interval, fetch: Fetch) -> bytes:
+        """Return the changed window at its old length: what an indel takes or adds is made up at the right end.
+
+        Args:
+            window: holds the whole of `ref`.
+            fetch: reads the genome, at most the length of `ref` further than the window; it pads where that is
+                needed.
+
+        Raises:
+            CoordinateError: as `apply`.
+        """
+        missing = max(len(self.ref) - len(self.alt), 0)
+        wide = replace(window, end=window.end + missing, strand=".")
+        return self.apply(wide, fetch(wide))[: len(window)]
+
+
+def check_reference(variant: str, ref: str, found: bytes) -> None:
+    """Refuse a genome that does not have `ref` where a variant says so.
+
+    Args:
+        variant: how the message calls it, `chrom:pos:ref>alt`.
+        ref: upper-case letters.
+        found: the genome's letters there.
+
+    Raises:
+        CoordinateError: other letters, whatever their case.
+    """
+    letters = found.decode("ascii", errors="replace").upper()
+    if letters != ref:
+        raise CoordinateError(
+            f"variant {variant}: the genome has {letters or 'no base'} at this position; "
+            "was the VCF made for another assembly?"
+        )
+
+
+def is_sequence(allele: str) -> bool:
+    """Whether an allele consists of upper-case nucleotide letters; the empty one does."""
+    raw = allele.encode("utf-8")
+    return not raw or (allele.isupper() and bool((ENCODE[np.frombuffer(raw, dtype=np.uint8)] != ILLEGAL).all()))

@@ -1,0 +1,138 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""Genomes at any place: plain, gzip and bgzip give the same letters."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError, MissingExtraError
+from gattn_tg.io import ContigNames, Genome
+from gattn_tg.io.contigs import other_style
+from gattn_tg.seq import Interval, reverse_complement
+
+pytest.importorskip("pyfaidx", reason="pyfaidx is absent (extra genomics)")
+
+CHR1 = b"ACGTTGCAAN" * 7 + b"acg"
+TEXT = b">chr1 first\n" + b"".join(CHR1[at : at + 20] + b"\n" for at in range(0, len(CHR1), 20)) + b">chrM\nGGGG\n"
+
+
+def write(path: Path, packing: str, text: bytes = TEXT) -> Path:
+    if packing == "bgzip":
+        bgzf = pytest.importorskip("Bio.bgzf", reason="Biopython is absent (extra genomics)")
+        with bgzf.BgzfWriter(str(path.with_suffix(".fa.gz")), "wb") as out:
+            out.write(text)
+        return path.with_suffix(".fa.gz")
+    path = path.with_suffix(".fa.gz") if packing == "gzip" else path
+    path.write_bytes(gzip.compress(text) if packing == "gzip" else text)
+    return path
+
+
+@pytest.mark.parametrize("packing", ["plain", "gzip", "bgzip"])
+def test_every_place_of_every_packing(tmp_path: Path, packing: str) -> None:
+    with Genome(write(tmp_path / "g.fa", packing)) as genome:
+        assert genome.sizes == {"chr1": 73, "chrM": 4}
+        for start, end in [(0, 73), (0, 0), (19, 21), (72, 73), (40, 40), (73, 73)]:
+            assert genome.fetch(Interval("chr1", start, end)) == CHR1[start:end]
+        assert genome.fetch(Interval("chr1", 3, 30, "-")) == reverse_complement(CHR1[3:30])
+        assert genome.padded(Interval("chrM", -2, 6)) == b"NNGGGGNN"
+        assert genome.padded(Interval("chrM", -5, -1)) == genome.padded(Interval("chrM", 9, 13)) == b"NNNN"
+
+
+@pytest.mark.parametrize("interval", [Interval("chrM", -1, 2), Interval("chrM", 2, 5), Interval("chrM", 7, 9)])
+def test_places_outside_are_refused(tmp_path: Path, interval: Interval) -> None:
+    with Genome(write(tmp_path / "g.fa", "plain")) as genome, pytest.raises(CoordinateError) as caught:
+        genome.fetch(interval)
+    assert str(caught.value) == (
+        f"interval {interval}: bases 0 to 4 of chrM are required, but it reaches outside; "
+        "resize it, pad it, or is this another assembly?"
+    )
+
+
+def test_names_of_another_style(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.fa", "plain")
+    with Genome(path) as genome, pytest.raises(CoordinateError) as caught:
+        genome.fetch(Interval("1", 0, 4))
+    assert str(caught.value) == (
+        "interval 1:0-4: a contig of the genome (chr1, chrM) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"
+    )
+    with Genome(path, rename="auto") as genome:
+        assert genome.fetch(Interval("1", 0, 4)) == b"ACGT"
+        assert genome.fetch(Interval("MT", 0, 4)) == b"GGGG"
+        assert genome.renamed(Interval("MT", 0, 4)) == Interval("chrM", 0, 4)
+    with Genome(path, rename={"x": "chr1"}) as genome:
+        assert genome.fetch(Interval("x", 0, 4)) == b"ACGT"
+
+
+def test_contig_names() -> None:
+    names = ContigNames([f"{k}" for k in range(1, 9)])
+    with pytest.raises(CoordinateError) as caught:
+        names.resolve("scaffold_9", "x.bed, line 3")
+    assert str(caught.value) == (
+        "x.bed, line 3: a contig of the genome (1, 2, 3, 4, 5 and 3 more) is required, but came 'scaffold_9'; rename the contig, or is this another assembly?"
+    )
+    with pytest.raises(ConfigError) as config:
+        ContigNames(["a"], {"b": "c"})
+    assert str(config.value) == "contig names: a contig of the genome is required as new name of 'b', but came 'c'; the genome has a"
+    with pytest.raises(ConfigError) as config:
+        ContigNames(["a"], "chr")
+    assert str(config.value) == "contig names: a table of names, 'auto' or None is required, but came 'chr'; write 22=chr22 for each name, or auto"
+    assert other_style("chr22", {"22", "x"}) == "22"
+    assert other_style("MT", {"chrM"}) == "chrM"
+    assert other_style("22", {"22"}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b">a\nACGT\nACGTA\nACGT\n", ": FASTA with lines of equal length is required for random access, but came: Line length of fasta file is not consistent! Inconsistent line found in >a at line 3.; rewrap the file, and delete its .fai if there is one"),
+        (b"", ": FASTA with lines of equal length is required for random access, but came: The FASTA file PATH does not contain a valid sequence. Check that sequence definition lines start with '>'.; rewrap the file, and delete its .fai if there is one"),
+        (b">a\n>b\nAC\n", ": at least one record with a sequence is required, but came an empty one; is this a FASTA file?"),
+        (b">a\nACQT\n", ", a:0-4, column 3: nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required, but came 'Q'; is this a nucleotide sequence?"),
+    ],
+)  # fmt: skip
+def test_files_that_are_refused(tmp_path: Path, text: bytes, message: str) -> None:
+    path = write(tmp_path / "g.fa", "plain", text)
+    with pytest.raises(FormatError) as caught, Genome(path) as genome:
+        genome.fetch(Interval("a", 0, 4))
+    assert str(caught.value) == f"{path}{message.replace('PATH', str(path))}"
+
+
+def test_an_index_of_another_file_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.fa", "plain")
+    (tmp_path / "g.fa.fai").write_text("chr1\t500\t12\t20\t21\n")
+    with Genome(path) as genome, pytest.raises(FormatError, match=r"delete"):
+        genome.fetch(Interval("chr1", 200, 220))
+
+
+def test_cut_bgzip_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.fa", "bgzip")
+    path.write_bytes(path.read_bytes()[:-28])
+    with pytest.raises(FormatError, match=r"end-of-file block is required, but that block is missing"):
+        Genome(path)
+
+
+def test_large_gzip_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gattn_tg.io.genome.MAX_GZIP_BYTES", 1 << 5)
+    path = write(tmp_path / "g.fa", "gzip")
+    with pytest.raises(FormatError) as caught:
+        Genome(path)
+    assert str(caught.value) == (
+        f"{path}: a plain or bgzip file is required for random access, but came gzip of more than 0 MB; run: gunzip, then bgzip"
+    )
+
+
+def test_missing_files_and_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FormatError, match="no such file or directory; check the path"):
+        Genome(tmp_path / "absent.fa")
+    path = write(tmp_path / "g.fa", "plain")
+    monkeypatch.setitem(sys.modules, "pyfaidx", None)
+    with pytest.raises(MissingExtraError) as caught:
+        Genome(path)
+    assert str(caught.value) == (
+        "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
+        'pip install "gattn_tg[genomics]"'
+    )
