@@ -6,18 +6,18 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.nn.linear import normal
+from gattn_tg.ops.rows import rows_of
 from gattn_tg.types import Float, Int
 
 
 class Embedding:
     """One learnable row of `width` channels per id, drawn from N(0, std**2).
 
-    The look-up is a product with one-hot rows: for the few ids of DNA this is cheap, and its gradient is a product too,
-    summed in fixed order, without atomics.
+    Its gradient is summed in a fixed order, without atomics.
     """
 
     def __init__(self, n_ids: int, width: int, rng: np.random.Generator, std: float = 1.0) -> None:
         self.weight: Float[Tensor, "v w"] = normal(rng, (n_ids, width), std)
 
     def __call__(self, ids: Int[Tensor, "..."]) -> Float[Tensor, "... w"]:
-        return ids.one_hot(self.weight.shape[0]).cast(self.weight.dtype).matmul(self.weight)
+        return rows_of(self.weight, ids)

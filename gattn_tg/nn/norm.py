@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad import Tensor
 
 from gattn_tg.nn.linear import filled
+from gattn_tg.ops.norm import layer_norm
 from gattn_tg.types import Float
 
 
@@ -20,6 +21,4 @@ class LayerNorm:
         self.bias: Float[Tensor, "w"] = filled(0.0, width)
 
     def __call__(self, x: Float[Tensor, "... w"]) -> Float[Tensor, "... w"]:
-        centred = x.float() - x.float().mean(-1, keepdim=True)
-        scale = (centred.square().mean(-1, keepdim=True) + self.eps).rsqrt()
-        return (centred * scale * self.weight + self.bias).cast(x.dtype)
+        return layer_norm(x, self.weight, self.bias, self.eps)
