@@ -40,6 +40,11 @@ def on_one_cpu(x: Tensor) -> bool:
     return isinstance(x.device, str) and x.device.split(":")[0] == "CPU"
 
 
+def laid_out(x: Tensor) -> Tensor:
+    """The tensor as elements in order in memory; what a kernel has written already is not copied once more."""
+    return x if x.uop.has_buffer_identity(after_ok=True) else x.contiguous()
+
+
 def launch(
     kernel: Callable[..., UOp],
     outputs: Sequence[Output],
@@ -60,5 +65,5 @@ def launch(
     for output in outputs:
         empty = Tensor.empty(*output.shape, dtype=output.dtype, device=device)
         made.append(empty if isinstance(device, str) else Tensor(empty.uop.unshard(output.axis), device=device))
-    operands = [*made, *(x.contiguous() for x in inputs)]
+    operands = [*made, *(laid_out(x) for x in inputs)]
     return operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=gradient)[: len(made)]
