@@ -81,6 +81,7 @@ def _verb(verbs: argparse._SubParsersAction[Parser], name: str, summary: str) ->
     verb.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
     verb.add_argument("--seed", type=_natural, default=None, help="seed of weights and order")
     verb.add_argument("--device", default=None, help="CPU, CUDA, METAL, AMD, CL ... (the best one that works)")
+    verb.add_argument("--threads", type=_positive, default=None, help="CPU cores for kernels (all)")
     return verb
 
 

@@ -139,9 +139,10 @@ def _zoom(locus: Locus) -> str:
     )
     return section(
         "Predicted splice sites",
-        f"All {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one in "
-        "windows of 60. In the training set every second window is a real site; in a genome one GT or AG in hundreds is, so most "
-        "of what is drawn here is not a splice site. Real ones come as donor-acceptor pairs along a gene.",
-        tracks.draw("predicted splice sites") + legend([("donor (GT)", ORANGE), ("acceptor (AG)", BLUE)]),
+        f"All {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one. Scores are "
+        "weighed for one real site among a hundred, as in a stretch dense with genes, and not among three, as in "
+        "training. Most of what is left is still no splice site: the windows that taught the model what a site is not "
+        "were easier than a genome.",
+        tracks.draw("predicted splice sites") + legend([(ORANGE, "donor (GT)"), (BLUE, "acceptor (AG)")]),
         wide=True,
     )

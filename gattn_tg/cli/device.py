@@ -6,14 +6,15 @@ import os
 
 from tinygrad.helpers import Context
 
-from gattn_tg.kernels import devices, toolchain
+from gattn_tg.kernels import devices, threads, toolchain
 
 
-def on(name: str | None) -> Context:
+def on(name: str | None, n_threads: int | None = None) -> Context:
     """A context in which tinygrad runs on the chosen device.
 
     Args:
         name: --device; else the variable DEV counts, else the first GPU that works, else the CPU.
+        n_threads: --threads, cores for CPU kernels; None takes all. Holds for the rest of the process.
 
     Raises:
         UnsupportedError: There is no such device, or the compiler does not work.
@@ -22,4 +23,6 @@ def on(name: str | None) -> Context:
     chosen = devices.choose(name or os.environ.get("DEV"))
     if chosen.split("+")[-1].split(":")[0] == "CPU":
         toolchain.require()
+    if n_threads is not None:
+        threads.set_threads(n_threads)
     return Context(DEV=chosen)

@@ -14,7 +14,7 @@ from gattn_tg.score.evaluate import evaluate
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the metrics and the confusion table."""
-    with device.on(arguments.device):
+    with device.on(arguments.device, arguments.threads):
         model = checkpoint.load(arguments.checkpoint)
         result = evaluate(model, arguments.input, batch_size=arguments.batch_size)
     if arguments.json:

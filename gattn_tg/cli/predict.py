@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
             counts[prediction.label] += 1
             yield fields(prediction)
 
-    with device.on(arguments.device):
+    with device.on(arguments.device, arguments.threads):
         model = checkpoint.load(arguments.checkpoint)
         found = predict(model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input))
         if arguments.output is None:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.output or Path("runs") / arguments.config.stem
     mode: Mode = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     watcher = Progress(config.train.epochs, quiet=arguments.json)
-    with device.on(arguments.device):
+    with device.on(arguments.device, arguments.threads):
         done = train(config, folder, mode=mode, seed=arguments.seed, watcher=watcher)
     watcher.close()
     fitted = done.fitted

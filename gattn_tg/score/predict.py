@@ -36,7 +36,7 @@ def predict(
     Args:
         checkpoint: Model, class names and motif vocabulary.
         records: Sequences of at most the length the model was trained with.
-        batch_size: Sequences per call of the model; does not change a result.
+        batch_size: Sequences per call of the model.
         device: Where to run; None is tinygrad's default.
         where: Name of the input for messages.
         forward: A captured network of this model, to save compiling it again; brings its own batch size.

@@ -13,6 +13,22 @@ from gattn_tg.seq import reverse_complement
 DINUCLEOTIDES = {"donor": (b"GT", 0), "acceptor": (b"AG", 2)}  # bases from the dinucleotide's start to the junction
 
 
+def with_prior(p: float, trained: float, actual: float) -> float:
+    """A probability for a world in which the class is rarer (or commoner) than in the training set.
+
+    odds' = odds * (actual / (1 - actual)) / (trained / (1 - trained))
+
+    Args:
+        p: probability of the class according to the model.
+        trained: share of the class among the training examples it was told apart from.
+        actual: share of the class where the model is used.
+
+    Source: Bayes; Saerens, Latinne and Decaestecker 2002, eq. 2.4, for two classes.
+    """
+    weight = actual * (1.0 - trained) / (trained * (1.0 - actual))
+    return p * weight / (p * weight + (1.0 - p))
+
+
 class Candidate(NamedTuple):
     """A possible junction.
 

@@ -14,9 +14,7 @@ from gattn_tg.errors import ShapeError
 
 
 def pairwise_auc(positive: np.ndarray, score: np.ndarray) -> float:
-    wins = [
-        1.0 if p > q else 0.5 if p == q else 0.0 for p in score[positive] for q in score[~positive]
-    ]
+    wins = [1.0 if p > q else 0.5 if p == q else 0.0 for p in score[positive] for q in score[~positive]]
     return sum(wins) / len(wins)
 
 

@@ -1,0 +1,86 @@
+"""The centred table, and drawings that are well-formed and load nothing."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.explain import charts, page
+from gattn_tg.explain.motif_table import centred, motif_frequency
+from gattn_tg.explain.svg import Scale, ticks
+from gattn_tg.explain.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
+
+
+def test_centred_does_not_see_constants() -> None:
+    rng = np.random.default_rng(0)
+    table, frequency = rng.standard_normal((2, 4)), np.array([0.7, 0.1, 0.2, 0.0])
+    once = centred(table, frequency)
+    assert (once @ frequency) == pytest.approx([0, 0], abs=1e-12)
+    assert centred(table + rng.standard_normal((2, 1)), frequency) == pytest.approx(once)
+    assert np.diff(once) == pytest.approx(np.diff(table))
+    with pytest.raises(ShapeError, match="the table has 4 columns and 3 frequencies came"):
+        centred(table, frequency[:3])
+
+
+def test_frequencies_leave_padding_out() -> None:
+    ids = np.array([[1, 0, 0], [2, 2, 1]], np.uint8)
+    assert motif_frequency(ids, np.array([1, 3]), 4).tolist() == [0, 0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.52, 0.97), (186_963, 397_118), (-1.7, 1.7), (1, 7)])
+def test_ticks_are_round_and_inside(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert 3 <= len(found) <= 11
+    assert all(low <= t <= high for t in found)
+    assert np.diff(found) == pytest.approx(found[1] - found[0])
+
+
+def test_scale() -> None:
+    assert Scale(10, 20, 100, 300)(15) == 200
+    assert Scale(5, 5, 0, 1)(5) == 0
+
+
+def drawings() -> list[str]:
+    sequence = b"ACGCGN" * 50
+    tracks = (
+        Tracks("chr1", 1000, 1300)
+        .genes([Span(1010, 1100, "A<B", "+"), Span(1050, 1200, "LONGNAME", "-")])
+        .boxes("islands", "", [Span(1020, 1040, "x & y")])
+        .area("GC", "share", binned(sequence, 10, gc_share), 1.0, "#123456")
+        .density("cpg", "", np.array([0.0, 2.0, 5.0]), "#123456")
+        .splice_sites([Site(1100, 0.9, "donor", "+"), Site(1150, 0.6, "acceptor", "-")], 0.5)
+    )
+    return [
+        tracks.draw("locus"),
+        charts.curves([charts.Curve("a & b", "#111111", [0.1, 0.5], 2), charts.Curve("c", "#222222", [0.1])], "x"),
+        charts.confusion(np.array([[3, 1], [0, 0]]), ["<a>", "b"], "x"),
+        charts.motif_bars(np.array([[0.5, -1.0]]), ["none", "cpg"], ["#111111", "#222222"], np.array([0.9, 0.1]), "x"),
+    ]
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_drawings_are_well_formed(index: int) -> None:
+    root = ElementTree.fromstring(drawings()[index])
+    assert root.tag.endswith("svg")
+    assert not re.search(r"nan|inf", drawings()[index])
+
+
+def test_a_page_loads_nothing() -> None:
+    cards = [page.section("t < u", "about", d, wide=True) for d in drawings()]
+    html = page.page("k", "title & co", "lead", [page.Tile("1", "one", True)], [page.pair(cards[0], cards[1])], "end")
+    assert "title &amp; co" in html
+    assert "t &lt; u" in html
+    outside = re.findall(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?:https?:)?//""", html)
+    assert not outside
+    assert not re.search(r"<(script|link|img|iframe)", html)
+
+
+def test_composition_of_bins() -> None:
+    assert gc_share(np.array([1, 2, 0, 4])) == pytest.approx(2 / 3)
+    assert gc_share(np.array([4, 4])) == 0
+    assert cpg_observed_expected(np.array([1, 2, 1, 2])) == pytest.approx(2)
+    assert cpg_observed_expected(np.array([0, 0])) == 0

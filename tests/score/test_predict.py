@@ -1,0 +1,85 @@
+"""Predictions from files: order, names, labels; evaluation; refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+
+from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.io import Record
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.forward import Forward
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.score.evaluate import evaluate
+from gattn_tg.score.predict import fields, header, predict
+from gattn_tg.score.sequences import read
+
+CONFIG = ClassifierConfig(
+    n_classes=2, width=8, n_layers=1, n_heads=2, positions="learned", max_length=10, stem_kernel=0, dropout=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Checkpoint, Forward]:
+    model = SequenceClassifier(CONFIG, seed=1)
+    model.head.weight = Tensor(np.random.default_rng(5).standard_normal((2, 8)).astype(np.float32))
+    model.head.bias = Tensor([0.0, 0.0])
+    return Checkpoint(model, ("no", "yes"), MotifVocabulary.default()), Forward(model, 4)
+
+
+def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[Checkpoint, Forward]) -> None:
+    checkpoint, forward = trained
+    rng = np.random.default_rng(0)
+    records = [
+        Record(f"s{i}", "", bytes(rng.choice(list(b"ACGTacgtN"), rng.integers(1, 11)).tolist())) for i in range(70)
+    ]
+    whole = list(predict(checkpoint, records, forward=forward))  # more than one chunk of 16 batches of 4
+    assert [p.name for p in whole] == [r.name for r in records]
+    assert [p.length for p in whole] == [len(r.sequence) for r in records]
+    for p in whole:
+        assert sum(p.probabilities) == pytest.approx(1.0, abs=1e-5)
+        assert p.label == ("no", "yes")[int(np.argmax(p.probabilities))]
+    assert {p.label for p in whole} == {"no", "yes"}
+    alone = next(predict(checkpoint, records[66:67], forward=forward))
+    assert alone.probabilities == pytest.approx(whole[66].probabilities, abs=1e-6)
+    lower = next(predict(checkpoint, [Record("x", "", records[66].sequence.lower())], forward=forward))
+    assert lower.probabilities == alone.probabilities
+    assert header(checkpoint.labels) == ["name", "length", "predicted", "p_no", "p_yes"]
+    assert fields(whole[0])[3:] == [f"{x:.6f}" for x in whole[0].probabilities]
+
+
+def test_too_long_a_sequence(trained: tuple[Checkpoint, Forward]) -> None:
+    with pytest.raises(FormatError, match=r"a.fa: sequences of at most 10 bases .* but 'chr1' has 11; cut windows"):
+        list(predict(trained[0], [Record("chr1", "", b"A" * 11)], forward=trained[1], where="a.fa"))
+
+
+def test_reads_fasta_and_tables(tmp_path: Path) -> None:
+    fasta, table = tmp_path / "a.txt", tmp_path / "b.txt"
+    fasta.write_text("\n>one x\nACGT\nAC\n>two\nGG\n")
+    table.write_text("id\tsequence\n7\tACGTAC\n8\tGG\n")
+    assert [(r.name, r.sequence) for r in read(fasta)] == [("one", b"ACGTAC"), ("two", b"GG")]
+    assert [(r.name, r.sequence) for r in read(table)] == [("row_1", b"ACGTAC"), ("row_2", b"GG")]
+    (tmp_path / "c.txt").write_text("")
+    with pytest.raises(FormatError, match="at least one record is required, but came an empty file"):
+        list(read(tmp_path / "c.txt"))
+
+
+def test_evaluation_counts(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> None:
+    checkpoint, forward = trained
+    letters = np.random.default_rng(1).choice(list("ACGT"), (9, 10))
+    sequences = ["".join(row) for row in letters]
+    found = [p.label for p in predict(checkpoint, [Record("x", "", s.encode()) for s in sequences], forward=forward)]
+    path = tmp_path / "a.csv"
+    path.write_text("sequence,label\n" + "".join(f"{s},yes\n" for s in sequences))
+    result = evaluate(checkpoint, path, batch_size=4)
+    n_right = found.count("yes")
+    assert result.confusion.tolist() == [[0, 0], [9 - n_right, n_right]]
+    assert result.metrics.accuracy == pytest.approx(n_right / 9)
+    path.write_text("sequence,label\nACGT,maybe\n")
+    with pytest.raises(ConfigError, match="labels no, yes are required, but came maybe"):
+        evaluate(checkpoint, path)
