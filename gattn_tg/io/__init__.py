@@ -1,24 +1,45 @@
 """Files: the formats of genomics, read with errors that name file and line, written without losing data."""
 
+from gattn_tg.io.bed import BedRecord, Peak, read_bed, read_peaks
+from gattn_tg.io.bigwig import BigWig, write_bigwig
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import Record, read_fasta
 from gattn_tg.io.genome import Genome
+from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
+from gattn_tg.io.jaspar import jaspar_matrices
 from gattn_tg.io.labelled import LabelledTable, read_labelled
+from gattn_tg.io.matrices import MotifMatrix, read_matrices, select
 from gattn_tg.io.replacing import replacing
+from gattn_tg.io.sizes import read_sizes, write_sizes
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv
 from gattn_tg.io.vcf import Vcf, VcfVariant
 
 __all__ = [
+    "BedRecord",
     "BedRow",
+    "BigWig",
     "ContigNames",
+    "Feature",
     "Genome",
     "LabelledTable",
+    "MotifMatrix",
+    "Peak",
     "Record",
     "Vcf",
     "VcfVariant",
+    "jaspar_matrices",
+    "read_bed",
     "read_fasta",
+    "read_gtf",
     "read_labelled",
+    "read_matrices",
+    "read_peaks",
+    "read_sizes",
     "replacing",
+    "select",
+    "transcription_starts",
     "write_bed",
+    "write_bigwig",
+    "write_sizes",
     "write_tsv",
 ]

@@ -1,0 +1,122 @@
+"""BED and narrowPeak, read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gattn_tg.errors import CoordinateError, FormatError
+from gattn_tg.io.contigs import ContigNames
+from gattn_tg.io.rows import number, rows, whole
+from gattn_tg.seq.interval import STRANDS, Interval
+
+SKIP = ("#", "track", "browser")
+PEAK_COLUMNS = 10
+
+
+class BedRecord(NamedTuple):
+    """A line of BED; columns that the file does not have are ".", 0 and strand "."."""
+
+    interval: Interval
+    name: str
+    score: float
+    line: int
+
+
+class Peak(NamedTuple):
+    """A line of narrowPeak; `summit` is a position on the contig counted from 0, None where none was called."""
+
+    interval: Interval
+    name: str
+    score: float
+    signal: float
+    p_log10: float
+    q_log10: float
+    summit: int | None
+    line: int
+
+
+def read_bed(
+    path: str | Path, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
+) -> Iterator[BedRecord]:
+    """Yield the lines of a BED file with three to twelve columns; those after the sixth are not looked at.
+
+    Args:
+        path: plain, gzip or bgzip.
+        sizes: contigs of the genome; checks names and ends. None checks neither.
+        rename: name in the file -> name in the genome, see `ContigNames`; needs `sizes`.
+
+    Raises:
+        FormatError: too few columns, a start, end, score or strand that is none, a damaged file, no line at all.
+        CoordinateError: start after end, a contig that the genome does not have, an end outside its contig.
+    """
+    place = _Places(sizes, rename)
+    for where, line, fields in _rows(Path(path), 3):
+        name = fields[3] if len(fields) > 3 else "."
+        score = number(where, "score", fields[4]) if len(fields) > 4 and fields[4] != "." else 0.0
+        strand = fields[5] if len(fields) > 5 else "."
+        yield BedRecord(place(where, fields, strand), name, score, line)
+
+
+def read_peaks(
+    path: str | Path, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
+) -> Iterator[Peak]:
+    """Yield the peaks of an ENCODE narrowPeak file (BED6+4); arguments and errors are those of `read_bed`.
+
+    Raises:
+        CoordinateError: also a summit outside its peak.
+    """
+    place = _Places(sizes, rename)
+    for where, line, fields in _rows(Path(path), PEAK_COLUMNS):
+        interval = place(where, fields, fields[5])
+        score, signal, p_log10, q_log10 = (
+            number(where, name, fields[at])
+            for name, at in (("score", 4), ("signalValue", 6), ("pValue", 7), ("qValue", 8))
+        )
+        summit = None if fields[9] == "-1" else interval.start + whole(where, "peak", fields[9])
+        if summit is not None and not interval.start <= summit < interval.end:
+            raise CoordinateError(
+                f"{where}: a summit inside the peak is required, but came offset {fields[9]} in {len(interval)} bases; "
+                "the column counts from the start of the peak"
+            )
+        yield Peak(interval, fields[3], score, signal, p_log10, q_log10, summit, line)
+
+
+class _Places:
+    """Columns 1 to 3 and a strand as an interval, checked against a genome."""
+
+    def __init__(self, sizes: Mapping[str, int] | None, rename: Mapping[str, str] | str | None) -> None:
+        self.sizes = sizes
+        self.names = None if sizes is None else ContigNames(sizes, rename)
+
+    def __call__(self, where: str, fields: list[str], strand: str) -> Interval:
+        start, end = whole(where, "start", fields[1]), whole(where, "end", fields[2])
+        if start > end:
+            raise CoordinateError(f"{where}: start <= end is required, but came {start} and {end}; correct the line")
+        if strand not in STRANDS:
+            raise FormatError(f"{where}: strand + - or . is required, but came {strand!r}; correct the line")
+        chrom = fields[0]
+        if not chrom:
+            raise FormatError(f"{where}: the name of a contig is required, but came an empty one; correct the line")
+        if self.sizes is not None and self.names is not None:
+            chrom = self.names.resolve(chrom, where)
+            if end > self.sizes[chrom]:
+                raise CoordinateError(
+                    f"{where}: an end of at most {self.sizes[chrom]}, the size of {chrom}, is required, "
+                    f"but came {end}; is this another assembly?"
+                )
+        return Interval(chrom, start, end, strand)
+
+
+def _rows(path: Path, least: int) -> Iterator[tuple[str, int, list[str]]]:
+    where = ""
+    for line, fields in rows(path, SKIP):
+        where = f"{path}, line {line}"
+        if len(fields) < least:
+            raise FormatError(
+                f"{where}: at least {least} columns are required, but came {len(fields)}; was the file written fully?"
+            )
+        yield where, line, fields
+    if not where:
+        raise FormatError(f"{path}: at least one interval is required, but came none; was the file written fully?")

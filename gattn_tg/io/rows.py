@@ -1,0 +1,59 @@
+"""Tables without a header: fields of each line, with the line's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gattn_tg.errors import FormatError
+from gattn_tg.io.lines import lines
+
+MAX_DIGITS = 12  # more than any genome needs, and far from overflow
+
+
+def rows(path: Path, skip: tuple[str, ...] = ("#",)) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, fields) of lines that are not empty; fields end at tabs, or at blanks where there is no tab.
+
+    Args:
+        path: plain, gzip or bgzip.
+        skip: beginnings of lines to leave out.
+
+    Raises:
+        FormatError: see `lines`; text that is not UTF-8.
+    """
+    for number, line in lines(path):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                f"{path}, line {number}: UTF-8 text is required, but came byte 0x{line[error.start]:02x}; "
+                "is this a text file?"
+            ) from error
+        if text.strip() and not text.startswith(skip):
+            yield number, text.split("\t") if "\t" in text else text.split()
+
+
+def whole(where: str, name: str, text: str) -> int:
+    """Return a whole number of at least 0.
+
+    Raises:
+        FormatError: anything else.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise FormatError(f"{where}: {name}, a whole number of at least 0, is required, but came {text!r}; correct it")
+    return int(text)
+
+
+def number(where: str, name: str, text: str) -> float:
+    """Return a finite number.
+
+    Raises:
+        FormatError: anything else.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if value - value != 0:  # nan and the infinities
+        raise FormatError(f"{where}: {name}, a number, is required, but came {text!r}; correct it")
+    return value

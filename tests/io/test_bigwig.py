@@ -1,0 +1,139 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""BigWig: what is written reads back, here and in another library."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExtraError
+from gattn_tg.io import BigWig, write_bigwig
+from gattn_tg.seq import Interval
+
+pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+
+SIZES = {"chr2": 100, "chr1": 50}
+VALUES = [("chr2", np.int64(0), 10, np.float32(1)), ("chr2", 10, 20, 2.5), ("chr1", 3, 5, -0.5)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "x.bw"
+    write_bigwig(path, SIZES, VALUES)
+    return path
+
+
+def test_values_read_back(path: Path) -> None:
+    with BigWig(path) as track:
+        assert track.sizes == SIZES
+        assert track.values(Interval("chr2", 5, 25)).tolist() == [1.0] * 5 + [2.5] * 10 + [0.0] * 5
+        assert track.values(Interval("chr1", 3, 7, "-"), missing=9).tolist() == [9, 9, -0.5, -0.5]
+        assert track.values(Interval("chr1", -1, 1), pad=True).dtype == np.float32
+        assert track.binned(Interval("chr2", 5, 25), 10).tolist() == [1.75, 1.25]
+        assert track.binned(Interval("chr2", 5, 25, "-"), 10).tolist() == [1.25, 1.75]
+
+
+def test_contigs_are_renamed(path: Path) -> None:
+    with BigWig(path, rename="auto") as track:
+        assert track.values(Interval("1", 3, 4)).tolist() == [-0.5]
+
+
+def test_other_names_of_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError) as caught:
+        write_bigwig(tmp_path / "density", SIZES, VALUES)
+    assert str(caught.value) == (
+        f"{tmp_path}/density: a name that ends in .bw or .bigwig is required for a BigWig file, but came 'density'; rename it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], ": at least one number is required, but came none; a BigWig file cannot be empty"),
+        ([("chr2", 5, 9, 1.0), ("chr2", 3, 5, 1.0)], ", number 2: numbers in order, without overlap, are required, but came chr2:3 after chr2:9; sort them"),
+        ([("chr2", 5, 9, 1.0), ("chr1", 3, 5, 1.0), ("chr2", 9, 10, 1.0)], ", number 3: numbers in order, without overlap, are required, but came chr2:9 after chr1:5; sort them"),
+        ([("chr2", 95, 101, 1.0)], ", number 1: 0 <= start < end <= 100 is required on chr2, but came 95 and 101; is this another assembly?"),
+        ([("chr3", 5, 9, 1.0)], ", number 1: a contig of the genome is required, but came 'chr3'; give its size"),
+        ([("chr2", 5, 9, float("nan"))], ", number 1: a finite number is required, but came nan; leave the stretch out"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_refused_leave_no_file(tmp_path: Path, values: list[tuple[str, int, int, float]], message: str) -> None:
+    path = tmp_path / "x.bw"
+    with pytest.raises(GattnError) as caught:
+        write_bigwig(path, SIZES, values)
+    assert str(caught.value) == f"{path}{message}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_file_stays(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(GattnError, match="a new file is required, but it exists"):
+        write_bigwig(path, SIZES, VALUES)
+    with pytest.raises(CoordinateError):
+        write_bigwig(path, SIZES, [*VALUES, ("chr1", 0, 1, 1.0)], overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_places_outside_and_odd_bins_are_refused(path: Path) -> None:
+    with BigWig(path) as track:
+        for call, text in (
+            (lambda: track.values(Interval("chr1", 45, 51)), "interval chr1:45-51: bases 0 to 50 of chr1 are required, but it reaches outside; resize it, pad it, or is this another assembly?"),
+            (lambda: track.values(Interval("1", 4, 5)), "interval 1:4-5: a contig of the genome (chr1, chr2) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"),
+            (lambda: track.binned(Interval("chr1", 4, 9), 2), "interval chr1:4-9: a whole number of bins of 2 is required, but it has 5 bases; resize it"),
+        ):
+            with pytest.raises(CoordinateError) as caught:
+                call()
+            assert str(caught.value) == f"{path}, {text}"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda b: b"hello" * 20, "another kind of file"),
+        (lambda b: b[:30], "another kind of file"),
+        (lambda b: b"", "another kind of file"),
+        (lambda b: b[:8] + struct.pack("<Q", 10**9) + b[16:], "offsets outside the file"),
+        (lambda b: b.replace(struct.pack("<I", 0x78CA8C91), b"zzzz", 1), "a damaged table of contigs"),
+    ],
+)
+def test_other_files_are_refused(path: Path, change: object, fault: str) -> None:
+    path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(FormatError) as caught:
+        BigWig(path)
+    assert str(caught.value) == f"{path}: a BigWig file is required, but came: {fault}; fetch or convert it again"
+
+
+def test_absent_file_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FormatError, match="but came: no such file or directory; fetch"):
+        BigWig(tmp_path / "absent.bw")
+    monkeypatch.setitem(sys.modules, "pybigtools", None)
+    with pytest.raises(MissingExtraError) as caught:
+        BigWig(tmp_path / "x.bw")
+    assert str(caught.value) == (
+        "io.bigwig: pybigtools is required for BigWig files, but it is not installed; "
+        'pip install "gattn_tg[genomics]"'
+    )
+
+
+def test_against_pybigwig(tmp_path: Path) -> None:
+    theirs = pytest.importorskip("pyBigWig", reason="pyBigWig is absent (an oracle, not in an extra)")
+    rng = np.random.default_rng(3)
+    edges = np.unique(rng.integers(0, 20_000, 900))
+    values = [("chr1", int(a), int(b), float(rng.normal())) for a, b in zip(edges[::2], edges[1::2], strict=False)]
+    path = tmp_path / "y.bw"
+    write_bigwig(path, {"chr1": 20_000}, values)
+    with BigWig(path) as track:
+        mine = track.values(Interval("chr1", 0, 20_000), missing=-99)
+    other = theirs.open(str(path))
+    np.testing.assert_array_equal(mine, np.nan_to_num(np.array(other.values("chr1", 0, 20_000), np.float32), nan=-99))
+    other.close()
+    made = theirs.open(str(tmp_path / "z.bw"), "w")
+    made.addHeader([("chr1", 20_000)])
+    made.addEntries(["chr1"] * len(values), [v[1] for v in values], ends=[v[2] for v in values], values=[v[3] for v in values])
+    made.close()
+    with BigWig(tmp_path / "z.bw") as track:
+        np.testing.assert_array_equal(track.values(Interval("chr1", 0, 20_000), missing=-99), mine)

@@ -1,0 +1,144 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""BED, narrowPeak, GTF and chrom.sizes."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gattn_tg.errors import CoordinateError, FormatError, GattnError
+from gattn_tg.io import (
+    BedRecord,
+    BedRow,
+    Peak,
+    read_bed,
+    read_fasta,
+    read_gtf,
+    read_peaks,
+    read_sizes,
+    transcription_starts,
+    write_bed,
+    write_sizes,
+)  # fmt: skip
+from gattn_tg.seq import Interval, reverse_complement
+
+SIZES = {"chr1": 100, "chrM": 9}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.txt"
+
+
+def test_bed_of_any_width(path: Path) -> None:
+    path.write_text("track name=x\n#c\nbrowser y\n\nchr1\t5\t9\nchr1 5 9 a\nchr1\t5\t9\ta b\t7.5\t-\t5\t9\t0,0,0\r\n")
+    here = Interval("chr1", 5, 9)
+    assert list(read_bed(path)) == [
+        BedRecord(here, ".", 0.0, 5), BedRecord(here, "a", 0.0, 6), BedRecord(Interval("chr1", 5, 9, "-"), "a b", 7.5, 7),
+    ]  # fmt: skip
+
+
+def test_written_bed_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "x.bed.gz"
+    write_bed(path, [BedRow("chr1", 3, 8, "cpg", 900, "+", "#ff0000")])
+    assert list(read_bed(path, sizes=SIZES)) == [BedRecord(Interval("chr1", 3, 8, "+"), "cpg", 900.0, 1)]
+
+
+def test_peaks_have_summits(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t3\nchrM\t0\t4\tq\t1\t+\t2\t3\t4\t-1\n"))
+    assert list(read_peaks(path, sizes=SIZES, rename="auto")) == [
+        Peak(Interval("chr1", 5, 9), "p", 631.0, 11.9, -1.0, 2.7, 8, 1),
+        Peak(Interval("chrM", 0, 4, "+"), "q", 1.0, 2.0, 3.0, 4.0, None, 2),
+    ]
+
+
+GTF = 'chr1\tx\ttranscript\t3\t9\t.\t-\t.\tgene_id "G;1"; transcript_id "T"; exon_number 2; gene_name "N";\n'
+
+
+def test_gtf_and_transcription_starts(path: Path) -> None:
+    path.write_text("#!genome\n" + GTF + GTF.replace("\t-\t", "\t+\t").replace('gene_name "N"; ', "") + GTF.replace("transcript\t3", "exon\t4"))
+    features = list(read_gtf(path))
+    assert [f.interval for f in features] == [Interval("chr1", 2, 9, "-"), Interval("chr1", 2, 9, "+"), Interval("chr1", 3, 9, "-")]
+    assert features[0][1:] == ("transcript", "G;1", "N", "T", 2)
+    assert [f.interval for f in transcription_starts(features)] == [Interval("chr1", 8, 9, "-"), Interval("chr1", 2, 3, "+")]
+    assert [f.kind for f in read_gtf(path, {"exon"})] == ["exon"]
+
+
+def test_sizes_and_indices(path: Path) -> None:
+    write_sizes(path, SIZES)
+    assert read_sizes(path) == SIZES
+    path.write_text("chr1\t100\t5\t60\t61\n")
+    assert read_sizes(path) == {"chr1": 100}
+
+
+def bed(path: Path) -> object:
+    return list(read_bed(path, sizes=SIZES))
+
+
+def peaks(path: Path) -> object:
+    return list(read_peaks(path, sizes=SIZES))
+
+
+def gtf(path: Path) -> object:
+    return list(read_gtf(path))
+
+
+PEAK = "chr1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t"
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "message"),
+    [
+        (bed, "", ": at least one interval is required, but came none; was the file written fully?"),
+        (bed, "chr1\t5\n", ", line 1: at least 3 columns are required, but came 2; was the file written fully?"),
+        (bed, "chr1\t-5\t9\n", ", line 1: start, a whole number of at least 0, is required, but came '-5'; correct it"),
+        (bed, "chr1\t5\tx\n", ", line 1: end, a whole number of at least 0, is required, but came 'x'; correct it"),
+        (bed, "chr1\t9\t5\n", ", line 1: start <= end is required, but came 9 and 5; correct the line"),
+        (bed, "\t5\t9\n", ", line 1: the name of a contig is required, but came an empty one; correct the line"),
+        (bed, "chr1\t5\t9\ta\tx\n", ", line 1: score, a number, is required, but came 'x'; correct it"),
+        (bed, "chr1\t5\t9\ta\t1\tx\n", ", line 1: strand + - or . is required, but came 'x'; correct the line"),
+        (bed, "1\t5\t9\n", ", line 1: a contig of the genome (chr1, chrM) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"),
+        (bed, "chr1\t5\t101\n", ", line 1: an end of at most 100, the size of chr1, is required, but came 101; is this another assembly?"),
+        (peaks, "chr1\t5\t9\n", ", line 1: at least 10 columns are required, but came 3; was the file written fully?"),
+        (peaks, PEAK + "4\n", ", line 1: a summit inside the peak is required, but came offset 4 in 4 bases; the column counts from the start of the peak"),
+        (peaks, PEAK.replace("11.9", "inf") + "3\n", ", line 1: signalValue, a number, is required, but came 'inf'; correct it"),
+        (gtf, "#x\n", ": at least one feature is required, but came none; was the file written fully?"),
+        (gtf, "chr1\tx\n", ", line 1: 9 columns separated by tabs are required, but came 2; is this a GTF file?"),
+        (gtf, GTF.replace("\t3\t", "\t0\t"), ", line 1: 1 <= start <= end is required, but came 0 and 9; GTF counts from 1"),
+        (gtf, GTF.replace("\t-\t", "\tx\t"), ", line 1: a contig and strand + - or . are required, but came 'chr1' and 'x'; correct the line"),
+        (gtf, GTF.replace("gene_id", "gene"), ", line 1: a gene_id is required, but came none; is this a GTF file?"),
+        (gtf, "chr1\tx\texon\t3\t9\t.\t-\t.\tID=g1;Name=x\n", ", line 1: attributes written name \"value\"; are required, but came 'ID=g1;Name=x'; this looks like GFF3, convert it with gffread -T"),
+        (read_sizes, "chr1\n", ", line 1: a name and a size are required, but came 'chr1'; correct it"),
+        (read_sizes, "chr1\t0\n", ", line 1: each contig once, with at least one base, is required, but came 0; correct it"),
+        (read_sizes, "chr1\t5\nchr1\t5\n", ", line 2: each contig once, with at least one base, is required, but came 'chr1' again; correct it"),
+        (read_sizes, "\n", ": at least one contig is required, but came none; was the file written fully?"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(path: Path, read: Callable[[Path], object], text: str, message: str) -> None:
+    path.write_text(text)
+    with pytest.raises(GattnError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}{message}"
+    assert type(caught.value) in (FormatError, CoordinateError)
+
+
+def test_yeast_genes_start_with_atg(shared_data: Path) -> None:
+    """Coding sequences of the GTF, read from the genome at the converted places, begin with a start codon."""
+    genome = {record.name: record.sequence for record in read_fasta(shared_data / "genomes" / "sacCer3.fa.gz")}
+    starts = list(read_gtf(shared_data / "genomes" / "sacCer3.ensGene.gtf.gz", {"start_codon"}))
+    codons = []
+    for feature in starts:
+        span = feature.interval
+        codon = genome[span.chrom][span.start : span.end]
+        codons.append((reverse_complement(codon) if span.strand == "-" else codon).upper())
+    assert len(codons) > 6000
+    assert codons.count(b"ATG") / len(codons) > 0.99
+
+
+def test_real_tables(shared_data: Path) -> None:
+    regions = shared_data / "regions"
+    assert [len(list(read_peaks(regions / f"chipseq_{name}_hg38.narrowPeak"))) for name in ("ctcf", "znf263")] == [149, 74]
+    assert [len(list(read_bed(regions / f"exons_gencode24_{name}.bed"))) for name in ("hg19", "hg38")] == [483, 939]
