@@ -1,8 +1,9 @@
 """A statement builder over UOps: program order in, `.after` edges out.
 
 tinygrad orders memory operations only by explicit edges. Here every access is pinned after the statement before it,
-so a kernel reads top to bottom like a loop nest and never names an edge. One rule remains: a value read from an array
-that is written again must be used by the next statement, because the read itself is placed where it is used.
+so a kernel reads top to bottom like a loop nest and never names an edge. Two rules remain. A value read from an array
+that is written again must be used by the next statement, because the read itself is placed where it is used. And a
+statement must not store what it reads from the same place: tinygrad drops it, and all that it waits for.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 One unit owns a part of the keys of one (batch, key head), and walks over all rows of the query heads that read it:
 
-    s = q k^T + bias      p = 2^(s - lse)       dp = do v^T      ds = p (dp - delta),  delta = rowsum(do o) - dlse
-    dv += p^T do          dk += ds^T q          dq += ds k       dtable[class] += ds
+    s = q k^T + bias      p = 2^(s - top) / total       dp = do v^T      ds = p (dp - delta)
+    dv += p^T do          dk += ds^T q                  dq += ds k       dtable[class] += ds
+
+with top and 1 / total of the forward pass and delta = rowsum(do o) - dlse.
 
 Owning the keys it needs five products where two passes would need seven. dk, dv and the table sums belong to the unit;
 dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
@@ -25,7 +27,7 @@ from gattn_tg.kernels.plan import PARTS, key_parts
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
-from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, at_most, ceildiv, exp2, lane_groups, padded, product
+from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product
 
 CHUNK = 64  # rows taken at a time
 
@@ -61,8 +63,8 @@ def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tup
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """The kernel of a score function and a rotation.
 
-    Its operands are dq, dk, dv, dtable, scratch, q, k, v, do, lse, delta, then those of the score and of the rotation;
-    shapes come from them.
+    Its operands are dq, dk, dv, dtable, scratch, q, k, v, do, top, inverse, delta, then those of the score and of the
+    rotation; shapes come from them.
     """
 
     @functools.cache
@@ -77,10 +79,11 @@ class Backward:
 
     def __init__(
         self, score: Score, rotation: Rotation, dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp,
-        v: UOp, do: UOp, lse: UOp, delta: UOp, *tensors: UOp,
+        v: UOp, do: UOp, top: UOp, inverse: UOp, delta: UOp, *tensors: UOp,
     ) -> None:  # fmt: skip
         self.dq, self.dk, self.dv, self.dtable, self.scratch = dq, dk, dv, dtable, scratch
-        self.q, self.k, self.v, self.do, self.lse, self.delta = q, k, v, do, lse, delta
+        self.q, self.k, self.v, self.do = q, k, v, do
+        self.top, self.inverse, self.delta = top, inverse, delta
         self.b_size, self.h_size, self.n, self.d = q.shape
         _, self.g_size, self.m, self.e = v.shape
         self.parts, self.heads = dq.shape[0], self.h_size // self.g_size
@@ -93,7 +96,7 @@ class Backward:
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
         self.gradient = None if score.kind == "none" else TableGradient(self.scores)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
-        self.weight, self.shift = body.array(self.rows), body.array(self.rows)
+        self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
 
     def build(self) -> UOp:
         """The whole kernel."""
@@ -132,7 +135,8 @@ class Backward:
             self.at_do.fill(self.rows * self.we, 0.0)
 
     def lay_out_keys(self, first: UOp) -> None:
-        """k by key and by channel, v by channel; dk and dv start at 0."""
+        """k by key and by channel, in units of the score, v by channel; dk and dv start at 0."""
+        factor = self.score.scale * LOG2E
 
         def key(j: UOp) -> UOp:
             return (first + j).minimum(self.m - 1)
@@ -140,7 +144,7 @@ class Backward:
         body = self.body
         self.turn_k.lay_out(
             LANES, self.d, key,
-            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32),
+            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
             lambda j, x, value: self.at_k.write(j * self.wd + x, value),
         )  # fmt: skip
         with body.loops(self.d, LANES) as (x, j):
@@ -176,26 +180,26 @@ class Backward:
         return self.body.span(start // self.rows, (stop + (self.rows - 1)) // self.rows, size)
 
     def lay_out_rows(self, h: UOp, i0: UOp) -> None:
-        """q and do by row, and the two numbers per row."""
+        """q and do by row, and three numbers per row."""
 
         def row(i: UOp) -> UOp:
             return (i0 + i).minimum(self.n - 1)
 
-        body, factor = self.body, self.score.scale * LOG2E
+        body = self.body
         self.turn_q.lay_out(
             self.rows, self.d, row,
-            lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32) * factor,
+            lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
             lambda i, x, value: self.at_q.write(i * self.wd + x, value),
         )  # fmt: skip
         with body.loops(self.rows, self.e) as (i, x):
             self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
         with body.loop(self.rows) as i:
-            value = self.lse[self.b, h, row(i)]
-            # rows that pad the chunk, and rows that see nothing, have no probabilities
-            some = (i0 + i < self.n) & (value > -NEVER)
-            body.write(self.weight, (i,), some.where(value * LOG2E, NEVER))
+            # rows that pad the chunk have no probabilities
+            body.write(self.row_top, (i,), (i0 + i < self.n).where(self.top[self.b, h, row(i)], NEVER))
         with body.loop(self.rows) as i:
-            body.write(self.shift, (i,), self.delta[self.b, h, row(i)])
+            body.write(self.row_inverse, (i,), self.inverse[self.b, h, row(i)])
+        with body.loop(self.rows) as i:
+            body.write(self.row_delta, (i,), self.delta[self.b, h, row(i)])
 
     def weigh(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
         """p and ds of one tile."""
@@ -209,9 +213,10 @@ class Backward:
             product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
         with body.loops(ROWS, LANES) as (i, j):
             value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j)
-            body.write(s, (i, j), exp2(at_most(value - body.read(self.weight, r + i), 0.0)))
+            share = exp2(value - body.read(self.row_top, r + i)) * body.read(self.row_inverse, r + i)
+            body.write(s, (i, j), share)
         with body.loops(ROWS, LANES) as (i, j):
-            body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(self.shift, r + i)))
+            body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(self.row_delta, r + i)))
         for tile, panel in ((s, self.at_p), (dp, self.at_ds)):
             with body.loops(ROWS, LANES) as (i, j):
                 panel.write((r + i) * LANES + j, body.read(tile, i, j))
@@ -243,26 +248,26 @@ class Backward:
                     body.write(self.dq, (self.part, self.b, h, i0 + r + i, start + x), body.read(tile, i, x))
 
     def write_keys(self, first: UOp) -> None:
-        """dk and dv of one block. The rows of q carry scale * log2 e, dk wants scale."""
+        """dk, times scale and turned back, and dv of one block."""
 
         def key(j: UOp) -> UOp:
             return (first + j).minimum(self.m - 1)
 
-        body = self.body
+        def write(out: UOp, j: UOp, x: UOp, value: UOp) -> None:
+            self.body.write(out, (self.b, self.g, key(j), x), value.cast(out.dtype), when=first + j < self.m)
+
         self.turn_k.take_back(
             LANES, self.d, key,
-            lambda j, x: self.at_dk.read(j * self.wd + x) * (1 / LOG2E),
-            lambda j, x, value: self.at_dk.write(j * self.wd + x, value),
+            lambda j, x: self.at_dk.read(j * self.wd + x) * self.score.scale,
+            lambda j, x, value: write(self.dk, j, x, value),
         )  # fmt: skip
-        for out, panel, width, wide in ((self.dk, self.at_dk, self.d, self.wd), (self.dv, self.at_dv, self.e, self.we)):
-            with body.loops(LANES, width) as (j, x):
-                value = panel.read(j * wide + x).cast(out.dtype)
-                body.write(out, (self.b, self.g, key(j), x), value, when=first + j < self.m)
+        with self.body.loops(LANES, self.e) as (j, x):
+            write(self.dv, j, x, self.at_dv.read(j * self.we + x))
 
     def write_rows(self, h: UOp) -> None:
-        """The unit's part of dq, times scale and turned back."""
+        """The unit's part of dq, turned back. The k that it was summed from carries scale * log2 e, dq wants scale."""
         self.turn_q.take_back(
             self.dq.shape[3], self.d, lambda i: i.minimum(self.n - 1),
-            lambda i, x: self.body.read(self.dq, self.part, self.b, h, i, x) * self.score.scale,
+            lambda i, x: self.body.read(self.dq, self.part, self.b, h, i, x) * (1 / LOG2E),
             lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
         )  # fmt: skip

@@ -6,6 +6,9 @@ For a block of rows, over blocks of keys, exponents in units of log 2:
     total = total * 2^(top - top') + rowsum p            acc = acc * 2^(top - top') + p v
     o = acc / total       lse = (top + log2 total) / log2 e
 
+The backward pass takes top and 1 / total rather than lse: p = 2^(s - top) / total is then exactly what went into o,
+while 2^(s log2 e - lse log2 e) would carry the rounding of lse, an absolute error that grows with the scores.
+
 Source: Dao 2023, FlashAttention-2, algorithm 1.
 """
 
@@ -41,7 +44,8 @@ def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """The kernel of a score function and a rotation.
 
-    Its operands are o, lse, scratch, q, k, v, then those of the score and of the rotation; shapes come from them.
+    Its operands are o, lse, top, inverse, scratch, q, k, v, then those of the score and of the rotation; shapes come
+    from them.
     """
 
     @functools.cache
@@ -55,9 +59,11 @@ class Forward:
     """The forward kernel under construction. A unit is a block of rows of one head."""
 
     def __init__(
-        self, score: Score, rotation: Rotation, o: UOp, lse: UOp, scratch: UOp, q: UOp, k: UOp, v: UOp, *tensors: UOp
-    ) -> None:
-        self.o, self.lse, self.scratch, self.q, self.k, self.v = o, lse, scratch, q, k, v
+        self, score: Score, rotation: Rotation, o: UOp, lse: UOp, row_top: UOp, inverse: UOp, scratch: UOp, q: UOp,
+        k: UOp, v: UOp, *tensors: UOp,
+    ) -> None:  # fmt: skip
+        self.o, self.lse, self.row_top, self.inverse, self.scratch = o, lse, row_top, inverse, scratch
+        self.q, self.k, self.v = q, k, v
         self.b_size, self.h_size, self.n, self.d = q.shape
         _, self.g_size, self.m, self.e = v.shape
         self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
@@ -93,11 +99,11 @@ class Forward:
 
     def start(self) -> None:
         """Lay out the rows of q, and empty the sums."""
-        body, width, factor = self.body, self.width, self.score.scale * LOG2E
+        body, width = self.body, self.width
         turn = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
         turn.lay_out(
             self.rows, self.d, self.row,
-            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32) * factor,
+            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
             lambda i, x, value: self.at_q.write(i * self.d + x, value),
         )  # fmt: skip
         self.acc.fill(self.rows * width, 0.0)
@@ -125,7 +131,8 @@ class Forward:
         return self.body.span(start // ROWS, (stop + (ROWS - 1)) // ROWS, size)
 
     def lay_out_keys(self, first: UOp) -> None:
-        """k by channel, v by key, both in float32 lanes, and what the score needs."""
+        """k by channel, in units of the score, v by key, and what the score needs."""
+        factor = self.score.scale * LOG2E
 
         def key(j: UOp) -> UOp:
             return (first + j).minimum(self.m - 1)
@@ -133,7 +140,7 @@ class Forward:
         turn = Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
         turn.lay_out(
             LANES, self.d, key,
-            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32),
+            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
             lambda j, x, value: self.at_k.write(x * LANES + j, value),
         )  # fmt: skip
         with self.body.loops(LANES, self.e) as (j, x):
@@ -181,17 +188,24 @@ class Forward:
                 self.acc.write((r + i) * self.width + (start + x), body.read(c, i, x))
 
     def finish(self) -> None:
-        """Write o and lse; a row that saw nothing has total = 0."""
+        """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
         body, total = self.body, self.total
         with body.loops(self.rows, FOLD - 1) as (i, x):
             body.write(total, (i, 0), body.read(total, i, 0) + body.read(total, i, x + 1))
+
+        def write(out: UOp, i: UOp, value: UOp) -> None:
+            body.write(out, (self.b, self.h, self.row(i)), value, when=self.i0 + i < self.n)
+
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
-            value = (some > 0).where((body.read(self.top, i) + some.log2()) * (1 / LOG2E), -math.inf)
-            body.write(self.lse, (self.b, self.h, self.row(i)), value, when=self.i0 + i < self.n)
+            write(self.lse, i, (some > 0).where((body.read(self.top, i) + some.log2()) * (1 / LOG2E), -math.inf))
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
             body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
+        with body.loop(self.rows) as i:
+            write(self.row_top, i, body.read(self.top, i))
+        with body.loop(self.rows) as i:
+            write(self.inverse, i, body.read(total, i, 0))
         with body.loops(self.rows, self.e) as (i, x):
             value = (self.acc.read(i * self.width + x) * body.read(total, i, 0)).cast(self.o.dtype)
             body.write(self.o, (self.b, self.h, self.row(i), x), value, when=self.i0 + i < self.n)

@@ -27,7 +27,7 @@ from gattn_tg.kernels.tile import LANES, saturate
 LOG2E = math.log2(math.e)
 LIMIT = 1e30 * LOG2E  # beyond it sums of scores overflow float32
 LEAST = -1e38  # below every score, so that the maximum of an empty row is a number
-NEVER = 3e38  # a log-sum-exp that makes every probability 0
+NEVER = 3e38  # a maximum that makes every probability 0
 
 BY_ROW = ("key", "pair", "same", "ordered")
 

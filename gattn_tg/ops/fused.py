@@ -47,7 +47,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     (b, h, _, _), along = _piece(q), max(pieces(q)[0], 0)
     outputs = [
         Output((b, h, n, e), v.dtype, along),
-        Output((b, h, n), dtypes.float32, along),
+        *[Output((b, h, n), dtypes.float32, along)] * 3,
         Output(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
 
@@ -56,7 +56,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         *cotangents, call = (*given, call) if call is not None else given
         return _gradient(score, rotation, [Tensor(x) for x in cotangents], call)
 
-    o, lse, _ = launch(flash_forward.kernel(score, rotation), outputs, (q, k, v, *tensors, *angles), gradient)
+    o, lse, *_ = launch(flash_forward.kernel(score, rotation), outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
 
 
@@ -114,9 +114,9 @@ def _piece(x: Tensor) -> tuple[int, ...]:
 
 
 def _gradient(score: Score, rotation: Rotation, cotangents: list[Tensor], call: UOp) -> tuple[UOp | None, ...]:
-    """Gradients of the operands of the forward kernel (o, lse, scratch, q, k, v, *score, *rotation)."""
-    o, lse = (Tensor(x.after(call)) for x in call.src[1:3])
-    q, k, v, *tensors = (Tensor(x) for x in call.src[4:])
+    """Gradients of the operands of the forward kernel (o, lse, top, inverse, scratch, q, k, v, ...)."""
+    o, _, top, inverse = (Tensor(x.after(call)) for x in call.src[1:5])
+    q, k, v, *tensors = (Tensor(x) for x in call.src[6:])
     do = next((x for x in cotangents if len(x.shape) == 4), None)
     dlse = next((x for x in cotangents if len(x.shape) == 3), None)
     do = Tensor.zeros_like(o) if do is None else do
@@ -131,9 +131,11 @@ def _gradient(score: Score, rotation: Rotation, cotangents: list[Tensor], call: 
         Output(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
         Output(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
     ]
-    dq, dk, dv, dtable, _ = launch(flash_backward.kernel(score, rotation), outputs, (q, k, v, do, lse, delta, *tensors))
+    dq, dk, dv, dtable, _ = launch(
+        flash_backward.kernel(score, rotation), outputs, (q, k, v, do, top, inverse, delta, *tensors)
+    )
     dq = dq.sum(0)[:, :, :n, :d].cast(q.dtype)
-    gradients: list[UOp | None] = [None, None, None, dq.uop, dk.uop, dv.uop]
+    gradients: list[UOp | None] = [None] * 5 + [dq.uop, dk.uop, dv.uop]
     for name, x in zip((*score.operands, *rotation.operands), tensors, strict=True):
         if name == "table":
             gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape).uop)
