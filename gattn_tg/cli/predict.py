@@ -6,6 +6,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from gattn_tg.cli import device, output
 from gattn_tg.io import write_tsv
@@ -29,8 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
         model = checkpoint.load(arguments.checkpoint)
         found = predict(model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input))
         if arguments.output is None:
-            output.say("\t".join(header(model.labels)))
-            for row in rows(found):
+            lines = rows(found)
+            first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing
+            head: list[object] = [*header(model.labels)]
+            for row in chain([head], first, lines):
                 output.say("\t".join(map(str, row)))
             return 0
         n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)

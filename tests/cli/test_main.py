@@ -1,0 +1,185 @@
+"""The command as a user meets it: verbs, JSON, files, and every mistake as one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gattn_tg import __version__
+from gattn_tg.cli.main import main
+from gattn_tg.data import bundled
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONFIG = """
+[data]
+train = "a.csv"
+valid_fraction = 0.25
+test_fraction = 0.25
+[model]
+width = 8
+n_layers = 1
+n_heads = 2
+stem_kernel = 0
+dropout = 0.0
+positions = "learned"
+[train]
+epochs = 2
+batch_size = 8
+"""
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on stderr of a command that must fail."""
+    assert main([str(a) for a in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("gattn: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, a configuration, and a finished run in `run/`."""
+    home = tmp_path_factory.mktemp("cli")
+    letters = np.random.default_rng(0).choice(list("ACGT"), (32, 9))
+    rows = [f"{''.join(row)},{i % 2}" for i, row in enumerate(letters)]
+    (home / "a.csv").write_text("sequence,label\n" + "\n".join(rows) + "\n")
+    (home / "run.toml").write_text(CONFIG)
+    assert main(["train", str(home / "run.toml"), "-o", str(home / "run"), "--json"]) == 0
+    return home
+
+
+def test_train_says_one_json_object(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    capsys.readouterr()
+    assert main(["train", str(run / "run.toml"), "-o", str(tmp_path / "r"), "--json", "--seed", "7"]) == 0
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert err == ""
+    assert said["best"] == str(tmp_path / "r" / "best")
+    assert said["test"]["n"] == 8
+    assert not said["interrupted"]
+    assert (tmp_path / "r" / "config.toml").read_text() == CONFIG
+    assert json.loads((tmp_path / "r" / "test.json").read_text()) == said["test"]
+
+
+def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = run / "run.toml"
+    before = {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
+    assert "it holds a run; add --resume, --overwrite" in failure(capsys, "train", config, "-o", run / "run")
+    assert "one of --resume and --overwrite" in failure(capsys, "train", config, "--resume", "--overwrite")
+    assert before == {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
+    assert "none.toml: a configuration file is required" in failure(capsys, "train", tmp_path / "none.toml")
+    bad = run / "bad.toml"
+    for change, message in (
+        (("n_heads = 2", "n_heads = 3"), "[model]: ClassifierConfig: n_heads=3 does not divide width=8"),
+        (("n_heads = 2", "n_head = 3"), "[model]: one of its known keys is required, but came 'n_head'; did you mean"),
+        (("n_heads = 2", "n_classes = 3"), "[model] n_classes: it follows from the data, but came 3; remove it"),
+        (("n_heads = 2", "n_motifs = 3"), "[model] n_motifs: at least the 16 ids of the vocabulary are required"),
+        (
+            ("valid_fraction = 0.25", "valid_fraction = 0.001"),
+            "at least one sequence for valid is required, but 0 of 32",
+        ),
+    ):
+        bad.write_text(CONFIG.replace(*change))
+        assert message in failure(capsys, "train", bad, "-o", tmp_path / "bad")
+    assert not (tmp_path / "bad").exists()
+
+
+def test_predict_writes_a_table(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    checkpoint, fasta, table = run / "run" / "best", tmp_path / "a.fa", tmp_path / "out.tsv"
+    fasta.write_text(">one\nACGATTACA\n>two\nACG\n")
+    assert main(["predict", str(checkpoint), str(fasta)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0] == "name\tlength\tpredicted\tp_0\tp_1"
+    assert [line.split("\t")[:2] for line in shown.splitlines()[1:]] == [["one", "9"], ["two", "3"]]
+    assert main(["predict", str(checkpoint), str(fasta), "-o", str(table), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["n"] == 2
+    assert table.read_text() == shown
+
+    again = ["predict", checkpoint, fasta, "-o", table]
+    assert "a new file is required, but it exists; add --overwrite" in failure(capsys, *again)
+    fasta.write_text(">one\nACGATTACA\n>two\nACG!\n")
+    assert "a.fa, line 4, column 4" in failure(capsys, *again, "--overwrite")
+    assert table.read_text() == shown  # a failed run leaves the old file
+    assert set(tmp_path.iterdir()) == {fasta, table}  # and no temporary file
+    assert "a file for the table is required with --json" in failure(capsys, "predict", checkpoint, fasta, "--json")
+    assert "an existing folder is required" in failure(
+        capsys, "predict", checkpoint, fasta, "-o", tmp_path / "no" / "x"
+    )
+    assert "a file name is required, but a folder came" in failure(capsys, "predict", checkpoint, fasta, "-o", tmp_path)
+    assert "config.json is missing" in failure(capsys, "predict", tmp_path, fasta)
+    assert "no such file" in failure(capsys, "predict", checkpoint, tmp_path / "none.fa")
+
+
+def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run / "run" / "best"), str(run / "a.csv"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["n"] == 32
+    assert sum(map(sum, said["confusion"])) == 32
+    assert main(["evaluate", str(run / "run" / "best"), str(run / "a.csv")]) == 0
+    out = capsys.readouterr().out
+    assert f"32 sequences  accuracy {said['accuracy']:.4f}" in out
+    assert "true \\ predicted" in out
+
+
+def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    fasta, bed = tmp_path / "a.fa", tmp_path / "a.bed"
+    fasta.write_text(">c1\nAAAACGAAAA\n")
+    assert main(["annotate", str(fasta)]) == 0
+    assert "c1\t4\t6\tcpg\t1000\t." in capsys.readouterr().out.splitlines()
+    assert main(["annotate", str(fasta), "-o", str(bed), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["motifs"]["cpg"] == 1
+    assert any(line.startswith("c1\t4\t6\tcpg\t1000\t.\t4\t6\t") for line in bed.read_text().splitlines())
+    assert "add --overwrite" in failure(capsys, "annotate", fasta, "-o", bed)
+    assert main(["annotate", str(fasta), "-o", str(bed), "--overwrite"]) == 0
+    assert "1 sites in 10 bases" in capsys.readouterr().out
+    assert "TOML" in failure(capsys, "annotate", fasta, "--vocabulary", fasta)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dctor"], "invalid choice: 'dctor'"),
+        (["train"], "the following arguments are required: CONFIG.toml; see `gattn train --help`"),
+        (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
+        (["doctor", "--js"], "unrecognized arguments: --js"),
+        (["demo", "--seed", "-1"], "argument --seed: a whole number of at least 0 is required, but '-1' came"),
+        (["demo", "--epochs", "0"], "a whole number of at least 1 is required, but '0' came"),
+        (["predict", "a", "b", "--device", "TPU"], "device: one of METAL, AMD"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert message in failure(capsys, *arguments)
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "gattn demo" in capsys.readouterr().out
+    for arguments in (["--version"], ["predict", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    assert f"gattn_tg {__version__}" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m gattn_tg.cli.main annotate {bundled('alpha_globin_hg38.fa.gz')} | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+
+
+def test_quick_verbs_load_no_tinygrad() -> None:
+    code = (
+        "import sys, gattn_tg.cli.main, gattn_tg.cli.annotate, gattn_tg.cli.doctor; sys.exit('tinygrad' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
