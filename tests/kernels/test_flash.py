@@ -9,6 +9,7 @@ from tinygrad import GlobalCounters, Tensor, TinyJit, dtypes
 from tinygrad.codegen import to_program_cache
 
 from gattn_tg import MotifBias, Rope, attention
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels import plan, threads
 from gattn_tg.kernels.score import Score
 from gattn_tg.ops.cases import KINDS, Case
@@ -167,12 +168,12 @@ def test_names_of_kernels_carry_their_score():
 def test_refusals_say_why():
     q = Tensor.ones(1, 1, 4, 300, device="CPU")
     with pytest.raises(
-        Exception, match=r'attention\(impl="loops"\): head widths must be at most 256, but are 300 and 300'
+        UnsupportedError, match=r'attention\(impl="loops"\): head widths must be at most 256, but are 300 and 300'
     ):
         attention(q, q, q, impl="loops")
     q = Tensor.ones(1, 1, 4, 8, dtype=dtypes.float64, device="CPU")
-    with pytest.raises(Exception, match="operands must be float32, float16 or bfloat16, but are dtypes.double"):
+    with pytest.raises(UnsupportedError, match=r"float32, float16 or bfloat16, but are dtypes\.double"):
         attention(q, q, q, impl="loops")
     q = Tensor.ones(1, 1, 4, 8, device="PYTHON")
-    with pytest.raises(Exception, match="it runs on CPUs, but the operands are on PYTHON"):
+    with pytest.raises(UnsupportedError, match="it runs on CPUs, but the operands are on PYTHON"):
         attention(q, q, q, impl="loops")
