@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tinygrad import Device, dtypes
 from tinygrad.dtype import float_to_bf16
+from tinygrad.helpers import DEV
 from tinygrad.renderer import cstyle
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import PatternMatcher, UPat
@@ -19,7 +20,7 @@ from gattn_tg.kernels import threads, toolchain
 FULL_WIDTH = "prefer-vector-width=512"
 
 
-class ClangRenderer(cstyle.ClangRenderer):
+class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
     """tinygrad's C, with bfloat16 stored as the integer of its bits: clang before 15 has no __bf16 on x86.
 
     tinygrad converts through the bits either way. The class keeps its name, which is what `DEV=CPU:CLANG` means, and
@@ -48,6 +49,11 @@ def install() -> None:
         if name.split(":")[0] == "CPU":
             prepare(Device[name])
     ops_cpu.CPUDevice.__init__ = _open_wide
+
+
+def compiles_well() -> bool:
+    """True where CPU kernels go through a compiler; tinygrad's own X86 assembler (0.14) breaks on our loop nests."""
+    return DEV.target("CPU").renderer in ("", "CLANG", "LLVM")
 
 
 def prepare(device: Any) -> None:

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from tinygrad.helpers import NUM_CPU_THREADS
+from tinygrad.renderer.cstyle import ClangRenderer
 from tinygrad.runtime import ops_cpu
 
 from gattn_tg.errors import ConfigError
@@ -33,7 +34,7 @@ _serial: Callable[..., float | None] = ops_cpu.CPUProgram.__call__
 _busy = threading.Lock()
 _names = itertools.count()
 _threads: int = max(1, min(cores(), int(NUM_CPU_THREADS.value)))
-_pools: dict[tuple[int, int], Pool] = {}
+_pools: dict[tuple[int, int, bool], Pool] = {}
 
 
 class Pool(Protocol):
@@ -178,7 +179,7 @@ def _parallel(
         )
     start = time.perf_counter()
     try:
-        _pool().run(self, [b.va_addr for b in bufs] + [v or 0 for v in vals], core_slot, parts)
+        _pool(_in_c(self)).run(self, [b.va_addr for b in bufs] + [v or 0 for v in vals], core_slot, parts)
     finally:
         _busy.release()
     return time.perf_counter() - start if wait else None
@@ -188,10 +189,21 @@ def _call(program: Any, words: Sequence[int], core_slot: int, part: int) -> None
     program.fxn(*[ctypes.c_uint64(part if i == core_slot else word) for i, word in enumerate(words)])
 
 
-def _pool() -> Pool:
-    """The workers of this process; a forked child has no threads of its parent, so it makes its own."""
-    key = (os.getpid(), _threads)
+def _in_c(program: Any) -> bool:
+    """True for a kernel that went through tinygrad's C renderer; asked once per kernel."""
+    if not hasattr(program, "gattn_in_c"):
+        program.gattn_in_c = isinstance(program.dev.renderer, ClangRenderer)
+    return bool(program.gattn_in_c)
+
+
+def _pool(in_c: bool) -> Pool:
+    """The workers of this process; a forked child has no threads of its parent, so it makes its own.
+
+    Kernels of tinygrad's X86 renderer do not keep the registers that a C caller expects to survive, so they must not be
+    called from a worker in machine code.
+    """
+    native = in_c and platform.machine().lower() in ("x86_64", "amd64") and os.name == "posix"
+    key = (os.getpid(), _threads, native)
     if key not in _pools:
-        native = platform.machine().lower() in ("x86_64", "amd64") and os.name == "posix"
         _pools[key] = (RingPool if native else PythonPool)(_threads - 1)
     return _pools[key]
