@@ -3,7 +3,7 @@
 from gattn_tg.io.bed import BedRecord, Peak, read_bed, read_peaks
 from gattn_tg.io.bigwig import BigWig, write_bigwig
 from gattn_tg.io.contigs import ContigNames
-from gattn_tg.io.fasta import Record, read_fasta
+from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
 from gattn_tg.io.jaspar import jaspar_matrices
@@ -18,6 +18,7 @@ __all__ = [
     "BedRecord",
     "BedRow",
     "BigWig",
+    "Block",
     "ContigNames",
     "Feature",
     "Genome",
@@ -37,6 +38,7 @@ __all__ = [
     "read_sizes",
     "replacing",
     "select",
+    "stream_fasta",
     "transcription_starts",
     "write_bed",
     "write_bigwig",

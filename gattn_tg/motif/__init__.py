@@ -4,6 +4,7 @@ from gattn_tg.motif.annotate import annotate
 from gattn_tg.motif.composition import at_rich
 from gattn_tg.motif.cpg import cpg_sites
 from gattn_tg.motif.cpg_counts import CpgIsland
+from gattn_tg.motif.from_matrices import vocabulary_of
 from gattn_tg.motif.hits import Hit, hits
 from gattn_tg.motif.islands import CpgCriteria, cpg_islands
 from gattn_tg.motif.iupac import find_pattern
@@ -11,9 +12,12 @@ from gattn_tg.motif.kmers import kmer_codes, kmer_counts
 from gattn_tg.motif.pwm import find_matrix
 from gattn_tg.motif.rules import AtRich, Consensus, CpgIslands, Matrix
 from gattn_tg.motif.running_sum import ucsc_islands
+from gattn_tg.motif.stream import AnnotatedPiece, Piece, annotate_piece, pieces
+from gattn_tg.motif.threshold import score_threshold
 from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
 
 __all__ = [
+    "AnnotatedPiece",
     "AtRich",
     "Consensus",
     "CpgCriteria",
@@ -23,7 +27,9 @@ __all__ = [
     "Matrix",
     "MotifClass",
     "MotifVocabulary",
+    "Piece",
     "annotate",
+    "annotate_piece",
     "at_rich",
     "cpg_islands",
     "cpg_sites",
@@ -32,5 +38,8 @@ __all__ = [
     "hits",
     "kmer_codes",
     "kmer_counts",
+    "pieces",
+    "score_threshold",
     "ucsc_islands",
+    "vocabulary_of",
 ]

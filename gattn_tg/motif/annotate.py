@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.errors import ShapeError
+from gattn_tg.motif.sites import Found, find_all, strands
 from gattn_tg.motif.spans import Spans
-from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import encode
 from gattn_tg.types import Bool, UInt8
@@ -42,7 +43,7 @@ def annotate(
     vocabulary = vocabulary or MotifVocabulary.default()
     ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
     if ids.ndim == 1:
-        return _annotate_row(ids, vocabulary)
+        return paint(len(ids), find_all(ids, vocabulary), vocabulary)
     if ids.ndim != 2:
         raise ShapeError(
             f"annotate: one sequence (n) or one per row (N, n) is required, but came {ids.ndim} axes; "
@@ -50,37 +51,30 @@ def annotate(
         )
     # An N behind each row keeps motifs from crossing into the next, so all rows are one long sequence.
     apart = np.pad(ids, ((0, 0), (0, 1)), constant_values=N)
-    return _annotate_row(apart.ravel(), vocabulary).reshape(apart.shape)[:, :-1]
+    row = apart.ravel()
+    return paint(len(row), find_all(row, vocabulary), vocabulary).reshape(apart.shape)[:, :-1]
 
 
-def _annotate_row(ids: np.ndarray, vocabulary: MotifVocabulary) -> np.ndarray:
-    motif_ids = np.zeros(len(ids), dtype=np.uint8)
+def paint(length: int, found: Found, vocabulary: MotifVocabulary) -> UInt8[np.ndarray, "n"]:
+    """Return the motif id of every base from the spans of all classes, by the rules of `annotate`."""
+    motif_ids = np.zeros(length, dtype=np.uint8)
     classes = dict(enumerate(vocabulary.classes, start=1))
+    complement = vocabulary.complement
     # From the lowest priority to the highest, so later classes paint over earlier ones.
     for k in sorted(classes, key=lambda k: classes[k].priority):
-        partner = vocabulary.complement[k]
+        partner = complement[k]
         if partner < k:
             continue  # painted together with its partner
+        first, *others = (found[k, strand] for strand in strands(classes[k]))
         if partner == k:
-            motif_ids[_spans_covered(classes[k], ids)] = k
+            for spans in (first, *others):
+                motif_ids[spans.covered(length)] = k
         else:
-            first, second = classes[k], classes[partner]
-            mine, others = _share(find(first, ids), find(second, ids), len(ids))
+            second = found[partner, strands(classes[partner])]
+            mine, theirs = _share(first, second, length)
             motif_ids[mine] = k
-            motif_ids[others] = partner
+            motif_ids[theirs] = partner
     return motif_ids
-
-
-def find(motif: MotifClass, ids: UInt8[np.ndarray, "n"]) -> Spans:
-    """Return the sites of a directional or symmetric class, in the coordinates of the strand as given."""
-    return motif.rule.find(ids, reverse=motif.strand == "reverse")
-
-
-def _spans_covered(motif: MotifClass, ids: np.ndarray) -> Bool[np.ndarray, "n"]:
-    inside = find(motif, ids).covered(len(ids))
-    if motif.strand == "either" and not motif.rule.is_symmetric:
-        inside |= motif.rule.find(ids, reverse=True).covered(len(ids))
-    return inside
 
 
 def _share(first: Spans, second: Spans, length: int) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.motif.sites import STRANDS, find_all, sites
+from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.codec import encode
 from gattn_tg.types import UInt8
 
@@ -45,18 +46,7 @@ def hits(
     """
     vocabulary = vocabulary or MotifVocabulary.default()
     ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
-    found = [
-        Hit(start, end, strand, motif.name, k, score)
-        for k, motif in enumerate(vocabulary.classes, start=1)
-        for strand in _strands(motif)
-        for start, end, score in zip(
-            *(part.tolist() for part in motif.rule.find(ids, reverse=strand == "-")), strict=True
-        )
-    ]
-    return sorted(found, key=lambda hit: (hit.start, hit.end, hit.id, hit.strand))
-
-
-def _strands(motif: MotifClass) -> str:
-    if motif.rule.is_symmetric:
-        return "."
-    return {"either": "+-", "forward": "+", "reverse": "-"}[motif.strand]
+    table = sites(find_all(ids, vocabulary))
+    rows = zip(*(column.tolist() for column in table), strict=True)
+    names = vocabulary.names
+    return [Hit(start, end, STRANDS[strand], names[k], k, score) for start, end, k, strand, score in rows]

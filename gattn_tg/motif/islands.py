@@ -94,6 +94,26 @@ def cpg_islands(
     return counts.islands(start, end)
 
 
+def far_from_islands(ids: UInt8[np.ndarray, "n"], rule: CpgCriteria) -> Bool[np.ndarray, "n"]:
+    """Return the bases at which a sequence may be cut without changing an island.
+
+    No window that meets the criteria lies within `window_bp + max_gap_bp` bases of them, so on both sides all windows
+    are whole and no candidates are joined across. Nothing is known about the ends of `ids`, so they are near.
+    """
+    margin = rule.window_bp + rule.max_gap_bp
+    near = np.ones(len(ids), dtype=bool)
+    if len(ids) > 2 * margin:
+        first = np.arange(len(ids) - rule.window_bp + 1)
+        steps = np.zeros(len(ids) + 2 * margin + 1, dtype=np.int64)
+        for start, end in zip(*runs(_meet(CpgCounts(ids), first, first + rule.window_bp, rule)), strict=True):
+            steps[start] += 1  # shifted by margin, so this is `start - margin`
+            steps[end - 1 + rule.window_bp + 2 * margin] -= 1
+        near = np.cumsum(steps)[margin:][: len(ids)] > 0
+        near[:margin] = near[len(ids) - margin :] = True
+    far: np.ndarray = ~near
+    return far
+
+
 def _meet(counts: CpgCounts, start: np.ndarray, end: np.ndarray, rule: CpgCriteria) -> Bool[np.ndarray, "k"]:
     good: np.ndarray = (
         (counts.gc(start, end) >= rule.min_gc)

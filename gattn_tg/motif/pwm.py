@@ -8,11 +8,12 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError, MissingExtraError
 from gattn_tg.motif.spans import Spans
+from gattn_tg.motif.threshold import PSEUDOCOUNT, TIE_BITS, log_odds, score_threshold
 from gattn_tg.seq.codec import decode
 from gattn_tg.types import UInt8
 
-PSEUDOCOUNT = 0.1
-"""Added to every count, so that a base never seen does not forbid a site (lightmotif's own examples use it)."""
+SLACK_BITS = 1e-3
+"""lightmotif adds in 32 bits: it is asked for slightly too many sites, which are then scored again in 64."""
 
 
 def find_matrix(
@@ -20,8 +21,8 @@ def find_matrix(
 ) -> Spans:
     """Return the sites of a position weight matrix on one strand.
 
-    The score is `sum_i log2(p_i(b_i) / 0.25)` with a uniform background; a site scores at least what a random
-    sequence reaches with probability `pvalue` at one position. A site never contains an N.
+    The score is `sum_i log2(p_i(b_i) / 0.25)` with a uniform background; a site scores at least `score_threshold`,
+    which a random sequence reaches with probability `pvalue` at one position. A site never contains an N.
 
     Args:
         ids: base ids.
@@ -31,7 +32,8 @@ def find_matrix(
 
     Raises:
         MissingExtraError: lightmotif is not installed.
-        ConfigError: the counts are not whole numbers in rows of four, a row is empty, or pvalue is not in (0, 1).
+        ConfigError: the counts are not whole numbers in rows of four, a row is empty, or pvalue is not in (0, 1) or
+            too small for so short a matrix.
     """
     columns = check_counts(counts, pvalue)
     try:
@@ -43,17 +45,18 @@ def find_matrix(
         ) from missing
     if len(ids) < len(counts):
         return Spans.empty()
-    weights = lightmotif.CountMatrix(columns).normalize(PSEUDOCOUNT).log_odds()
-    matrix = weights.reverse_complement() if reverse else weights
+    threshold = score_threshold(tuple(map(tuple, counts)), pvalue)
+    matrix = lightmotif.CountMatrix(columns).normalize(PSEUDOCOUNT).log_odds()
     sequence = lightmotif.stripe(decode(ids))
-    hits = sorted(
-        (hit.position, hit.score)
-        for hit in lightmotif.scan(matrix, sequence, threshold=weights.score(pvalue))
+    found = lightmotif.scan(
+        matrix.reverse_complement() if reverse else matrix, sequence, threshold=threshold - SLACK_BITS
     )
-    if not hits:
-        return Spans.empty()
-    starts = np.array([position for position, _ in hits], dtype=np.int64)
-    return Spans(starts, starts + len(counts), np.array([score for _, score in hits], dtype=np.float64))
+    starts = np.array(sorted(hit.position for hit in found), dtype=np.int64)
+    weights = log_odds(counts)[::-1, ::-1] if reverse else log_odds(counts)
+    positions = np.arange(len(weights))
+    scores = weights[positions, ids[starts[:, None] + positions]].sum(axis=1)
+    sites = scores >= threshold - TIE_BITS
+    return Spans(starts[sites], starts[sites] + len(weights), scores[sites])
 
 
 def check_counts(counts: Sequence[Sequence[int]], pvalue: float) -> dict[str, Iterable[int]]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif.composition import at_rich
-from gattn_tg.motif.islands import CRITERIA, cpg_islands
+from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands
 from gattn_tg.motif.iupac import find_patterns, masks
 from gattn_tg.motif.pwm import check_counts, find_matrix
 from gattn_tg.motif.spans import Spans
 from gattn_tg.seq.strand import reverse_complement
-from gattn_tg.types import UInt8
+from gattn_tg.types import Bool, UInt8
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,15 @@ class Consensus:
     def is_symmetric(self) -> bool:
         """Whether the reverse complements of the patterns are the same set of patterns."""
         return {reverse_complement(pattern) for pattern in self.patterns} == set(self.patterns)
+
+    @property
+    def reach_bp(self) -> int:
+        """Bases of the longest site."""
+        return max(map(len, self.patterns))
+
+    def joints(self, ids: UInt8[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """Return all bases: see `Matrix.joints`."""
+        return np.ones(len(ids), dtype=bool)
 
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the matches on one strand; an overlap of two matches is two spans."""
@@ -66,6 +75,19 @@ class AtRich:
                 f"but came {self.window_bp} and {self.min_fraction}; 20 and 0.9 are the defaults"
             )
 
+    @property
+    def reach_bp(self) -> int:
+        """0: a stretch may have any length, so the sequence is cut only at `joints`."""
+        return 0
+
+    def joints(self, ids: UInt8[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """Return the bases before which no stretch is cut; windows over the ends of `ids` count as stretches."""
+        inside = at_rich(ids, self.window_bp, self.min_fraction).covered(len(ids))
+        inside[: self.window_bp] = inside[max(len(ids) - self.window_bp, 0) :] = True
+        joints = ~inside
+        joints[1:] |= ~inside[:-1]
+        return joints
+
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the stretches; both strands have the same."""
         return at_rich(ids, self.window_bp, self.min_fraction)
@@ -89,6 +111,15 @@ class CpgIslands:
                 f"motif cpg_island: criteria {' or '.join(map(repr, CRITERIA))} are required, "
                 f"but came {self.criteria!r}; choose one of them"
             )
+
+    @property
+    def reach_bp(self) -> int:
+        """0: an island may have any length, so the sequence is cut only at `joints`."""
+        return 0
+
+    def joints(self, ids: UInt8[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """Return the bases that are further from every window of an island than islands are joined over."""
+        return far_from_islands(ids, CRITERIA[self.criteria])
 
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the islands; both strands have the same."""
@@ -122,6 +153,18 @@ class Matrix:
     def is_symmetric(self) -> bool:
         """Whether the matrix equals its own reverse complement."""
         return self.counts == tuple(row[::-1] for row in self.counts[::-1])
+
+    @property
+    def reach_bp(self) -> int:
+        """Bases of a site."""
+        return len(self.counts)
+
+    def joints(self, ids: UInt8[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """Return where a long sequence may be cut, for this rule, without losing or changing a span.
+
+        Sites of `reach_bp` bases are found whole because pieces overlap by that much, so all bases are joints.
+        """
+        return np.ones(len(ids), dtype=bool)
 
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the sites on one strand, scored in bits."""

@@ -10,8 +10,8 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.motif import vocabulary_toml
 from gattn_tg.motif.rules import Rule
 
-MAX_MOTIFS = 16
-"""Ids fit four bits, and one-hot motifs fill one step of a 16-wide matrix unit."""
+MAX_MOTIFS = 256
+"""Ids are bytes. Models take 16 unless told otherwise: one-hot motifs then fill one step of a 16-wide matrix unit."""
 
 NONE_NAME = "none"
 NONE_COLOUR = "#d9d9d9"
@@ -77,7 +77,7 @@ class MotifClass:
 
 @dataclass(frozen=True)
 class MotifVocabulary:
-    """One to 15 motif classes; class `k` of the tuple has id `k + 1`, and id 0 means no motif.
+    """One to 255 motif classes; class `k` of the tuple has id `k + 1`, and id 0 means no motif.
 
     Two classes with the same rule, one "forward" and one "reverse", are partners: on the reverse complement each is
     found where the other was. Partners share a priority, any other two classes differ in it, so what a base belongs

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gattn_tg.errors import FormatError
-from gattn_tg.io import Record, read_fasta
+from gattn_tg.io import Record, read_fasta, stream_fasta
 
 EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -173,3 +173,15 @@ def test_real_file(shared_data: Path) -> None:
     (record,) = records(shared_data / "genomes" / "lambda_NC_001416.fa.gz")
     assert len(record.sequence) == 48502
     assert record.sequence[:12].upper() == b"GGGCGGCGACCT"  # the left cohesive end
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 1000])
+def test_blocks_are_the_records_in_parts(path: Path, size: int) -> None:
+    path.write_text(">a x y\nACGT\nac\n>b\nNN\n\nGGG\n>c\nA\n")
+    blocks = list(stream_fasta(path, size))
+    for record in read_fasta(path):
+        mine = [block for block in blocks if block.name == record.name]
+        assert b"".join(block.sequence for block in mine) == record.sequence
+        assert [block.start for block in mine] == [sum(len(b.sequence) for b in mine[:k]) for k in range(len(mine))]
+        assert {block.description for block in mine} == {record.description}
+    assert [block.name for block in blocks if block.start == 0] == ["a", "b", "c"]

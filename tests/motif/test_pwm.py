@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gattn_tg.errors import ConfigError, MissingExtraError
-from gattn_tg.io import read_fasta
+from gattn_tg.io import read_fasta, read_matrices, select
 from gattn_tg.motif import Matrix, MotifClass, MotifVocabulary, annotate, find_matrix, hits
-from gattn_tg.motif.pwm import PSEUDOCOUNT
+from gattn_tg.motif.threshold import PSEUDOCOUNT, log_odds, score_threshold
 from gattn_tg.seq import encode, reverse_complement
 
 # Arnt, JASPAR MA0004.1 (CC BY 4.0)
@@ -56,6 +57,25 @@ def test_sites_and_scores_are_those_added_up_one_by_one(sequence: str) -> None:
     words = ["".join("ACGT"[code >> shift & 3] for shift in range(10, -2, -2)) for code in range(4096)]
     reached = sum(slow_scores(word, ARNT)[0] >= threshold for word in words)
     assert 0 < reached <= 4096 * 1e-3 + 1
+
+
+def test_against_moods(sequence: str, shared_data: Path) -> None:
+    """Sites and scores of JASPAR's CTCF, SP1 and TBP in 130 kb, found by another library."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scan = pytest.importorskip("MOODS.scan", reason="MOODS is absent (an oracle, not in an extra)")
+    (record,) = read_fasta(shared_data / "regions" / "hg19_chr8_11496144_11627216.fa.gz")
+    text = record.sequence.decode().upper()
+    matrices = read_matrices(shared_data / "motifs" / "JASPAR2024_CORE_vertebrates_nr.jaspar")
+    for motif in select(matrices, ["CTCF", "SP1", "TBP"], "JASPAR"):
+        weights, threshold = log_odds(motif.counts), score_threshold(motif.counts, 1e-4)
+        for reverse in (False, True):
+            turned = (weights[::-1, ::-1] if reverse else weights).T.tolist()
+            theirs = sorted((m.pos, m.score) for m in scan.scan_dna(text, [turned], [0.25] * 4, [threshold - 1e-9])[0])
+            spans = find_matrix(encode(text), motif.counts, 1e-4, reverse=reverse)
+            assert len(spans.starts) > 10
+            assert spans.starts.tolist() == [at for at, _ in theirs]
+            np.testing.assert_allclose(spans.scores, [score for _, score in theirs], rtol=0, atol=1e-6)
 
 
 def test_other_strand(sequence: str) -> None:

@@ -183,15 +183,15 @@ def test_partners_share_a_priority() -> None:
     assert MotifVocabulary((forward, replace(reverse, priority=1))).complement == (0, 2, 1)
 
 
-def test_none_and_sixteen_classes_are_refused() -> None:
-    words = ["A" * n + "C" for n in range(1, 17)]
+def test_none_and_256_classes_are_refused() -> None:
+    words = ["".join("ACGT"[n >> shift & 3] for shift in (0, 2, 4, 6)) + "C" for n in range(256)]
     classes = tuple(MotifClass(word, Consensus((word,)), n, "#123456") for n, word in enumerate(words))
-    assert MotifVocabulary(classes[:15]).n_motifs == 16
-    for some, count, advice in ((classes, 16, "merge rare ones"), ((), 0, "add one")):
+    assert MotifVocabulary(classes[:255]).n_motifs == 256
+    for some, count, advice in ((classes, 256, "merge rare ones"), ((), 0, "add one")):
         with pytest.raises(ConfigError) as caught:
             MotifVocabulary(some)
         assert str(caught.value) == (
-            f"motif vocabulary: 1 to 15 classes are required, for ids 1..15, but came {count}; {advice}"
+            f"motif vocabulary: 1 to 255 classes are required, for ids 1..255, but came {count}; {advice}"
         )
 
 

@@ -1,0 +1,61 @@
+"""A vocabulary made of position weight matrices."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from collections.abc import Iterable, Sequence
+
+from gattn_tg.motif.rules import Matrix
+from gattn_tg.motif.threshold import score_threshold
+from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+
+PVALUE = 1e-4
+GOLDEN = 0.618034  # turns of the colour wheel from one motif to the next, so that neighbours differ
+
+
+def vocabulary_of(
+    matrices: Iterable[tuple[str, str, Sequence[Sequence[int]]]],
+    pvalue: float = PVALUE,
+    *,
+    base: MotifVocabulary | None = None,
+    source: str = "",
+) -> MotifVocabulary:
+    """Return a vocabulary with one class per matrix, found on both strands.
+
+    Where sites overlap the base goes to the motif that comes first; the classes of `base` come after all matrices.
+
+    Args:
+        matrices: (id, name, counts) of each, as `io.read_matrices` gives them.
+        pvalue: chance of a hit per position and strand in uniform random sequence.
+        base: classes to put in front of them, which keep their ids, for example the default vocabulary.
+        source: where they come from, for the file.
+
+    Raises:
+        ConfigError: too many motifs, a name or matrix twice, or one so short that its best word is more frequent than
+            `pvalue`.
+    """
+    classes = list(base.classes) if base else []
+    lowest = max((motif.priority for motif in classes), default=0)
+    taken = {motif.name for motif in classes}
+    chosen = list(matrices)
+    for at, (matrix_id, name, counts) in enumerate(chosen):
+        rule = Matrix(tuple((a, c, g, t) for a, c, g, t in counts), pvalue)
+        score_threshold(rule.counts, pvalue)
+        label = _label(name, matrix_id, taken)
+        taken.add(label)
+        classes.append(
+            MotifClass(label, rule, lowest + len(chosen) - at, _colour(at), source=f"{source} {matrix_id}".strip())
+        )
+    return MotifVocabulary(tuple(classes))
+
+
+def _label(name: str, matrix_id: str, taken: set[str]) -> str:
+    """Return the name in the letters of a vocabulary, with the id where another motif has it already."""
+    label = re.sub(r"[^A-Za-z0-9_+.-]+", "_", name).strip("_") or re.sub(r"[^A-Za-z0-9_+.-]+", "_", matrix_id)
+    return f"{label}_{matrix_id}" if label in taken else label
+
+
+def _colour(at: int) -> str:
+    red, green, blue = colorsys.hls_to_rgb(at * GOLDEN % 1, 0.42, 0.65)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
