@@ -23,7 +23,7 @@ from gattn_tg.kernels.tile import ceildiv, exp2
 
 # Rows and lanes of the register tile by vector width. 6 x 64 float32 are 24 of 32 registers of 512 bits: each step
 # of k loads 4 vectors of B for 24 multiply-adds (measured on one core, 1024^3: 4 x 64 139, 6 x 64 152 GFLOP/s).
-TILES = {512: (6, 64), 256: (3, 32), 128: (6, 32)}
+TILES = {512: (6, 64), 256: (3, 32), 128: (3, 32)}
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
 DEPTH = 1024  # k that is summed at once
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
