@@ -6,7 +6,9 @@ from gattn_tg.kernels.tile import LANES, ROWS, ceildiv
 
 PARTS = 64  # runs of units that a kernel is split into at most; each is one call of its machine code
 UNITS = 16  # units a large problem should give, so that up to that many cores are busy
-PANEL_BYTES = 64 * 1024  # rows of queries (and of outputs) kept at hand for one walk over the keys
+# Rows of queries, and of outputs, at hand for one walk over the keys. Measured at d = 64 on AVX-512 with 2 MB of L2:
+# 64 KB 115 GFLOP/s, 128 KB 131, 256 KB 129.
+PANEL_BYTES = 128 * 1024
 PARTIAL_BYTES = 32 * 1024**2  # what partial sums of dq may take before fewer of them are made
 
 

@@ -151,7 +151,7 @@ def test_masses_of_motifs_are_attention_to_one_hot_keys():
 
 
 def test_plans_depend_on_shapes_and_fill_cores():
-    assert plan.query_rows(heads=8, n=2048, width=64) == 256
+    assert plan.query_rows(heads=8, n=2048, width=64) == 512
     assert plan.query_rows(heads=1, n=512, width=64) == 64  # eight units rather than two
     assert plan.query_rows(heads=256, n=60, width=16) == 60
     assert plan.key_parts(groups=1, m=4096, dq_bytes=4 * 4096 * 64) == 16
