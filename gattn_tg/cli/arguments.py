@@ -14,6 +14,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
 
   gattn demo                       train, test and explain a splice-site model on bundled human and primate DNA
   gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
+  gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
   gattn train config.toml          train a classifier on your sequences
   gattn predict run/best new.fa    class probabilities of new sequences
 """
@@ -65,10 +66,42 @@ def parser() -> Parser:
     _batch(evaluate)
 
     annotate = _verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
-    annotate.add_argument("input", type=Path, metavar="INPUT", help="FASTA, plain or gzip")
-    annotate.add_argument("-o", "--output", type=Path, default=None, help="BED to write (standard output)")
-    annotate.add_argument("--vocabulary", type=Path, default=None, help="motif vocabulary in TOML (the default one)")
-    _overwrite(annotate, "replace the output file")
+    annotate.add_argument("input", type=Path, metavar="INPUT", help="FASTA of any size, plain, gzip or bgzip")
+    annotate.add_argument("-o", "--output", type=Path, default=None, help="BED(.gz) to write (standard output)")
+    annotate.add_argument("--bigwig", type=Path, default=None, help="also write the share of bases in motifs, per bin")
+    annotate.add_argument("--bin-bp", type=_positive, default=100, help="bases of a bin of --bigwig (100)")
+    _vocabulary(annotate)
+    _processes(annotate)
+    _overwrite(annotate, "replace the output files")
+
+    motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a MEME or JASPAR file")
+    motifs.add_argument("--jaspar", type=_names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
+    motifs.add_argument("--file", type=Path, default=None, help="motif file; all of it, or those of --jaspar")
+    motifs.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
+    motifs.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
+    motifs.add_argument("--pvalue", type=float, default=1e-4, help="chance of a hit per position and strand (1e-4)")
+    motifs.add_argument("--with-default", action="store_true", help="add the classes of the default vocabulary")
+    motifs.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
+    _overwrite(motifs, "replace the output file")
+
+    extract = _verb(verbs, "extract", "loci of a genome as FASTA, or one-hot as npz")
+    extract.add_argument("genome", type=Path, metavar="GENOME", help="FASTA, plain or bgzip (small ones also gzip)")
+    extract.add_argument("--locus", action="append", default=[], help="chrom:start-end[:strand], 0-based; often")
+    extract.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci")
+    extract.add_argument("--one-based", action="store_true", help="--locus counts from 1, as genome browsers do")
+    extract.add_argument("--width", type=_positive, default=None, help="resize loci around their middle (or summit)")
+    extract.add_argument("--pad", action="store_true", help="give N outside contigs instead of an error")
+    extract.add_argument("-o", "--output", type=Path, required=True, help="*.fa[.gz] or *.npz (N, 4, L), order ACGT")
+    _rename(extract)
+    _overwrite(extract, "replace the output file")
+
+    preprocess = _verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
+    preprocess.add_argument("genome", type=Path, metavar="GENOME", help="FASTA of any size, plain, gzip or bgzip")
+    preprocess.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
+    preprocess.add_argument("--no-motifs", action="store_true", help="encode only")
+    _vocabulary(preprocess)
+    _processes(preprocess)
+    _overwrite(preprocess, "replace the folder of an earlier run")
 
     _verb(verbs, "doctor", "devices, compilers and optional packages: what is here, what is used, what to install")
     return top
@@ -93,8 +126,38 @@ def _batch(verb: Parser) -> None:
     verb.add_argument("--batch-size", type=_positive, default=128, help="sequences per call of the model (128)")
 
 
+def _vocabulary(verb: Parser) -> None:
+    names = ("--vocab", "--vocabulary")
+    verb.add_argument(*names, dest="vocabulary", type=Path, default=None, help="vocabulary in TOML (the default one)")
+
+
+def _processes(verb: Parser) -> None:
+    verb.add_argument("--processes", type=_positive, default=None, help="processes (one per core for large files)")
+
+
+def _rename(verb: Parser) -> None:
+    summary = "names of contigs in the genome; auto: 22 is chr22"
+    verb.add_argument("--rename", type=_renamed, default=None, metavar="A=B,...", help=summary)
+
+
 def _overwrite(verb: Parser, summary: str) -> None:
     verb.add_argument("--overwrite", action="store_true", help=summary)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"names separated by commas are required, but {text!r} came")
+    return names
+
+
+def _renamed(text: str) -> str | dict[str, str]:
+    if text == "auto":
+        return text
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(old and new for old, _, new in pairs):
+        raise argparse.ArgumentTypeError(f"auto or NAME=NEW,... is required, but {text!r} came")
+    return {old: new for old, _, new in pairs}
 
 
 def _positive(text: str) -> int:
