@@ -168,10 +168,8 @@ def learn(
     model = SequenceClassifier(config, seed=settings.seed)
     if not quiet:
         say(f"\n{name}")
-    watcher = Progress(settings.epochs, quiet=quiet)
     folder = RunFolder(home / name.replace(" ", "_"))
-    fitted = Fit(model, train, valid, settings, vocabulary, folder, watcher).run()
-    watcher.close()
+    fitted = Fit(model, train, valid, settings, vocabulary, folder, Progress(settings.epochs, quiet)).run()
     if fitted.interrupted:
         return None
     assert test.labels is not None  # the bundled table has labels

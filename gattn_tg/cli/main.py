@@ -11,6 +11,7 @@ from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import GattnError
 
 OK, ERROR, INTERRUPTED = 0, 2, 130
+CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
         return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
     except GattnError as error:
-        print("gattn: " + " ".join(str(error).split()), file=sys.stderr)
+        print(CLEAR[sys.stderr.isatty()] + "gattn: " + " ".join(str(error).split()), file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
-        print("gattn: interrupted", file=sys.stderr)
+        print(CLEAR[sys.stderr.isatty()] + "gattn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone. Python flushes stdout once more at exit: give it somewhere to go.

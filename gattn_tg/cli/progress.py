@@ -2,66 +2,84 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-
-from tinygrad.helpers import tqdm
+import time
 
 from gattn_tg.cli.output import tell
+from gattn_tg.train.fit import N_COMPILING
 from gattn_tg.train.watch import Epoch, Watcher
+
+REDRAW_S = 0.1
+CLEAR = "\r\033[K"
 
 
 class Progress(Watcher):
-    """Shows loss, time left and speed on stderr; without a terminal only the lines of the passes.
+    """Shows loss, speed and time left on stderr; without a terminal only the lines of the passes.
 
     Args:
-        title: put before every line, for several runs after one another.
         n_epochs: passes in all.
         quiet: show nothing.
     """
 
-    def __init__(self, n_epochs: int, title: str = "", quiet: bool = False) -> None:
-        self.title, self.n_epochs, self.quiet = f"{title}  " if title else "", n_epochs, quiet
-        self.bar: tqdm | None = None
-        self.epoch, self.n_steps, self.loss = 1, 0, float("nan")
+    def __init__(self, n_epochs: int, quiet: bool = False) -> None:
+        self.n_epochs, self.quiet = n_epochs, quiet
+        self.is_live = sys.stderr.isatty() and not quiet
+        self.epoch, self.n_steps, self.first_step = 1, 0, 0
+        self.loss = float("nan")
+        self.n_seen, self.clock, self.drawn = 0, 0.0, 0.0
 
     def started(self, n_steps: int, n_sequences: int, n_parameters: int) -> None:
+        self.n_steps = n_steps
         if self.quiet:
             return
-        tell(f"{self.title}{n_parameters:,} parameters, {n_sequences:,} sequences, {n_steps:,} steps")
-        if sys.stderr.isatty():
-            total = n_sequences * self.n_epochs
-            self.bar = tqdm(total=total, desc=f"{self.title}compiling kernels", unit=" seq", disable=False)
+        tell(f"{n_parameters:,} parameters, {n_sequences:,} sequences, {n_steps:,} steps")
+        if self.is_live:
+            sys.stderr.write(f"{CLEAR}compiling kernels ...")
+            sys.stderr.flush()
 
     def stepped(self, step: int, loss: float, rate: float, n_sequences: int) -> None:
         # A mean over about 20 steps: single batches jump.
         self.loss = loss if self.loss != self.loss else self.loss + (loss - self.loss) / 20
-        if self.bar is not None:
-            self.bar.set_description(f"{self.title}epoch {self.epoch}/{self.n_epochs}  loss {self.loss:.3f}")
-            self.bar.update(n_sequences)
+        self.first_step = self.first_step or step
+        now = time.perf_counter()
+        if step - self.first_step < N_COMPILING:
+            self.clock = now
+            return
+        self.n_seen += n_sequences
+        if self.is_live and now - self.drawn > REDRAW_S:
+            self.drawn = now
+            sys.stderr.write(CLEAR + self.bar(step, now - self.clock))
+            sys.stderr.flush()
+
+    def bar(self, step: int, seconds: float) -> str:
+        """The line while a run goes on, as wide as the terminal but at most 100 columns.
+
+        Args:
+            step: steps done.
+            seconds: time since the kernels are compiled.
+        """
+        n_measured = step - self.first_step + 1 - N_COMPILING
+        left = round((self.n_steps - step) * seconds / n_measured)
+        hours, minutes = divmod(left // 60, 60)
+        clock = f"{hours}:{minutes:02d}:{left % 60:02d}" if hours else f"{minutes}:{left % 60:02d}"
+        head = f"epoch {self.epoch}/{self.n_epochs} "
+        tail = f" {step / self.n_steps:4.0%}  loss {self.loss:.3f}  {self.n_seen / seconds:,.0f} seq/s  {clock} left"
+        width = max(min(shutil.get_terminal_size().columns, 100) - 1 - len(head) - len(tail), 5)
+        done = round(width * step / self.n_steps)
+        return head + "━" * done + "╌" * (width - done) + tail
 
     def finished_epoch(self, epoch: Epoch) -> None:
         self.epoch = epoch.epoch + 1
         if self.quiet:
             return
         v = epoch.valid
-        line = (
-            f"{self.title}epoch {epoch.epoch:>3}/{self.n_epochs}  loss {epoch.train_loss:.3f}  "
-            f"valid loss {v.loss:.3f}  accuracy {v.accuracy:.3f}  AUC {v.auc:.3f}  "
-            f"MCC {v.mcc:+.3f}  {epoch.sequences_per_s:,.0f} seq/s"
-            f"{'  best' if epoch.is_best else ''}"
+        tell(
+            f"{CLEAR if self.is_live else ''}epoch {epoch.epoch:>3}/{self.n_epochs}  loss {epoch.train_loss:.3f}  "
+            f"valid loss {v.loss:.3f}  accuracy {v.accuracy:.3f}  AUC {v.auc:.3f}  MCC {v.mcc:+.3f}  "
+            f"{epoch.sequences_per_s:,.0f} seq/s{'  best' if epoch.is_best else ''}"
         )
-        if self.bar is not None:
-            tqdm.write(line)
-        else:
-            tell(line)
 
     def interrupted(self, step: int) -> None:
         if not self.quiet:
-            self.close()
-            tell(f"{self.title}stopped after step {step}")
-
-    def close(self) -> None:
-        """Ends the bar with a line end."""
-        if self.bar is not None:
-            self.bar.update(close=True)
-            self.bar = None
+            tell(f"{CLEAR if self.is_live else ''}stopped after step {step}")

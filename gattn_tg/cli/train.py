@@ -27,7 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     watcher = Progress(config.train.epochs, quiet=arguments.json)
     with device.on(arguments.device, arguments.threads):
         done = train(config, folder, mode=mode, seed=arguments.seed, watcher=watcher)
-    watcher.close()
     fitted = done.fitted
     if arguments.json:
         best = next((e for e in fitted.epochs if e.epoch == fitted.best_epoch), None)

@@ -65,7 +65,7 @@ class TrainSettings:
         clip_norm: Gradients are scaled down to this global L2 norm; 0 never.
         label_smoothing: Share of the target spread evenly over the classes.
         reverse_complement: Flip every training example with probability 1/2.
-        monitor: What the best epoch is chosen by, on the validation set.
+        monitor: What the best epoch is chosen by, on the validation set; the lower loss among equals.
         patience: Epochs without improvement before the run stops early; 0 never.
         seed: Of the first weights, the order of the data and dropout.
     """

@@ -30,6 +30,8 @@ from gattn_tg.train.step import Step
 from gattn_tg.train.watch import Epoch, Watcher
 from gattn_tg.types import Float
 
+N_COMPILING = 2  # steps of a process that tell nothing of its speed: the first compiles, the second is captured
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -90,7 +92,7 @@ class Fit:
         self.parameters = get_state_dict(self.model)
         step = Step(self.model, self.parameters, self.settings)
         forward = Forward(self.model, self.settings.batch_size, self.device)
-        self.progress = Progress(fingerprint=self._fingerprint())
+        self.progress, self.is_compiled = Progress(fingerprint=self._fingerprint()), False
         best = self._resume(step) if resume else None
         start = time.perf_counter() - self.progress.seconds
         self.batches_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
@@ -99,7 +101,7 @@ class Fit:
         records: list[Epoch] = []
         interrupted = False
         with Interrupt() as interrupt:
-            while self.progress.epoch < self.settings.epochs and not self._patience_is_over():
+            while self.progress.epoch < self.settings.epochs and not self.patience_is_over():
                 loss, speed = self._one_epoch(step, interrupt)
                 self.progress.seconds = time.perf_counter() - start
                 if interrupt.requested:
@@ -130,7 +132,7 @@ class Fit:
         data, epoch = self.train, progress.epoch
         if settings.reverse_complement:
             data = flip_strands(data, self.vocabulary.complement, seed=settings.seed, epoch=epoch)
-        n_seen, start = 0, time.perf_counter()
+        n_seen, start, first = 0, time.perf_counter(), progress.step
         with Context(TRAINING=1):
             for b, batch in enumerate(batches(data, settings.batch_size, seed=settings.seed, epoch=epoch)):
                 if b < progress.batch:
@@ -139,6 +141,8 @@ class Fit:
                 loss, norm = step(to_tensors(batch, self.device), rate)
                 progress.step += 1
                 progress.batch += 1
+                if not self.is_compiled and progress.step - first == N_COMPILING:
+                    self.is_compiled, n_seen, start = True, 0, time.perf_counter()
                 if not (math.isfinite(loss) and math.isfinite(norm)):
                     raise DivergedError(
                         f"train: a finite loss is required, but step {progress.step} gave loss {loss} with "
@@ -156,7 +160,7 @@ class Fit:
     def _validate(self, forward: Forward, loss: float, speed: float) -> Epoch:
         progress = self.progress
         metrics = measure(_labels(self.valid), forward(self.valid))
-        value = _value(metrics, self.settings.monitor)
+        value = [_value(metrics, self.settings.monitor), -metrics.loss]  # the loss decides between equals
         is_best = progress.best is None or value > progress.best
         progress.epoch += 1
         progress.batch, progress.loss_sum = 0, 0.0
@@ -183,7 +187,8 @@ class Fit:
             warmup_steps=settings.warmup_steps,
         )
 
-    def _patience_is_over(self) -> bool:
+    def patience_is_over(self) -> bool:
+        """True when the monitored metric has not improved for as many passes as patience allows."""
         waited = self.progress.epoch - self.progress.best_epoch
         return 0 < self.settings.patience <= waited and self.progress.best is not None
 

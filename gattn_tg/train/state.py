@@ -25,7 +25,8 @@ class Progress:
         batch: Batches of the running pass done.
         step: Steps done.
         loss_sum: Sum of the losses of the running pass.
-        best: Best value of the monitored metric so far, higher is better; None before the first validation.
+        best: Monitored metric and minus the loss of the best pass, compared in this order, higher is better; None
+            before the first validation.
         best_epoch: The pass it belongs to.
         seconds: Time spent before this process.
         fingerprint: What must be equal for a resume: settings, model and size of the data.
@@ -35,7 +36,7 @@ class Progress:
     batch: int = 0
     step: int = 0
     loss_sum: float = 0.0
-    best: float | None = None
+    best: list[float] | None = None
     best_epoch: int = 0
     seconds: float = 0.0
     fingerprint: str = ""

@@ -21,6 +21,7 @@ from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.fit import Fit, Fitted
 from gattn_tg.train.folder import RunFolder
+from gattn_tg.train.state import Progress
 from gattn_tg.train.watch import Epoch, Watcher
 
 TRAIN, VALID = tiny.dataset(44, 0), tiny.dataset(20, 1)  # 44: the last of six batches is half full
@@ -74,8 +75,7 @@ def test_learns_a_rule_and_keeps_the_best_epoch(whole: Whole) -> None:
     assert fitted.epochs == tuple(seen)
     assert not fitted.interrupted
     assert fitted.step == 6 * len(seen)
-    # patience: the run ended a fixed number of passes after its best one, before its last
-    assert fitted.best_epoch + tiny.SETTINGS.patience == len(seen) < tiny.SETTINGS.epochs
+    assert len(seen) == tiny.SETTINGS.epochs
     best = max(e.valid.accuracy for e in seen)
     assert best >= 0.95
     assert seen[fitted.best_epoch - 1].valid.accuracy == best
@@ -127,3 +127,10 @@ def test_a_loss_that_is_no_number_names_the_step() -> None:
     message = r"train: a finite loss is required, but step \d+ gave loss .*; lower learning_rate \(now 1e\+30\)"
     with pytest.raises(DivergedError, match=message):
         fit(settings)
+
+
+@pytest.mark.parametrize(("patience", "epoch", "is_over"), [(0, 50, False), (3, 4, False), (3, 5, True), (3, 9, True)])
+def test_patience(patience: int, epoch: int, is_over: bool) -> None:
+    run = Fit(tiny.network(), TRAIN, VALID, replace(tiny.SETTINGS, patience=patience), tiny.VOCABULARY)
+    run.progress = Progress(epoch=epoch, best=[0.9, -0.1], best_epoch=2)
+    assert run.patience_is_over() is is_over
