@@ -12,19 +12,21 @@ from tinygrad.dtype import float_to_bf16
 from tinygrad.helpers import DEV
 from tinygrad.renderer import cstyle
 from tinygrad.runtime import ops_cpu
-from tinygrad.uop.ops import PatternMatcher, UPat
+from tinygrad.uop.ops import PatternMatcher, UOp, UPat
 
 from gattn_tg.kernels import threads, toolchain
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
 FULL_WIDTH = "prefer-vector-width=512"
+CACHE_LINE_BYTES = 64
 
 
 class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
     """tinygrad's C, with bfloat16 stored as the integer of its bits: clang before 15 has no __bf16 on x86.
 
-    tinygrad converts through the bits either way. The class keeps its name, which is what `DEV=CPU:CLANG` means, and
-    stands in a module, where tinygrad's compiler processes find it.
+    tinygrad converts through the bits either way. Private arrays start on cache lines: clang alone aligns them to 16
+    bytes, and attention loses 5% to vectors that straddle two lines. The class keeps its name, which is what
+    `DEV=CPU:CLANG` means, and stands in a module, where tinygrad's compiler processes find it.
     """
 
     type_map: ClassVar = {**cstyle.ClangRenderer.type_map, dtypes.bfloat16: "unsigned short"}
@@ -32,6 +34,12 @@ class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
         PatternMatcher([(UPat.cvar("c").cast(dtypes.bfloat16), lambda c: f"{_bits(c.val)}u")])
         + cstyle.ClangRenderer.string_rewrite
     )
+
+    def render_buffer(self, x: UOp) -> str:
+        """The declaration of a private array."""
+        declared = str(super().render_buffer(x))
+        is_long = x.max_numel() * x.dtype.itemsize >= CACHE_LINE_BYTES
+        return f"__attribute__((aligned({CACHE_LINE_BYTES}))) {declared}" if is_long else declared
 
 
 _open = ops_cpu.CPUDevice.__init__
