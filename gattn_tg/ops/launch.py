@@ -66,4 +66,16 @@ def launch(
         empty = Tensor.empty(*output.shape, dtype=output.dtype, device=device)
         made.append(empty if isinstance(device, str) else Tensor(empty.uop.unshard(output.axis), device=device))
     operands = [*made, *(laid_out(x) for x in inputs)]
-    return operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=gradient)[: len(made)]
+    after: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=gradient)
+    return after[: len(made)]
+
+
+def update(kernel: Callable[..., UOp], targets: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:
+    """Runs a kernel over (targets..., inputs...), all flat, that changes the targets in place.
+
+    What reads a target before this call still sees its old value, what reads it afterwards the new one.
+    """
+    flat = [x.reshape(x.numel()) for x in targets]
+    after = flat[0].custom_kernel(*flat[1:], *(laid_out(x) for x in inputs), fxn=kernel)
+    for x, changed in zip(targets, after[: len(targets)], strict=True):
+        x.replace(changed.reshape(x.shape))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 from tinygrad import Tensor, TinyJit
-from tinygrad.nn.optim import AdamW, OptimizerGroup
 
+from gattn_tg.ops.adamw import adamw, norm
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.types import Bool, Float, Int
 
@@ -60,28 +61,23 @@ class Step:
         settings: TrainSettings,
     ) -> None:
         self.forward, self.settings = forward, settings
-        groups: dict[tuple[float, float], list[Tensor]] = {}
-        for name, parameter in parameters.items():
+        self.groups: dict[tuple[float, float], list[int]] = {}
+        for i, (name, parameter) in enumerate(parameters.items()):
             decay = settings.weight_decay if is_decayed(name, parameter) else 0.0
             rate = settings.motif_rate if is_motif_table(name) else 1.0
-            groups.setdefault((decay, rate), []).append(parameter.is_param_(True))
-        self.rates = [rate for _, rate in groups]
-        self.optimizers = [
-            AdamW(tensors, lr=0.0, b1=BETAS[0], b2=BETAS[1], weight_decay=decay)
-            for (decay, _), tensors in groups.items()
-        ]
-        self.optimizer = OptimizerGroup(*self.optimizers)
+            self.groups.setdefault((decay, rate), []).append(i)
+        self.parameters = list(parameters.values())
         # Moments must be buffers before the first step: the captured step then reads what the first one wrote.
+        self.first, self.second = ([_filled(0.0, p) for p in self.parameters] for _ in range(2))
+        self.powers = [Tensor(np.ones(1, np.float32), device=self.parameters[0].device) for _ in BETAS]
         Tensor.realize(*self.state().values())
         self._captured = TinyJit(self._run)
 
     def state(self) -> dict[str, Tensor]:
         """Everything the optimiser remembers, by name: first and second moments and the powers of the betas."""
-        kept: dict[str, Tensor] = {}
-        for g, optimizer in enumerate(self.optimizers):
-            kept |= {f"{g}.b1": optimizer.b1_t, f"{g}.b2": optimizer.b2_t}
-            for kind in ("m", "v"):
-                kept |= {f"{g}.{kind}.{i}": t for i, t in enumerate(getattr(optimizer, kind))}
+        kept = {f"b{i + 1}": power for i, power in enumerate(self.powers)}
+        for i, (m, v) in enumerate(zip(self.first, self.second, strict=True)):
+            kept |= {f"m.{i}": m, f"v.{i}": v}
         return kept
 
     def __call__(self, inputs: Mapping[str, Tensor], rate: float) -> tuple[float, float]:
@@ -93,14 +89,17 @@ class Step:
         self, *, bases: Tensor, motif_ids: Tensor, lengths: Tensor, labels: Tensor, valid: Tensor, rate: Tensor
     ) -> tuple[Tensor, Tensor]:
         loss = cross_entropy(self.forward(bases, motif_ids, lengths), labels, valid, self.settings.label_smoothing)
-        parameters = self.optimizer.params
-        gradients = loss.gradient(*parameters)
-        norm = Tensor.stack(*[g.float().square().sum() for g in gradients]).sum().sqrt()
-        scale = (self.settings.clip_norm / norm.maximum(1e-12)).minimum(1.0) if self.settings.clip_norm else 1.0
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient * scale
-        for optimizer, multiple in zip(self.optimizers, self.rates, strict=True):
-            optimizer.lr = rate * multiple
-        Tensor.realize(loss, norm, *self.optimizer.schedule_step())
-        self.optimizer.zero_grad()
-        return loss, norm
+        gradients = loss.gradient(*self.parameters)
+        total = norm(gradients)
+        scale = (self.settings.clip_norm / total.maximum(1e-12)).minimum(1.0) if self.settings.clip_norm else 1.0
+        for power, beta in zip(self.powers, BETAS, strict=True):
+            power.assign(power * beta)
+        for (decay, multiple), members in self.groups.items():
+            p, g, m, v = ([x[i] for i in members] for x in (self.parameters, gradients, self.first, self.second))
+            adamw(p, g, m, v, rate * multiple, (self.powers[0], self.powers[1]), scale, BETAS, decay=decay)
+        Tensor.realize(loss, total, *self.parameters, *self.state().values())
+        return loss, total
+
+
+def _filled(value: float, like: Tensor) -> Tensor:
+    return Tensor(np.full(like.shape, value, np.float32), device=like.device)
