@@ -162,3 +162,9 @@ def test_bfloat16_is_stored_with_any_clang() -> None:
     np.testing.assert_allclose((x * 1).float().numpy(), [1.0, -2.5, 3e38, np.inf], rtol=2**-8)
     ones = Tensor.ones(3, dtype=dtypes.bfloat16, device="CPU").contiguous()
     np.testing.assert_array_equal(ones.float().numpy(), [1, 1, 1])
+
+
+def test_few_cores_compile_in_this_process() -> None:
+    if cpu.toolchain.variable("PARALLEL") is not None:
+        pytest.skip("PARALLEL is set")
+    assert (cpu.PARALLEL.value == 0) == (cpu.cores() <= cpu.FEW_CORES)
