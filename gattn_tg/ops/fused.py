@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor, UOp, dtypes
 
-from gattn_tg.kernels import flash_backward, flash_forward
+from gattn_tg.kernels import cpu, flash_backward, flash_forward
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.tile import LANES, ceildiv
@@ -15,8 +15,7 @@ from gattn_tg.ops.rope import cos_sin
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
-NARROWEST, WIDEST = 1, 256
-CLASSES = 256
+WIDEST = 256
 
 
 def refuse(problem: Problem) -> str | None:
@@ -25,13 +24,28 @@ def refuse(problem: Problem) -> str | None:
     *_, d, e = problem.sizes
     if any(device.split(":")[0] != "CPU" for device in devices):
         return f"it runs on CPUs, but the operands are on {devices[0]}"
+    if not cpu.compiles_well():
+        return "tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG"
     if problem.q.dtype not in STORED:
         return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
     if max(d, e) > WIDEST:
         return f"head widths must be at most {WIDEST}, but are {d} and {e}"
-    axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
-    if len(axes) > 1 or axes - {-1, 0, 1}:
-        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+    return _refuse_pieces(problem)
+
+
+def _refuse_pieces(problem: Problem) -> str | None:
+    """Why the operands of a sharded call do not go together: every device must find its rows and heads at hand."""
+    (axis, _), *others = (pieces(x) for x in (problem.q, problem.k, problem.v))
+    if axis not in (-1, 0, 1) or any(other != axis for other, _ in others):
+        return "q, k and v must be sharded alike, over the batch or over heads"
+    bias = problem.bias
+    per_row = [problem.positions_q, problem.positions_k, problem.lengths, problem.segments_q, problem.segments_k]
+    per_row += [] if bias is None else [bias.ids, bias.ids_k]
+    if any(x is not None and pieces(x)[0] != (0 if axis == 0 else -1) for x in per_row):
+        place = "over the batch like q" if axis == 0 else "nowhere, like the batch of q"
+        return f"ids, lengths, segments and positions must be sharded {place}"
+    if bias is not None and bias.per_head and pieces(bias.table)[0] != (0 if axis == 1 else -1):
+        return "a table per head must be sharded over heads exactly when q is"
     return None
 
 
@@ -64,14 +78,16 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
     """The score function of a call: its static part, and the tensors it reads."""
     _, _, _, n, m, _, _ = problem.sizes
     bias, tensors = problem.bias, {}
+    # beyond all keys a reach says nothing, and sums with it would leave 32 bits
+    left, right = (None if x is None or x >= n + m else x for x in problem.window)
     has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
     score = Score(
         scale=problem.scale,
         kind="none" if bias is None else bias.kind,
         classes=1 if bias is None else bias.n_motifs,
         is_causal=problem.is_causal,
-        left=problem.window[0],
-        right=problem.window[1],
+        left=left,
+        right=right,
         has_lengths=problem.lengths is not None,
         has_segments=problem.segments_q is not None,
         has_places=has_places,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import promise
 import pytest
@@ -165,15 +167,25 @@ def test_names_of_kernels_carry_their_score():
     assert Score(0.1).name == "plain"
 
 
-def test_refusals_say_why():
-    q = Tensor.ones(1, 1, 4, 300, device="CPU")
-    with pytest.raises(
-        UnsupportedError, match=r'attention\(impl="loops"\): head widths must be at most 256, but are 300 and 300'
-    ):
-        attention(q, q, q, impl="loops")
-    q = Tensor.ones(1, 1, 4, 8, dtype=dtypes.float64, device="CPU")
-    with pytest.raises(UnsupportedError, match=r"float32, float16 or bfloat16, but are dtypes\.double"):
-        attention(q, q, q, impl="loops")
-    q = Tensor.ones(1, 1, 4, 8, device="PYTHON")
-    with pytest.raises(UnsupportedError, match="it runs on CPUs, but the operands are on PYTHON"):
-        attention(q, q, q, impl="loops")
+def test_refusals_say_why(monkeypatch):
+    def refused(text, *given, **options):
+        with pytest.raises(UnsupportedError, match=re.escape(f'attention(impl="loops"): {text}; use impl="auto"')):
+            attention(*given, impl="loops", **options)
+
+    wide = Tensor.ones(1, 1, 4, 300, device="CPU")
+    refused("head widths must be at most 256, but are 300 and 300", wide, wide, wide)
+    double = Tensor.ones(1, 1, 4, 8, dtype=dtypes.float64, device="CPU")
+    refused("operands must be float32, float16 or bfloat16, but are dtypes.double", double, double, double)
+    elsewhere = Tensor.ones(1, 1, 4, 8, device="PYTHON")
+    refused("it runs on CPUs, but the operands are on PYTHON", elsewhere, elsewhere, elsewhere)
+    q, k, v, _, ids, table = arrays(2, 2, 2, 8, 8, "pair")
+    cut = [Tensor(x, device="CPU").shard(DEVICES, axis=0) for x in (q, k, v)]
+    over_heads = Tensor(k, device="CPU").shard(DEVICES, axis=1)
+    refused("q, k and v must be sharded alike, over the batch or over heads", cut[0], over_heads, over_heads)
+    lengths = Tensor([8, 8], device="CPU").shard(DEVICES)
+    refused("ids, lengths, segments and positions must be sharded over the batch like q", *cut, lengths=lengths)
+    bias = MotifBias.pair(*(Tensor(x, device="CPU").shard(DEVICES, axis=0) for x in (table, ids)))
+    refused("a table per head must be sharded over heads exactly when q is", *cut, bias=bias)
+    monkeypatch.setattr("gattn_tg.kernels.cpu.compiles_well", lambda: False)
+    q = Tensor.ones(1, 1, 4, 8, device="CPU")
+    refused("tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG", q, q, q)
