@@ -10,7 +10,7 @@ import numpy as np
 from gattn_tg.data.labelled import LabelledSequences
 from gattn_tg.data.order import shuffled
 from gattn_tg.seq.alphabet import COMPLEMENT
-from gattn_tg.types import UInt8
+from gattn_tg.types import Bool, Float, Int, UInt8
 
 STREAM = 0x5C  # keeps these draws apart from those that order the batches
 
@@ -29,16 +29,49 @@ def flip_strands(
     chosen = shuffled(len(dataset), seed, epoch, STREAM) < len(dataset) // 2
     return replace(
         dataset,
-        bases=_reverse(dataset.bases, dataset.lengths, chosen, COMPLEMENT),
-        motif_ids=_reverse(dataset.motif_ids, dataset.lengths, chosen, np.asarray(motif_complement, np.uint8)),
+        bases=turned(dataset.bases, dataset.lengths, chosen, COMPLEMENT),
+        motif_ids=turned(dataset.motif_ids, dataset.lengths, chosen, np.asarray(motif_complement, np.uint8)),
     )
 
 
-def _reverse(
-    rows: UInt8[np.ndarray, "r n"], lengths: np.ndarray, chosen: np.ndarray, mapping: np.ndarray
+def turned(
+    rows: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"], chosen: Bool[np.ndarray, "r"], mapping: np.ndarray
 ) -> UInt8[np.ndarray, "r n"]:
+    """The chosen rows read backwards, each id replaced by `mapping`; padding at the right stays where it is.
+
+    Args:
+        rows: base ids or motif ids.
+        lengths: ids of each row without padding.
+        chosen: which rows to turn.
+        mapping: what each id becomes on the other strand: `seq.alphabet.COMPLEMENT`, `MotifVocabulary.complement`.
+    """
+    if (lengths == rows.shape[1]).all():
+        full = rows.copy()
+        full[chosen] = mapping[rows[chosen, ::-1]]
+        return full
     position = np.arange(rows.shape[1])
     source = lengths[:, None] - 1 - position
     source = np.where(chosen[:, None] & (source >= 0), source, position)
     taken = np.take_along_axis(rows, source, axis=1)
     return np.where(chosen[:, None] & (position < lengths[:, None]), mapping[taken], taken)
+
+
+def turned_targets(
+    targets: Float[np.ndarray, "r p k"], chosen: Bool[np.ndarray, "r"], track_pairs: Sequence[int] | None = None
+) -> Float[np.ndarray, "r p k"]:
+    """The targets of the chosen rows with their positions (bases or bins) in reverse order.
+
+    Args:
+        targets: rows, positions, tracks.
+        chosen: which rows to turn.
+        track_pairs: track that each track becomes on the other strand, for stranded assays; None keeps every track.
+
+    Example:
+        >>> targets = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+        >>> turned_targets(targets, np.array([True]), [1, 0]).tolist()
+        [[[3.0, 2.0], [1.0, 0.0]]]
+    """
+    back = targets[:, ::-1]
+    if track_pairs is not None:
+        back = back[:, :, np.asarray(track_pairs)]
+    return np.where(chosen[:, None, None], back, targets)

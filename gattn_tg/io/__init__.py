@@ -9,7 +9,7 @@ from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
 from gattn_tg.io.jaspar import jaspar_matrices
 from gattn_tg.io.labelled import LabelledTable, read_labelled
 from gattn_tg.io.matrices import MotifMatrix, read_matrices, select
-from gattn_tg.io.replacing import replacing
+from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.sizes import read_sizes, write_sizes
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv
 from gattn_tg.io.vcf import Vcf, VcfVariant
@@ -37,6 +37,7 @@ __all__ = [
     "read_peaks",
     "read_sizes",
     "replacing",
+    "replacing_path",
     "select",
     "stream_fasta",
     "transcription_starts",

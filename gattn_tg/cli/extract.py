@@ -1,0 +1,79 @@
+"""`gattn extract genome.fa --bed peaks.bed --width 1000 -o peaks.fa`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from gattn_tg.cli import output
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import Genome, read_bed, read_peaks, replacing, replacing_path
+from gattn_tg.seq import Interval, encode, one_hot
+
+LINE_BP = 60
+TEXT = (".fa", ".fasta", ".fa.gz", ".fasta.gz")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes loci as FASTA or one-hot; an interval on "-" is read on that strand."""
+    output.check("gattn extract", arguments.output, overwrite=arguments.overwrite, as_json=False)
+    as_text = arguments.output.name.endswith(TEXT)
+    if not as_text and arguments.output.suffix != ".npz":
+        raise ConfigError(
+            f"gattn extract: {arguments.output}: a name that ends in {', '.join(TEXT)} or .npz is required, but came "
+            "another; rename it"
+        )
+    with Genome(arguments.genome, rename=arguments.rename) as genome:
+        loci = [
+            (name, locus if arguments.width is None else locus.resize(arguments.width))
+            for name, locus in _loci(arguments, genome)
+        ]
+        if not loci:
+            raise ConfigError("gattn extract: loci are required, but came none; add --locus or --bed")
+        sequences = (genome.fetch(locus, pad=arguments.pad) for _, locus in loci)
+        if as_text:
+            with replacing(arguments.output, overwrite=arguments.overwrite) as file:
+                for (name, locus), sequence in zip(loci, sequences, strict=True):
+                    file.write(f">{locus}{'' if name == '.' else ' ' + name}\n")
+                    for at in range(0, len(sequence), LINE_BP):
+                        file.write(sequence[at : at + LINE_BP].decode("ascii") + "\n")
+        else:
+            _write_one_hot(arguments, [locus for _, locus in loci], sequences)
+    n_bases = sum(len(locus) for _, locus in loci)
+    if arguments.json:
+        output.say_json({"output": str(arguments.output), "n": len(loci), "bases": n_bases})
+    else:
+        output.say(f"{len(loci):,} loci, {n_bases:,} bases -> {arguments.output}")
+    return 0
+
+
+def _loci(arguments: argparse.Namespace, genome: Genome) -> Iterator[tuple[str, Interval]]:
+    for text in arguments.locus:
+        yield ".", genome.renamed(Interval.parse(text, one_based=arguments.one_based))
+    if arguments.bed is None:
+        return
+    checked = {"sizes": genome.sizes, "rename": arguments.rename}
+    if ".narrowpeak" in arguments.bed.name.lower():
+        for peak in read_peaks(arguments.bed, **checked):
+            # With --width, the middle of the new window is the summit.
+            at = peak.interval.centre if peak.summit is None else peak.summit
+            moved = replace(peak.interval, start=at, end=at) if arguments.width is not None else peak.interval
+            yield peak.name, moved
+    else:
+        for record in read_bed(arguments.bed, **checked):
+            yield record.name, record.interval
+
+
+def _write_one_hot(arguments: argparse.Namespace, loci: list[Interval], sequences: Iterator[bytes]) -> None:
+    widths = {len(locus) for locus in loci}
+    if len(widths) > 1:
+        raise ConfigError(
+            f"gattn extract: loci of one width are required for npz, but came {min(widths)} to {max(widths)} bases; "
+            "add --width"
+        )
+    hot = np.stack([one_hot(encode(sequence)) for sequence in sequences]).astype(np.int8)
+    with replacing_path(arguments.output, overwrite=arguments.overwrite) as path, path.open("wb") as file:
+        np.savez_compressed(file, ohe=hot, loci=np.array([str(locus) for locus in loci]))

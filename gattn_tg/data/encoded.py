@@ -1,0 +1,201 @@
+"""Encoded genomes: base ids and motif ids on disk, mapped into memory, so that a window is a copy of bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gattn_tg.errors import CoordinateError, FormatError, GattnError
+from gattn_tg.io.contigs import ContigNames
+from gattn_tg.motif.vocabulary import MotifVocabulary
+from gattn_tg.seq.alphabet import N
+from gattn_tg.seq.codec import decode
+from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.strand import reverse_complement
+from gattn_tg.types import Int, UInt8
+
+FORMAT = "gattn_tg encoded genome 1"
+BASES, MOTIFS, HEADER = "bases.u8", "motifs.u8", "genome.json"
+
+
+class EncodedPart(NamedTuple):
+    """A part of a contig; the parts of a contig follow each other, the first begins at 0."""
+
+    chrom: str
+    start: int
+    bases: UInt8[np.ndarray, "n"]
+    motif_ids: UInt8[np.ndarray, "n"] | None
+
+
+class EncodedGenome:
+    """A genome that `write_encoded` wrote.
+
+    The folder holds `bases.u8`, one byte (A0 C1 G2 T3 N4) per base, all contigs one after the other; `motifs.u8`, one
+    motif id per base, where motifs were asked for; `genome.json` with the names and sizes of the contigs in the same
+    order and the vocabulary. Opening it reads only the last.
+
+    Args:
+        folder: where it is.
+        rename: how names in intervals become names of the genome, see `io.ContigNames`.
+
+    Raises:
+        FormatError: no such folder, or files that do not fit together.
+    """
+
+    def __init__(self, folder: str | Path, *, rename: Mapping[str, str] | str | None = None) -> None:
+        self.folder = Path(folder)
+        header = _header(self.folder)
+        self.sizes: dict[str, int] = dict(header["contigs"])
+        self.vocabulary = MotifVocabulary.from_toml(header["vocabulary"]) if header["vocabulary"] else None
+        self.names = ContigNames(self.sizes, rename)
+        n_bases = sum(self.sizes.values())
+        self.bases = _mapped(self.folder / BASES, n_bases)
+        self.motif_ids = _mapped(self.folder / MOTIFS, n_bases) if self.vocabulary else None
+        self.chroms = tuple(self.sizes)
+        self.offsets = np.concatenate([[0], np.cumsum(list(self.sizes.values()))])
+        self._at = {chrom: int(offset) for chrom, offset in zip(self.chroms, self.offsets, strict=False)}
+
+    def windows(
+        self, intervals: Iterable[Interval], width: int, *, motifs: bool = True
+    ) -> tuple[UInt8[np.ndarray, "b n"], UInt8[np.ndarray, "b n"]]:
+        """Return base ids and motif ids of intervals of one width, N and 0 outside the contigs.
+
+        Args:
+            intervals: a "-" strand is not looked at; turn windows with `augment.turn`.
+            width: bases of each.
+            motifs: without it, or in a genome without motifs, all motif ids are 0.
+
+        Raises:
+            CoordinateError: an unknown contig, or an interval of another width.
+        """
+        intervals = list(intervals)
+        bases = np.full((len(intervals), width), N, dtype=np.uint8)
+        motif_ids = np.zeros((len(intervals), width), dtype=np.uint8)
+        for row, interval in enumerate(intervals):
+            if interval.end - interval.start != width:
+                raise CoordinateError(
+                    f"interval {interval}: {width} bases are required, but it has {len(interval)}; resize it"
+                )
+            chrom = interval.chrom
+            if chrom not in self._at:
+                chrom = self.names.resolve(chrom, f"interval {interval}")
+            offset, size = self._at[chrom], self.sizes[chrom]
+            start, end = max(interval.start, 0), min(interval.end, size)
+            if start < end:
+                here = slice(start - interval.start, end - interval.start)
+                bases[row, here] = self.bases[offset + start : offset + end]
+                if motifs and self.motif_ids is not None:
+                    motif_ids[row, here] = self.motif_ids[offset + start : offset + end]
+        return bases, motif_ids
+
+    def ids(self, interval: Interval) -> UInt8[np.ndarray, "n"]:
+        """Return the base ids of an interval in reading direction, N outside its contig."""
+        bases, _ = self.windows([interval], len(interval), motifs=False)
+        row: np.ndarray = bases[0]
+        return reverse_complement(row) if interval.strand == "-" else row
+
+    def padded(self, interval: Interval) -> bytes:
+        """Return the letters of an interval, N outside its contig, as `io.Genome.padded` does."""
+        return decode(self.ids(interval)).encode("ascii")
+
+    def unknown(self, chrom: str) -> Int[np.ndarray, "n+1"]:
+        """Return running counts of N along a contig, with a leading 0."""
+        offset, size = self._at[chrom], self.sizes[chrom]
+        sums = np.zeros(size + 1, dtype=np.int32)
+        np.cumsum(self.bases[offset : offset + size] == N, out=sums[1:])
+        return sums
+
+
+def write_encoded(
+    folder: str | Path,
+    parts: Iterable[EncodedPart],
+    vocabulary: MotifVocabulary | None,
+    *,
+    overwrite: bool = False,
+) -> dict[str, int]:
+    """Write an encoded genome and return the sizes of its contigs; the folder appears when all is written.
+
+    Args:
+        folder: where to; its parent exists.
+        parts: contigs in order, in parts of any size.
+        vocabulary: what `motif_ids` mean; None writes no motif ids.
+        overwrite: replace a folder that holds an encoded genome; anything else there is refused.
+
+    Raises:
+        GattnError: the folder exists, or cannot be written.
+    """
+    folder = Path(folder)
+    _check_target(folder, overwrite)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    sizes: dict[str, int] = {}
+    try:
+        temporary.mkdir()
+        with (temporary / BASES).open("wb") as bases, (temporary / MOTIFS).open("wb") as motifs:
+            for part in parts:
+                bases.write(part.bases.tobytes())
+                if vocabulary is not None and part.motif_ids is not None:
+                    motifs.write(part.motif_ids.tobytes())
+                sizes[part.chrom] = part.start + len(part.bases)
+        if vocabulary is None:
+            (temporary / MOTIFS).unlink()
+        header = {"format": FORMAT, "contigs": list(sizes.items()), "vocabulary": vocabulary and vocabulary.to_toml()}
+        (temporary / HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise GattnError(
+            f"{folder}: a folder that can be written is required, but came: {(error.strerror or str(error)).lower()}; "
+            "check its permissions and the free space"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return sizes
+
+
+def _check_target(folder: Path, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise GattnError(f"{folder}: a new folder is required, but it exists; choose another name or remove it")
+    if not (folder / HEADER).is_file():
+        raise GattnError(
+            f"{folder}: a folder with {HEADER} is required to be replaced, but it holds something else; "
+            "choose another name"
+        )
+
+
+def _header(folder: Path) -> dict[str, Any]:
+    try:
+        header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+        right = (
+            header["format"] == FORMAT
+            and all(isinstance(n, str) and type(size) is int and size > 0 for n, size in header["contigs"])
+            and isinstance(header["vocabulary"], str | None)
+        )  # fmt: skip
+    except OSError as error:
+        raise FormatError(
+            f"{folder}: a folder that gattn preprocess made is required, but came: "
+            f"{(error.strerror or str(error)).lower()}; check the path"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{folder / HEADER}: names and sizes are required, but came {error!r}; preprocess again"
+        ) from error
+    if not right:
+        raise FormatError(f"{folder / HEADER}: format {FORMAT!r} is required, but came another; preprocess again")
+    return dict(header)
+
+
+def _mapped(path: Path, n_bases: int) -> UInt8[np.ndarray, "n"]:
+    found = path.stat().st_size if path.is_file() else 0
+    if found != n_bases or not n_bases:
+        raise FormatError(f"{path}: {n_bases} bytes are required, but came {found}; preprocess again")
+    return np.memmap(path, dtype=np.uint8, mode="r")

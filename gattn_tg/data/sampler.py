@@ -1,0 +1,122 @@
+"""Which rows a step sees: a function of (seed, step), so that a run resumes anywhere without replaying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.types import Int
+
+ROUNDS = 6  # of the Feistel network; four already pass for random, two more cost nothing
+_FIRST, _SECOND, _STEP = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Batches of rows, each row once per pass over the data, split among ranks without overlap.
+
+    Step s of rank r sees the positions `(s * n_ranks + r) * batch_size ...` of one endless sequence, in which every n
+    positions are another permutation of the n rows. Any position costs the same, so nothing is replayed on resuming.
+
+    Args:
+        n_rows: rows of the dataset.
+        batch_size: rows per step and rank.
+        seed: decides the order; None keeps the order of the file.
+        rank: this process, 0 <= rank < n_ranks.
+        n_ranks: processes that train together.
+
+    Raises:
+        ConfigError: a number that cannot be.
+
+    Source: Black and Rogaway (2002) CT-RSA, permutations of any size by a Feistel network and cycle walking.
+    """
+
+    n_rows: int
+    batch_size: int
+    seed: int | None = None
+    rank: int = 0
+    n_ranks: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n_rows < 1 or self.batch_size < 1 or not 0 <= self.rank < self.n_ranks or (self.seed or 0) < 0:
+            raise ConfigError(
+                "sampler: n_rows and batch_size of at least 1, 0 <= rank < n_ranks and seed >= 0 are required, "
+                f"but came {self.n_rows}, {self.batch_size}, {self.rank}, {self.n_ranks} and {self.seed}; "
+                "correct the setting"
+            )
+
+    def rows(self, step: int) -> Int[np.ndarray, "b"]:
+        """Return the rows of a step; O(batch_size), whatever the step."""
+        positions = self._positions(step)
+        epochs, at = np.divmod(positions, self.n_rows)
+        if self.seed is None:
+            return at
+        rows = np.empty_like(at)
+        for epoch in np.unique(epochs).tolist():  # one, or two where a batch reaches over the end of a pass
+            here = epochs == epoch
+            rows[here] = permuted(at[here], self.n_rows, hashed(self.seed, epoch))
+        return rows
+
+    def draws(self, step: int, stream: int) -> np.ndarray:
+        """Return one random 64-bit number per row of a step, the same ones whatever happened before.
+
+        Args:
+            step: 0-based.
+            stream: another number gives independent draws, for example one for strands and one for jitter.
+        """
+        key = hashed(self.seed or 0, stream, 0x5EED)
+        return _mix(self._positions(step).astype(np.uint64) * np.uint64(_STEP) ^ np.uint64(key))
+
+    def epoch(self, step: int) -> int:
+        """Return the pass over the data in which a step begins."""
+        return int(self._positions(step)[0] // self.n_rows)
+
+    def _positions(self, step: int) -> Int[np.ndarray, "b"]:
+        if step < 0:
+            raise ConfigError(f"sampler: a step of at least 0 is required, but came {step}; correct it")
+        first = (step * self.n_ranks + self.rank) * self.batch_size
+        return np.arange(first, first + self.batch_size, dtype=np.int64)
+
+
+def permuted(positions: Int[np.ndarray, "k"], n: int, key: int) -> Int[np.ndarray, "k"]:
+    """Return where a permutation of 0..n-1 that `key` decides puts each position, without making the permutation.
+
+    Example:
+        >>> sorted(permuted(np.arange(10), 10, key=3).tolist()) == list(range(10))
+        True
+    """
+    half = max((n - 1).bit_length() + 1, 2) // 2
+    mask = np.uint64((1 << half) - 1)
+    values = positions.astype(np.uint64)
+    outside = np.ones(len(values), dtype=bool)
+    keys = [np.uint64(hashed(key, k)) for k in range(ROUNDS)]
+    # The network permutes the next power of four; what lands at n or above walks on along its cycle.
+    while outside.any():
+        walking = values[outside]
+        left, right = walking >> np.uint64(half), walking & mask
+        for k in keys:
+            left, right = right, left ^ (_mix(right ^ k) & mask)
+        values[outside] = left << np.uint64(half) | right
+        outside[outside] = values[outside] >= n
+    return values.astype(np.int64)
+
+
+def hashed(*numbers: int) -> int:
+    """Return 64 bits decided by whole numbers (splitmix64, Steele, Lea and Flood 2014)."""
+    state = 0
+    for number in numbers:
+        state = (state + number + _STEP) & _MASK
+        state = ((state ^ state >> 30) * _FIRST) & _MASK
+        state = ((state ^ state >> 27) * _SECOND) & _MASK
+        state ^= state >> 31
+    return state
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    values = (values ^ values >> np.uint64(30)) * np.uint64(_FIRST)
+    values = (values ^ values >> np.uint64(27)) * np.uint64(_SECOND)
+    mixed: np.ndarray = values ^ values >> np.uint64(31)
+    return mixed

@@ -1,0 +1,131 @@
+"""Windows of an encoded genome for language models: side by side, or anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gattn_tg.data.augment import turned
+from gattn_tg.data.batches import Batch
+from gattn_tg.data.dataset import PLACE, Draw, flips
+from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.sampler import hashed
+from gattn_tg.errors import ConfigError
+from gattn_tg.seq.alphabet import COMPLEMENT, N
+from gattn_tg.seq.interval import Interval
+from gattn_tg.types import Int
+
+TRIES = 64  # places that are looked at for one random window before giving up
+
+
+def tiles(
+    genome: EncodedGenome,
+    width: int,
+    stride: int | None = None,
+    *,
+    max_unknown: float = 0.1,
+    contigs: Collection[str] | None = None,
+) -> list[Interval]:
+    """Return the windows of one width, side by side, in which at most a fraction `max_unknown` is N.
+
+    Args:
+        genome: where they lie.
+        width: bases of each.
+        stride: bases from one start to the next; the width when None.
+        max_unknown: greatest fraction of N.
+        contigs: contigs to take; None takes all.
+
+    Raises:
+        ConfigError: no window is left, or a contig that the genome does not have.
+    """
+    found = []
+    for chrom in _contigs(genome, contigs):
+        windows = list(Interval(chrom, 0, genome.sizes[chrom]).tile(width, stride))
+        if windows:
+            unknown = genome.unknown(chrom)
+            starts = np.array([window.start for window in windows])
+            keep = unknown[starts + width] - unknown[starts] <= max_unknown * width
+            found += [window for window, kept in zip(windows, keep.tolist(), strict=True) if kept]
+    if not found:
+        raise ConfigError(
+            f"tiles: a window of {width} bases with at most {max_unknown:.0%} N is required, but the genome has none; "
+            "shorten the windows"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class GenomeDataset:
+    """Windows of a genome without labels.
+
+    Args:
+        genome: encoded by `gattn preprocess`.
+        width: bases of a window.
+        places: the windows, from `tiles`; None draws random ones, another for each row and pass.
+        n_random: random windows that make one pass.
+        max_unknown: greatest fraction of N in a random window.
+        contigs: contigs of random windows; None takes all.
+        rc: turn every other window, by chance, to its other strand.
+
+    Raises:
+        ConfigError: neither places nor n_random, or no contig as long as a window.
+    """
+
+    genome: EncodedGenome
+    width: int
+    places: Sequence[Interval] | None = None
+    n_random: int = 0
+    max_unknown: float = 0.1
+    contigs: Collection[str] | None = None
+    rc: bool = False
+    _ends: Int[np.ndarray, "c"] = field(init=False, repr=False, compare=False)
+    _chroms: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        chroms = tuple(c for c in _contigs(self.genome, self.contigs) if self.genome.sizes[c] >= self.width)
+        if (self.places is None) != (self.n_random > 0) or not chroms:
+            raise ConfigError(
+                f"GenomeDataset: either places or n_random >= 1, and a contig of at least {self.width} bases, are "
+                "required; pass tiles(genome, width) or a number of random windows"
+            )
+        object.__setattr__(self, "_chroms", chroms)
+        object.__setattr__(self, "_ends", np.cumsum([self.genome.sizes[c] - self.width + 1 for c in chroms]))
+
+    def __len__(self) -> int:
+        return self.n_random if self.places is None else len(self.places)
+
+    def batch(self, rows: Int[np.ndarray, "b"], draw: Draw | None = None) -> Batch:
+        """Return rows as a batch without labels; random windows need `draw`, or are the same for the same row."""
+        if self.places is not None:
+            bases, motif_ids = self.genome.windows([self.places[row] for row in rows.tolist()], self.width)
+        else:
+            keys = rows.astype(np.uint64) if draw is None else draw(PLACE)
+            bases, motif_ids = self.genome.windows([self._random(int(key)) for key in keys], self.width)
+        lengths = np.full(len(rows), self.width, dtype=np.int32)
+        if self.rc:
+            chosen = flips(draw, len(rows), True)
+            bases = turned(bases, lengths, chosen, COMPLEMENT)
+            if self.genome.vocabulary is not None:
+                other = np.asarray(self.genome.vocabulary.complement, dtype=np.uint8)
+                motif_ids = turned(motif_ids, lengths, chosen, other)
+        return Batch(bases, motif_ids, lengths, None, np.ones(len(rows), dtype=bool))
+
+    def _random(self, key: int) -> Interval:
+        """Return a window that the key decides, every start equally likely where N do not forbid it."""
+        for attempt in range(TRIES):
+            place = hashed(key, attempt) % int(self._ends[-1])
+            at = int(np.searchsorted(self._ends, place, side="right"))
+            start = place - (int(self._ends[at - 1]) if at else 0)
+            window = Interval(self._chroms[at], start, start + self.width)
+            if (self.genome.ids(window) == N).sum() <= self.max_unknown * self.width:
+                return window
+        raise ConfigError(
+            f"GenomeDataset: windows with at most {self.max_unknown:.0%} N are required, but {TRIES} random places had "
+            "none; choose other contigs or pass tiles"
+        )
+
+
+def _contigs(genome: EncodedGenome, contigs: Collection[str] | None) -> list[str]:
+    return list(genome.sizes) if contigs is None else [genome.names.resolve(c, "contigs") for c in contigs]

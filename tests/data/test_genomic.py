@@ -1,0 +1,310 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
+"""Encoded genomes and the datasets on them."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gattn_tg.data import (
+    ArrayTargets,
+    BigWigTargets,
+    EncodedGenome,
+    EncodedPart,
+    GenomeDataset,
+    Sampler,
+    SequenceDataset,
+    TrackDataset,
+    encode_loci,
+    gc_fraction,
+    gc_matched,
+    prefetched_steps,
+    steps,
+    tiles,
+    write_encoded,
+)  # fmt: skip
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, ShapeError
+from gattn_tg.io import BigWig, Genome, write_bigwig
+from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.seq import Interval, encode, reverse_complement
+
+VOCABULARY = MotifVocabulary.default()
+COMPLEMENT = np.array(VOCABULARY.complement, dtype=np.uint8)
+
+
+def make(folder: Path, vocabulary: MotifVocabulary | None = VOCABULARY) -> dict[str, np.ndarray]:
+    """An encoded genome of two contigs with a stretch of N, written in parts; returns the contigs."""
+    rng = np.random.default_rng(4)
+    contigs = {name: rng.integers(0, 4, size, dtype=np.uint8) for name, size in (("chr2", 5000), ("chr1", 3001))}
+    contigs["chr2"][1000:2000] = 4
+    contigs["chr1"][:1500] = rng.choice([1, 2], 1500)
+    parts = [
+        EncodedPart(name, start, ids[start : start + 700], annotate(ids, VOCABULARY)[start : start + 700])
+        for name, ids in contigs.items()
+        for start in range(0, len(ids), 700)
+    ]
+    assert write_encoded(folder, parts, vocabulary) == {"chr2": 5000, "chr1": 3001}
+    return contigs
+
+
+@pytest.fixture(scope="module")
+def contigs(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncodedGenome, dict[str, np.ndarray]]:
+    folder = tmp_path_factory.mktemp("g") / "genome"
+    made = make(folder)
+    return EncodedGenome(folder, rename="auto"), made
+
+
+Made = tuple[EncodedGenome, dict[str, np.ndarray]]
+
+
+def test_windows_are_those_of_the_contigs(contigs: Made) -> None:
+    genome, made = contigs
+    assert genome.sizes == {"chr2": 5000, "chr1": 3001}
+    assert genome.vocabulary == VOCABULARY
+    places = [Interval("chr1", 10, 60), Interval("2", 4980, 5030), Interval("chr2", -20, 30), Interval("chr2", 9000, 9050)]
+    bases, motif_ids = genome.windows(places, 50)
+    assert (bases[0] == made["chr1"][10:60]).all()
+    assert (motif_ids[0] == annotate(made["chr1"])[10:60]).all()
+    assert (bases[1] == np.append(made["chr2"][4980:], [4] * 30)).all()
+    assert (bases[2] == np.append([4] * 20, made["chr2"][:30])).all()
+    assert (bases[3] == 4).all()
+    assert not motif_ids[3].any()
+    assert (genome.ids(Interval("chr1", 10, 60, "-")) == reverse_complement(made["chr1"][10:60])).all()
+    assert encode(genome.padded(Interval("chr1", 10, 60))).tolist() == made["chr1"][10:60].tolist()
+    assert isinstance(genome.bases, np.memmap)
+
+
+def test_genomes_without_motifs(tmp_path: Path) -> None:
+    make(tmp_path / "g", None)
+    genome = EncodedGenome(tmp_path / "g")
+    assert genome.vocabulary is None
+    assert sorted(path.name for path in (tmp_path / "g").iterdir()) == ["bases.u8", "genome.json"]
+    assert not genome.windows([Interval("chr1", 0, 90)], 90)[1].any()
+
+
+def test_what_encoded_genomes_refuse(tmp_path: Path, contigs: Made) -> None:
+    folder = tmp_path / "g"
+    make(folder)
+    with pytest.raises(CoordinateError) as caught:
+        contigs[0].windows([Interval("chr1", 0, 9)], 8)
+    assert str(caught.value) == "interval chr1:0-9: 8 bases are required, but it has 9; resize it"
+    with pytest.raises(FormatError) as format_:
+        EncodedGenome(tmp_path / "absent")
+    assert str(format_.value) == (
+        f"{tmp_path}/absent: a folder that gattn preprocess made is required, but came: no such file or directory; check the path"
+    )
+    (folder / "motifs.u8").write_bytes(b"abc")
+    with pytest.raises(FormatError) as format_:
+        EncodedGenome(folder)
+    assert str(format_.value) == f"{folder}/motifs.u8: 8001 bytes are required, but came 3; preprocess again"
+    for text, message in (("{}", "names and sizes are required, but came KeyError('format')"), ('{"format":"x","contigs":[],"vocabulary":null}', "format 'gattn_tg encoded genome 1' is required")):
+        (folder / "genome.json").write_text(text)
+        with pytest.raises(FormatError, match="preprocess again") as format_:
+            EncodedGenome(folder)
+        assert message in str(format_.value)
+
+
+def test_writing_replaces_only_genomes_and_only_when_told(tmp_path: Path) -> None:
+    make(tmp_path / "g")
+    part = EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)
+    with pytest.raises(GattnError) as caught:
+        write_encoded(tmp_path / "g", [part], None)
+    assert str(caught.value) == f"{tmp_path}/g: a new folder is required, but it exists; choose another name or remove it"
+    write_encoded(tmp_path / "g", [part], None, overwrite=True)
+    assert EncodedGenome(tmp_path / "g").sizes == {"c": 5}
+    (tmp_path / "other").mkdir()
+    with pytest.raises(GattnError) as caught:
+        write_encoded(tmp_path / "other", [part], None, overwrite=True)
+    assert str(caught.value) == (
+        f"{tmp_path}/other: a folder with genome.json is required to be replaced, but it holds something else; choose another name"
+    )
+
+    def broken() -> object:
+        yield part
+        raise FormatError("x")
+
+    with pytest.raises(FormatError):
+        write_encoded(tmp_path / "new", broken(), None)  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g", "other"]
+
+
+def test_tiles_skip_unknown_stretches(contigs: Made) -> None:
+    genome, made = contigs
+    found = tiles(genome, 300, 100, max_unknown=0.2)
+    expected = [
+        Interval(chrom, start, start + 300)
+        for chrom, ids in made.items()
+        for start in range(0, len(ids) - 299, 100)
+        if (ids[start : start + 300] == 4).mean() <= 0.2
+    ]
+    assert found == expected
+    assert {tile.chrom for tile in tiles(genome, 300, contigs=["1"])} == {"chr1"}
+    with pytest.raises(ConfigError) as caught:
+        tiles(genome, 10_000)
+    assert str(caught.value) == "tiles: a window of 10000 bases with at most 10% N is required, but the genome has none; shorten the windows"
+
+
+def test_genome_windows_resume_anywhere(contigs: Made) -> None:
+    genome, _ = contigs
+    for dataset in (
+        GenomeDataset(genome, 200, places=tiles(genome, 200), rc=True),
+        GenomeDataset(genome, 200, n_random=40, rc=True),
+    ):
+        sampler = Sampler(len(dataset), 8, seed=6)
+        whole = list(steps(dataset, sampler, 0, 9))
+        later = list(prefetched_steps(dataset, sampler, 5, 9))
+        for one, two in zip(whole[5:], later, strict=True):
+            assert (one.bases == two.bases).all()
+            assert (one.motif_ids == two.motif_ids).all()
+        assert (whole[0].bases == 4).mean() <= 0.1
+        assert whole[0].labels is None
+        assert whole[0].bases.shape == (8, 200)
+
+
+def test_random_windows_differ_between_passes_and_cover_the_genome(contigs: Made) -> None:
+    genome, made = contigs
+    dataset = GenomeDataset(genome, 50, n_random=10, max_unknown=0.0)
+    batches = list(steps(dataset, Sampler(10, 10, seed=1), 0, 60))
+    rows = {row.tobytes() for batch in batches for row in batch.bases}
+    assert len(rows) > 550
+    text = {chrom: ids.tobytes() for chrom, ids in made.items()}
+    places = [(chrom, at) for row in rows for chrom in text if (at := text[chrom].find(row)) >= 0]
+    assert len(places) == len(rows)
+    assert 0.4 < np.mean([chrom == "chr2" for chrom, _ in places]) < 0.75
+    assert max(at for chrom, at in places if chrom == "chr2") > 4700
+    assert min(at for chrom, at in places if chrom == "chr2") < 150
+
+
+def test_turned_windows_are_the_other_strand(contigs: Made) -> None:
+    genome, _ = contigs
+    places = tiles(genome, 100)
+    dataset = GenomeDataset(genome, 100, places=places, rc=True)
+    rows = np.arange(len(places))
+    plain = dataset.batch(rows)
+    flipped = dataset.batch(rows, lambda stream: np.ones(len(rows), dtype=np.uint64))
+    assert (flipped.bases == reverse_complement(plain.bases)).all()
+    assert (flipped.motif_ids == COMPLEMENT[plain.motif_ids[:, ::-1]]).all()
+
+
+def test_genome_dataset_refuses() -> None:
+    with pytest.raises(ConfigError, match="either places or n_random >= 1, and a contig of at least 9 bases, are required"):
+        GenomeDataset(type("G", (), {"sizes": {"a": 5}})(), 9, n_random=1)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def track(tmp_path: Path, contigs: Made) -> BigWig:
+    """A track whose value at a base is its position, so that everything can be told from a target."""
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    values = [("chr1", at, at + 1, float(at)) for at in range(3001)]
+    write_bigwig(tmp_path / "t.bw", contigs[0].sizes, values)
+    return BigWig(tmp_path / "t.bw")
+
+
+def test_targets_move_and_turn_with_their_bases(contigs: Made, track: BigWig) -> None:
+    genome, made = contigs
+    places = [Interval("chr1", start, start + 120) for start in (100, 500, 2500)]
+    targets = BigWigTargets([track], bin_bp=1, crop_bp=20)
+    dataset = TrackDataset(genome, places, targets, max_jitter=9, rc=True)
+    rows = np.array([0, 2, 1, 0, 2, 1, 1, 1])
+    batch = dataset.batch(rows, lambda stream: np.arange(8, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    assert batch.targets.shape == (8, 80, 1)
+    moved = set()
+    for row, bases, motif_ids, target in zip(rows, batch.bases, batch.motif_ids, batch.targets[:, :, 0], strict=True):
+        back = target[0] > target[-1]
+        start = int(target.min()) - 20
+        moved.add(start - places[row].start)
+        expected = made["chr1"][start : start + 120]
+        ids = annotate(made["chr1"])[start : start + 120]
+        assert (bases == (reverse_complement(expected) if back else expected)).all()
+        assert (motif_ids == (COMPLEMENT[ids[::-1]] if back else ids)).all()
+        assert (np.diff(target) == (-1 if back else 1)).all()
+    assert len(moved) > 3
+    assert max(map(abs, moved)) <= 9
+    means = TrackDataset(genome, places, BigWigTargets([track], bin_bp=40)).batch(np.array([1]))
+    assert means.targets[0, :, 0].tolist() == [519.5, 559.5, 599.5]
+
+
+def test_array_targets(contigs: Made, tmp_path: Path) -> None:
+    genome, _ = contigs
+    values = np.arange(3 * 4 * 2, dtype=np.float16).reshape(3, 4, 2)
+    np.savez(tmp_path / "t.npz", targets=values)
+    places = [Interval("chr1", start, start + 64) for start in (0, 64, 128)]
+    dataset = TrackDataset(genome, places, ArrayTargets.from_npz(tmp_path / "t.npz"), rc=True, track_pairs=(1, 0))
+    rows = np.array([2, 0])
+    assert (dataset.batch(rows).targets == values[rows]).all()
+    flipped = dataset.batch(rows, lambda stream: np.ones(2, dtype=np.uint64))
+    assert (flipped.targets == values[rows][:, ::-1, ::-1]).all()
+    assert flipped.targets.dtype == np.float32
+    for call, kind, text in (
+        (lambda: TrackDataset(genome, places[:2], ArrayTargets(values)), ShapeError, "TrackDataset: 2 windows of one width with as many rows of targets are required, but came widths 64 and 3 rows; resize the windows"),
+        (lambda: TrackDataset(genome, [], ArrayTargets(values)), ConfigError, "TrackDataset: at least one window is required, but came none; give intervals"),
+        (lambda: ArrayTargets.from_npz(tmp_path / "t.npz", "x"), FormatError, f"{tmp_path}/t.npz: an npz file with the array 'x' is required, but came: "),
+    ):
+        with pytest.raises(kind) as caught:
+            call()
+        assert str(caught.value).startswith(text)
+
+
+def test_loci_of_a_genome(tmp_path: Path) -> None:
+    pytest.importorskip("pyfaidx", reason="pyfaidx is absent (extra genomics)")
+    (tmp_path / "g.fa").write_text(">c\n" + "ACGTTGCAAC" * 6 + "\n")
+    genome = Genome(tmp_path / "g.fa")
+    places = [Interval("c", 10, 30), Interval("c", 12, 20, "-")]
+    data = encode_loci(genome, places, [1, 0], ("no", "yes"), VOCABULARY, width=20, max_jitter=3)
+    assert data.width == 26
+    dataset = SequenceDataset(data, VOCABULARY.complement, max_jitter=3)
+    plain = dataset.batch(np.array([0, 1]))
+    assert (plain.bases[0] == encode(genome.padded(Interval("c", 10, 30)))).all()
+    assert (plain.bases[1] == encode(genome.padded(Interval("c", 6, 26, "-")))).all()
+    assert plain.labels is not None
+    assert plain.labels.tolist() == [1, 0]
+    for batch in steps(dataset, Sampler(2, 2, seed=3), 0, 20):
+        text = encode("ACGTTGCAAC" * 6).tobytes()
+        both = text + reverse_complement(encode("ACGTTGCAAC" * 6)).tobytes()
+        assert all(row.tobytes() in both for row in batch.bases)
+    with pytest.raises(ConfigError) as caught:
+        encode_loci(genome, places, [1], ("a", "b"), VOCABULARY, 5)
+    assert str(caught.value) == "encode_loci: at least one locus and as many labels are required, but came 2 and 1; give one label per locus"
+
+
+def test_jitter_needs_full_rows(tmp_path: Path) -> None:
+    (tmp_path / "g.fa.gz").write_bytes(gzip.compress(b">c\nACGTTGCAACACGT\n"))
+    data = encode_loci(Genome(tmp_path / "g.fa.gz"), [Interval("c", 0, 9)], None, (), VOCABULARY, 9)
+    short = type(data)(data.bases, data.motif_ids, data.lengths - 2, None, ())
+    with pytest.raises(ShapeError) as caught:
+        SequenceDataset(short, max_jitter=2)
+    assert str(caught.value) == (
+        "SequenceDataset: sequences of one length are required for jitter, but came 7 to 9 bases; set max_jitter to 0"
+    )
+
+
+def test_negatives_have_the_gc_of_the_positives(contigs: Made) -> None:
+    genome, _ = contigs
+    positives = [Interval("1", start, start + 40) for start in (1510, 1600, 1700, 2950)]
+    avoid = [Interval("chr1", 2000, 2200)]
+    found = gc_matched(genome, positives, seed=3, per_positive=2, avoid=avoid)
+    assert found == gc_matched(genome, positives, seed=3, per_positive=2, avoid=avoid)
+    assert len(found) == 8
+    gc = gc_fraction(genome.windows(found, 40)[0]).reshape(2, 4)
+    assert np.abs(gc - gc_fraction(genome.windows(positives, 40)[0])).max() <= 0.02 + 1e-9
+    taken = [*(Interval("chr1", p.start, p.end) for p in positives), *avoid, *found]
+    assert not any(a.overlap(b) for k, a in enumerate(taken) for b in taken[:k])
+    assert not (genome.windows(found, 40)[0] == 4).any(axis=1).sum() > 4
+
+
+REFUSED: list[tuple[Callable[[EncodedGenome], object], str]] = [
+    (lambda g: gc_matched(g, [], 0), "gc_matched: positives of one width are required, but came []; resize them"),
+    (lambda g: gc_matched(g, [Interval("chr1", 0, 9), Interval("chr1", 0, 8)], 0), "gc_matched: positives of one width are required, but came [8, 9]; resize them"),
+    (lambda g: gc_matched(g, [Interval("chr1", 0, 1400)] * 5, 0, max_tries=30), "gc_matched: 5 windows of 1400 bases with 100% GC are required, but only 0 were found; take fewer per positive, or more contigs"),
+]
+
+
+@pytest.mark.parametrize(("call", "text"), REFUSED)
+def test_negatives_that_cannot_be(contigs: Made, call: Callable[[EncodedGenome], object], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        call(contigs[0])
+    assert str(caught.value) == text
