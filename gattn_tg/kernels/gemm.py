@@ -25,7 +25,7 @@ from gattn_tg.kernels.tile import ceildiv, exp2
 # of k loads 4 vectors of B for 24 multiply-adds (measured on one core, 1024^3: 4 x 64 139, 6 x 64 152 GFLOP/s).
 TILES = {512: (6, 64), 256: (3, 32), 128: (3, 32)}
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
-DEPTH = 1024  # k that is summed at once
+WHOLE, DEPTH = 1024, 512  # sums up to WHOLE long are done at once, longer ones in pieces of about DEPTH
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
 LINE = 16  # float32 in a cache line
 PACKED = 32  # rows that `pack_rows` deals out at a time: they stay in the cache, and every piece written is 768 bytes
@@ -84,7 +84,7 @@ class Gemm:
     @property
     def blocks(self) -> int:
         """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
-        least = ceildiv(self.k, DEPTH)
+        least = 1 if self.k <= WHOLE else ceildiv(self.k, DEPTH)
         return next((s for s in range(least, 4 * least) if self.k % s == 0), 1)
 
     @property

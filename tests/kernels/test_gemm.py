@@ -41,10 +41,10 @@ def test_every_layout_on_every_vector_width(bits: int, rows: str, lanes: str) ->
 def test_depth_in_pieces_gives_the_bits_of_one_sum() -> None:
     """Sums that wait in memory between pieces of k are the sums that stayed in registers."""
     rng = np.random.default_rng(0)
-    m, n, k = 20, 64, 2 * DEPTH
+    m, n, k = 20, 64, 4 * DEPTH
     a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
     g = plan(m, n, k)
-    assert g.blocks == 2
+    assert g.blocks == 4
     halves = run(g, a, b)
     np.testing.assert_allclose(halves, a.astype(np.float64) @ b, rtol=1e-4, atol=1e-3)
     for parts in (1, 2, 5):
