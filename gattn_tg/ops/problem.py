@@ -49,7 +49,7 @@ class Problem:
     def ids(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
         """Motif id of every query and key, uint8, for the kinds that look up bases (not `dense`)."""
         if self.bias is None or self.bias.ids_k is None:
-            raise ConfigError("attention: ids per base are required, but the call has none; use another kind than dense")
+            raise ConfigError("attention: ids per base are required, but the call has none; use another kind")
         return self.bias.ids, self.bias.ids_k
 
     def coordinates(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:

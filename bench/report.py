@@ -1,0 +1,113 @@
+"""Write the tables of README.md from the JSON lines in bench/results/; the newest line of a case wins.
+
+    python bench/report.py [--check]
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. With --check nothing is written, and the exit code is
+1 when a table is not what the lines say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from record import RESULTS, ROOT
+
+Line = dict[str, Any]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def newest(bench: str, *key: str) -> list[Line]:
+    """The lines of a bench, of equal keys only the last, in the order of first appearance."""
+    path, found = RESULTS / f"{bench}.jsonl", {}
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        line = json.loads(text)
+        found[tuple(str(line.get(k)) for k in key)] = line
+    return list(found.values())
+
+
+def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def attention() -> str:
+    lines = newest("attention", "case", "pass", "threads")
+    peers = ("sdpa", "flex", "eager", "folded")
+
+    def row(x: Line) -> list[str]:
+        times = [f"{x[p]['median_ms']:,.0f} ({x['ratio'][p]:.2f})" if p in x else "-" for p in peers]
+        return [x["case"].split()[2][1:], x["pass"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:,.0f}", *times]
+
+    rows = sorted(lines, key=lambda x: (x["threads"], x["pass"], int(x["case"].split()[2][1:])))
+    return markdown(["n", "pass", "threads", "gattn_tg ms", "SDPA, bias in memory", "FlexAttention", "eager",
+                     "SDPA, folded"], map(row, rows))
+
+
+def gemm() -> str:
+    lines = newest("gemm", "case", "product", "threads")
+    cases: dict[tuple[str, int], dict[str, Line]] = {}
+    for x in lines:
+        cases.setdefault((x["case"], x["threads"]), {})[x["product"]] = x
+    products = ("forward", "dgrad", "wgrad")
+    rows = [[case, str(threads), *(f"{at[p]['gflops']['gattn_tg']:.0f} ({at[p]['ratio']:.2f})" if p in at else "-"
+                                   for p in products)] for (case, threads), at in cases.items()]
+    return markdown(["m x n x k", "threads", *(f"{p} GFLOP/s" for p in products)], rows)
+
+
+def memory() -> str:
+    lines = newest("memory", "case", "pass", "who")
+    rows = [[x["case"].split()[2][1:], x["case"].split()[1][1:], x["pass"], x["who"], f"{x['extra_MB']:,.0f}",
+             f"{x['seconds']:.1f}"] for x in lines]
+    return markdown(["n", "heads", "pass", "who", "extra MB", "seconds"], rows)
+
+
+def train_step() -> str:
+    rows = [[f"{c['layers']} x {c['width']}", str(c["length"]), str(c["batch"]), c["motif"], str(c["threads"]),
+             f"{x['gattn_tg']['median_ms']:,.0f}", f"{x['peer']['median_ms']:,.0f}", f"{x['ratio']:.2f}"]
+            for x in newest("train_step", "case") for c in [x["case"]]]
+    head = ["layers x width", "n", "batch", "bias", "threads", "gattn_tg ms", "PyTorch eager ms", "ratio"]
+    return markdown(head, rows)
+
+
+def gradcheck() -> str:
+    kinds: dict[str, dict[str, Line]] = {}
+    for x in newest("gradcheck", "kind", "comparison"):
+        kinds.setdefault(x["kind"], {})[x["comparison"]] = x
+    names = list(dict.fromkeys(name for at in kinds.values() for name in at))
+    rows = [[kind, *(f"{max(at[n]['max_relative_error'].values()):.0e}" if n in at else "-" for n in names)]
+            for kind, at in kinds.items()]
+    return markdown(["bias", *names], rows)
+
+
+def training() -> str:
+    rows = [[x["config"], f"{x['test']['auc']:.3f}", f"{x['bar']:.3f}" if x["bar"] else "-",
+             f"{x['test']['accuracy']:.3f}", f"{x['minutes']:.1f}"] for x in newest("training", "config")]
+    return markdown(["configuration", "test AUC", "4-mer ridge AUC", "test accuracy", "minutes, all of it"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training)
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a table is out of date")
+    check = parser.parse_args().check
+    old = README.read_text(encoding="utf-8")
+    new = BLOCK.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], old)
+    if check:
+        return int(new != old)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
