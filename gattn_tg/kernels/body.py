@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import AddrSpace, DType
-from tinygrad.uop.ops import AxisType, KernelInfo
+from tinygrad.uop.ops import AxisType, KernelInfo, Ops
 
 
 class Body:
@@ -97,6 +97,26 @@ class Body:
             self.span(part * size // parts, (part + 1) * size // parts, size) as unit,
         ):
             yield part, unit
+
+    def groups(self, *sizes: int) -> tuple[UOp, ...]:
+        """Independent pieces of work on a GPU, one group of threads each: the grid."""
+        return tuple(UOp.special(size, f"gidx{i}") for i, size in enumerate(sizes))
+
+    def threads(self, count: int) -> UOp:
+        """The thread of a group; all of them run every statement."""
+        return UOp.const(0, dtypes.weakint) if count == 1 else UOp.special(count, "lidx0")
+
+    def shared(self, *shape: int, dtype: DType = dtypes.float32) -> UOp:
+        """Memory that the threads of a group share; what others wrote is there after a barrier."""
+        self._arrays += 1
+        return UOp.placeholder(shape, dtype, slot=self._arrays - 1, addrspace=AddrSpace.LOCAL)
+
+    def barrier(self) -> None:
+        """Wait for all threads of the group.
+
+        tinygrad would place barriers by itself, one before every statement that reads shared memory.
+        """
+        self._last = (UOp(Ops.BARRIER, src=self._last),)
 
     def finish(self) -> UOp:
         """The kernel."""
