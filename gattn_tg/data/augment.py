@@ -47,7 +47,10 @@ def turned(
     """
     if (lengths == rows.shape[1]).all():
         full = rows.copy()
-        full[chosen] = mapping[rows[chosen, ::-1]]
+        back = rows[chosen, ::-1]
+        # bytes.translate maps a gigabyte per second, an index array a tenth of that.
+        table = bytes(mapping.tolist()).ljust(256, b"\0")
+        full[chosen] = np.frombuffer(back.tobytes().translate(table), dtype=np.uint8).reshape(back.shape)
         return full
     position = np.arange(rows.shape[1])
     source = lengths[:, None] - 1 - position

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.types import Int
 
-ROUNDS = 6  # of the Feistel network; four already pass for random, two more cost nothing
+ROUNDS = 6  # of the Feistel network, an even number; four already pass for random
+BLOCK_ROWS = 4096  # rows whose order is computed together
 _FIRST, _SECOND, _STEP = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
 
@@ -49,16 +51,9 @@ class Sampler:
             )
 
     def rows(self, step: int) -> Int[np.ndarray, "b"]:
-        """Return the rows of a step; O(batch_size), whatever the step."""
-        positions = self._positions(step)
-        epochs, at = np.divmod(positions, self.n_rows)
-        if self.seed is None:
-            return at
-        rows = np.empty_like(at)
-        for epoch in np.unique(epochs).tolist():  # one, or two where a batch reaches over the end of a pass
-            here = epochs == epoch
-            rows[here] = permuted(at[here], self.n_rows, hashed(self.seed, epoch))
-        return rows
+        """Return the rows of a step; the cost does not depend on the step."""
+        n_steps = max(BLOCK_ROWS // self.batch_size, 1)
+        return _block(self, step // n_steps)[step % n_steps] if step >= 0 else self._positions(step)
 
     def draws(self, step: int, stream: int) -> np.ndarray:
         """Return one random 64-bit number per row of a step, the same ones whatever happened before.
@@ -68,7 +63,7 @@ class Sampler:
             stream: another number gives independent draws, for example one for strands and one for jitter.
         """
         key = hashed(self.seed or 0, stream, 0x5EED)
-        return _mix(self._positions(step).astype(np.uint64) * np.uint64(_STEP) ^ np.uint64(key))
+        return mixed(self._positions(step).astype(np.uint64) * np.uint64(_STEP) ^ np.uint64(key))
 
     def epoch(self, step: int) -> int:
         """Return the pass over the data in which a step begins."""
@@ -88,20 +83,37 @@ def permuted(positions: Int[np.ndarray, "k"], n: int, key: int) -> Int[np.ndarra
         >>> sorted(permuted(np.arange(10), 10, key=3).tolist()) == list(range(10))
         True
     """
-    half = max((n - 1).bit_length() + 1, 2) // 2
-    mask = np.uint64((1 << half) - 1)
+    n_bits = max((n - 1).bit_length(), 2)
+    low = n_bits // 2
+    widths = (n_bits - low, low)  # of the left and right part; they swap in every round
     values = positions.astype(np.uint64)
-    outside = np.ones(len(values), dtype=bool)
+    open_ = np.arange(len(values))
     keys = [np.uint64(hashed(key, k)) for k in range(ROUNDS)]
-    # The network permutes the next power of four; what lands at n or above walks on along its cycle.
-    while outside.any():
-        walking = values[outside]
-        left, right = walking >> np.uint64(half), walking & mask
-        for k in keys:
-            left, right = right, left ^ (_mix(right ^ k) & mask)
-        values[outside] = left << np.uint64(half) | right
-        outside[outside] = values[outside] >= n
+    # The network permutes the next power of two; what lands at n or above walks on along its cycle.
+    while open_.size:
+        walking = values[open_]
+        left, right = walking >> np.uint64(low), walking & np.uint64((1 << low) - 1)
+        for k in range(ROUNDS):
+            mask = np.uint64((1 << widths[k % 2]) - 1)
+            left, right = right, left ^ (mixed(right ^ keys[k]) & mask)
+        walking = left << np.uint64(low) | right
+        values[open_] = walking
+        open_ = open_[walking >= n]
     return values.astype(np.int64)
+
+
+@lru_cache(maxsize=8)
+def _block(sampler: Sampler, block: int) -> Int[np.ndarray, "s b"]:
+    """Return the rows of some steps at once, because NumPy needs as long for one step as for many."""
+    n_steps = max(BLOCK_ROWS // sampler.batch_size, 1)
+    positions = np.stack([sampler._positions(step) for step in range(block * n_steps, (block + 1) * n_steps)])
+    epochs, rows = np.divmod(positions, sampler.n_rows)
+    if sampler.seed is not None:
+        for epoch in np.unique(epochs).tolist():
+            here = epochs == epoch
+            rows[here] = permuted(rows[here], sampler.n_rows, hashed(sampler.seed, epoch))
+    rows.setflags(write=False)  # it is kept
+    return rows
 
 
 def hashed(*numbers: int) -> int:
@@ -115,8 +127,9 @@ def hashed(*numbers: int) -> int:
     return state
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
+def mixed(values: np.ndarray) -> np.ndarray:
+    """Return 64-bit numbers whose bits each depend on all bits of the given ones (the last steps of splitmix64)."""
     values = (values ^ values >> np.uint64(30)) * np.uint64(_FIRST)
     values = (values ^ values >> np.uint64(27)) * np.uint64(_SECOND)
-    mixed: np.ndarray = values ^ values >> np.uint64(31)
-    return mixed
+    last: np.ndarray = values ^ values >> np.uint64(31)
+    return last

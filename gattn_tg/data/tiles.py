@@ -11,7 +11,7 @@ from gattn_tg.data.augment import turned
 from gattn_tg.data.batches import Batch
 from gattn_tg.data.dataset import PLACE, Draw, flips
 from gattn_tg.data.encoded import EncodedGenome
-from gattn_tg.data.sampler import hashed
+from gattn_tg.data.sampler import hashed, mixed
 from gattn_tg.errors import ConfigError
 from gattn_tg.seq.alphabet import COMPLEMENT, N
 from gattn_tg.seq.interval import Interval
@@ -70,7 +70,7 @@ class GenomeDataset:
         rc: turn every other window, by chance, to its other strand.
 
     Raises:
-        ConfigError: neither places nor n_random, or no contig as long as a window.
+        ConfigError: neither places nor n_random, no contig as long as a window, or a place outside its contig.
     """
 
     genome: EncodedGenome
@@ -80,8 +80,8 @@ class GenomeDataset:
     max_unknown: float = 0.1
     contigs: Collection[str] | None = None
     rc: bool = False
-    _ends: Int[np.ndarray, "c"] = field(init=False, repr=False, compare=False)
-    _chroms: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _starts: Int[np.ndarray, "p"] = field(init=False, repr=False, compare=False)  # of places, or of contigs
+    _ends: Int[np.ndarray, "c"] = field(init=False, repr=False, compare=False)  # running numbers of random starts
 
     def __post_init__(self) -> None:
         chroms = tuple(c for c in _contigs(self.genome, self.contigs) if self.genome.sizes[c] >= self.width)
@@ -90,8 +90,18 @@ class GenomeDataset:
                 f"GenomeDataset: either places or n_random >= 1, and a contig of at least {self.width} bases, are "
                 "required; pass tiles(genome, width) or a number of random windows"
             )
-        object.__setattr__(self, "_chroms", chroms)
-        object.__setattr__(self, "_ends", np.cumsum([self.genome.sizes[c] - self.width + 1 for c in chroms]))
+        if self.places is None:
+            starts = np.array([self.genome.position(c) for c in chroms])
+            ends = np.cumsum([self.genome.sizes[c] - self.width + 1 for c in chroms])
+        else:
+            starts, ends = self.genome.positions(self.places, self.width), np.zeros(0, dtype=np.int64)
+            if (starts < 0).any():
+                raise ConfigError(
+                    f"GenomeDataset: places on their contigs are required, but {self.places[int(np.argmin(starts))]} "
+                    "reaches outside; clip or drop it"
+                )
+        object.__setattr__(self, "_starts", starts)
+        object.__setattr__(self, "_ends", ends)
 
     def __len__(self) -> int:
         return self.n_random if self.places is None else len(self.places)
@@ -99,10 +109,10 @@ class GenomeDataset:
     def batch(self, rows: Int[np.ndarray, "b"], draw: Draw | None = None) -> Batch:
         """Return rows as a batch without labels; random windows need `draw`, or are the same for the same row."""
         if self.places is not None:
-            bases, motif_ids = self.genome.windows([self.places[row] for row in rows.tolist()], self.width)
+            bases, motif_ids = self.genome.gather(self._starts[rows], self.width)
         else:
             keys = rows.astype(np.uint64) if draw is None else draw(PLACE)
-            bases, motif_ids = self.genome.windows([self._random(int(key)) for key in keys], self.width)
+            bases, motif_ids = self.genome.gather(self._random(keys), self.width)
         lengths = np.full(len(rows), self.width, dtype=np.int32)
         if self.rc:
             chosen = flips(draw, len(rows), True)
@@ -112,15 +122,19 @@ class GenomeDataset:
                 motif_ids = turned(motif_ids, lengths, chosen, other)
         return Batch(bases, motif_ids, lengths, None, np.ones(len(rows), dtype=bool))
 
-    def _random(self, key: int) -> Interval:
-        """Return a window that the key decides, every start equally likely where N do not forbid it."""
+    def _random(self, keys: np.ndarray) -> Int[np.ndarray, "b"]:
+        """Return the starts that the keys decide, each equally likely where N do not forbid it."""
+        starts = np.zeros(len(keys), dtype=np.int64)
+        open_ = np.arange(len(keys))
+        limit = self.max_unknown * self.width
         for attempt in range(TRIES):
-            place = hashed(key, attempt) % int(self._ends[-1])
-            at = int(np.searchsorted(self._ends, place, side="right"))
-            start = place - (int(self._ends[at - 1]) if at else 0)
-            window = Interval(self._chroms[at], start, start + self.width)
-            if (self.genome.ids(window) == N).sum() <= self.max_unknown * self.width:
-                return window
+            places = (mixed(keys[open_] + np.uint64(hashed(attempt))) % np.uint64(self._ends[-1])).astype(np.int64)
+            at = np.searchsorted(self._ends, places, side="right")
+            starts[open_] = self._starts[at] + places - np.where(at > 0, self._ends[at - 1], 0)
+            bases, _ = self.genome.gather(starts[open_], self.width, motifs=False)
+            open_ = open_[np.count_nonzero(bases == N, axis=1) > limit]
+            if not open_.size:
+                return starts
         raise ConfigError(
             f"GenomeDataset: windows with at most {self.max_unknown:.0%} N are required, but {TRIES} random places had "
             "none; choose other contigs or pass tiles"

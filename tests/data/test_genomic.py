@@ -75,7 +75,7 @@ def test_windows_are_those_of_the_contigs(contigs: Made) -> None:
     assert not motif_ids[3].any()
     assert (genome.ids(Interval("chr1", 10, 60, "-")) == reverse_complement(made["chr1"][10:60])).all()
     assert encode(genome.padded(Interval("chr1", 10, 60))).tolist() == made["chr1"][10:60].tolist()
-    assert isinstance(genome.bases, np.memmap)
+    assert isinstance(genome.bases.base, np.memmap)
 
 
 def test_genomes_without_motifs(tmp_path: Path) -> None:
