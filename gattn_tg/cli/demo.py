@@ -43,7 +43,7 @@ MODEL = ClassifierConfig(
     dropout=0.0,
 )  # fmt: skip
 TRAINING = TrainSettings(
-    epochs=5, batch_size=64, learning_rate=3e-3, weight_decay=0.05, motif_rate=3.0, monitor="accuracy", seed=0
+    epochs=6, batch_size=64, learning_rate=3e-3, weight_decay=0.05, motif_rate=3.0, monitor="loss", seed=0
 )
 
 # A third of the windows that are a donor or neither are donors (acceptors alike); in a stretch dense with genes it is
