@@ -141,7 +141,7 @@ class Forward:
         turn.lay_out(
             LANES, self.d, key,
             lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
-            lambda j, x, value: self.at_k.write(x * LANES + j, value),
+            lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
         )  # fmt: skip
         with self.body.loops(LANES, self.e) as (j, x):
             self.at_v.write(j * self.width + x, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))

@@ -7,7 +7,8 @@ cos and sin come as tensors (1 or b, rows, channels / 2); pair c is (c, c + chan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tinygrad import UOp
@@ -60,21 +61,33 @@ class Turn:
         self.body, self.rotation, self.cos, self.sin, self.b = body, rotation, cos, sin, b
         self._kept = body.array(1) if rotation.channels else None
 
-    def lay_out(self, rows: int, width: int, row: Callable[[UOp], UOp], load: Load, store: Store) -> None:
+    def lay_out(
+        self, rows: int, width: int, row: Callable[[UOp], UOp], load: Load, store: Store, by_channel: bool = False
+    ) -> None:
         """store(i, x) = turned load(i, x) for rows x width elements; row(i) is the row whose angle counts.
 
-        The memory stored to must not be the one loaded from.
+        The memory stored to must not be the one loaded from. `by_channel` walks down the columns, the better order
+        where neighbours in memory are rows of one channel.
         """
         channels = self.rotation.channels
         if channels:
-            with self.body.loops(rows, channels // 2) as (i, c):
+            with self._grid(rows, channels // 2, by_channel) as (i, c):
                 x, y = self.rotation.pair(c)
                 cos, sin = self._angle(row(i), c)
                 store(i, x, load(i, x) * cos - load(i, y) * sin)
                 store(i, y, load(i, x) * sin + load(i, y) * cos)
         if width > channels:
-            with self.body.loops(rows, width - channels) as (i, x):
+            with self._grid(rows, width - channels, by_channel) as (i, x):
                 store(i, x + channels, load(i, x + channels))
+
+    @contextmanager
+    def _grid(self, rows: int, width: int, by_channel: bool) -> Iterator[tuple[UOp, UOp]]:
+        if by_channel:
+            with self.body.loops(width, rows) as (x, i):
+                yield i, x
+        else:
+            with self.body.loops(rows, width) as (i, x):
+                yield i, x
 
     def take_back(self, rows: int, width: int, row: Callable[[UOp], UOp], load: Load, store: Store) -> None:
         """store(i, x) = load(i, x) turned back; may be in place."""
