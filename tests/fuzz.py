@@ -1,0 +1,161 @@
+"""Damaged files for every reader: random bytes, letters of the format in disorder, real files with changed bytes.
+
+    python tests/fuzz.py 10000      as many inputs for each reader; the suite runs fewer
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gattn_tg.data import EncodedGenome, read_folds
+from gattn_tg.errors import GattnError
+from gattn_tg.io import (
+    BigWig,
+    Genome,
+    Vcf,
+    read_bed,
+    read_fasta,
+    read_gtf,
+    read_labelled,
+    read_matrices,
+    read_peaks,
+    read_sizes,
+    stream_fasta,
+)
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.seq import Interval, Variant
+
+VCF_TEXT = (
+    "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "chr1\t2\trs1\tC\tT,<DEL>,*\t50\tPASS\tAC=1\nchr1\t5\t.\tAC\tA\t.\t.\t.\n"
+)
+VOCABULARY = MotifVocabulary(MotifVocabulary.default().classes[:2]).to_toml()
+MEME_TEXT = (
+    "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF a b\nletter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n"
+    "0.2 0.8 0 0\n0.95 0 0.05 0\n"
+)
+
+
+def drained(items: Iterable[object]) -> None:
+    for _ in items:
+        pass
+
+
+def genome(path: Path) -> None:
+    path.with_name(path.name + ".fai").unlink(missing_ok=True)
+    with Genome(path) as opened:
+        for name, size in opened.sizes.items():
+            opened.fetch(Interval(name, 0, min(size, 50)))
+            opened.padded(Interval(name, size - 3, size + 3))
+
+
+def bigwig(path: Path) -> None:
+    with BigWig(path) as opened:
+        for name, size in opened.sizes.items():
+            opened.values(Interval(name, 0, min(size, 50)))
+
+
+def encoded(path: Path) -> None:
+    folder = path.with_name("encoded")
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / "genome.json")
+    EncodedGenome(folder)
+
+
+def variant(path: Path) -> None:
+    Variant.parse(path.read_bytes().decode("latin-1"))
+
+
+def interval(path: Path) -> None:
+    Interval.parse(path.read_bytes().decode("latin-1"), one_based=True)
+
+
+READERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "read_fasta": (lambda path: drained(read_fasta(path)), ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
+    "stream_fasta": (lambda path: drained(stream_fasta(path, 5)), ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
+    "Genome": (genome, ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
+    "Vcf": (lambda path: drained(Vcf(path, symbolic="skip")), VCF_TEXT),
+    "read_bed": (lambda path: drained(read_bed(path)), "track x\nchr1\t5\t9\ta\t7.5\t-\nchr1 5 9\n"),
+    "read_peaks": (lambda path: drained(read_peaks(path)), "chr1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t3\n" * 2),
+    "read_gtf": (lambda path: drained(read_gtf(path)), '#x\nchr1\tx\texon\t3\t9\t.\t-\t.\tgene_id "G;1"; n 2;\n' * 2),
+    "read_sizes": (read_sizes, "chr1\t100\nchr2\t5\t7\n"),
+    "read_matrices of MEME": (read_matrices, MEME_TEXT),
+    "read_matrices of JASPAR": (read_matrices, ">a b\nA [ 4 19 ]\nC [16  0 ]\nG [ 0 1 ]\nT [ 0 0 ]\n"),
+    "read_labelled": (read_labelled, 'sequence,label\nACGT,1\n"AC",0\n'),
+    "read_folds": (read_folds, "chr1\t5\t9\tfold0\nchr2\t5\t9\tfold1\n"),
+    "MotifVocabulary.from_toml": (MotifVocabulary.from_toml, VOCABULARY),
+    "EncodedGenome": (encoded, '{"format": "gattn_tg encoded genome 1", "contigs": [["c", 5]], "vocabulary": null}'),
+    "BigWig": (bigwig, "\x26\xfc\x8f\x88\x04\x00\x01\x00" + "\x00" * 120),
+    "Variant.parse": (variant, "chr22:36,201,698:A>C"),
+    "Interval.parse": (interval, "chr7:117,559,590-117,559,600:+"),
+}
+
+
+def damaged(rng: random.Random, good: bytes) -> bytes:
+    """One input: bytes of any kind, letters of the format in any order, or the good file with some changes."""
+    kind = rng.randrange(4)
+    if kind == 0:
+        made = rng.randbytes(rng.randrange(120))
+    elif kind == 1:
+        made = bytes(rng.choice(good) for _ in range(rng.randrange(150)))
+    else:
+        changed = bytearray(good)
+        for _ in range(rng.randint(1, 6)):
+            at = rng.randrange(len(changed) + 1)
+            change = rng.randrange(4)
+            if change == 0:
+                changed[at:at] = rng.randbytes(rng.randint(1, 3))
+            elif change == 1:
+                del changed[at : at + rng.randint(1, 9)]
+            elif change == 2:
+                changed[at : at + 1] = bytes([rng.choice(good)])
+            else:
+                changed[at:at] = changed[rng.randrange(len(changed) + 1) :][:20]
+        made = bytes(changed)
+    pack = rng.randrange(12)
+    if pack == 0:
+        packed = bytearray(gzip.compress(made, 1, mtime=0))
+        if rng.random() < 0.5:
+            packed[rng.randrange(len(packed))] ^= 1 << rng.randrange(8)
+        made = bytes(packed[: rng.randint(1, len(packed))] if rng.random() < 0.3 else packed)
+    elif pack == 1:
+        made = rng.choice([b"\x1f\x8b", b"\xef\xbb\xbf", b"\xff\xfe", b"PK\x03\x04"]) + made
+    return made
+
+
+def attack(name: str, n: int, folder: Path, seed: int = 0) -> Counter[str]:
+    """Give a reader `n` damaged inputs and count what came of them; anything but our errors comes through."""
+    read, text = READERS[name]
+    good = text.encode("latin-1")
+    rng = random.Random(f"{seed} {name}")
+    path = folder / "x.fa"
+    outcome: Counter[str] = Counter()
+    for _ in range(n):
+        path.write_bytes(data := damaged(rng, good))
+        try:
+            read(path)
+            outcome["read"] += 1
+        except GattnError as error:
+            if len(str(error)) > 2000 or not str(error):
+                raise AssertionError(f"{name}: a message of {len(str(error))} characters for {data!r}") from error
+            outcome[type(error).__name__] += 1
+        except Exception as error:
+            raise AssertionError(f"{name}: {type(error).__name__} for {data!r}") from error
+    return outcome
+
+
+def main() -> None:
+    n = int(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        for name in READERS if len(sys.argv) < 3 else sys.argv[2:]:
+            print(f"{name:<26} {n:>7,} inputs", dict(attack(name, n, Path(folder)).most_common()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
