@@ -5,8 +5,9 @@
 Three callers: the two published criteria of `gattn_tg.motif.cpg_islands`, and `ucsc_islands`, which is UCSC's own
 method. UCSC masks repeats before it calls; the sequences here carry no mask, so one is made from the sequences
 themselves: words of 12 bases that occur at least 100 times in the 11 Mb, as WindowMasker does it (Morgulis et al.
-2006, Bioinformatics 22:134). `ucsc, masked` calls with that mask. Prints a table, the causes of all differences, and
-one JSON line per caller and region.
+2006, Bioinformatics 22:134). `ucsc, masked` calls with that mask. Prints a table, the causes of all differences, the
+agreement with EMBOSS newcpgreport where it is installed (Debian package emboss), and one JSON line per caller and
+region.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from newcpgreport import print_emboss
 
 from gattn_tg.io import read_fasta
 from gattn_tg.motif import CpgIsland, cpg_islands, kmer_codes, ucsc_islands
@@ -226,6 +228,7 @@ def main() -> None:
             for cause, n in sorted(counter.items()):
                 print(f"  {n:5} {cause}")
         print()
+    print_emboss([(region.group, region.ids) for region in regions], as_json=arguments.json)
     for (name, group), tally in totals.items():
         figures = {key: round(value, 4) for key, value in tally.figures().items()}
         line = {"bench": "cpg_islands", "caller": name, "region": group} | tally._asdict() | figures

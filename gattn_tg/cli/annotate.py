@@ -23,6 +23,7 @@ from gattn_tg.seq import encode
 
 ALONE_BYTES = 1_000_000
 """Files up to this size are annotated sooner than other processes have started."""
+SOME_BINS = 1 << 16
 
 
 class Part(NamedTuple):
@@ -127,7 +128,7 @@ def annotated(piece: Piece, vocabulary: MotifVocabulary, bin_bp: int, full: bool
         text=bed_text(done.chrom, done.sites, vocabulary, full),
         counts=np.bincount(done.sites.ids, minlength=vocabulary.n_motifs),
         first_bin=first_bin,
-        covered=np.bincount(inside // bin_bp - first_bin),
+        covered=np.bincount(inside // bin_bp - first_bin).astype(np.uint32),
     )
 
 
@@ -160,8 +161,10 @@ def density_values(
         starts = np.arange(len(covered)) * bin_bp
         ends = np.minimum(starts + bin_bp, sizes[chrom])
         shares = covered / (ends - starts)
-        for start, end, share in zip(starts.tolist(), ends.tolist(), shares.tolist(), strict=True):
-            yield chrom, start, end, share
+        for at in range(0, len(starts), SOME_BINS):  # as Python numbers they are many times as large
+            here = slice(at, at + SOME_BINS)
+            for start, end, share in zip(*(a[here].tolist() for a in (starts, ends, shares)), strict=True):
+                yield chrom, start, end, share
 
 
 def bed_rows(chrom: str, offset: int, sequence: bytes, vocabulary: MotifVocabulary) -> Iterator[BedRow]:

@@ -70,7 +70,10 @@ def is_bgzip(head: bytes) -> bool:
 
 def check_bgzip_end(path: Path) -> None:
     # A bgzip file cut between two blocks is a valid gzip file; only the missing last block tells.
-    if path.stat().st_size < len(BGZF_EOF) or path.read_bytes()[-len(BGZF_EOF) :] != BGZF_EOF:
+    with path.open("rb") as raw:
+        raw.seek(max(path.stat().st_size - len(BGZF_EOF), 0))
+        end = raw.read()
+    if end != BGZF_EOF:
         raise FormatError(
             f"{path}: a bgzip file with its end-of-file block is required, but that block is missing, "
             "so the file is probably cut; fetch or compress it again"
