@@ -81,7 +81,7 @@ def print_emboss(regions: list[tuple[str, np.ndarray]], *, as_json: bool) -> Non
     names = ("theirs", "explained", *(f"{key}{at}" for at in ("", "_lowered") for key in AGREEMENT))
     if not as_json:
         print(f"{PROGRAM}: its islands, and those that its description gives base for base;")
-        print("`cpg_islands` with the limits .50 and .60, and with 10/11 of them: ours, found there, theirs found here,")
+        print("`cpg_islands` with limits .50 and .60, and with 10/11 of them: ours, found there, theirs found here,")
         print(f"with ends within {NEAR_BP} bp, share of the bases in either that are in both")
         for group, row in totals.items():
             theirs, exact, *rest = row.tolist()
