@@ -27,7 +27,7 @@ from gattn_tg.kernels.plan import PARTS, key_parts
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
-from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product
+from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product, registers
 
 CHUNK = 64  # rows taken at a time
 
@@ -90,7 +90,7 @@ class Backward:
         self.rows, self.panels = arena(self.n, self.d, self.e)
         self.wd, self.we = padded(self.d), padded(self.e)
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{ROWS}x{LANES}_{q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
         self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)

@@ -25,7 +25,7 @@ from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, query_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
-from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product
+from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product, registers
 
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -68,7 +68,7 @@ class Forward:
         _, self.g_size, self.m, self.e = v.shape
         self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{ROWS}x{LANES}_{q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
