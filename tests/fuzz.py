@@ -27,6 +27,7 @@ from gattn_tg.io import (
     read_peaks,
     read_sizes,
     stream_fasta,
+    write_bigwig,
 )
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import Interval, Variant
@@ -56,6 +57,7 @@ def genome(path: Path) -> None:
 
 
 def bigwig(path: Path) -> None:
+    path = path.replace(path.with_suffix(".bw"))
     with BigWig(path) as opened:
         for name, size in opened.sizes.items():
             opened.values(Interval(name, 0, min(size, 50)))
@@ -91,7 +93,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "read_folds": (read_folds, "chr1\t5\t9\tfold0\nchr2\t5\t9\tfold1\n"),
     "MotifVocabulary.from_toml": (MotifVocabulary.from_toml, VOCABULARY),
     "EncodedGenome": (encoded, '{"format": "gattn_tg encoded genome 1", "contigs": [["c", 5]], "vocabulary": null}'),
-    "BigWig": (bigwig, "\x26\xfc\x8f\x88\x04\x00\x01\x00" + "\x00" * 120),
+    "BigWig": (bigwig, "made by `attack`"),
     "Variant.parse": (variant, "chr22:36,201,698:A>C"),
     "Interval.parse": (interval, "chr7:117,559,590-117,559,600:+"),
 }
@@ -133,6 +135,9 @@ def attack(name: str, n: int, folder: Path, seed: int = 0) -> Counter[str]:
     """Give a reader `n` damaged inputs and count what came of them; anything but our errors comes through."""
     read, text = READERS[name]
     good = text.encode("latin-1")
+    if read is bigwig:
+        write_bigwig(folder / "x.bw", {"b": 100, "a": 50}, [("b", k, k + 1, k / 7) for k in range(90)], overwrite=True)
+        good = (folder / "x.bw").read_bytes()
     rng = random.Random(f"{seed} {name}")
     path = folder / "x.fa"
     outcome: Counter[str] = Counter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
@@ -13,16 +12,13 @@ from types import ModuleType, TracebackType
 import numpy as np
 
 from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExtraError
+from gattn_tg.io.bigwig_layout import check_layout
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.replacing import replacing_path
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float
 
-MAGIC, TREE_MAGIC, INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
-HEADER = struct.Struct("<IHHQQQHHQQIQ")
-TREE = struct.Struct("<IIIIQQ")
 SUFFIXES = (".bw", ".bigwig")  # the library goes by the name
-MAX_NAME = 4096  # bytes of a contig's name
 
 Value = tuple[str, int, int, float]
 """(contig, start, end, number), 0-based and half-open."""
@@ -43,7 +39,7 @@ class BigWig:
     def __init__(self, path: str | Path, *, rename: Mapping[str, str] | str | None = None) -> None:
         self.path = Path(path)
         library = _library()
-        check_header(self.path)
+        check_layout(self.path)
         with _told_as_ours(str(path)):
             self._file = library.open(str(self.path))
             self.sizes = {str(name): int(size) for name, size in self._file.chroms().items()}
@@ -214,39 +210,6 @@ def _told_as_ours(where: str) -> Iterator[None]:
         raise FormatError(
             f"{where}: an undamaged BigWig file is required, but came: {_told(error)}; fetch or convert it again"
         ) from error
-
-
-def check_header(path: Path) -> None:
-    """Refuse a file whose header or table of contigs cannot be one of BigWig; the library would end the process.
-
-    Raises:
-        FormatError: the text says which part is wrong.
-
-    Source: Kent et al. (2010) Bioinformatics 26:2204, supplementary tables 5, 8 to 11 and 14.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(HEADER.size)
-            fault = "another kind of file"
-            order = next((o for o in "<>" if head[:4] == struct.pack(f"{o}I", MAGIC)), "")
-            if order and len(head) == HEADER.size:
-                fields = struct.unpack(order + HEADER.format[1:], head)
-                tree, data, index = fields[3:6]
-                fault = "offsets outside the file" if max(tree + TREE.size, data, index + 4) > size else ""
-            if not fault:
-                file.seek(tree)
-                magic, _, key, value, items, _ = struct.unpack(order + TREE.format[1:], file.read(TREE.size))
-                file.seek(index)
-                right = (
-                    magic == TREE_MAGIC and value == 8 and 0 < key <= MAX_NAME and 0 < items * (key + value) <= size
-                    and file.read(4) == struct.pack(f"{order}I", INDEX_MAGIC)
-                )  # fmt: skip
-                fault = "" if right else "a damaged table of contigs"
-    except OSError as error:
-        fault = (error.strerror or str(error)).lower()
-    if fault:
-        raise FormatError(f"{path}: a BigWig file is required, but came: {fault}; fetch or convert it again")
 
 
 def _library() -> ModuleType:

@@ -98,6 +98,8 @@ def test_places_outside_and_odd_bins_are_refused(path: Path) -> None:
         (lambda b: b"", "another kind of file"),
         (lambda b: b[:8] + struct.pack("<Q", 10**9) + b[16:], "offsets outside the file"),
         (lambda b: b.replace(struct.pack("<I", 0x78CA8C91), b"zzzz", 1), "a damaged table of contigs"),
+        (lambda b: b.replace(struct.pack("<I", 0x2468ACE0), b"zzzz", 1), "a damaged index"),
+        (lambda b: b[: (at := b.index(struct.pack("<I", 0x2468ACE0)) + 75)] + b"\xff" + b[at + 1 :], "a damaged index"),
     ],
 )
 def test_other_files_are_refused(path: Path, change: object, fault: str) -> None:
