@@ -10,6 +10,7 @@ from gattn_tg.cli.output import say, say_json
 from gattn_tg.kernels import devices
 
 MARK = {True: "ok", False: "--"}
+LONGEST_ARCH = 40  # OpenCL names every extension as its architecture
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,27 +27,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lines(report: dict[str, Any]) -> list[str]:
-    """The report as text, one aligned block per subject."""
-    device, cpu = report["device"], report["cpu"]
-    versions = "  ".join(f"{k} {v or '-'}" for k, v in report["versions"].items())
-    out = [versions, "", f"device    {device['chosen']} would be used" + _why(device)]
+    """The report as text, one aligned block per subject; `ok` is there and works, `--` is not, with the reason."""
+    device, cpu, compiler = report["device"], report["cpu"], report["compiler"]
+    versions = (f"{name} {version or '(not installed)'}" for name, version in report["versions"].items())
+    out = ["  ".join(versions), "", "devices"]
+    used = device["chosen"].split("+")[-1].split(":")[0]
     for c in device["candidates"]:
-        state = MARK[c["works"]]
-        note = " ".join(filter(None, [c["arch"], "" if c["is_gpu"] else "(no GPU)" if c["name"] == "CL" else ""]))
-        out.append(f"  {state}  {c['name']:<7} {note if c['works'] else c['reason']}".rstrip())
-    compiler = report["compiler"]
-    out += ["", "compiler of CPU kernels"]
+        words = [c["reason"]] if not c["works"] else [c["arch"] if len(c["arch"]) <= LONGEST_ARCH else ""]
+        if c["works"] and c["name"] == "CL" and not c["is_gpu"]:
+            words.append("no GPU behind it: the CPU again, slower")
+        if c["name"] == used:
+            words.append(f"<- used{', as DEV says' if device['DEV'] else ''}")
+        out.append(f"  {MARK[c['works']]}  {c['name']:<8} {'  '.join(filter(None, words))}".rstrip())
+    out += ["", f"CPU: {cpu['machine']}, {cpu['cores']} cores, vectors of {cpu['vector_bits']} bits"]
     if compiler:
-        out += [f"  ok  {compiler['origin']:<7} {compiler['version'] or compiler['path']}"]
+        out.append(f"  ok  compiler {compiler['version'] or compiler['path']} ({compiler['origin']})")
     else:
-        out += [f"  --  none    get one: {report['compiler_help']}"]
-    out += ["", f"CPU       {cpu['machine']}, {cpu['cores']} cores, vectors of {cpu['vector_bits']} bits", ""]
-    out += ["optional packages"]
+        out.append(f"  --  compiler none; get one: {report['compiler_help']}")
+    out += ["", "optional packages"]
     for row in report["extras"]:
         have = row["version"]
-        out.append(f"  {MARK[bool(have)]}  {row['package']:<12} {have or 'get it: ' + row['install']}")
+        out.append(f"  {MARK[bool(have)]}  {row['package']:<16} {have or row['install']}")
+    if not report["extras"]:
+        out.append("  unknown: gattn_tg runs from its source folder and is not installed; pip install -e .")
     return out
-
-
-def _why(device: dict[str, Any]) -> str:
-    return f" (DEV={device['DEV']})" if device["DEV"] else ""

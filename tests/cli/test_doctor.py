@@ -1,0 +1,62 @@
+"""What `gattn doctor` says, from a report made by hand, and its JSON from this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gattn_tg.cli.doctor import lines
+from gattn_tg.cli.main import main
+
+
+def candidate(name: str, **changes: Any) -> dict[str, Any]:
+    return {"name": name, "found": True, "works": True, "is_gpu": True, "reason": "", "arch": "", **changes}
+
+
+REPORT: dict[str, Any] = {
+    "device": {
+        "chosen": "CPU",
+        "DEV": None,
+        "candidates": [
+            candidate("CUDA", works=False, reason="no CUDA driver library (libcuda)"),
+            candidate("CL", is_gpu=False, arch="cl_khr_" * 20),
+            candidate("CPU", is_gpu=False, arch="x86_64,native"),
+        ],
+    },
+    "compiler": {"path": "/usr/bin/clang", "origin": "clang", "version": "clang version 14"},
+    "compiler_help": "",
+    "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512},
+    "versions": {"python": "3.11.7", "gattn_tg": None},
+    "extras": [
+        {"extra": "cpu", "package": "ziglang", "version": None, "install": 'pip install "gattn_tg[cpu]"'},
+        {"extra": "plots", "package": "matplotlib", "version": "3.9", "install": None},
+    ],
+}
+
+
+def test_the_table() -> None:
+    shown = lines(REPORT)
+    assert shown[0] == "python 3.11.7  gattn_tg (not installed)"
+    assert "  --  CUDA     no CUDA driver library (libcuda)" in shown
+    assert "  ok  CL       no GPU behind it: the CPU again, slower" in shown
+    assert "  ok  CPU      x86_64,native  <- used" in shown
+    assert "CPU: x86_64, 2 cores, vectors of 512 bits" in shown
+    assert "  ok  compiler clang version 14 (clang)" in shown
+    assert '  --  ziglang          pip install "gattn_tg[cpu]"' in shown
+    assert "  ok  matplotlib       3.9" in shown
+
+
+def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
+    shown = lines({**REPORT, "compiler": None, "compiler_help": 'pip install "gattn_tg[cpu]"', "extras": []})
+    assert '  --  compiler none; get one: pip install "gattn_tg[cpu]"' in shown
+    assert shown[-1].endswith("pip install -e .")
+
+
+def test_json_of_this_machine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEV", "CPU")  # restored after the verb has set it
+    assert main(["doctor", "--json", "--device", "CPU"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["device"]["chosen"] == "CPU"
+    assert {"compiler", "cpu", "versions", "extras"} <= set(said)
