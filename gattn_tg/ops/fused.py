@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from tinygrad import Tensor, UOp, dtypes
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels import cpu, flash_backward, flash_forward
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
-from gattn_tg.kernels.tile import LANES, ceildiv
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.lazy import occurrence_counts
+from gattn_tg.ops.operands import piece, rotation_of, score_of
 from gattn_tg.ops.problem import Problem
-from gattn_tg.ops.rope import cos_sin
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -58,88 +56,33 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     score, tensors = score_of(problem)
     rotation, angles = rotation_of(problem)
     q, k, v = problem.q, problem.k, problem.v
-    (b, h, _, _), along = _piece(q), max(pieces(q)[0], 0)
+    (b, h, _, _), along = piece(q), max(pieces(q)[0], 0)
     outputs = [
         Output((b, h, n, e), v.dtype, along),
         *[Output((b, h, n), dtypes.float32, along)] * 3,
         Output(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
 
-    def gradient(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
-        # tinygrad names the call only where several outputs have cotangents
-        *cotangents, call = (*given, call) if call is not None else given
-        return _gradient(score, rotation, [Tensor(x) for x in cotangents], call)
+    def gradient(cotangents: list[Tensor], outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        return _gradient(score, rotation, cotangents, outputs, inputs)
 
     o, lse, *_ = launch(flash_forward.kernel(score, rotation), outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
 
 
-def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
-    """The score function of a call: its static part, and the tensors it reads."""
-    _, _, _, n, m, _, _ = problem.sizes
-    bias, tensors = problem.bias, {}
-    # beyond all keys a reach says nothing, and sums with it would leave 32 bits
-    left, right = (None if x is None or x >= n + m else x for x in problem.window)
-    has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
-    score = Score(
-        scale=problem.scale,
-        kind="none" if bias is None else bias.kind,
-        classes=1 if bias is None else bias.n_motifs,
-        is_causal=problem.is_causal,
-        left=left,
-        right=right,
-        has_lengths=problem.lengths is not None,
-        has_segments=problem.segments_q is not None,
-        has_places=has_places,
-    )
-    if bias is not None:
-        tensors["table"] = bias.tied_table()
-        if bias.kind == "dense":
-            tensors["ids"] = bias.ids.pad((None, None, (0, ceildiv(m, LANES) * LANES - m)))
-        else:
-            tensors["ids_q"], tensors["ids_k"] = problem.ids()
-        if bias.kind == "between":
-            upto, before = occurrence_counts(tensors["ids_k"])
-            tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
-    tensors |= {
-        "at_q": problem.positions_q,
-        "at_k": problem.positions_k,
-        "lengths": problem.lengths,
-        "segments_q": problem.segments_q,
-        "segments_k": problem.segments_k,
-    }
-    return score, [tensors[name] for name in score.operands]
-
-
-def rotation_of(problem: Problem) -> tuple[Rotation, list[Tensor]]:
-    """The rotation of a call: its static part, and the cosines and sines it reads."""
-    if problem.rope is None:
-        return Rotation(), []
-    d, device = problem.q.shape[-1], problem.q.device
-    at_q, at_k = problem.coordinates()
-    of_k = cos_sin(problem.rope, d, at_k, device)
-    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
-    of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
-    return Rotation(problem.rope.width(d), problem.rope.interleaved), [*of_q, *of_k]
-
-
-def _piece(x: Tensor) -> tuple[int, ...]:
-    """The shape that one device holds."""
-    axis, count = pieces(x)
-    return tuple(size // count if i == axis else size for i, size in enumerate(x.shape))
-
-
-def _gradient(score: Score, rotation: Rotation, cotangents: list[Tensor], call: UOp) -> tuple[UOp | None, ...]:
-    """Gradients of the operands of the forward kernel (o, lse, top, inverse, scratch, q, k, v, ...)."""
-    o, _, top, inverse = (Tensor(x.after(call)) for x in call.src[1:5])
-    q, k, v, *tensors = (Tensor(x) for x in call.src[6:])
+def _gradient(
+    score: Score, rotation: Rotation, cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]
+) -> list[Tensor | None]:
+    """Gradients of the inputs (q, k, v, ...) of the forward kernel from its outputs (o, lse, top, inverse, scratch)."""
+    o, _, top, inverse, _ = results
+    q, k, v, *tensors = inputs
     do = next((x for x in cotangents if len(x.shape) == 4), None)
     dlse = next((x for x in cotangents if len(x.shape) == 3), None)
     do = Tensor.zeros_like(o) if do is None else do
     delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
     delta = delta if dlse is None else delta - dlse
 
-    (b, h, n, d), (_, g, m, e), along = _piece(q), _piece(v), max(pieces(q)[0], 0)
+    (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     outputs = [
         Output(flash_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, along + 1),
         Output((b, g, m, d), k.dtype, along),
@@ -151,10 +94,10 @@ def _gradient(score: Score, rotation: Rotation, cotangents: list[Tensor], call: 
         flash_backward.kernel(score, rotation), outputs, (q, k, v, do, top, inverse, delta, *tensors)
     )
     dq = dq.sum(0)[:, :, :n, :d].cast(q.dtype)
-    gradients: list[UOp | None] = [None] * 5 + [dq.uop, dk.uop, dv.uop]
+    gradients: list[Tensor | None] = [dq, dk, dv]
     for name, x in zip((*score.operands, *rotation.operands), tensors, strict=True):
         if name == "table":
-            gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape).uop)
+            gradients.append(dtable.sum((0, 2) if x.shape[0] > 1 else (0, 1, 2)).reshape(x.shape))
         else:
             gradients.append(None)
-    return tuple(gradients)
+    return gradients

@@ -14,6 +14,9 @@ from gattn_tg.kernels import cpu
 cpu.install()  # once the ops room is in use, every CPU device runs at full width and on all cores
 
 
+Gradient = Callable[[list[Tensor], list[Tensor], list[Tensor]], Sequence[Tensor | None]]
+
+
 @dataclass(frozen=True)
 class Output:
     """Memory that a kernel fills.
@@ -42,14 +45,15 @@ def on_one_cpu(x: Tensor) -> bool:
 
 def laid_out(x: Tensor) -> Tensor:
     """The tensor as elements in order in memory; what a kernel has written already is not copied once more."""
-    return x if x.uop.has_buffer_identity(after_ok=True) else x.contiguous()
+    base = x.uop
+    while base.op.name == "RESHAPE":
+        base = base.src[0]
+    written = base.op.name == "GETTUPLE" or x.uop.has_buffer_identity(after_ok=True)
+    return x if written else x.contiguous()
 
 
 def launch(
-    kernel: Callable[..., UOp],
-    outputs: Sequence[Output],
-    inputs: Sequence[Tensor],
-    gradient: Callable[..., tuple[UOp | None, ...]] | None = None,
+    kernel: Callable[..., UOp], outputs: Sequence[Output], inputs: Sequence[Tensor], gradient: Gradient | None = None
 ) -> list[Tensor]:
     """Runs a kernel over (outputs..., inputs...) and gives the outputs after it.
 
@@ -57,17 +61,52 @@ def launch(
         kernel: Takes one UOp per operand, gives the sink.
         outputs: What the kernel fills, scratch memory included.
         inputs: What it reads; laid out contiguously here.
-        gradient: tinygrad's `grad_fxn`: takes the cotangents of the outputs in use and the call, gives one gradient
-            per operand, None for outputs.
+        gradient: Takes the cotangents of those outputs that were used, all outputs and all inputs; gives one gradient
+            or None per input.
     """
     device: Any = inputs[0].device
+    count = len(outputs)
     made = []
     for output in outputs:
         empty = Tensor.empty(*output.shape, dtype=output.dtype, device=device)
         made.append(empty if isinstance(device, str) else Tensor(empty.uop.unshard(output.axis), device=device))
     operands = [*made, *(laid_out(x) for x in inputs)]
-    after: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=gradient)
-    return after[: len(made)]
+    if gradient is None or isinstance(device, str):
+        after: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel)
+        return after[:count] if gradient is None else _remembered(after[0].uop.src[-1], count, gradient)
+
+    def of_operands(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
+        *cotangents, last = (*given, call) if call is not None else given
+        results = [x.after(last) for x in last.src[1 : 1 + count]]
+        return (None,) * count + _of_inputs(gradient, cotangents, results, last.src[1 + count :])
+
+    sharded: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=of_operands)
+    return sharded[:count]
+
+
+def _remembered(call: UOp, count: int, gradient: Gradient) -> list[Tensor]:
+    """The first `count` operands of a call after it, as results of a function of the other operands.
+
+    tinygrad replaces what a kernel wrote by plain memory as soon as anything that needs it is realised, and a gradient
+    taken after that (`loss.item()`, then `loss.backward()`) would silently be zero. A function stays in the graph.
+    """
+    kernel, *operands = call.src
+    outputs, inputs = operands[:count], operands[count:]
+
+    def of_inputs(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
+        *cotangents, function = (*given, call) if call is not None else given
+        return _of_inputs(gradient, cotangents, [function.gettuple(i) for i in range(count)], function.src[1:])
+
+    body = kernel.call(*outputs, *(x.param_like(i) for i, x in enumerate(inputs)))
+    function = UOp.maketuple(*(x.after(body) for x in outputs)).call(*inputs, grad_fxn=of_inputs)
+    return [Tensor(function.gettuple(i)) for i in range(count)]
+
+
+def _of_inputs(
+    gradient: Gradient, cotangents: Sequence[UOp], outputs: Sequence[UOp], inputs: Sequence[UOp]
+) -> tuple[UOp | None, ...]:
+    of_inputs = gradient(*([Tensor(x) for x in group] for group in (cotangents, outputs, inputs)))
+    return tuple(None if x is None else x.uop for x in of_inputs)
 
 
 def update(kernel: Callable[..., UOp], targets: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:

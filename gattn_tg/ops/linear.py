@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from tinygrad import Tensor, UOp, dtypes
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows, plan
 from gattn_tg.ops.activation import gelu, gelu_slope
-from gattn_tg.ops.launch import Output, launch, on_one_cpu
+from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.rows import column_sums
 from gattn_tg.types import Float
 
@@ -72,21 +72,18 @@ def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: 
     if g.activation:
         outputs.append(Output(g.out_shape, x.dtype))
 
-    def gradient(of_y: UOp, call: UOp) -> tuple[UOp | None, ...]:
-        given = call.src[1:]
-        operands = iter([Tensor(u) for u in given[len(outputs) :]])
-        dz = dy = Tensor(of_y)
+    def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        a, w, *others = inputs
+        dz = dy = cotangents[0]
         if g.activation:
-            z = Tensor(given[2].after(call))
-            dz = dy * (gelu_slope(z) if g.activation == "gelu" else z > 0)
-        dz = dz.contiguous()
-        a, w = next(operands), next(operands)
-        of_inputs = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
+            dz = dy * (gelu_slope(results[2]) if g.activation == "gelu" else results[2] > 0)
+        dz = laid_out(dz)
+        of_inputs: list[Tensor | None] = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
         if g.bias:
-            of_inputs.append(column_sums(dz).cast(next(operands).dtype))
+            of_inputs.append(column_sums(dz).cast(others[0].dtype))
         if g.residual:
-            of_inputs.append(dy.cast(next(operands).dtype))
-        return (None,) * len(outputs) + tuple(t.uop for t in of_inputs)
+            of_inputs.append(dy.cast(others[-1].dtype))
+        return of_inputs
 
     return launch(kernel(g), outputs, inputs, gradient)[0]
 

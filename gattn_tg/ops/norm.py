@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
-from tinygrad import Tensor, UOp, dtypes
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.rowwise import chunks, normalise, normalise_back
@@ -47,13 +47,12 @@ def layer_norm(
 def _fused(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     m, w = math.prod(x.shape[:-1]), x.shape[-1]
 
-    def gradient(of_y: UOp, call: UOp) -> tuple[UOp | None, ...]:
-        _, stats, x, weight, bias = call.src[1:]
+    def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        x, weight, bias = inputs
         outputs = [Output((m, w), x.dtype), Output((chunks(m), 2, w), dtypes.float32)]
-        operands = [Tensor(u) for u in (of_y, x, stats.after(call), weight)]
-        dx, sums = launch(normalise_back, outputs, operands)
+        dx, sums = launch(normalise_back, outputs, [cotangents[0], x, results[1], weight])
         both = added_up(sums)
-        return None, None, dx.uop, both[0].cast(weight.dtype).uop, both[1].cast(bias.dtype).uop
+        return [dx, both[0].cast(weight.dtype), both[1].cast(bias.dtype)]
 
     outputs = [Output((m, w), x.dtype), Output((m, 2), dtypes.float32)]
     return launch(_kernel(eps), outputs, [x, weight, bias], gradient)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad import Tensor, UOp, dtypes
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.rowwise import chunks, look_up, row_sums
@@ -42,12 +42,10 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
         return ids.one_hot(v).cast(table.dtype).matmul(table)
     m = math.prod(ids.shape)
 
-    def gradient(of_rows: UOp, call: UOp) -> tuple[UOp | None, ...]:
-        _, table, ids = call.src[1:]
-        sums = launch(
-            row_sums(has_ids=True), [Output((chunks(m), v, w), dtypes.float32)], [Tensor(of_rows), Tensor(ids)]
-        )[0]
-        return None, added_up(sums).cast(table.dtype).uop, None
+    def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        table, ids = inputs
+        sums = launch(row_sums(has_ids=True), [Output((chunks(m), v, w), dtypes.float32)], [cotangents[0], ids])[0]
+        return [added_up(sums).cast(table.dtype), None]
 
     return launch(look_up, [Output((m, w), table.dtype)], [table, ids.reshape(m)], gradient)[0].reshape(*ids.shape, w)
 
