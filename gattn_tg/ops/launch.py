@@ -13,7 +13,6 @@ from gattn_tg.kernels import cpu
 
 cpu.install()  # once the ops room is in use, every CPU device runs at full width and on all cores
 
-
 Gradient = Callable[[list[Tensor], list[Tensor], list[Tensor]], Sequence[Tensor | None]]
 
 
@@ -48,8 +47,9 @@ def laid_out(x: Tensor) -> Tensor:
     base = x.uop
     while base.op.name == "RESHAPE":
         base = base.src[0]
-    written = base.op.name == "GETTUPLE" or x.uop.has_buffer_identity(after_ok=True)
-    return x if written else x.contiguous()
+    if base.op.name == "GETTUPLE":  # the result of a function: memory where its body ends in a kernel
+        base = base.src[0].src[0].src[base.arg]
+    return x if base.has_buffer_identity(after_ok=True) else x.contiguous()
 
 
 def launch(
