@@ -1,0 +1,75 @@
+"""What the fused kernels of every schedule read besides q, k and v: the score function and the rotation of a call."""
+
+from __future__ import annotations
+
+from tinygrad import Tensor
+
+from gattn_tg.kernels.rotation import Rotation
+from gattn_tg.kernels.score import Score
+from gattn_tg.kernels.tile import LANES, ceildiv
+from gattn_tg.ops.launch import pieces
+from gattn_tg.ops.lazy import occurrence_counts
+from gattn_tg.ops.problem import Problem
+from gattn_tg.ops.rope import cos_sin
+
+
+def static_score(problem: Problem) -> Score:
+    """The static part of the score function of a call."""
+    _, _, _, n, m, _, _ = problem.sizes
+    bias = problem.bias
+    # beyond all keys a reach says nothing, and sums with it would leave 32 bits
+    left, right = (None if x is None or x >= n + m else x for x in problem.window)
+    has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
+    return Score(
+        scale=problem.scale,
+        kind="none" if bias is None else bias.kind,
+        classes=1 if bias is None else bias.n_motifs,
+        is_causal=problem.is_causal,
+        left=left,
+        right=right,
+        has_lengths=problem.lengths is not None,
+        has_segments=problem.segments_q is not None,
+        has_places=has_places,
+    )
+
+
+def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
+    """The score function of a call: its static part, and the tensors it reads."""
+    _, _, _, n, m, _, _ = problem.sizes
+    bias, tensors = problem.bias, {}
+    if bias is not None:
+        tensors["table"] = bias.tied_table()
+        if bias.kind == "dense":
+            tensors["ids"] = bias.ids.pad((None, None, (0, ceildiv(m, LANES) * LANES - m)))
+        else:
+            tensors["ids_q"], tensors["ids_k"] = problem.ids()
+        if bias.kind == "between":
+            upto, before = occurrence_counts(tensors["ids_k"])
+            tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
+    tensors |= {
+        "at_q": problem.positions_q,
+        "at_k": problem.positions_k,
+        "lengths": problem.lengths,
+        "segments_q": problem.segments_q,
+        "segments_k": problem.segments_k,
+    }
+    score = static_score(problem)
+    return score, [tensors[name] for name in score.operands]
+
+
+def rotation_of(problem: Problem) -> tuple[Rotation, list[Tensor]]:
+    """The rotation of a call: its static part, and the cosines and sines it reads."""
+    if problem.rope is None:
+        return Rotation(), []
+    d, device = problem.q.shape[-1], problem.q.device
+    at_q, at_k = problem.coordinates()
+    of_k = cos_sin(problem.rope, d, at_k, device)
+    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
+    of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
+    return Rotation(problem.rope.width(d), problem.rope.interleaved), [*of_q, *of_k]
+
+
+def piece(x: Tensor) -> tuple[int, ...]:
+    """The shape that one device holds."""
+    axis, count = pieces(x)
+    return tuple(size // count if i == axis else size for i, size in enumerate(x.shape))
