@@ -52,7 +52,7 @@ class Sampler:
 
     def rows(self, step: int) -> Int[np.ndarray, "b"]:
         """Return the rows of a step; the cost does not depend on the step."""
-        n_steps = max(BLOCK_ROWS // self.batch_size, 1)
+        n_steps = self._steps_per_block
         return _block(self, step // n_steps)[step % n_steps] if step >= 0 else self._positions(step)
 
     def draws(self, step: int, stream: int) -> np.ndarray:
@@ -68,6 +68,11 @@ class Sampler:
     def epoch(self, step: int) -> int:
         """Return the pass over the data in which a step begins."""
         return int(self._positions(step)[0] // self.n_rows)
+
+    @property
+    def _steps_per_block(self) -> int:
+        # At most one pass over the data, because each pass has a permutation of its own.
+        return max(min(BLOCK_ROWS, self.n_rows // self.n_ranks) // self.batch_size, 1)
 
     def _positions(self, step: int) -> Int[np.ndarray, "b"]:
         if step < 0:
@@ -105,7 +110,7 @@ def permuted(positions: Int[np.ndarray, "k"], n: int, key: int) -> Int[np.ndarra
 @lru_cache(maxsize=8)
 def _block(sampler: Sampler, block: int) -> Int[np.ndarray, "s b"]:
     """Return the rows of some steps at once, because NumPy needs as long for one step as for many."""
-    n_steps = max(BLOCK_ROWS // sampler.batch_size, 1)
+    n_steps = sampler._steps_per_block
     positions = np.stack([sampler._positions(step) for step in range(block * n_steps, (block + 1) * n_steps)])
     epochs, rows = np.divmod(positions, sampler.n_rows)
     if sampler.seed is not None:

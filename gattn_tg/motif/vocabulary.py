@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gattn_tg.errors import ConfigError
@@ -158,7 +159,7 @@ class MotifVocabulary:
         """Colour of each id as `#rrggbb`."""
         return (NONE_COLOUR, *(motif.colour for motif in self.classes))
 
-    @property
+    @cached_property
     def complement(self) -> tuple[int, ...]:
         """Id that each id becomes on the reverse complement: partners swap, every other id stays.
 
