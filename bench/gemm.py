@@ -1,0 +1,122 @@
+"""Matrix products of a linear layer on the CPU beside PyTorch (MKL): forward, gradient of x, gradient of W.
+
+    python bench/gemm.py [--threads 1 2] [--shapes 512,512,512 1024,1024,1024] [--rounds 25]
+
+A shape is tokens,outputs,inputs: y (tokens, outputs) = x W^T. Every run is a jitted step of four equal products, as
+in a model; results are checked against float64 before anything is timed. One JSON line per product goes to
+bench/results/gemm.jsonl, with GFLOP/s, the ratio to PyTorch and the share of the peak measured in the same process.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from record import alternate, summary, write
+from tinygrad import Tensor, TinyJit, dtypes
+
+from gattn_tg.kernels import threads, toolchain
+from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.gemm import TILES, kernel, plan
+from gattn_tg.ops.launch import Output, launch
+from gattn_tg.ops.linear import product, product_tn
+
+SHAPES = ("512,512,512", "1024,1024,1024", "2048,512,512", "4096,256,1024", "4096,1024,256", "8192,256,256")
+PRODUCTS = 4  # per run, so that the start of a jitted step counts as little as it does in a model
+PEAK_DEPTH, PEAK_TURNS = 96, 20_000  # operands of the peak kernel fit the first-level cache
+
+
+def peak() -> float:
+    """GFLOP/s of multiply-adds on registers, all cores in use: what this machine can do in these minutes."""
+    rows, lanes = TILES[toolchain.vector_bits()]
+    parts = threads.count()
+
+    def spin(c, a, b):
+        body = Body(f"peak_{rows}x{lanes}")
+        acc = body.array(rows, lanes)
+        with body.units(parts, parts) as (_, unit):
+            with body.loops(rows, lanes) as (i, j):
+                body.write(acc, (i, j), 0.0)
+            with body.loops(PEAK_TURNS, PEAK_DEPTH, rows, lanes) as (_, x, i, j):
+                body.write(acc, (i, j), body.read(acc, i, j) + a[i, x] * b[x, j])
+            with body.loops(rows, lanes) as (i, j):
+                body.write(c, (unit, i, j), body.read(acc, i, j))
+        return body.finish()
+
+    a, b = Tensor.zeros(rows, PEAK_DEPTH).contiguous().realize(), Tensor.zeros(PEAK_DEPTH, lanes).contiguous().realize()
+    run = TinyJit(lambda: launch(spin, [Output((parts, rows, lanes), dtypes.float32)], [a, b])[0].realize())
+    best = alternate({"peak": run}, rounds=8)["peak"].min()
+    return 2e-9 * parts * rows * lanes * PEAK_DEPTH * PEAK_TURNS / float(best)
+
+
+def forward(x: Tensor, w: Tensor) -> Tensor:
+    """x W^T as `linear` launches it, without the copy of a result that nothing else reads."""
+    g = plan(x.shape[0], w.shape[0], x.shape[1], lanes="nk")
+    return launch(kernel(g), [Output(s, dtypes.float32) for s in (g.out_shape, g.scratch_shape)], [x, w])[0]
+
+
+def jitted(function: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> Callable[[], list[Tensor]]:
+    """A step of PRODUCTS equal products."""
+
+    @TinyJit
+    def step() -> list[Tensor]:
+        results = [function(x, y) for _ in range(PRODUCTS)]
+        Tensor.realize(*results)
+        return results
+
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--shapes", nargs="+", default=SHAPES)
+    parser.add_argument("--rounds", type=int, default=25)
+    a = parser.parse_args()
+    for n_threads in a.threads:
+        threads.set_threads(n_threads)
+        torch.set_num_threads(n_threads)
+        top = peak()
+        for shape in a.shapes:
+            m, n, k = map(int, shape.split(","))
+            rng = np.random.default_rng(0)
+            x, w, dy = (rng.standard_normal(s, dtype=np.float32) for s in ((m, k), (n, k), (m, n)))
+            tx, tw, tdy = (Tensor(v, device="CPU").realize() for v in (x, w, dy))
+            px, pw, pdy = map(torch.from_numpy, (x, w, dy))
+            for name, ours, theirs, true in (
+                ("forward", jitted(forward, tx, tw), (px, pw.T), (x, w.T)),
+                ("dgrad", jitted(product, tdy, tw), (pdy, pw), (dy, w)),
+                ("wgrad", jitted(product_tn, tdy, tx), (pdy.T, px), (dy.T, x)),
+            ):
+                expected = true[0].astype(np.float64) @ true[1]
+                error = np.abs(ours()[0].numpy() - expected).max() / np.abs(expected).max()
+                assert error < 1e-5, f"{shape} {name}: relative error {error}"
+                out = torch.empty(expected.shape)
+
+                def torch_step(out: torch.Tensor = out, theirs: tuple[torch.Tensor, ...] = theirs) -> None:
+                    for _ in range(PRODUCTS):
+                        torch.mm(*theirs, out=out)
+
+                times = alternate({"gattn_tg": ours, "torch": torch_step}, a.rounds, seconds=10)
+                rate = {who: 2e-9 * PRODUCTS * m * n * k / float(np.median(taken)) for who, taken in times.items()}
+                ratio = float(np.median(times["torch"] / times["gattn_tg"]))
+                write(
+                    "gemm",
+                    {
+                        "case": f"{m}x{n}x{k}", "product": name, "threads": n_threads, "device": "CPU",
+                        "relative_error": float(error), "gflops": {who: round(r, 1) for who, r in rate.items()},
+                        "ratio": round(ratio, 3), "peak_gflops": round(top, 1),
+                        "of_peak": round(rate["gattn_tg"] / top, 3), "torch": torch.__version__,
+                        **{who: summary(taken) for who, taken in times.items()},
+                    },
+                )
+                print(
+                    f"{n_threads} threads {m:5d} x {n:4d} x {k:4d} {name:7s} {rate['gattn_tg']:6.1f} GFLOP/s, "
+                    f"torch {rate['torch']:6.1f}, ratio {ratio:.2f}, {rate['gattn_tg'] / top:.0%} of peak {top:.0f}"
+                )
+
+
+if __name__ == "__main__":
+    main()
