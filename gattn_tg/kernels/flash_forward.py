@@ -27,11 +27,15 @@ from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product, registers
 
+FIRST_INPUT = 5  # place of q among the operands
+FEW = 2  # rows of one head for which laying keys out by channel costs more than it saves
+
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
     """Rows per unit, and the scratch memory of one part."""
     rows = query_rows(b * h, n, max(d, e))
-    return rows, Arena(q=rows * d, k=d * LANES, v=LANES * padded(e), acc=rows * padded(e))
+    folded = ceildiv(d, FOLD) * FOLD
+    return rows, Arena(q=rows * folded, k=LANES * folded, v=LANES * padded(e), acc=rows * padded(e))
 
 
 def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
@@ -50,7 +54,8 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 
     @functools.cache
     def flash_forward(*operands: UOp) -> UOp:
-        return Forward(score, rotation, *operands).build()
+        is_decoding = operands[FIRST_INPUT].shape[2] <= FEW
+        return (FewRows if is_decoding else Forward)(score, rotation, *operands).build()
 
     return flash_forward
 
@@ -72,7 +77,7 @@ class Forward:
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
-        self.width = padded(self.e)
+        self.width, self.q_width = padded(self.e), self.d
         self.s, self.c = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
         self.lanes, self.shrink = body.array(ROWS, FOLD), body.array(ROWS)
@@ -104,7 +109,7 @@ class Forward:
         turn.lay_out(
             self.rows, self.d, self.row,
             lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
-            lambda i, x, value: self.at_q.write(i * self.d + x, value),
+            lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
         )  # fmt: skip
         self.acc.fill(self.rows * width, 0.0)
         if width > self.e:
@@ -131,7 +136,7 @@ class Forward:
         return self.body.span(start // ROWS, (stop + (ROWS - 1)) // ROWS, size)
 
     def lay_out_keys(self, first: UOp) -> None:
-        """k by channel, in units of the score, v by key, and what the score needs."""
+        """k in units of the score, v, and what the score needs."""
         factor = self.score.scale * LOG2E
 
         def key(j: UOp) -> UOp:
@@ -141,21 +146,32 @@ class Forward:
         turn.lay_out(
             LANES, self.d, key,
             lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
-            lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
+            self.store_key, by_channel=self.keys_by_channel,
         )  # fmt: skip
         with self.body.loops(LANES, self.e) as (j, x):
             self.at_v.write(j * self.width + x, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
         self.scores.load(self.b, self.h, first)
 
-    def weigh(self, r: UOp, first: UOp) -> None:
-        """s = 2^(score - top) for one tile, with top, total and shrink brought up to date."""
-        body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
+    keys_by_channel = True
+
+    def store_key(self, j: UOp, x: UOp, value: UOp) -> None:
+        """Channel x of key j goes to where `multiply` reads it."""
+        self.at_k.write(x * LANES + j, value)
+
+    def multiply(self, r: UOp) -> None:
+        """s = q k^T for one tile."""
+        body, s = self.body, self.s
         with body.loops(ROWS, LANES) as (i, j):
             body.write(s, (i, j), 0.0)
         product(
             body, s, self.d,
-            lambda i, x: self.at_q.read((r + i) * self.d + x), lambda x, j: self.at_k.read(x * LANES + j),
+            lambda i, x: self.at_q.read((r + i) * self.q_width + x), lambda x, j: self.at_k.read(x * LANES + j),
         )  # fmt: skip
+
+    def weigh(self, r: UOp, first: UOp) -> None:
+        """s = 2^(score - top) for one tile, with top, total and shrink brought up to date."""
+        body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
+        self.multiply(r)
         with body.loops(ROWS, LANES) as (i, j):
             value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
             body.write(s, (i, j), value)
@@ -209,3 +225,44 @@ class Forward:
         with body.loops(self.rows, self.e) as (i, x):
             value = (self.acc.read(i * self.width + x) * body.read(total, i, 0)).cast(self.o.dtype)
             body.write(self.o, (self.b, self.h, self.row(i), x), value, when=self.i0 + i < self.n)
+
+
+class FewRows(Forward):
+    """The forward kernel for one or two rows per head, as in decoding against a cache of keys.
+
+    Keys stay as they come, row by row: a product runs over FOLD lanes of channels, which are folded at its end. That
+    costs more steps than a tile, but reading the keys is what takes the time here; turning them over would double it.
+    """
+
+    keys_by_channel = False
+
+    def __init__(self, score: Score, rotation: Rotation, *operands: UOp) -> None:
+        super().__init__(score, rotation, *operands)
+        self.q_width = ceildiv(self.d, FOLD) * FOLD
+        self.partial = self.body.array(LANES, FOLD)
+
+    def start(self) -> None:
+        """As for many rows; the lanes that pad a row of q and of k are 0."""
+        if self.q_width > self.d:
+            self.at_q.fill(self.rows * self.q_width, 0.0)
+            self.at_k.fill(LANES * self.q_width, 0.0)
+        super().start()
+
+    def store_key(self, j: UOp, x: UOp, value: UOp) -> None:
+        """Rows of keys, padded to whole lanes."""
+        self.at_k.write(j * self.q_width + x, value)
+
+    def multiply(self, r: UOp) -> None:
+        """s[i, j] = sum over lanes of sum_c q[i, c] k[j, c]; rows that pad the tile are 0."""
+        body, s, partial, wide = self.body, self.s, self.partial, self.q_width
+        with body.loops(ROWS, LANES) as (i, j):
+            body.write(s, (i, j), 0.0)
+        with body.loop(self.n) as i:
+            with body.loops(LANES, FOLD) as (j, x):
+                body.write(partial, (j, x), 0.0)
+            with body.loops(LANES, wide // FOLD, FOLD) as (j, c, x):
+                term = self.at_q.read(i * wide + c * FOLD + x) * self.at_k.read(j * wide + c * FOLD + x)
+                body.write(partial, (j, x), body.read(partial, j, x) + term)
+            fold(body, partial, UOp.__add__, LANES)
+            with body.loop(LANES) as j:
+                body.write(s, (i, j), body.read(partial, j, 0))

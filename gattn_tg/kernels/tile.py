@@ -111,12 +111,12 @@ def product(body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, wi
                 body.write(tile, at, body.read(tile, *at) + rows(at[0], x) * lanes(x, at[1]))
 
 
-def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp]) -> None:
+def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp], rows: int = ROWS) -> None:
     """partial[i, 0] = all FOLD lanes of row i combined, by halving."""
     width = FOLD
     while width > 1:
         width //= 2
-        with body.loops(ROWS, width) as (i, j):
+        with body.loops(rows, width) as (i, j):
             body.write(partial, (i, j), combine(body.read(partial, i, j), body.read(partial, i, j + width)))
 
 
