@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from gattn_tg.errors import CoordinateError, FormatError, MissingExtraError
+from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExtraError
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import check_letters, read_fasta
 from gattn_tg.io.lines import GZIP_MAGIC, check_bgzip_end, is_bgzip
@@ -30,6 +30,7 @@ class Genome:
 
     Raises:
         FormatError: not FASTA, lines of unequal length, a damaged or unreadable file, a large gzip file.
+        GattnError: the index cannot be written.
         MissingExtraError: pyfaidx, or for bgzip Biopython, is not installed.
     """
 
@@ -136,6 +137,12 @@ class _Faidx:
                 'pip install "gattn_tg[genomics]"'
             ) from missing
         except Exception as error:  # pyfaidx raises whatever a damaged file makes it meet
+            if "writable" in str(error):
+                place = f"{path}.fai" if index is None else str(index)
+                raise GattnError(
+                    f"{path}: an index is required, but {place} cannot be written; say where with index=, or make it "
+                    "with samtools faidx"
+                ) from error
             raise FormatError(
                 f"{path}: FASTA with lines of equal length is required for random access, but came: {_told(error)}; "
                 "rewrap the file, and delete its .fai if there is one"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gattn_tg.errors import ConfigError, CoordinateError, FormatError, MissingExtraError
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, MissingExtraError
 from gattn_tg.io import ContigNames, Genome
 from gattn_tg.io.contigs import other_style
 from gattn_tg.seq import Interval, reverse_complement
@@ -106,6 +106,19 @@ def test_an_index_of_another_file_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "g.fa.fai").write_text("chr1\t500\t12\t20\t21\n")
     with Genome(path) as genome, pytest.raises(FormatError, match=r"delete"):
         genome.fetch(Interval("chr1", 200, 220))
+
+
+def test_an_index_that_cannot_be_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.fa", "plain")
+    with pytest.raises(GattnError) as caught:
+        Genome(path, index=tmp_path / "absent" / "g.fai")
+    assert str(caught.value) == (
+        f"{path}: an index is required, but {tmp_path}/absent/g.fai cannot be written; say where with index=, or make it "
+        "with samtools faidx"
+    )
+    with Genome(path, index=tmp_path / "other.fai") as genome:
+        assert genome.sizes == {"chr1": 73, "chrM": 4}
+    assert not (tmp_path / "g.fa.fai").exists()
 
 
 def test_cut_bgzip_is_refused(tmp_path: Path) -> None:
