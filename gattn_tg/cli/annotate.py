@@ -17,6 +17,7 @@ from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data.workers import in_order
 from gattn_tg.io import BedRow, replacing, stream_fasta, write_bigwig
+from gattn_tg.io.lines import GZIP_MAGIC
 from gattn_tg.motif import MotifVocabulary, Piece, annotate_piece, hits, pieces
 from gattn_tg.motif.sites import STRANDS, Sites
 from gattn_tg.seq import encode
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     full = arguments.output is not None
     work = partial(annotated, vocabulary=vocabulary, bin_bp=arguments.bin_bp, full=full)
     parts = in_order(work, piece_stream(arguments.input, vocabulary), n_processes(arguments.input, arguments.processes))
-    bar = Bar("annotated", quiet=arguments.json)
+    bar = Bar("annotated", quiet=arguments.json, total=plain_bytes(arguments.input))
 
     def texts() -> Iterator[str]:
         for part in bar.over((part.n_bases, part) for part in parts):
@@ -108,6 +109,15 @@ def n_processes(path: Path, asked: int | None) -> int:
         return asked
     small = not path.is_file() or path.stat().st_size <= ALONE_BYTES
     return 1 if small else os.cpu_count() or 1
+
+
+def plain_bytes(path: Path) -> int | None:
+    """The size of a file that is not packed, nearly its number of bases; None for others."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+    return None if packed else path.stat().st_size
 
 
 def piece_stream(path: Path, vocabulary: MotifVocabulary) -> Iterator[Piece]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from gattn_tg.cli import output
-from gattn_tg.cli.annotate import chosen_vocabulary, n_processes, piece_stream
+from gattn_tg.cli.annotate import chosen_vocabulary, n_processes, piece_stream, plain_bytes
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data import EncodedPart, in_order, write_encoded
 from gattn_tg.errors import ConfigError
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
             "gattn preprocess: either --vocab or --no-motifs is required, but came both; remove one"
         )
     vocabulary = None if arguments.no_motifs else chosen_vocabulary(arguments.vocabulary)
-    bar = Bar("encoded", quiet=arguments.json)
+    bar = Bar("encoded", quiet=arguments.json, total=plain_bytes(arguments.genome))
     parts = _encoded(arguments) if vocabulary is None else _annotated(arguments, vocabulary)
     sizes = write_encoded(
         arguments.output, bar.over((len(part.bases), part) for part in parts), vocabulary, overwrite=arguments.overwrite
