@@ -8,7 +8,8 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.motif import Matrix, MotifVocabulary, annotate, vocabulary_of
 
 ARNT = ("MA0004.1", "Arnt", ((4, 16, 0, 0), (19, 0, 1, 0), (0, 20, 0, 0), (0, 0, 20, 0), (0, 0, 0, 20), (0, 0, 20, 0)))
-PAIR = ("MA0006.1", "Ahr::Arnt", ((3, 8, 2, 11), (0, 0, 23, 1), (0, 23, 0, 1), (0, 0, 23, 1), (0, 0, 0, 24), (0, 0, 24, 0)))
+AHR = ((3, 8, 2, 11), (0, 0, 23, 1), (0, 23, 0, 1), (0, 0, 23, 1), (0, 0, 0, 24), (0, 0, 24, 0))
+PAIR = ("MA0006.1", "Ahr::Arnt", AHR)
 
 
 def test_first_motif_wins_and_all_win_over_the_base() -> None:
