@@ -262,8 +262,19 @@ def activate(name: str | None, x: UOp) -> UOp:
     """
     if name is None:
         return x
+    return x.maximum(0.0) if name == "relu" else x * _gate(x)
+
+
+def slope(name: str, x: UOp) -> UOp:
+    """The derivative of the activation: of gelu, g + x g (1 - g) 2 u', with g = 1 / (1 + exp(-2 u))."""
     if name == "relu":
-        return x.maximum(0.0)
+        return (x > 0).where(UOp.const(1.0, dtypes.float32), 0.0)
+    g = _gate(x)
+    return g + x * g * (1 - g) * ((2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * x * x))
+
+
+def _gate(x: UOp) -> UOp:
+    """1 / (1 + exp(-2 u)) of gelu."""
     y = (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)
     small = exp2((y > 0).where(-y, y))
-    return x * (y > 0).where(UOp.const(1.0, dtypes.float32), small) / (1 + small)
+    return (y > 0).where(UOp.const(1.0, dtypes.float32), small) / (1 + small)

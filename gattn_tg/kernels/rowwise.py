@@ -12,6 +12,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels import threads
 from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.gemm import slope
 from gattn_tg.kernels.tile import LANES, ceildiv
 
 CHUNKS, LEAST_ROWS = 16, 128  # pieces of work at most, rows of one at least
@@ -36,6 +37,28 @@ def row_sums(has_ids: bool) -> Callable[..., UOp]:
                 c = ids[0][r].cast(dtypes.weakint) if has_ids else UOp.const(0, dtypes.weakint)
                 with body.loop(n) as j:
                     body.write(out, (unit, c, j), body.read(out, unit, c, j) + x[r, j].cast(dtypes.float32))
+        return body.finish()
+
+    return kernel
+
+
+def activation_back(name: str) -> Callable[..., UOp]:
+    """The kernel dz = dy * f'(z), sums[chunk, 0] = sum of dz over its rows: what a linear layer needs going back."""
+
+    def kernel(dz: UOp, sums: UOp, dy: UOp, z: UOp) -> UOp:
+        m, n = dy.shape
+        pieces = sums.shape[0]
+        body = Body(f"{name}_back_{m}x{n}_{dy.dtype.name}")
+        with body.units(pieces, min(pieces, threads.count())) as (_, unit):
+            with body.loop(n) as j:
+                body.write(sums, (unit, 0, j), 0.0)
+            with body.span(*_rows(unit, m, pieces), m) as r:
+                with body.loop(n) as j:
+                    value = dy[r, j].cast(dtypes.float32) * slope(name, z[r, j].cast(dtypes.float32))
+                    body.write(dz, (r, j), value.cast(dz.dtype))
+                with body.loop(n) as j:
+                    so_far = body.read(sums, unit, 0, j)
+                    body.write(sums, (unit, 0, j), so_far + body.read(dz, r, j).cast(dtypes.float32))
         return body.finish()
 
     return kernel

@@ -36,14 +36,6 @@ def gelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (wide * sigmoid_of(_doubled(wide))).cast(x.dtype)
 
 
-def gelu_slope(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The derivative of `gelu`: g + x g (1 - g) 2 u'(x), g = 1 / (1 + exp(-2 u))."""
-    wide = x.cast(dtypes.float32)
-    g = sigmoid_of(_doubled(wide))
-    inner = (2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * wide * wide)
-    return (g + wide * g * (1 - g) * inner).cast(x.dtype)
-
-
 def _doubled(x: Tensor) -> Tensor:
     """2 u / ln 2, the exponent of gelu to base 2."""
     return (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)

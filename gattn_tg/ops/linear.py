@@ -8,9 +8,9 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows, plan
-from gattn_tg.ops.activation import gelu, gelu_slope
+from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
-from gattn_tg.ops.rows import column_sums
+from gattn_tg.ops.rows import activation_slopes, column_sums
 from gattn_tg.types import Float
 
 # Below this many multiply-adds tinygrad's own product costs no more (about 40 us with its launch, both ways 80), and it
@@ -74,13 +74,11 @@ def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: 
 
     def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         a, w, *others = inputs
-        dz = dy = cotangents[0]
-        if g.activation:
-            dz = dy * (gelu_slope(results[2]) if g.activation == "gelu" else results[2] > 0)
-        dz = laid_out(dz)
+        dy = laid_out(cotangents[0])
+        dz, sums = activation_slopes(g.activation, dy, results[2]) if g.activation else (dy, column_sums(dy))
         of_inputs: list[Tensor | None] = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
         if g.bias:
-            of_inputs.append(column_sums(dz).cast(others[0].dtype))
+            of_inputs.append(sums.cast(others[0].dtype))
         if g.residual:
             of_inputs.append(dy.cast(others[-1].dtype))
         return of_inputs

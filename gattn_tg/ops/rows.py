@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.kernels.rowwise import chunks, look_up, row_sums
+from gattn_tg.kernels.rowwise import activation_back, chunks, look_up, row_sums
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
 from gattn_tg.types import Float, Int
 
@@ -21,6 +22,16 @@ def column_sums(x: Float[Tensor, "m n"]) -> Float[Tensor, "n"]:
         return x.cast(dtypes.float32).sum(0)
     m, n = x.shape
     return added_up(launch(row_sums(has_ids=False), [Output((chunks(m), 1, n), dtypes.float32)], [x])[0])[0]
+
+
+def activation_slopes(
+    name: str, dy: Float[Tensor, "m n"], z: Float[Tensor, "m n"]
+) -> tuple[Float[Tensor, "m n"], Float[Tensor, "n"]]:
+    """dz = dy * f'(z) and the sum of its rows, for f of `ops.linear` on one CPU; without a gradient of its own."""
+    m, n = dy.shape
+    outputs = [Output((m, n), dy.dtype), Output((chunks(m), 1, n), dtypes.float32)]
+    dz, sums = launch(_back(name), outputs, [dy, z])
+    return dz, added_up(sums)[0]
 
 
 def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tensor, "... w"]:
@@ -57,3 +68,6 @@ def added_up(sums: Float[Tensor, "chunks v w"]) -> Float[Tensor, "v w"]:
         return sums[0]
     total = launch(row_sums(has_ids=False), [Output((1, 1, v * w), dtypes.float32)], [sums.reshape(pieces, v * w)])[0]
     return total.reshape(v, w)
+
+
+_back = functools.cache(activation_back)
