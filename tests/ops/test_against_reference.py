@@ -98,9 +98,10 @@ def opencl():
     return "CL"
 
 
+@pytest.mark.parametrize("impl", ["lazy", "simt"])
 @pytest.mark.parametrize("name", OTHER_DEVICES)
-def test_opencl_keeps_the_promise(name, opencl):
-    check(BY_NAME[name], "float32", "lazy", opencl)
+def test_opencl_keeps_the_promise(name, impl, opencl):
+    check(BY_NAME[name], "float32", impl, opencl)
 
 
 def test_loops_refuses_opencl(opencl):

@@ -1,0 +1,124 @@
+"""Attention by groups of GPU threads: the `simt` schedule, one kernel forward and two backward, nothing of size n*m."""
+
+from __future__ import annotations
+
+import functools
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.kernels import simt_backward, simt_forward, simt_plan
+from gattn_tg.kernels.rotation import Rotation
+from gattn_tg.kernels.score import Score
+from gattn_tg.kernels.simt import Layout
+from gattn_tg.kernels.simt_score import table_columns
+from gattn_tg.ops.launch import Output, launch, pieces
+from gattn_tg.ops.operands import piece, rotation_of, score_of, static_score
+from gattn_tg.ops.problem import Problem
+from gattn_tg.types import Float
+
+STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
+Layouts = tuple[Layout, Layout, Layout]  # forward, backward by queries, backward by keys
+
+
+@functools.cache
+def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
+    """Layouts of the three kernels on a device, or why there is none."""
+    machine = simt_plan.machine(device)
+    if not machine.has_groups:
+        return f"it runs on devices with groups of threads, but the operands are on {device}"
+    chosen = []
+    for name, bytes_of, registers in (
+        ("forward", simt_forward.shared_bytes, simt_forward.registers),
+        ("backward by queries", simt_backward.rows_bytes, simt_backward.registers),
+        ("backward by keys", simt_backward.keys_bytes, simt_backward.registers),
+    ):
+        shared = functools.partial(bytes_of, d=d, e=e, score=score)
+        layout = simt_plan.choose(machine, shared, functools.partial(registers, d=d, e=e))
+        if layout is None:
+            least = simt_plan.layouts(machine)[-1]
+            return (
+                f"its smallest tile ({name}, head widths {d} and {e}, {table_columns(score)} table columns) needs "
+                f"{shared(least)} bytes of shared memory and {registers(least, d, e)} registers a thread, but {device} "
+                f"has {machine.shared_bytes} and {simt_plan.MOST_REGISTERS}"
+            )
+        chosen.append(layout)
+    return chosen[0], chosen[1], chosen[2]
+
+
+def refuse(problem: Problem) -> str | None:
+    """Why this implementation does not serve the call, or None."""
+    devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
+    *_, d, e = problem.sizes
+    if problem.q.dtype not in STORED:
+        return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
+    machine = simt_plan.machine(devices[0])
+    if machine.has_groups and problem.q.dtype not in machine.stored:
+        return f"{devices[0]} here does not store {problem.q.dtype.name}"
+    axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
+    if len(axes) > 1 or axes - {-1, 0, 1}:
+        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+    found = layouts(static_score(problem), d, e, devices[0])
+    return found if isinstance(found, str) else None
+
+
+def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
+    """Output and log-sum-exp.
+
+    Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
+    """
+    _, _, _, n, _, d, e = problem.sizes
+    score, tensors = score_of(problem)
+    rotation, angles = rotation_of(problem)
+    q, k, v = problem.q, problem.k, problem.v
+    device = q.device if isinstance(q.device, str) else q.device[0]
+    found = layouts(score, d, e, device)
+    assert not isinstance(found, str)
+    (b, h, _, _), along = piece(q), max(pieces(q)[0], 0)
+    outputs = [Output((b, h, n, e), v.dtype, along), *[Output((b, h, n), dtypes.float32, along)] * 3]
+
+    def gradient(cotangents: list[Tensor], made: list[Tensor], given: list[Tensor]) -> list[Tensor | None]:
+        return _gradient(score, rotation, found, cotangents, made, given)
+
+    kernel = simt_forward.kernel(score, rotation, found[0])
+    o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
+    return o, lse
+
+
+def _gradient(
+    score: Score, rotation: Rotation, layouts: Layouts, cotangents: list[Tensor], made: list[Tensor],
+    given: list[Tensor],
+) -> list[Tensor | None]:  # fmt: skip
+    """Gradients of q, k, v and the operands of score and rotation, from those of the outputs o, lse, top, inverse."""
+    o, _, top, inverse = made
+    q, k, v, *tensors = given
+    do = next((x for x in cotangents if len(x.shape) == 4), None)
+    dlse = next((x for x in cotangents if len(x.shape) == 3), None)
+    do = Tensor.zeros_like(o) if do is None else do
+    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
+    delta = delta if dlse is None else delta - dlse
+
+    (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
+    read = (q, k, v, do, top, inverse, delta, *tensors)
+    columns = table_columns(score)
+    by_rows = [Output((b, h, n, d), q.dtype, along)]
+    by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
+    by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]
+    dq, *sums = launch(simt_backward.rows_kernel(score, rotation, layouts[1]), by_rows, read)
+    dk, dv = launch(simt_backward.keys_kernel(score, rotation, layouts[2]), by_keys, read)
+    named = dict(zip((*score.operands, *rotation.operands), tensors, strict=True))
+    of_table = [_table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
+    return [dq, dk, dv, *of_table]
+
+
+def _table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
+    """The sums of every row by class of the key, added up over the rows of each class."""
+    t = score.classes
+    if score.kind in ("pair", "ordered"):
+        one_hot = named["ids_q"].one_hot(t).cast(dtypes.float32).unsqueeze(1)  # (b, 1, n, t)
+        sums = one_hot.transpose(-1, -2).matmul(sums)
+        if score.kind == "ordered":
+            sums = sums[..., :t] + sums[..., t:].transpose(-1, -2)
+    else:
+        sums = sums.sum(2)
+    sums = sums.sum(0)
+    return (sums if table.shape[0] > 1 else sums.sum(0)).reshape(table.shape)
