@@ -104,7 +104,8 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         case = f"b1 h{h} n{n} d{a.width} float32 pair table"
         if done.returncode:
-            found = {"failed": done.stderr.strip().splitlines()[-1]}
+            # a negative code is the signal that ended it: 9 when the machine has run out of memory
+            found = {"failed": (done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"])[-1]}
         else:
             found = json.loads(done.stdout.splitlines()[-1])
         write("memory", {"case": case, "pass": what, "who": who, "device": "CPU", **found})
