@@ -61,6 +61,7 @@ class Group:
         self.body, self.layout = body, layout
         self.thread = body.threads(layout.threads)
         self.parts: dict[int, UOp] = {}
+        self.has_written = False
         self.y, self.x = self.thread // layout.across, self.thread % layout.across
 
     def block(self, rows: int, width: int) -> UOp:
@@ -89,11 +90,18 @@ class Group:
         """2**x for x <= 0: the instruction of a GPU; plain steps, which become vectors, for one thread."""
         return exp2(x) if self.layout.threads == 1 else x.exp2()
 
+    def part(self) -> None:
+        """A barrier between two runs of writes to shared memory; else tinygrad places one in every turn."""
+        if self.has_written and self.layout.threads > 1:
+            self.body.barrier()
+        self.has_written = True
+
     def fill(
         self, block: UOp, rows: int, width: int, value: Callable[[UOp, UOp], UOp], is_turned: bool = False
     ) -> None:
         """block[i, x] = value(i, x) for x < width padded to the threads; at block[x, i] where it is turned."""
         width = self.layout.padded(width)
+        self.part()
         threads = self.layout.threads
         with self.body.loop(ceildiv(rows * width, threads)) as turn:
             at = turn * threads + self.thread

@@ -66,6 +66,7 @@ class GroupScore(ScoreBody):
         if self.table is None:
             return
         size, threads = self.score.entries, self.group.layout.threads
+        self.group.part()
         given, classes = self.t["table"], self.score.classes
         with self.body.loop(ceildiv(size, threads)) as turn:
             entry = (turn * threads + self.group.thread).minimum(size - 1)
@@ -82,6 +83,7 @@ class GroupScore(ScoreBody):
         keys, threads = self.block_keys, self.group.layout.threads
         self.place = (b, h, first)
         for name, lanes in self.ints.items():
+            self.group.part()
             with self.body.loop(ceildiv(keys, threads)) as turn:
                 j = (turn * threads + self.group.thread).minimum(keys - 1)
                 number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
