@@ -19,7 +19,8 @@ from tinygrad import Tensor, TinyJit, dtypes
 
 from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.gemm import TILES, kernel, plan
+from gattn_tg.kernels.gemm import kernel, plan
+from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.ops.launch import Output, launch
 from gattn_tg.ops.linear import product, product_tn
 
@@ -30,7 +31,7 @@ PEAK_DEPTH, PEAK_TURNS = 96, 20_000  # operands of the peak kernel fit the first
 
 def peak() -> float:
     """GFLOP/s of multiply-adds on registers, all cores in use: what this machine can do in these minutes."""
-    rows, lanes = TILES[toolchain.vector_bits()]
+    rows, lanes = gemm_tile(toolchain.vector_bits())
     parts = threads.count()
 
     def spin(c, a, b):

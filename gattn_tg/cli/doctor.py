@@ -10,6 +10,7 @@ from gattn_tg.cli.output import say, say_json
 from gattn_tg.kernels import devices
 
 MARK = {True: "ok", False: "--"}
+PLAN_COLUMNS = ("stage", "d", "gflops", "from")
 LONGEST_ARCH = 40  # OpenCL names every extension as its architecture
 
 
@@ -39,15 +40,29 @@ def lines(report: dict[str, Any]) -> list[str]:
         if c["name"] == used:
             words.append(f"<- used{', as DEV says' if device['DEV'] else ''}")
         out.append(f"  {MARK[c['works']]}  {c['name']:<8} {'  '.join(filter(None, words))}".rstrip())
-    out += ["", f"CPU: {cpu['machine']}, {cpu['cores']} cores, vectors of {cpu['vector_bits']} bits"]
+    out += ["", f"CPU: {cpu['machine']}, {cpu['cores']} cores, vectors of {cpu['vector_bits']} bits ({cpu['vectors']})"]
     if compiler:
         out.append(f"  ok  compiler {compiler['version'] or compiler['path']} ({compiler['origin']})")
     else:
         out.append(f"  --  compiler none; get one: {report['compiler_help']}")
-    out += ["", "optional packages"]
+    out += ["", *plan(report["plan"]), "", "optional packages"]
     for row in report["extras"]:
         have = row["version"]
         out.append(f"  {MARK[bool(have)]}  {row['package']:<16} {have or row['install']}")
     if not report["extras"]:
         out.append("  unknown: gattn_tg runs from its source folder and is not installed; pip install -e .")
+    return out
+
+
+def plan(report: dict[str, Any]) -> list[str]:
+    """The sizes that kernels are built with, and where they come from."""
+    if report["error"]:
+        return ["sizes of kernels", f"  --  {report['error']}"]
+    there = "" if report["user_file_exists"] else "; not there"
+    out = [f"sizes of kernels (user: {report['user_file']}{there})"]
+    for row in report["rows"]:
+        sizes = " ".join(f"{name} {size}" for name, size in row.items() if name not in PLAN_COLUMNS)
+        speed = f"{row['gflops']:.0f} GFLOP/s measured" if row["gflops"] else ""
+        words = [f"d {row['d']}" if row["d"] else "", f"{sizes:<20}", f"{row['from']:<8}", speed]
+        out.append(f"      {row['stage']:<9} {words[0]:<6} {'  '.join(words[1:])}".rstrip())
     return out

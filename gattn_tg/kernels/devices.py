@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gattn_tg.errors import GattnError, UnsupportedError
-from gattn_tg.kernels import toolchain
+from gattn_tg.kernels import plan_table, toolchain
 
 # GPUs in the order of tinygrad's own search. OpenCL only counts with a GPU behind it: PoCL is the CPU again,
 # slower, and one without a linker aborts the process that opens it.
@@ -134,7 +134,9 @@ def report() -> dict[str, object]:
             "machine": platform.machine(),
             "cores": cores(),
             "vector_bits": toolchain.vector_bits(),
+            "vectors": toolchain.vector_name(),
         },
+        "plan": plan_table.report(),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("gattn_tg", "tinygrad", "numpy")},

@@ -24,17 +24,16 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, key_parts
+from gattn_tg.kernels.plan_table import chunk_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
 from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product, registers
 
-CHUNK = 64  # rows taken at a time
-
 
 def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
     """Rows per chunk, and the scratch memory of one part."""
-    rows = min(CHUNK, ceildiv(n, ROWS) * ROWS)
+    rows = min(chunk_rows(d), ceildiv(n, ROWS) * ROWS)
     wd, we = padded(d), padded(e)
     return rows, Arena(
         kt=d * LANES, vt=e * LANES, k=LANES * wd, dk=LANES * wd, dv=LANES * we,

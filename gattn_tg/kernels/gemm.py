@@ -19,11 +19,9 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.kernels.tile import ceildiv, exp2
 
-# Rows and lanes of the register tile by vector width. 6 x 64 float32 are 24 of 32 registers of 512 bits: each step
-# of k loads 4 vectors of B for 24 multiply-adds (measured on one core, 1024^3: 4 x 64 139, 6 x 64 152 GFLOP/s).
-TILES = {512: (6, 64), 256: (3, 32), 128: (3, 32)}
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
 WHOLE, DEPTH = 1024, 512  # sums up to WHOLE long are done at once, longer ones in pieces of about DEPTH
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
@@ -68,12 +66,12 @@ class Gemm:
     @property
     def height(self) -> int:
         """Rows of a tile."""
-        return min(TILES[self.bits][0], self.m)
+        return min(gemm_tile(self.bits)[0], self.m)
 
     @property
     def width(self) -> int:
         """Columns of a tile, padded where the whole matrix is narrower."""
-        most = TILES[self.bits][1]
+        most = gemm_tile(self.bits)[1]
         return most if self.n >= most else max(LEAST_LANES, ceildiv(self.n, LANE_STEP) * LANE_STEP)
 
     @property

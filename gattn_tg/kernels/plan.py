@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from gattn_tg.kernels.plan_table import panel_bytes
 from gattn_tg.kernels.tile import LANES, ROWS, ceildiv
 
 PARTS = 64  # runs of units that a kernel is split into at most; each is one call of its machine code
 UNITS = 16  # units a large problem should give, so that up to that many cores are busy
-# Rows of queries, and of outputs, at hand for one walk over the keys. Measured at d = 64 on AVX-512 with 2 MB of L2:
-# 64 KB 115 GFLOP/s, 128 KB 131, 256 KB 129.
-PANEL_BYTES = 128 * 1024
 PARTIAL_BYTES = 32 * 1024**2  # what partial sums of dq may take before fewer of them are made
 
 
@@ -20,7 +18,7 @@ def query_rows(heads: int, n: int, width: int) -> int:
         n: queries per head.
         width: the larger of the head widths.
     """
-    most = max(LANES, PANEL_BYTES // (4 * width) // ROWS * ROWS)
+    most = max(LANES, panel_bytes(width) // (4 * width) // ROWS * ROWS)
     pieces = max(ceildiv(n, most), min(ceildiv(UNITS, heads), ceildiv(n, LANES)))
     return ceildiv(ceildiv(n, pieces), ROWS) * ROWS
 

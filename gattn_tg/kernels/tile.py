@@ -11,13 +11,10 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import toolchain
+from gattn_tg.kernels import plan_table
 from gattn_tg.kernels.body import Body
 
 ROWS, LANES = 4, 64
-# Rows and lanes of a tile that are summed at once, by vector width: half of the registers (4 x 64 float32 are 16 of 32
-# registers of 512 bits). Measured with 256 bits on one core: 4 x 64 31 GFLOP/s, 2 x 32 75, 4 x 16 72, 1 x 64 68.
-REGISTERS = {512: (4, 64), 256: (2, 32), 128: (2, 32)}
 FOLD = 16  # lanes in which a row is folded before it becomes one number
 
 # 2**f for |f| <= 1/2, exact at 0: minimax over degree 5, relative error 9e-8
@@ -98,7 +95,7 @@ class Panel:
 
 def registers() -> tuple[int, int]:
     """Rows and lanes that a product sums at once on this machine."""
-    return REGISTERS[toolchain.vector_bits()]
+    return plan_table.tile()
 
 
 def product(body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES) -> None:

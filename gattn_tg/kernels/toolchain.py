@@ -123,6 +123,13 @@ def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
     return 512 if "avx512f" in words else 256 if "avx2" in words else 128
 
 
+def vector_name() -> str:
+    """The instructions behind `vector_bits`: AVX-512, AVX2, NEON, or SSE where an x86 machine has no more."""
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return "NEON"
+    return {512: "AVX-512", 256: "AVX2"}.get(vector_bits(), "SSE")
+
+
 def variable(name: str) -> str | None:
     """An environment variable; None where it is unset or empty. Other rooms read them here."""
     return os.environ.get(name) or None

@@ -27,7 +27,16 @@ REPORT: dict[str, Any] = {
     },
     "compiler": {"path": "/usr/bin/clang", "origin": "clang", "version": "clang version 14"},
     "compiler_help": "",
-    "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512},
+    "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512, "vectors": "AVX-512"},
+    "plan": {
+        "user_file": "/home/x/plan.toml",
+        "user_file_exists": False,
+        "error": "",
+        "rows": [
+            {"stage": "tile", "d": 0, "rows": 4, "lanes": 64, "gflops": None, "from": "package"},
+            {"stage": "forward", "d": 64, "panel_bytes": 131072, "gflops": 131.0, "from": "user"},
+        ],
+    },
     "versions": {"python": "3.11.7", "gattn_tg": None},
     "extras": [
         {"extra": "cpu", "package": "ziglang", "version": None, "install": 'pip install "gattn_tg[cpu]"'},
@@ -42,7 +51,10 @@ def test_the_table() -> None:
     assert "  --  CUDA     no CUDA driver library (libcuda)" in shown
     assert "  ok  CL       no GPU behind it: the CPU again, slower" in shown
     assert "  ok  CPU      x86_64,native  <- used" in shown
-    assert "CPU: x86_64, 2 cores, vectors of 512 bits" in shown
+    assert "CPU: x86_64, 2 cores, vectors of 512 bits (AVX-512)" in shown
+    assert "      tile             rows 4 lanes 64       package" in shown
+    assert "      forward   d 64   panel_bytes 131072    user      131 GFLOP/s measured" in shown
+    assert "sizes of kernels (user: /home/x/plan.toml; not there)" in shown
     assert "  ok  compiler clang version 14 (clang)" in shown
     assert '  --  ziglang          pip install "gattn_tg[cpu]"' in shown
     assert "  ok  matplotlib       3.9" in shown
@@ -54,9 +66,14 @@ def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
     assert shown[-1].endswith("pip install -e .")
 
 
+def test_a_mistake_in_the_users_sizes_is_shown() -> None:
+    shown = lines({**REPORT, "plan": {**REPORT["plan"], "error": "plan: x.toml: row 1"}})
+    assert "  --  plan: x.toml: row 1" in shown
+
+
 def test_json_of_this_machine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEV", "CPU")  # restored after the verb has set it
     assert main(["doctor", "--json", "--device", "CPU"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["device"]["chosen"] == "CPU"
-    assert {"compiler", "cpu", "versions", "extras"} <= set(said)
+    assert {"compiler", "cpu", "plan", "versions", "extras"} <= set(said)

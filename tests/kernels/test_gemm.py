@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.gemm import CACHED, DEPTH, TILES, Gemm, kernel, pack_rows, plan
+from gattn_tg.kernels.gemm import CACHED, DEPTH, Gemm, kernel, pack_rows, plan
+from gattn_tg.kernels.plan_table import WIDTHS
 from gattn_tg.ops.launch import Output, launch
 
 SIZES = st.integers(1, 20_000)
@@ -25,7 +26,7 @@ def run(g: Gemm, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return launch(kernel(g), outputs, [left, right])[0].numpy()
 
 
-@pytest.mark.parametrize("bits", sorted(TILES))
+@pytest.mark.parametrize("bits", WIDTHS)
 @pytest.mark.parametrize("rows", ["mk", "packed"])
 @pytest.mark.parametrize("lanes", ["kn", "nk"])
 def test_every_layout_on_every_vector_width(bits: int, rows: str, lanes: str) -> None:
@@ -51,7 +52,7 @@ def test_depth_in_pieces_gives_the_bits_of_one_sum() -> None:
         assert run(replace(g, parts=parts), a, b).tobytes() == halves.tobytes()
 
 
-@given(SIZES, SIZES, SIZES, st.integers(1, 96), st.sampled_from(sorted(TILES)))
+@given(SIZES, SIZES, SIZES, st.integers(1, 96), st.sampled_from(WIDTHS))
 def test_cuts_cover_the_whole_product(m: int, n: int, k: int, parts: int, bits: int) -> None:
     g = Gemm(m, n, k, parts=parts, bits=bits)
     assert g.blocks * g.depth == k

@@ -1,0 +1,151 @@
+"""The table of sizes: what the package ships, what a user's file changes, and every mistake in one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+
+from gattn_tg import attention
+from gattn_tg.errors import ConfigError
+from gattn_tg.kernels import flash_backward, plan, plan_table, toolchain
+from gattn_tg.kernels.gemm import Gemm
+from gattn_tg.kernels.plan_table import WIDTHS, Row
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A path for the user's file, and a table that is read anew before and after."""
+    path = tmp_path / "plan.toml"
+    monkeypatch.setenv("GATTN_PLAN", str(path))
+    monkeypatch.setattr(toolchain, "vector_bits", lambda: 512)
+    plan_table.table.cache_clear()
+    yield path
+    plan_table.table.cache_clear()
+
+
+def test_the_package_has_every_row(user: Path) -> None:
+    assert {(r.bits, r.stage) for r in plan_table.table()} == {(b, s) for b in WIDTHS for s in plan_table.STAGES}
+    assert {r.origin for r in plan_table.table()} == {"package"}
+    assert plan_table.tile() == (4, 64)
+    assert [plan_table.gemm_tile(bits) for bits in WIDTHS] == [(3, 32), (3, 32), (6, 64)]
+    assert {plan_table.panel_bytes(d) for d in (8, 64, 256)} == {128 * 1024}
+    assert {plan_table.chunk_rows(d) for d in (8, 64, 256)} == {64}
+
+
+def test_rows_of_the_user_go_first_and_head_widths_take_the_nearest(user: Path) -> None:
+    rows = [Row(512, "forward", (32768,), 32, 99.5), Row(512, "forward", (65536,), 128), Row(512, "gemm", (4, 32))]
+    rows += [Row(512, "backward", (16,), 64), Row(256, "tile", (4, 16))]
+    user.write_text(plan_table.text(rows))
+    assert [plan_table.panel_bytes(d) for d in (8, 32, 33, 64, 65, 256)] == [32768, 32768, 131072, 131072, 65536, 65536]
+    assert plan.query_rows(heads=8, n=2048, width=32) == 256
+    assert plan.query_rows(heads=8, n=2048, width=64) == 512
+    assert flash_backward.arena(1000, 64, 48)[0] == 16
+    assert (Gemm(100, 100, 100).height, Gemm(100, 100, 100).width) == (4, 32)
+    assert plan_table.tile() == (4, 64)  # the row of another vector width does not count
+    assert [r.origin for r in plan_table.load(user, "user")] == ["user"] * 5
+
+
+def test_a_changed_plan_gives_the_same_numbers(user: Path) -> None:
+    rng = np.random.default_rng(0)
+    q, k, v = (Tensor(x, device="CPU") for x in rng.standard_normal((3, 1, 2, 150, 40), dtype=np.float32))
+
+    def call(scale: float) -> list[np.ndarray]:
+        o = attention(q, k, v, scale=scale, impl="loops")
+        return [x.numpy() for x in (o, *o.square().sum().gradient(q, k, v))]
+
+    given = call(0.15)
+    user.write_text(
+        plan_table.text([Row(512, "tile", (2, 16)), Row(512, "forward", (4096,), 64), Row(512, "backward", (16,), 64)])
+    )
+    plan_table.table.cache_clear()
+    # kernels are kept by their score function, so a scale that differs by one bit makes new ones
+    for x, y in zip(given, call(float(np.nextafter(0.15, 1))), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    rows = [Row(128, "tile", (1, 16)), Row(512, "backward", (32,), 128, 88.25)]
+    path.write_text(plan_table.text(rows))
+    found = plan_table.load(path, "package")
+    assert [(r.key, r.sizes, r.gflops) for r in found] == [
+        ((128, "tile", 0), (1, 16), None), ((512, "backward", 128), (32,), 88.2),
+    ]  # fmt: skip
+
+
+GOOD = '[[row]]\nbits = 512\nstage = "gemm"\nrows = 6\nlanes = 64\n'
+MISTAKES = {
+    "bits =": "a TOML file with rows of sizes is required, but it does not read (Invalid value",
+    "size = 1": "size: only [[row]] is required, but this key came",
+    "row = 3": "row: [[row]] tables is required, but 3 came",
+    GOOD.replace("512", "64"): "row 1: bits: one of 128, 256, 512 is required, but 64 came",
+    GOOD.replace("gemm", "warp"): "row 1: stage: one of tile, forward, backward, gemm is required, but 'warp' came",
+    GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: a whole number from 1 to 16 is required, but 0 came",
+    GOOD.replace("lanes = 64", ""): (
+        "row 1: lanes: a whole number from 32 to 256 in steps of 16 is required, but nothing came"
+    ),
+    GOOD.replace("64", "true"): "lanes: a whole number from 32 to 256 in steps of 16 is required, but True came",
+    GOOD.replace("gemm", "tile"): "row 1: rows: one of 1, 2, 4 is required, but 6 came",
+    GOOD + "d = 64": "row 1: d: only bits, gflops, lanes, rows, stage in stage gemm is required, but this key came",
+    GOOD + "gflops = -1": "row 1: gflops: a number above 0 is required, but -1 came",
+    '[[row]]\nbits = 512\nstage = "forward"\npanel_bytes = 2048': (
+        "row 1: d: a whole number from 1 to 4096 is required, but nothing came"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", MISTAKES)
+def test_every_mistake_names_file_and_key(user: Path, content: str) -> None:
+    user.write_text(content)
+    with pytest.raises(ConfigError, match=re.escape(MISTAKES[content])) as error:
+        plan_table.tile()
+    assert str(error.value).startswith(f"plan: {user}: ")
+    assert MISTAKES[content] in str(plan_table.report()["error"])
+
+
+def test_a_folder_in_place_of_the_file_is_said(user: Path) -> None:
+    user.mkdir()
+    with pytest.raises(ConfigError, match="is required, but it does not read"):
+        plan_table.tile()
+
+
+def test_where_the_users_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATTN_PLAN", "/here/p.toml")
+    assert plan_table.user_file() == Path("/here/p.toml")
+    monkeypatch.delenv("GATTN_PLAN")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert plan_table.user_file() == Path("/cache/gattn_tg/plan.toml")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert plan_table.user_file() == Path.home() / ".cache/gattn_tg/plan.toml"
+
+
+def test_the_report_has_the_rows_of_this_machine(user: Path) -> None:
+    user.write_text(GOOD.replace("6", "4", 1) + "gflops = 10")
+    report = plan_table.report()
+    assert (report["user_file"], report["user_file_exists"], report["error"]) == (str(user), True, "")
+    rows = {row["stage"]: row for row in report["rows"]}  # type: ignore[attr-defined]
+    assert rows["gemm"] == {"stage": "gemm", "d": 0, "rows": 4, "lanes": 64, "gflops": 10.0, "from": "user"}
+    assert rows["forward"]["from"] == "package"
+
+
+def test_import_reads_no_table() -> None:
+    code = "import gattn_tg; from gattn_tg.kernels import plan_table as p; print(p.table.cache_info().currsize)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
+
+
+@pytest.mark.parametrize(("machine", "bits", "name"), [
+    ("x86_64", 512, "AVX-512"), ("AMD64", 256, "AVX2"), ("x86_64", 128, "SSE"), ("arm64", 128, "NEON"),
+    ("aarch64", 128, "NEON"),
+])  # fmt: skip
+def test_names_of_vectors(monkeypatch: pytest.MonkeyPatch, machine: str, bits: int, name: str) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(toolchain, "vector_bits", lambda: bits)
+    assert toolchain.vector_name() == name
