@@ -34,6 +34,7 @@ from gattn_tg.reference import attention_backward as reference_backward
 MOTIFS = 16
 CHECKED = 512  # rows of the first head that are checked: float64 scores of all of them would not fit into memory
 CHECKED_BACKWARD = 2048  # longest case whose gradients are checked
+PEERS = ("eager", "sdpa", "folded", "flex")
 Run = Callable[[], object]
 
 
@@ -156,11 +157,11 @@ def _error(o: object, true: np.ndarray, rows: slice) -> float:
     return float(np.abs(found - true).max() / np.abs(true).max())
 
 
-def measure(h: int, n: int, d: int, n_threads: int, rounds: int, with_flex: bool) -> None:
+def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[str]) -> None:
     """One length on one number of threads."""
     call = Call.draw(h, n, d)
     mine, mine_both = ours(call)
-    forward, both = peers(call, with_flex)
+    forward, both = ({x: run for x, run in runs.items() if x in chosen} for runs in peers(call, "flex" in chosen))
     errors = check(call, {"gattn_tg": mine, **forward}, {"gattn_tg": mine_both, **both})
     flops = 4.0 * h * n * n * d
     for what, runs, count in (
@@ -196,14 +197,14 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--no-flex", action="store_true", help="FlexAttention takes 20 s to compile per case")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="flex takes 20 s to compile per case")
     a = parser.parse_args()
     warnings.filterwarnings("ignore", module="torch")
     for n_threads in a.threads:
         threads.set_threads(n_threads)
         torch.set_num_threads(n_threads)
         for n in a.lengths:
-            measure(a.heads, n, a.width, n_threads, a.rounds, not a.no_flex)
+            measure(a.heads, n, a.width, n_threads, a.rounds, a.peers)
 
 
 if __name__ == "__main__":
