@@ -40,7 +40,8 @@ def main() -> None:
         trained = gattn("train", str(a.config), "-o", f"{folder}/run", *threads)
         minutes = (time.perf_counter() - start) / 60
         test = gattn("evaluate", f"{folder}/run/best", str(a.config.parent / data["test"]), *threads)
-    line = {"config": a.config.stem, "bar": a.bar, "minutes": round(minutes, 2), "test": test, "trained": trained}
+    kept = {name: trained[name] for name in ("best_epoch", "seconds", "steps", "valid")}
+    line = {"config": a.config.stem, "bar": a.bar, "minutes": round(minutes, 2), "test": test, "trained": kept}
     print(json.dumps(line, indent=1))
     write("training", line)
 
