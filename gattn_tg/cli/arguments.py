@@ -103,6 +103,10 @@ def parser() -> Parser:
     _processes(preprocess)
     _overwrite(preprocess, "replace the folder of an earlier run")
 
+    bench = _verb(verbs, "bench", "how fast the CPU kernels are here, or with --tune, which sizes make them fastest")
+    bench.add_argument("--tune", action="store_true", help="measure all sizes, keep the fastest for this user")
+    bench.add_argument("--d", type=_widths, default=[64], metavar="64[,32,128]", help="head widths to measure (64)")
+
     _verb(verbs, "doctor", "devices, compilers and optional packages: what is here, what is used, what to install")
     return top
 
@@ -158,6 +162,12 @@ def _renamed(text: str) -> str | dict[str, str]:
     if not all(old and new for old, _, new in pairs):
         raise argparse.ArgumentTypeError(f"auto or NAME=NEW,... is required, but {text!r} came")
     return {old: new for old, _, new in pairs}
+
+
+def _widths(text: str) -> list[int]:
+    if not all(part.isdecimal() and 8 <= int(part) <= 256 for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"widths from 8 to 256 with commas between are required, but {text!r} came")
+    return [int(part) for part in text.split(",")]
 
 
 def _positive(text: str) -> int:

@@ -58,7 +58,7 @@ def plan(report: dict[str, Any]) -> list[str]:
     """The sizes that kernels are built with, and where they come from."""
     if report["error"]:
         return ["sizes of kernels", f"  --  {report['error']}"]
-    there = "" if report["user_file_exists"] else "; not there"
+    there = "" if report["user_file_exists"] else "; not there, `gattn bench --tune` writes it"
     out = [f"sizes of kernels (user: {report['user_file']}{there})"]
     for row in report["rows"]:
         sizes = " ".join(f"{name} {size}" for name, size in row.items() if name not in PLAN_COLUMNS)

@@ -54,7 +54,7 @@ def test_the_table() -> None:
     assert "CPU: x86_64, 2 cores, vectors of 512 bits (AVX-512)" in shown
     assert "      tile             rows 4 lanes 64       package" in shown
     assert "      forward   d 64   panel_bytes 131072    user      131 GFLOP/s measured" in shown
-    assert "sizes of kernels (user: /home/x/plan.toml; not there)" in shown
+    assert "sizes of kernels (user: /home/x/plan.toml; not there, `gattn bench --tune` writes it)" in shown
     assert "  ok  compiler clang version 14 (clang)" in shown
     assert '  --  ziglang          pip install "gattn_tg[cpu]"' in shown
     assert "  ok  matplotlib       3.9" in shown
