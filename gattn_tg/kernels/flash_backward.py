@@ -28,7 +28,19 @@ from gattn_tg.kernels.plan_table import chunk_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
-from gattn_tg.kernels.tile import LANES, ROWS, Arena, Panel, ceildiv, exp2, lane_groups, padded, product, registers
+from gattn_tg.kernels.tile import (
+    LANES,
+    ROWS,
+    Arena,
+    Panel,
+    View,
+    ceildiv,
+    exp2,
+    lane_groups,
+    padded,
+    product,
+    registers,
+)
 
 
 def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -164,8 +176,8 @@ class Backward:
             self.lay_out_rows(h, i0)
             with body.loop(self.rows // ROWS) as tile:
                 self.weigh(h, i0, tile * ROWS, first)
-            self.add_transposed(self.at_dv, self.at_p, self.at_do, self.e)
-            self.add_transposed(self.at_dk, self.at_ds, self.at_q, self.d)
+            self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
+            self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
             self.add_to_dq(h, i0)
         if self.gradient is not None:
             self.gradient.finish(self.dtable, (self.b, h, self.part), first)
@@ -185,13 +197,23 @@ class Backward:
             return (i0 + i).minimum(self.n - 1)
 
         body = self.body
-        self.turn_q.lay_out(
-            self.rows, self.d, row,
-            lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
-            lambda i, x, value: self.at_q.write(i * self.wd + x, value),
-        )  # fmt: skip
-        with body.loops(self.rows, self.e) as (i, x):
-            self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
+        # whole chunks of float32 rows that fill their lanes are read where they are
+        is_whole = self.n % self.rows == 0
+        self.rows_of_q: Panel | View = self.at_q
+        self.rows_of_do: Panel | View = self.at_do
+        if is_whole and self.wd == self.d and self.q.dtype == dtypes.float32 and not self.rotation.channels:
+            self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
+        else:
+            self.turn_q.lay_out(
+                self.rows, self.d, row,
+                lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
+                lambda i, x, value: self.at_q.write(i * self.wd + x, value),
+            )  # fmt: skip
+        if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
+            self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
+        else:
+            with body.loops(self.rows, self.e) as (i, x):
+                self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
         with body.loop(self.rows) as i:
             # rows that pad the chunk have no probabilities
             body.write(self.row_top, (i,), (i0 + i < self.n).where(self.top[self.b, h, row(i)], NEVER))
@@ -204,8 +226,8 @@ class Backward:
         """p and ds of one tile."""
         body, s, dp = self.body, self.s, self.dp
         for tile, depth, rows, wide, lanes in (
-            (s, self.d, self.at_q, self.wd, self.kt),
-            (dp, self.e, self.at_do, self.we, self.vt),
+            (s, self.d, self.rows_of_q, self.wd, self.kt),
+            (dp, self.e, self.rows_of_do, self.we, self.vt),
         ):
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(tile, (i, j), 0.0)
@@ -222,7 +244,7 @@ class Backward:
         if self.gradient is not None:
             self.gradient.add(dp, self.b, i0 + r, first)
 
-    def add_transposed(self, out: Panel, a: Panel, lanes: Panel, width: int) -> None:
+    def add_transposed(self, out: Panel, a: Panel, lanes: Panel | View, width: int) -> None:
         """out[j, x] += sum_i a[i, j] * lanes[i, x]."""
         body, tile, wide = self.body, self.s, padded(width)
         with body.loop(LANES // ROWS) as block:

@@ -25,7 +25,21 @@ from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import PARTS, query_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
-from gattn_tg.kernels.tile import FOLD, LANES, ROWS, Arena, ceildiv, exp2, fold, lane_groups, padded, product, registers
+from gattn_tg.kernels.tile import (
+    FOLD,
+    LANES,
+    ROWS,
+    Arena,
+    Panel,
+    View,
+    ceildiv,
+    exp2,
+    fold,
+    lane_groups,
+    padded,
+    product,
+    registers,
+)
 
 FIRST_INPUT = 5  # place of q among the operands
 FEW = 2  # rows of one head for which laying keys out by channel costs more than it saves
@@ -105,12 +119,11 @@ class Forward:
     def start(self) -> None:
         """Lay out the rows of q, and empty the sums."""
         body, width = self.body, self.width
-        turn = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
-        turn.lay_out(
-            self.rows, self.d, self.row,
-            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
-            lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
-        )  # fmt: skip
+        if self.reads_q_in_place():
+            self.rows_of_q: Panel | View = View(lambda i, x: self.q[self.b, self.h, self.i0 + i, x])
+        else:
+            self.rows_of_q = self.at_q
+            self.lay_out_q()
         self.acc.fill(self.rows * width, 0.0)
         if width > self.e:
             self.at_v.fill(LANES * width, 0.0)
@@ -118,6 +131,19 @@ class Forward:
             body.write(self.top, (i,), LEAST)
         with body.loops(self.rows, FOLD) as (i, x):
             body.write(self.total, (i, x), 0.0)
+
+    def reads_q_in_place(self) -> bool:
+        """Whether rows of q serve as they are."""
+        return not self.rotation.channels and self.q.dtype == dtypes.float32 and self.n % self.rows == 0
+
+    def lay_out_q(self) -> None:
+        """The rows of q, turned, in float32."""
+        turn = Turn(self.body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+        turn.lay_out(
+            self.rows, self.d, self.row,
+            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
+            lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
+        )  # fmt: skip
 
     def blocks(self) -> AbstractContextManager[UOp]:
         """The blocks of keys that any of the rows sees."""
@@ -163,10 +189,7 @@ class Forward:
         body, s = self.body, self.s
         with body.loops(ROWS, LANES) as (i, j):
             body.write(s, (i, j), 0.0)
-        product(
-            body, s, self.d,
-            lambda i, x: self.at_q.read((r + i) * self.q_width + x), lambda x, j: self.at_k.read(x * LANES + j),
-        )  # fmt: skip
+        product(body, s, self.d, self.rows_of_q.rows(self.q_width, r), self.at_k.lanes(LANES, 0))
 
     def weigh(self, r: UOp, first: UOp) -> None:
         """s = 2^(score - top) for one tile, with top, total and shrink brought up to date."""
@@ -240,6 +263,10 @@ class FewRows(Forward):
         super().__init__(score, rotation, *operands)
         self.q_width = ceildiv(self.d, FOLD) * FOLD
         self.partial = self.body.array(LANES, FOLD)
+
+    def reads_q_in_place(self) -> bool:
+        """Never: products read q beyond its width."""
+        return False
 
     def start(self) -> None:
         """As for many rows; the lanes that pad a row of q and of k are 0."""

@@ -93,6 +93,21 @@ class Panel:
         return lambda x, j: self.read(x * wide + (start + j))
 
 
+class View:
+    """Rows of an operand that need no laying out: float32, whole tiles, nothing that turns. Read like a panel."""
+
+    def __init__(self, element: Element) -> None:
+        self._element = element
+
+    def rows(self, wide: int, r: UOp) -> Element:
+        """(i, x) -> element x of row r + i."""
+        return lambda i, x: self._element(r + i, x)
+
+    def lanes(self, wide: int, start: int) -> Element:
+        """(x, j) -> element start + j of row x."""
+        return lambda x, j: self._element(x, start + j)
+
+
 def registers() -> tuple[int, int]:
     """Rows and lanes that a product sums at once on this machine."""
     return plan_table.tile()
