@@ -17,6 +17,8 @@ from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
+# No compiler has seen these kernels for them yet; a device leaves this tuple when a test for it is there.
+UNSEEN = ("METAL", "AMD", "WEBGPU", "QCOM")
 Layouts = tuple[Layout, Layout, Layout]  # forward, backward by queries, backward by keys
 
 
@@ -51,6 +53,8 @@ def refuse(problem: Problem) -> str | None:
     *_, d, e = problem.sizes
     if problem.q.dtype not in STORED:
         return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
+    if (name := devices[0].split(":")[0]) in UNSEEN:
+        return f"its kernels have not been compiled for {name} yet"
     machine = simt_plan.machine(devices[0])
     if machine.has_groups and problem.q.dtype not in machine.stored:
         return f"{devices[0]} here does not store {problem.q.dtype.name}"

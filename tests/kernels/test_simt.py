@@ -90,6 +90,12 @@ def test_refuses_devices_without_groups():
         attention(q, q, q, impl="simt")
 
 
+def test_refuses_devices_that_no_compiler_has_seen_it_for(monkeypatch):
+    monkeypatch.setattr(simt, "UNSEEN", ("CPU",))
+    with pytest.raises(UnsupportedError, match="its kernels have not been compiled for CPU yet; use impl=\"auto\""):
+        attention(*[Tensor.zeros(1, 1, 4, 8)] * 3, impl="simt")
+
+
 def test_refuses_what_the_device_does_not_store(monkeypatch):
     machine = simt_plan.Machine(has_groups=True, is_cpu=False, shared_bytes=32768, threads=64)
     monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
