@@ -104,7 +104,7 @@ def parser() -> Parser:
     _overwrite(preprocess, "replace the folder of an earlier run")
 
     bench = _verb(verbs, "bench", "how fast the CPU kernels are here, or with --tune, which sizes make them fastest")
-    bench.add_argument("--tune", action="store_true", help="measure all sizes, keep the fastest for this user")
+    bench.add_argument("--tune", action="store_true", help="measure all sizes for some minutes, keep the fastest")
     bench.add_argument("--d", type=_widths, default=[64], metavar="64[,32,128]", help="head widths to measure (64)")
 
     _verb(verbs, "doctor", "devices, compilers and optional packages: what is here, what is used, what to install")

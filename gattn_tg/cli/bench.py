@@ -24,8 +24,9 @@ CANDIDATES: dict[str, tuple[tuple[int, ...], ...]] = {
     "backward": ((32,), (64,), (128,)),
     "gemm": ((6, 64), (4, 64), (6, 32), (4, 32), (3, 32)),
 }
-ROUNDS = 2  # turns of every candidate; the fastest counts, since other work on the machine only slows
+ROUNDS = 3  # turns of every candidate; the fastest counts, since other work on the machine only slows
 MARGIN = 1.03  # another candidate must be this much faster than the row in use: less is noise
+HOPELESS = 0.5  # a candidate at less than this share of the best is not measured again
 CLOSE = 1e-4  # relative; a candidate whose results differ by more is not taken
 SECONDS = 300  # longest a measurement may take
 CLEAR = "\r\033[K"
@@ -129,7 +130,7 @@ def measure(
                 sys.stderr.write(f"{CLEAR}{row.stage} {turn * len(rows) + i + 1}/{ROUNDS * len(rows)} ...")
                 sys.stderr.flush()
             before = speeds.get(row)
-            if before and before.error:
+            if before and (before.error or before.gflops < HOPELESS * max(s.gflops for s in speeds.values())):
                 continue
             now = timed({**others, row.key: row}, row.stage, d, n_threads)
             if now.error and i == 0:

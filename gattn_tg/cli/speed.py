@@ -25,13 +25,13 @@ def main(stage: str, d: int, n_threads: int) -> None:
     """Prints one JSON object: the speed of the fastest call in GFLOP/s, and a mean of the results to check them by.
 
     Args:
-        stage: "forward", "tile" (measured by forward), "backward" (forward and all gradients) or "gemm".
+        stage: "forward", "backward" (forward and all gradients), "tile" (measured by the same) or "gemm".
         d: Head width; "gemm" does not look at it.
         n_threads: Cores to use.
     """
     threads.set_threads(n_threads)
     Tensor.manual_seed(0)
-    flops, run = gemm() if stage == "gemm" else backward(d) if stage == "backward" else forward(d)
+    flops, run = gemm() if stage == "gemm" else forward(d) if stage == "forward" else backward(d)
     for _ in range(WARM):
         results = run()
     taken: list[float] = []
