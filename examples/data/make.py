@@ -117,7 +117,8 @@ def main(root: Path) -> None:
     header, *lines = (root / GENOME).read_text().split("\n")
     chrom, first, last, strand = header[1:].split()  # 1-based, both ends included
     sequence = "".join(lines).upper()
-    assert (chrom, strand) == ("chr16", "+") and len(sequence) == int(last) - int(first) + 1
+    assert (chrom, strand) == ("chr16", "+")
+    assert len(sequence) == int(last) - int(first) + 1
     wrapped = "\n".join(sequence[i : i + 60] for i in range(0, len(sequence), 60))
     print(len(sequence), "bases of", chrom)
     write("alpha_globin_hg38.fa.gz", f">{chrom}:{int(first) - 1}-{last} hg38 0-based-half-open\n{wrapped}\n")
