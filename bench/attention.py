@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from record import alternate, summary, write
+from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import one_hot, scaled_dot_product_attention
@@ -168,7 +168,7 @@ def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[st
         ("forward", {"gattn_tg": mine, **forward}, flops),
         ("forward+backward", {"gattn_tg": mine_both, **both}, 3.5 * flops),
     ):
-        times = alternate(runs, rounds, seconds=90)
+        times = alternate(runs, rounds, seconds=90, rest=REST_SECONDS)
         medians = {name: float(np.median(taken)) for name, taken in times.items()}
         ratios = {name: float(np.median(times[name] / times["gattn_tg"])) for name in times if name != "gattn_tg"}
         write(

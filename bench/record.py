@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+REST_SECONDS = 0.3  # `alternate(rest=)` for runs shorter than a second beside a peer with OpenMP threads
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 
 
 def alternate(
-    runners: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 60.0, warm: int = 2
+    runners: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 60.0, warm: int = 2, rest: float = 0.0
 ) -> dict[str, np.ndarray]:
     """Seconds of every run, the runners taking turns, so that a slow minute of the machine slows all of them.
 
@@ -27,6 +28,8 @@ def alternate(
         rounds: timed turns of each.
         seconds: after this long no new round starts (at least three are run).
         warm: untimed calls before, which compile and fill caches.
+        rest: seconds of silence before every timed run; the OpenMP threads of a peer keep their cores busy for up to
+            0.2 s after its work, which would be counted to whoever comes next.
     """
     for run in runners.values():
         for _ in range(warm):
@@ -37,6 +40,7 @@ def alternate(
         if turn >= 3 and time.perf_counter() - began > seconds:
             break
         for name, run in runners.items():
+            time.sleep(rest)
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
