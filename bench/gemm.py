@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from record import alternate, summary, write
+from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit, dtypes
 
 from gattn_tg.kernels import threads, toolchain
@@ -100,7 +100,7 @@ def main() -> None:
                     for _ in range(PRODUCTS):
                         torch.mm(*theirs, out=out)
 
-                times = alternate({"gattn_tg": ours, "torch": torch_step}, a.rounds, seconds=10)
+                times = alternate({"gattn_tg": ours, "torch": torch_step}, a.rounds, seconds=10, rest=REST_SECONDS)
                 rate = {who: 2e-9 * PRODUCTS * m * n * k / float(np.median(taken)) for who, taken in times.items()}
                 ratio = float(np.median(times["torch"] / times["gattn_tg"]))
                 write(

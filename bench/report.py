@@ -52,6 +52,7 @@ def attention() -> str:
 
 def gemm() -> str:
     lines = newest("gemm", "case", "product", "threads")
+    lines.sort(key=lambda x: (x["threads"], [int(size) for size in x["case"].split("x")]))
     cases: dict[tuple[str, int], dict[str, Line]] = {}
     for x in lines:
         cases.setdefault((x["case"], x["threads"]), {})[x["product"]] = x

@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 import torch
-from record import alternate, summary, write
+from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Device, Tensor, TinyJit
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
@@ -77,7 +77,7 @@ def main() -> None:
         step()
         Device[Device.DEFAULT].synchronize()
 
-    times = alternate({"gattn_tg": run, "torch": torch_step}, a.rounds, seconds=120, warm=1)
+    times = alternate({"gattn_tg": run, "torch": torch_step}, a.rounds, seconds=120, warm=1, rest=REST_SECONDS)
     ratio = float(np.median(times["torch"]) / np.median(times["gattn_tg"]))
     line = {"case": vars(a), "device": Device.DEFAULT, "torch": torch.__version__, "loss_difference": error,
             "gattn_tg": summary(times["gattn_tg"]), "peer": summary(times["torch"]), "ratio": round(ratio, 3)}
