@@ -70,9 +70,11 @@ def memory() -> str:
 
 
 def train_step() -> str:
-    rows = [[f"{c['layers']} x {c['width']}", str(c["length"]), str(c["batch"]), c["motif"], str(c["threads"]),
-             f"{x['gattn_tg']['median_ms']:,.0f}", f"{x['peer']['median_ms']:,.0f}", f"{x['ratio']:.2f}"]
-            for x in newest("train_step", "case") for c in [x["case"]]]
+    shown = ("layers", "width", "length", "batch", "motif", "threads")
+    latest = {tuple(x["case"][name] for name in shown): x for x in newest("train_step", "case")}
+    rows = [[f"{layers} x {width}", str(length), str(batch), motif, str(threads), f"{x['gattn_tg']['median_ms']:,.0f}",
+             f"{x['peer']['median_ms']:,.0f}", f"{x['ratio']:.2f}"]
+            for (layers, width, length, batch, motif, threads), x in sorted(latest.items())]
     head = ["layers x width", "n", "batch", "bias", "threads", "gattn_tg ms", "PyTorch eager ms", "ratio"]
     return markdown(head, rows)
 
