@@ -8,7 +8,7 @@ from gattn_tg.kernels import cpu, flash_backward, flash_forward
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.operands import piece, rotation_of, score_of
+from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of
 from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
@@ -76,11 +76,7 @@ def _gradient(
     """Gradients of the inputs (q, k, v, ...) of the forward kernel from its outputs (o, lse, top, inverse, scratch)."""
     o, _, top, inverse, _ = results
     q, k, v, *tensors = inputs
-    do = next((x for x in cotangents if len(x.shape) == 4), None)
-    dlse = next((x for x in cotangents if len(x.shape) == 3), None)
-    do = Tensor.zeros_like(o) if do is None else do
-    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
-    delta = delta if dlse is None else delta - dlse
+    do, delta = output_cotangent(cotangents, o)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     outputs = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad import Tensor
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
@@ -11,6 +11,7 @@ from gattn_tg.ops.launch import pieces
 from gattn_tg.ops.lazy import occurrence_counts
 from gattn_tg.ops.problem import Problem
 from gattn_tg.ops.rope import cos_sin
+from gattn_tg.types import Float
 
 
 def static_score(problem: Problem) -> Score:
@@ -73,3 +74,14 @@ def piece(x: Tensor) -> tuple[int, ...]:
     """The shape that one device holds."""
     axis, count = pieces(x)
     return tuple(size // count if i == axis else size for i, size in enumerate(x.shape))
+
+
+def output_cotangent(
+    cotangents: list[Tensor], o: Float[Tensor, "b h n e"]
+) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
+    """do, and delta = rowsum(do * o) - dlse, from the cotangents of those of (o, lse) that are in use."""
+    do = next((x for x in cotangents if len(x.shape) == 4), None)
+    dlse = next((x for x in cotangents if len(x.shape) == 3), None)
+    do = Tensor.zeros_like(o) if do is None else do
+    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
+    return do, delta if dlse is None else delta - dlse

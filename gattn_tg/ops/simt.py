@@ -12,7 +12,7 @@ from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.simt import Layout
 from gattn_tg.kernels.simt_score import table_columns
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.operands import piece, rotation_of, score_of, static_score
+from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of, static_score
 from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
@@ -95,11 +95,7 @@ def _gradient(
     """Gradients of q, k, v and the operands of score and rotation, from those of the outputs o, lse, top, inverse."""
     o, _, top, inverse = made
     q, k, v, *tensors = given
-    do = next((x for x in cotangents if len(x.shape) == 4), None)
-    dlse = next((x for x in cotangents if len(x.shape) == 3), None)
-    do = Tensor.zeros_like(o) if do is None else do
-    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
-    delta = delta if dlse is None else delta - dlse
+    do, delta = output_cotangent(cotangents, o)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     read = (q, k, v, do, top, inverse, delta, *tensors)
