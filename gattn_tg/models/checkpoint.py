@@ -13,12 +13,14 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict, safe_load, safe_save
 
 from gattn_tg.errors import FormatError
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.registry import kind_of
+from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
+CLASSIFIER = "SequenceClassifier"
+NAMED = ("labels", "vocabulary")  # what the file has beside `about`, as it had before there was more than a classifier
 
 
 @dataclass(frozen=True)
@@ -26,31 +28,41 @@ class Checkpoint:
     """A model and what is needed to use it on new sequences.
 
     Args:
-        model: the network with its weights.
-        labels: class names in the order of the logits.
-        vocabulary: motif classes whose ids the model was trained with.
+        model: the network with its weights, of a class of `models.registry`.
+        labels: class names in the order of the logits; empty where the model does not classify.
+        vocabulary: motif classes whose ids the model was trained with; the default one where it was trained without.
         extra: whatever the writer added (step, metrics, seed), JSON values only.
+        about: what the task of training tells of itself, labels and vocabulary (as TOML) among it, JSON values only.
     """
 
-    model: SequenceClassifier
+    model: Any
     labels: tuple[str, ...]
     vocabulary: MotifVocabulary
     extra: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def config(self) -> ClassifierConfig:
+    def config(self) -> Any:
         """The configuration of the model."""
         return self.model.config
 
 
 def save(
-    model: SequenceClassifier, folder: str | Path, *, labels: tuple[str, ...], vocabulary: MotifVocabulary,
-    extra: dict[str, Any] | None = None,
+    model: Trunk, folder: str | Path, *, labels: tuple[str, ...] = (), vocabulary: MotifVocabulary | None = None,
+    extra: dict[str, Any] | None = None, about: dict[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint; each file appears whole or not at all, and the configuration names the weights' digest.
 
+    Args:
+        model: of a class of `models.registry`.
+        folder: created where needed.
+        labels: class names; the same as `about["labels"]`.
+        vocabulary: motif classes; the same as `about["vocabulary"]`, which is TOML.
+        extra: anything the writer wants to keep, JSON values only.
+        about: what is needed to use the model, JSON values only.
+
     Returns:
-        The folder, created where needed.
+        The folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,9 +71,16 @@ def save(
     safe_save(tensors, str(staged), metadata={"format": "gattn_tg"})
     digest = hashlib.sha256(staged.read_bytes()).hexdigest()
     _publish(staged, folder / WEIGHTS)
+    told = dict(about or {})
+    if labels:
+        told["labels"] = list(labels)
+    if vocabulary is not None:
+        told["vocabulary"] = vocabulary.to_toml()
+    others = {key: value for key, value in told.items() if key not in NAMED}
     text = json.dumps({
-        "format": FORMAT, "model": "SequenceClassifier", "config": json.loads(model.config.to_json()),
-        "labels": list(labels), "vocabulary": vocabulary.to_toml(), "weights_sha256": digest, "extra": extra or {},
+        "format": FORMAT, "model": type(model).__name__, "config": json.loads(model.config.to_json()),
+        "weights_sha256": digest, "extra": extra or {}, **{key: told[key] for key in NAMED if key in told},
+        **({"about": others} if others else {}),
     }, indent=2, sort_keys=True) + "\n"
     staged = folder / f".{CONFIG}.tmp"
     staged.write_text(text, encoding="utf-8")
@@ -69,17 +88,23 @@ def save(
     return folder
 
 
-def load(folder: str | Path, device: str | None = None) -> Checkpoint:
+def load(folder: str | Path, device: str | None = None, kind: str | None = None) -> Checkpoint:
     """Read a checkpoint and check that it is whole.
 
+    Args:
+        folder: what `save` wrote.
+        device: where the weights go; None is tinygrad's default.
+        kind: the model that is required, a key of `models.registry.KINDS`; None takes any.
+
     Raises:
-        FormatError: a file is missing, truncated, of another format, or does not belong to the other.
+        FormatError: a file is missing, truncated, of another format or kind, or does not belong to the other.
+        ConfigError: a kind of model, or a field of its configuration, that this version does not know.
     """
     folder = Path(folder)
     where = str(folder)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise FormatError(f"{where}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but {name} is missing; "
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise FormatError(f"{where}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but {file} is missing; "
                               "give the folder that `gattn train` wrote")
     try:
         written = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -90,20 +115,27 @@ def load(folder: str | Path, device: str | None = None) -> Checkpoint:
         found = written.get("format") if isinstance(written, dict) else type(written).__name__
         raise FormatError(f"{where}/{CONFIG}: checkpoint format {FORMAT} is required, but found {found}; was it "
                           "written by another version?")
-    if missing := {"config", "labels", "vocabulary", "weights_sha256"} - set(written):
+    name = str(written.get("model", CLASSIFIER))
+    needed = {"config", "weights_sha256", *(NAMED if name == CLASSIFIER else ())}
+    if missing := needed - set(written):
         raise FormatError(f"{where}/{CONFIG}: {', '.join(sorted(missing))} must be present, but is missing; restore "
                           "the file")
+    if kind is not None and name != kind:
+        raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give another")
     data = (folder / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != written["weights_sha256"]:
         raise FormatError(f"{where}/{WEIGHTS}: the weights named by {CONFIG} are required, but the digest differs; "
                           "the file is truncated, changed, or from another checkpoint")
-    model = SequenceClassifier(ClassifierConfig.from_dict(written["config"]))
+    known = kind_of(name, f"{where}/{CONFIG}")
+    model = known.model(known.config.from_dict(written["config"]))
     restore(model, data, f"{where}/{WEIGHTS}", device)
-    return Checkpoint(model, tuple(written["labels"]), MotifVocabulary.from_toml(written["vocabulary"]),
-                      dict(written.get("extra", {})))
+    about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
+    toml = about.get("vocabulary")
+    vocabulary = MotifVocabulary.default() if toml is None else MotifVocabulary.from_toml(toml)
+    return Checkpoint(model, tuple(about.get("labels", ())), vocabulary, dict(written.get("extra", {})), about)
 
 
-def restore(model: SequenceClassifier, data: bytes, where: str, device: str | None = None) -> None:
+def restore(model: Trunk, data: bytes, where: str, device: str | None = None) -> None:
     """Put the tensors of a safetensors file into a model, by name; every name must be there, and no other."""
     # from bytes, not from the path: tinygrad keeps a lazily read file mapped, and a later save to it would be lost
     loaded = safe_load(Tensor(data, device="CPU"))

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from tinygrad import Tensor
-from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.models.config import NO_MOTIF, ClassifierConfig
-from gattn_tg.nn.attention import GenomicAttention
-from gattn_tg.nn.block import Block
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
-from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.nn.pool import AttentionPool, MeanPool, valid_positions
-from gattn_tg.ops.rope import Rope
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
 
 
-class SequenceClassifier:
+class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, classify.
 
     Args:
@@ -29,25 +25,19 @@ class SequenceClassifier:
         seed: of the initial weights; drawn by NumPy, so they are the same on every device.
     """
 
+    config: ClassifierConfig
+
     def __init__(self, config: ClassifierConfig, seed: int = 0) -> None:
-        self.config = config
+        super().__init__(config)
         c, rng = config, np.random.default_rng(seed)
-        motif = None if c.motif == NO_MOTIF else c.motif
-        rope = Rope(theta=c.rope_theta) if c.positions in ("rope", "both") else None
         self.embed_bases = Embedding(N_BASES, c.width, rng)
-        self.embed_motifs = Embedding(c.n_motifs, c.width, rng, std=0.1) if c.embed_motifs else None
+        self.make_embedding(rng)
         self.embed_positions = (
             # as large as the bases: with a tenth of it, training needs three times the epochs to find a fixed site
             Embedding(c.max_length, c.width, rng) if c.positions in ("learned", "both") else None
         )
         self.stem = Convolution(c.width, c.width, c.stem_kernel, rng) if c.stem_kernel else None
-        self.blocks = []
-        for _ in range(c.n_layers):
-            attention = GenomicAttention(
-                c.width, c.n_heads, c.n_kv_heads or None, motif, c.n_motifs, c.per_head, rope,
-                tie_strands=c.tie_strands or None if motif else None, rng=rng)
-            self.blocks.append(Block(c.width, attention, c.mlp_ratio, c.dropout, rng))
-        self.norm = LayerNorm(c.width)
+        self.make_blocks(rng)
         self.pool = AttentionPool(c.width, rng) if c.pool == "attention" else MeanPool()
         self.head = Linear(c.width, c.n_classes, rng, gain=0.1)
 
@@ -65,9 +55,7 @@ class SequenceClassifier:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
         n = bases.shape[1]
-        x = self.embed_bases(bases)
-        if self.embed_motifs is not None:
-            x = x + self.embed_motifs(motif_ids)
+        x = self.with_motifs(self.embed_bases(bases), motif_ids)
         if self.embed_positions is not None:
             if n > self.config.max_length:
                 raise ShapeError(f"SequenceClassifier: sequences have at most max_length={self.config.max_length} "
@@ -76,11 +64,4 @@ class SequenceClassifier:
         if self.stem is not None:
             inside = valid_positions(n, lengths).unsqueeze(-1)
             x = x + self.stem(inside.where(x, 0.0)).gelu()
-        for block in self.blocks:
-            x = block(x, motif_ids, lengths)
-        return self.head(self.pool(self.norm(x), lengths))
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of learnable values."""
-        return sum(int(np.prod(t.shape)) for t in get_state_dict(self).values())
+        return self.head(self.pool(self.attend(x, motif_ids, lengths), lengths))

@@ -10,7 +10,7 @@ import pytest
 from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
-from gattn_tg.errors import FormatError
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
@@ -88,3 +88,21 @@ def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
     (saved / checkpoint.CONFIG).write_text('{"format": 1}')
     with pytest.raises(FormatError, match="config, labels, vocabulary, weights_sha256 must be present, but is missing"):
         checkpoint.load(saved)
+
+
+def test_about_survives_and_another_kind_is_refused(tmp_path: Path) -> None:
+    about = {"labels": ["no", "yes"], "vocabulary": MotifVocabulary.default().to_toml(), "assays": [1, "a"]}
+    folder = checkpoint.save(SequenceClassifier(CONFIG), tmp_path / "best", about=about)
+    loaded = checkpoint.load(folder, kind="SequenceClassifier")
+    assert (loaded.about, loaded.labels, loaded.vocabulary) == (about, ("no", "yes"), MotifVocabulary.default())
+    with pytest.raises(FormatError, match="a checkpoint of a GenomicGPT is required, but this one is of a Sequence"):
+        checkpoint.load(folder, kind="GenomicGPT")
+    edit(folder, model="Unheard")
+    with pytest.raises(ConfigError, match=r"the kind of model must be one of SequenceClassifier.* but is 'Unheard'"):
+        checkpoint.load(folder)
+
+
+def test_a_checkpoint_of_the_first_version_loads(saved: Path) -> None:
+    old = {k: v for k, v in json.loads(CONFIG.to_json()).items() if k not in ("rope_scaling", "rope_factor")}
+    edit(saved, config=old)
+    assert checkpoint.load(saved).config == CONFIG

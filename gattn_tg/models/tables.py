@@ -1,0 +1,75 @@
+"""Motif tables in the form that may be published: centred, because raw entries are known only up to a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tinygrad import Tensor
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.nn.block import Block
+from gattn_tg.ops.bias import MotifBias
+from gattn_tg.types import Float
+
+
+def centred(table: Float[np.ndarray, "... t"], frequency: Float[np.ndarray, "t"]) -> Float[np.ndarray, "... t"]:
+    """The table minus the mean of every row, weighted by how frequent the key motif is.
+
+    T'[.., c] = T[.., c] - sum_k f[k] T[.., k] / sum_k f[k]
+
+    A constant added to all scores of one query changes no attention, so this is all that a softmax can learn about the
+    keys' motifs: positive entries draw attention compared with the average base, negative ones repel it. In nats.
+
+    Args:
+        table: last axis is the motif of the key.
+        frequency: share of every motif id in the data.
+
+    Raises:
+        ShapeError: The last axis and the frequencies have different sizes.
+    """
+    if table.shape[-1] != frequency.size:
+        raise ShapeError(
+            f"centred: one frequency per column is required, but the table has {table.shape[-1]} columns and "
+            f"{frequency.size} frequencies came; count the motifs with the table's vocabulary"
+        )
+    weights = frequency / frequency.sum()
+    result: np.ndarray = table - (table * weights).sum(-1, keepdims=True)
+    return result
+
+
+def centred_tables(
+    blocks: Sequence[Block], frequency: Float[np.ndarray, "t"] | None = None
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """The tables of the blocks that have one, centred as their kind allows, by name (`blocks.0`).
+
+    | kind    | subtracted                                                                                |
+    |---------|-------------------------------------------------------------------------------------------|
+    | key     | the mean over key motifs                                                                  |
+    | pair    | of each query motif, the mean over key motifs                                             |
+    | ordered | the mean over both motifs; in a causal model, where keys are left, over the left motif    |
+    | between | the entry of count 0, so that a table tells what motifs in between change                 |
+    | same    | nothing: other keys have bias 0, which fixes the constant                                 |
+
+    Args:
+        blocks: of a trunk.
+        frequency: share of each motif id among the keys; None takes all ids as equally frequent.
+    """
+    tables, no_ids = {}, Tensor(np.zeros((1, 1), np.uint8))  # the table is read, nothing is looked up
+    for i, block in enumerate(blocks):
+        layer = block.attention
+        if layer.motif is None or layer.motif_bias is None:
+            continue
+        bias = MotifBias(layer.motif, layer.motif_bias, no_ids, complement=layer.tie_strands)
+        table: np.ndarray = bias.tied_table().numpy()
+        share = np.full(bias.n_motifs, 1.0 / bias.n_motifs) if frequency is None else frequency
+        if bias.kind in ("key", "pair"):
+            table = centred(table, share)
+        elif bias.kind == "ordered":
+            along_left = centred(table.swapaxes(-1, -2), share).swapaxes(-1, -2)
+            flat = centred(table.reshape(len(table), -1), np.outer(share, share).ravel()).reshape(table.shape)
+            table = along_left if layer.is_causal else flat
+        elif bias.kind == "between":
+            table = table - table[..., :1]
+        tables[f"blocks.{i}"] = (table if bias.per_head else table[0]).astype(np.float32)
+    return tables

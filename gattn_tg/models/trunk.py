@@ -1,0 +1,86 @@
+"""What all transformers of this package share: motif embeddings, blocks of attention with motif bias, a last norm."""
+
+from __future__ import annotations
+
+import numpy as np
+from tinygrad import Tensor
+from tinygrad.nn.state import get_state_dict
+
+from gattn_tg.models.config import NO_MOTIF, TrunkConfig
+from gattn_tg.models.tables import centred_tables
+from gattn_tg.nn.attention import GenomicAttention
+from gattn_tg.nn.block import Block
+from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.types import Float, Int, UInt8
+
+
+class Trunk:
+    """Base of the models, which add an input in front and a head behind.
+
+    Parameters have the same names in all of them (`embed_motifs`, `blocks.0.attention.q_proj` ..., `norm`), so that
+    weights go from one model to another by name and shape.
+
+    A model calls `make_embedding` and `make_blocks` while it is built, in the order in which its weights are drawn.
+
+    Args:
+        config: sizes and choices.
+    """
+
+    def __init__(self, config: TrunkConfig) -> None:
+        self.config = config
+
+    def make_embedding(self, rng: np.random.Generator) -> None:
+        """Draw the embedding of motif ids, where the configuration wants one."""
+        c = self.config
+        self.embed_motifs = Embedding(c.n_motifs, c.width, rng, std=0.1) if c.embed_motifs else None
+
+    def make_blocks(self, rng: np.random.Generator, *, is_causal: bool = False) -> None:
+        """Draw the blocks and the last norm; in a causal trunk a base sees only itself and what is before it."""
+        c = self.config
+        motif = None if c.motif == NO_MOTIF else c.motif
+        self.blocks = []
+        for _ in range(c.n_layers):
+            attention = GenomicAttention(
+                c.width, c.n_heads, c.n_kv_heads or None, motif, c.n_motifs, c.per_head, c.rope(),
+                is_causal=is_causal, tie_strands=c.tie_strands or None if motif else None, rng=rng)
+            self.blocks.append(Block(c.width, attention, c.mlp_ratio, c.dropout, rng))
+        self.norm = LayerNorm(c.width)
+
+    def with_motifs(self, x: Float[Tensor, "b n w"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
+        """x plus the embedding of the motif ids, or x where the model has none."""
+        return x if self.embed_motifs is None else x + self.embed_motifs(motif_ids)
+
+    def attend(
+        self, x: Float[Tensor, "b n w"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
+        positions: Int[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b n w"]:
+        """x after all blocks and the last norm.
+
+        Args:
+            x: one vector per token: a base, a k-mer or a bin.
+            motif_ids: motif id per token.
+            lengths: valid tokens per row; None takes all.
+            positions: coordinate per token for the rotation; None counts them.
+        """
+        for block in self.blocks:
+            x = block(x, motif_ids, lengths, positions)
+        return self.norm(x)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of learnable values."""
+        return sum(int(np.prod(t.shape)) for t in get_state_dict(self).values())
+
+    def motif_table(self, frequency: Float[np.ndarray, "t"] | None = None) -> dict[str, Float[np.ndarray, "..."]]:
+        """The learned motif tables in nats, centred, by the name of their block: `blocks.0`, `blocks.1`, ...
+
+        Args:
+            frequency: share of each motif id among the keys (`explain.motif_frequency`); None takes all as equal.
+
+        Returns:
+            float32 tables with strands tied as the scores see them: (t,) for key, same, between, (t, t) for pair and
+            ordered, with one table per head in front where the model has that; empty without motif bias.
+            See `models.tables.centred` for what is subtracted.
+        """
+        return centred_tables(self.blocks, frequency)
