@@ -1,4 +1,4 @@
-"""Kernels over many tensors at once: the AdamW update of all parameters, and the norm of all gradients.
+"""Kernels over many tensors at once: the AdamW update of all parameters, running sums and means, norms.
 
 As tensor operations these are three kernels per parameter and shape; most of a small model's kernels, and most of the
 time its first step takes to compile, would be theirs.
@@ -38,6 +38,37 @@ def adamw(count: int, b1: float, b2: float, eps: float, decay: float) -> Callabl
                 up = body.read(m, i) / c1 / ((body.read(v, i) / c2).sqrt() + eps)
                 old = body.read(p, i).cast(dtypes.float32)
                 body.write(p, (i,), (old - rate * (up + decay * old)).cast(p.dtype))
+        return body.finish()
+
+    return kernel
+
+
+def add(count: int) -> Callable[..., UOp]:
+    """The kernel (sum..., fresh, x...) of `count` flat tensors each: sum = x where fresh, else sum + x."""
+
+    def kernel(*operands: UOp) -> UOp:
+        sums, fresh, values = operands[:count], operands[count], operands[count + 1 :]
+        body = Body(f"add_{count}_{sum(s.shape[0] for s in sums)}")
+        for total, x in zip(sums, values, strict=True):
+            with body.loop(total.shape[0]) as i:
+                # chosen and not multiplied by 0: what an interrupted step left there may be no number
+                old = (fresh[0] > 0).where(0.0, body.read(total, i))
+                body.write(total, (i,), old + x[i].cast(dtypes.float32))
+        return body.finish()
+
+    return kernel
+
+
+def follow(count: int) -> Callable[..., UOp]:
+    """The kernel (mean..., decay, p...) of `count` flat tensors each: mean = mean + (1 - decay) (p - mean)."""
+
+    def kernel(*operands: UOp) -> UOp:
+        means, decay, parameters = operands[:count], operands[count], operands[count + 1 :]
+        body = Body(f"follow_{count}_{sum(m.shape[0] for m in means)}")
+        for mean, p in zip(means, parameters, strict=True):
+            with body.loop(mean.shape[0]) as i:
+                old = body.read(mean, i)
+                body.write(mean, (i,), old + (1 - decay[0]) * (p[i].cast(dtypes.float32) - old))
         return body.finish()
 
     return kernel

@@ -8,6 +8,7 @@ from tinygrad import Tensor
 from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.ops.dropout import dropout
 from gattn_tg.types import Float, Int
 
 
@@ -41,5 +42,5 @@ class Block:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        x = x + self.attention(self.attention_norm(x), motif_ids, positions, lengths).dropout(self.dropout)
-        return x + self.mlp(self.mlp_norm(x)).dropout(self.dropout)
+        x = x + dropout(self.attention(self.attention_norm(x), motif_ids, positions, lengths), self.dropout)
+        return x + dropout(self.mlp(self.mlp_norm(x)), self.dropout)

@@ -1,0 +1,79 @@
+"""Dropout whose mask is a function of a key and of the place, so that a resumed run draws what it would have drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from tinygrad import Tensor, dtypes
+from tinygrad.helpers import TRAINING
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.types import Float, Int
+
+GOLDEN = 0x9E3779B9  # 2^32 divided by the golden ratio: consecutive numbers land far apart
+_FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
+
+
+class Keys:
+    """One key after another, each a function of the first: as many as a forward pass has dropouts.
+
+    Every key is memory of its own, so that dropouts of one shape share one kernel.
+    """
+
+    def __init__(self, first: Int[Tensor, "2"]) -> None:
+        self._key = first
+
+    def draw(self) -> Int[Tensor, "2"]:
+        self._key = mixed(self._key * 3 + self._key.flip(0) + GOLDEN).contiguous()
+        return self._key
+
+
+_keys: ContextVar[Keys | None] = ContextVar("gattn_tg_dropout_keys", default=None)
+
+
+@contextmanager
+def drawn_from(key: Int[Tensor, "2"]) -> Iterator[None]:
+    """Dropouts inside draw from this key: uint32, on the device (or replicated on the devices) of the operands."""
+    token = _keys.set(Keys(key))
+    try:
+        yield
+    finally:
+        _keys.reset(token)
+
+
+def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:
+    """x / (1 - p) where a draw from [0, 1) is at least p, else 0; x itself unless tinygrad's TRAINING is set.
+
+    Args:
+        x: Input, on one device or shared out over several; the mask belongs to the place in the whole tensor.
+        p: Share of elements that become 0.
+
+    Raises:
+        ConfigError: p is not a share.
+
+    Numerics: inside `drawn_from` the mask depends on the key, the number of dropouts before this one and the place of
+        the element, on nothing else; outside, tinygrad's own generator draws it, which goes on from call to call.
+    """
+    if not 0 <= p < 1:
+        raise ConfigError(f"dropout: a share from 0 up to 1 (1 excluded) is required, but came {p!r}; change dropout")
+    if not TRAINING or p == 0:
+        return x
+    keys = _keys.get()
+    if keys is None:
+        return x.dropout(p)
+    key = keys.draw()
+    place = Tensor.arange(x.numel(), dtype=dtypes.uint32).reshape(x.shape)
+    bits = mixed(mixed(place ^ key[0]) + key[1])
+    return (bits >= round(p * 2**32)).where(x * (1 / (1 - p)), 0)
+
+
+def mixed(x: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
+    """uint32 whose bits each depend on all bits of x, a bijection.
+
+    Source: Wellons 2018, hash function prospector, lowbias32.
+    """
+    x = (x ^ x.rshift(16)) * _FIRST
+    x = (x ^ x.rshift(15)) * _SECOND
+    return x ^ x.rshift(16)
