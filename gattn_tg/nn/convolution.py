@@ -7,14 +7,13 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.nn.linear import filled, normal
-from gattn_tg.ops.linear import linear
+from gattn_tg.ops.convolution import convolution
 from gattn_tg.types import Float
 
 
 class Convolution:
     """y[b, i] = bias + sum_t W[:, :, t] x[b, i + t - kernel // 2]: same length, zeros beyond both ends.
 
-    Written as one matrix product over unfolded windows, so that it runs at the speed of `ops.linear`.
     The weight has the layout of PyTorch's `nn.Conv1d`: (n_out, n_in, kernel).
 
     Args:
@@ -32,9 +31,8 @@ class Convolution:
         self.weight: Float[Tensor, "o i k"] = normal(rng, (n_out, n_in, kernel), (n_in * kernel) ** -0.5)
         self.bias: Float[Tensor, "o"] = filled(0.0, n_out)
 
-    def __call__(self, x: Float[Tensor, "b n i"]) -> Float[Tensor, "b n o"]:
-        b, n, n_in = x.shape
-        half = self.kernel // 2
-        windows = x.pad(((0, 0), (half, half), (0, 0))).unfold(1, self.kernel, 1)  # (b, n, i, k)
-        weight = self.weight.reshape(self.weight.shape[0], n_in * self.kernel)
-        return linear(windows.reshape(b, n, n_in * self.kernel), weight, self.bias)
+    def __call__(
+        self, x: Float[Tensor, "b n i"], activation: str | None = None, residual: Float[Tensor, "b n o"] | None = None
+    ) -> Float[Tensor, "b n o"]:
+        """f(convolution of x) + residual; `activation` f and residual as in `ops.convolution`, in the same pass."""
+        return convolution(x, self.weight, self.bias, activation, residual)
