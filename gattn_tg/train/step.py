@@ -49,6 +49,7 @@ class Step:
             weight decay and the rate of motif tables.
         settings: The [train] table.
         communicator: The other processes; None for none.
+        rates: Learning rates in multiples of the others, by name of the parameter; 1 where it is not named.
 
     Numerics: with precision = "bfloat16" the loss sees weight matrices and look-up tables rounded to bfloat16, and
         layers compute in the type of what they are given, with float32 sums; motif tables, biases and norms, the
@@ -62,6 +63,7 @@ class Step:
         settings: TrainSettings,
         *,
         communicator: Communicator | None = None,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         self.loss, self.settings = loss, settings
         self.communicator: Communicator = communicator or Alone()
@@ -74,7 +76,7 @@ class Step:
         for place, i in enumerate(self.own):
             name, parameter = self.names[i], self.parameters[i]
             decay = settings.weight_decay if is_decayed(name, parameter) else 0.0
-            rate = settings.motif_rate if is_motif_table(name) else 1.0
+            rate = (settings.motif_rate if is_motif_table(name) else 1.0) * (rates or {}).get(name, 1.0)
             self.groups.setdefault((decay, rate), []).append(place)
         # Moments must be buffers before the first step: the captured step then reads what the first one wrote.
         held = [self.parameters[i] for i in self.own]
