@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tinygrad import UOp
+from tinygrad import UOp, dtypes
+from tinygrad.dtype import DType
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.tile import FOLD, ROWS, Element, ceildiv, exp2
+
+TERMS = 4  # terms of a sum at once, where one thread is alone
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Layout:
         """Columns that the threads cover."""
         return ceildiv(width, self.across) * self.across
 
+    def wide(self, width: int) -> int:
+        """Words of a row of a block: one to spare, which a thread that is alone has no use for."""
+        return width if self.threads == 1 else self.padded(width) + 1
+
 
 class Group:
     """The threads of one group inside one kernel.
@@ -65,8 +72,18 @@ class Group:
         self.y, self.x = self.thread // layout.across, self.thread % layout.across
 
     def block(self, rows: int, width: int) -> UOp:
-        """Shared memory for rows of `width` elements."""
-        return self.body.shared(rows, self.layout.padded(width) + 1)
+        """Shared memory for rows of `width` elements; a thread that is alone keeps them to itself."""
+        shape = (rows, self.layout.wide(width))
+        return self.body.array(*shape) if self.layout.threads == 1 else self.body.shared(*shape)
+
+    def line(self, size: int, dtype: DType = dtypes.float32) -> UOp:
+        """Shared memory for `size` numbers."""
+        return self.body.array(size, dtype=dtype) if self.layout.threads == 1 else self.body.shared(size, dtype=dtype)
+
+    def barrier(self) -> None:
+        """Wait for all threads of the group."""
+        if self.layout.threads > 1:
+            self.body.barrier()
 
     def tile(self, rows: int, width: int) -> UOp:
         """Registers for one thread's share of a tile."""
@@ -92,8 +109,8 @@ class Group:
 
     def part(self) -> None:
         """A barrier between two runs of writes to shared memory; else tinygrad places one in every turn."""
-        if self.has_written and self.layout.threads > 1:
-            self.body.barrier()
+        if self.has_written:
+            self.barrier()
         self.has_written = True
 
     def fill(
@@ -118,20 +135,24 @@ class Group:
     def product(self, tile: UOp, depth: int, rows: Element, columns: Element) -> None:
         """tile[i, j] += sum_x rows(x, i) * columns(x, j)."""
         body, (own, wide) = self.body, tile.shape
-        if own <= ROWS or own % ROWS:
+        if self.layout.threads > 1:
             with body.loop(depth) as x, self.each(tile) as (i, j, row, column):
                 body.write(tile, (i, j), body.read(tile, i, j) + rows(x, row) * columns(x, column))
             return
-        # few threads have many rows each; ROWS of them at a time stay in registers
-        part = self.parts.setdefault(wide, body.array(ROWS, wide))
-        with body.loop(own // ROWS) as r:
-            with body.loops(ROWS, wide) as (i, j):
-                body.write(part, (i, j), body.read(tile, r * ROWS + i, j))
-            with body.loops(depth, ROWS, wide) as (x, i, j):
-                term = rows(x, self.row(r * ROWS + i)) * columns(x, self.column(j))
-                body.write(part, (i, j), body.read(part, i, j) + term)
-            with body.loops(ROWS, wide) as (i, j):
-                body.write(tile, (r * ROWS + i, j), body.read(part, i, j))
+        # a thread that is alone has many rows: four of them take four terms at a time, so that one visit of a sum in
+        # memory serves four multiply-adds; PoCL unrolls nothing by itself
+        whole = depth // TERMS * TERMS
+        for start, stop, step in ((0, whole, TERMS), (whole, depth, 1)):
+            if start == stop:
+                continue
+            with body.loops(own // ROWS, (stop - start) // step, wide) as (r, turn, j):
+                for i in range(ROWS):
+                    at = (r * ROWS + i, j)
+                    value = body.read(tile, *at)
+                    for term in range(step):
+                        x = turn * step + (start + term)
+                        value = value + rows(x, self.row(at[0])) * columns(x, self.column(j))
+                    body.write(tile, at, value)
 
     def fold(self, out: UOp, tile: UOp, start: float, combine: Callable[[UOp, UOp], UOp]) -> None:
         """out[i] = this thread's elements of row i combined, in FOLD lanes where it has many."""

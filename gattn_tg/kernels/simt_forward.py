@@ -26,9 +26,10 @@ from gattn_tg.kernels.tile import ceildiv
 
 def shared_bytes(layout: Layout, d: int, e: int, score: Score) -> int:
     """Shared memory of one group."""
-    q_k = layout.rows * (layout.padded(d) + 1) + layout.padded(d) * (layout.keys + 1)
-    v_p = layout.keys * (layout.padded(e) + 1) + layout.rows * (layout.keys + 1)
-    return 4 * (q_k + v_p + layout.rows * layout.across + words(score, layout.keys))
+    rows, keys, wide = layout.rows, layout.keys, layout.wide
+    q_k = rows * wide(d) + layout.padded(d) * wide(keys)
+    v_p = keys * wide(e) + rows * wide(keys)
+    return 4 * (q_k + v_p + rows * wide(layout.across) + words(score, keys))
 
 
 def registers(layout: Layout, d: int, e: int) -> int:
@@ -70,8 +71,8 @@ class Forward:
         self.scores = GroupScore(group, score, tensors[: len(score.operands)], self.n, self.m)
         rows, keys = layout.rows, layout.keys
         self.at_q, self.at_v = group.block(rows, self.d), group.block(keys, self.e)
-        self.at_k = body.shared(layout.padded(self.d), keys + 1)  # by channel
-        self.at_p, self.parts = body.shared(rows, keys + 1), body.shared(rows, layout.across)
+        self.at_k = group.block(layout.padded(self.d), keys)  # by channel
+        self.at_p, self.parts = group.block(rows, keys), group.block(rows, layout.across)
         self.s, self.acc = group.tile(rows, keys), group.tile(rows, self.e)
         own = rows // layout.down
         self.top, self.total, self.shrink = (body.array(own, 1) for _ in range(3))
@@ -84,12 +85,12 @@ class Forward:
         with self.blocks() as step:
             first = step * self.layout.keys
             self.lay_out_keys(first)
-            self.body.barrier()
+            self.group.barrier()
             self.weigh(first)
             self.group.product(
                 self.acc, self.layout.keys, by_row(self.body, self.at_p), by_column(self.body, self.at_v)
             )
-            self.body.barrier()
+            self.group.barrier()
         self.finish()
         return self.body.finish()
 
@@ -159,7 +160,7 @@ class Forward:
         group.fold(self.shrink, s, LEAST, UOp.maximum)
         with body.loop(self.top.shape[0]) as i:
             body.write(self.parts, (group.row(i), group.x), body.read(self.shrink, i, 0))
-        body.barrier()
+        group.barrier()
         with body.loop(self.top.shape[0]) as i:
             body.write(self.shrink, (i, 0), body.read(self.top, i, 0))
         with body.loops(self.top.shape[0], self.layout.across) as (i, x):
@@ -177,7 +178,7 @@ class Forward:
         group.fold(self.shrink, s, 0.0, UOp.__add__)
         with body.loop(self.top.shape[0]) as i:
             body.write(self.total, (i, 0), body.read(self.total, i, 0) + body.read(self.shrink, i, 0))
-        body.barrier()
+        group.barrier()
 
     def finish(self) -> None:
         """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
@@ -185,7 +186,7 @@ class Forward:
         own = total.shape[0]
         with body.loop(own) as i:
             body.write(self.parts, (group.row(i), group.x), body.read(total, i, 0))
-        body.barrier()
+        group.barrier()
         with body.loop(own) as i:
             body.write(total, (i, 0), 0.0)
         with body.loops(own, self.layout.across) as (i, x):

@@ -23,6 +23,7 @@ GPU = """
 # One thread where the device is a CPU in disguise (PoCL): its compiler makes vectors of the loops of a thread, but
 # keeps the registers of several threads in memory across barriers.
 CPU = """
+1 1  32 64
 1 1  16 64
 1 1   8 32
 1 1   8  8

@@ -38,12 +38,12 @@ class GroupScore(ScoreBody):
         self.group, self.body, self.score, self.n, self.m = group, group.body, score, n, m
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.ints = {
-            name: self.body.shared(group.layout.keys, dtype=dtypes.int)
+            name: group.line(group.layout.keys, dtypes.int)
             for name in ("ids_k", "at_k", "upto_k", "before_k", "segments_k")
             if name in self.t
         }
         is_staged = "table" in self.t and score.entries <= STAGED
-        self.table = self.body.shared(score.entries) if is_staged else None
+        self.table = group.line(score.entries) if is_staged else None
         self.place: tuple[UOp, UOp, UOp] | None = None
 
     @property

@@ -6,7 +6,7 @@ import functools
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels import simt_backward, simt_forward, simt_plan
+from gattn_tg.kernels import simt_forward, simt_keys, simt_plan, simt_rows
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.simt import Layout
@@ -31,8 +31,8 @@ def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
     chosen = []
     for name, bytes_of, registers in (
         ("forward", simt_forward.shared_bytes, simt_forward.registers),
-        ("backward by queries", simt_backward.rows_bytes, simt_backward.registers),
-        ("backward by keys", simt_backward.keys_bytes, simt_backward.registers),
+        ("backward by queries", simt_rows.shared_bytes, simt_rows.registers),
+        ("backward by keys", simt_keys.shared_bytes, simt_keys.registers),
     ):
         shared = functools.partial(bytes_of, d=d, e=e, score=score)
         layout = simt_plan.choose(machine, shared, functools.partial(registers, d=d, e=e))
@@ -103,8 +103,8 @@ def _gradient(
     by_rows = [Output((b, h, n, d), q.dtype, along)]
     by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
     by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]
-    dq, *sums = launch(simt_backward.rows_kernel(score, rotation, layouts[1]), by_rows, read)
-    dk, dv = launch(simt_backward.keys_kernel(score, rotation, layouts[2]), by_keys, read)
+    dq, *sums = launch(simt_rows.kernel(score, rotation, layouts[1]), by_rows, read)
+    dk, dv = launch(simt_keys.kernel(score, rotation, layouts[2]), by_keys, read)
     named = dict(zip((*score.operands, *rotation.operands), tensors, strict=True))
     of_table = [_table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
     return [dq, dk, dv, *of_table]
