@@ -15,7 +15,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn demo                       train, test and explain a splice-site model on bundled human and primate DNA
   gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
-  gattn train config.toml          train a classifier on your sequences
+  gattn train config.toml          train a model on your sequences
   gattn predict run/best new.fa    class probabilities of new sequences
 """
 EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
@@ -45,13 +45,12 @@ def parser() -> Parser:
     demo.add_argument("--epochs", type=_positive, default=None, help="passes over the training set")
     _overwrite(demo, "replace the folder of an earlier demo")
 
-    train = _verb(verbs, "train", "train a classifier described by a TOML file")
+    train = _verb(verbs, "train", "train the model that a TOML file describes")
     train.add_argument("config", type=Path, metavar="CONFIG.toml")
     train.add_argument(
         "-o", "--output", type=Path, default=None, help="folder of the run (runs/NAME of the TOML file)"
     )
-    train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    _overwrite(train, "replace an earlier run")
+    _resume(train)
 
     predict = _verb(verbs, "predict", "class probabilities of every sequence of a file, as TSV")
     _checkpoint(predict)
@@ -120,6 +119,13 @@ def _verb(verbs: argparse._SubParsersAction[Parser], name: str, summary: str) ->
     verb.add_argument("--device", default=None, help="CPU, CUDA, METAL, AMD, CL ... (the best one that works)")
     verb.add_argument("--threads", type=_positive, default=None, help="CPU cores for kernels (all)")
     return verb
+
+
+def _resume(verb: Parser) -> None:
+    verb.add_argument("--resume", action="store_true", help="go on with an interrupted run, or begin where none is")
+    summary = "go on from this checkpoint of the run instead of the newest one"
+    verb.add_argument("--from", dest="from_checkpoint", default=None, metavar="step_00000800", help=summary)
+    _overwrite(verb, "replace an earlier run")
 
 
 def _checkpoint(verb: Parser) -> None:

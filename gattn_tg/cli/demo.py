@@ -27,9 +27,11 @@ from gattn_tg.io.replacing import replacing
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import NO_MOTIF, ClassifierConfig
+from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.predict import fields, header, predict
 from gattn_tg.score.splice import Candidate, candidates, with_prior
+from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.fit import Fit, Fitted
 from gattn_tg.train.folder import RunFolder, remove
@@ -59,6 +61,7 @@ class Outcome:
 
     name: str
     fitted: Fitted
+    forward: Forward
     checkpoint: Checkpoint
     test: Metrics
     confusion: np.ndarray
@@ -116,8 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
     }
     with replacing(home / "metrics.jsonl") as file:
         for outcome in outcomes:
-            for epoch in outcome.fitted.epochs:
-                file.write(json.dumps({"model": outcome.name, **epoch.to_dict()}) + "\n")
+            for validated in outcome.fitted.validations:
+                file.write(json.dumps({"model": outcome.name, **validated.to_dict()}) + "\n")
     with replacing(home / "result.json") as file:
         file.write(json.dumps(result, indent=1) + "\n")
     with replacing(home / "summary.html") as file:
@@ -169,14 +172,16 @@ def learn(
     if not quiet:
         say(f"\n{name}")
     folder = RunFolder(home / name.replace(" ", "_"))
-    fitted = Fit(model, train, valid, settings, vocabulary, folder, Progress(settings.epochs, quiet)).run()
+    task = Classify(model, train, valid, vocabulary, settings)
+    fitted = Fit(task, settings, folder, Progress(quiet)).run()
     if fitted.interrupted:
         return None
     assert test.labels is not None  # the bundled table has labels
-    p = fitted.forward(test)
+    p = task.forward(test)
     return Outcome(
         name=name,
         fitted=fitted,
+        forward=task.forward,
         checkpoint=Checkpoint(model, train.label_names, vocabulary),
         test=measure(test.labels, p),
         confusion=confusion(test.labels, p.argmax(1), len(train.label_names)),
@@ -209,7 +214,7 @@ def scan_locus(home: Path, outcome: Outcome, vocabulary: MotifVocabulary) -> Loc
     write_bed(home / "locus_motifs.bed", rows)
     found = list(candidates(record.sequence, chrom=CHROM, offset=offset, start=ZOOM[0], end=ZOOM[1], width=WINDOW))
     windows: list[Record] = [c.window for c in found]
-    predictions = list(predict(outcome.checkpoint, windows, forward=outcome.fitted.forward, where="locus"))
+    predictions = list(predict(outcome.checkpoint, windows, forward=outcome.forward, where="locus"))
     labels = outcome.checkpoint.labels
     write_tsv(home / "locus_splice_sites.tsv", header(labels), map(fields, predictions))
     column = {"donor": labels.index("ei"), "acceptor": labels.index("ie")}

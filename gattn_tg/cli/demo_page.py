@@ -67,7 +67,10 @@ def demo_page(
 
 def _curves(biased: Outcome, plain: Outcome) -> str:
     lines = [
-        charts.Curve(name, colour, [e.valid.accuracy for e in o.fitted.epochs], o.fitted.best_epoch)
+        charts.Curve(
+            name, colour, [v.metrics["accuracy"] for v in o.fitted.validations],
+            o.fitted.best_step // o.fitted.steps_per_epoch,
+        )
         for name, colour, o in (("with bias", TEAL, biased), ("without", ORANGE, plain))
     ]
     return section(

@@ -1,4 +1,4 @@
-"""A training run on the terminal: one bar while it goes on, one line per pass."""
+"""A training run on the terminal: one bar while it goes on, one line per validation."""
 
 from __future__ import annotations
 
@@ -7,46 +7,47 @@ import sys
 import time
 
 from gattn_tg.cli.output import tell
-from gattn_tg.train.fit import N_COMPILING
-from gattn_tg.train.watch import Epoch, Watcher
+from gattn_tg.train.watch import N_COMPILING, Plan, Validated, Watcher
 
 REDRAW_S = 0.1
 CLEAR = "\r\033[K"
+SMOOTHED = 20  # steps that the shown loss is a mean over: single batches jump
+SHORT = {"auc": "AUC", "mcc": "MCC"}
+N_SHOWN = 5  # metrics of a validation on one line
 
 
 class Progress(Watcher):
-    """Shows loss, speed and time left on stderr; without a terminal only the lines of the passes.
+    """Shows loss, speed and time left on stderr; without a terminal only the lines of the validations.
 
     Args:
-        n_epochs: passes in all.
         quiet: show nothing.
     """
 
-    def __init__(self, n_epochs: int, quiet: bool = False) -> None:
-        self.n_epochs, self.quiet = n_epochs, quiet
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.is_live = sys.stderr.isatty() and not quiet
-        self.epoch, self.n_steps, self.first_step = 1, 0, 0
-        self.loss = float("nan")
-        self.n_seen, self.clock, self.drawn = 0, 0.0, 0.0
+        self.plan = Plan(0, 0, 1, 0, 0, "", True)
+        self.n_seen_steps, self.loss = 0, float("nan")
+        self.clock, self.drawn, self.n_rows = 0.0, 0.0, 0
 
-    def started(self, n_steps: int, n_sequences: int, n_parameters: int) -> None:
-        self.n_steps = n_steps
+    def started(self, plan: Plan) -> None:
+        self.plan = plan
         if self.quiet:
             return
-        tell(f"{n_parameters:,} parameters, {n_sequences:,} sequences, {n_steps:,} steps")
+        resumed = f", resumed after step {plan.first_step:,}" if plan.first_step else ""
+        tell(f"{plan.n_parameters:,} parameters, {plan.n_steps:,} steps of {plan.rows_per_step:,} examples{resumed}")
         if self.is_live:
             sys.stderr.write(f"{CLEAR}compiling kernels ...")
             sys.stderr.flush()
 
-    def stepped(self, step: int, loss: float, rate: float, n_sequences: int) -> None:
-        # A mean over about 20 steps: single batches jump.
-        self.loss = loss if self.loss != self.loss else self.loss + (loss - self.loss) / 20
-        self.first_step = self.first_step or step
+    def stepped(self, step: int, loss: float, rate: float, n_rows: int) -> None:
+        self.loss = loss if self.loss != self.loss else self.loss + (loss - self.loss) / SMOOTHED
+        self.n_seen_steps += 1
         now = time.perf_counter()
-        if step - self.first_step < N_COMPILING:
+        if self.n_seen_steps <= N_COMPILING:
             self.clock = now
             return
-        self.n_seen += n_sequences
+        self.n_rows += n_rows
         if self.is_live and now - self.drawn > REDRAW_S:
             self.drawn = now
             sys.stderr.write(CLEAR + self.bar(step, now - self.clock))
@@ -59,27 +60,45 @@ class Progress(Watcher):
             step: steps done.
             seconds: time since the kernels are compiled.
         """
-        n_measured = step - self.first_step + 1 - N_COMPILING
-        left = round((self.n_steps - step) * seconds / n_measured)
+        plan, n_measured = self.plan, self.n_seen_steps - N_COMPILING
+        left = round((plan.n_steps - step) * seconds / n_measured)
         hours, minutes = divmod(left // 60, 60)
         clock = f"{hours}:{minutes:02d}:{left % 60:02d}" if hours else f"{minutes}:{left % 60:02d}"
-        head = f"epoch {self.epoch}/{self.n_epochs} "
-        tail = f" {step / self.n_steps:4.0%}  loss {self.loss:.3f}  {self.n_seen / seconds:,.0f} seq/s  {clock} left"
+        n_epochs = plan.n_steps / plan.steps_per_epoch
+        epoch = min(int((step - 1) / plan.steps_per_epoch) + 1, max(round(n_epochs), 1))
+        head = f"epoch {epoch}/{round(n_epochs)} " if n_epochs >= 1 else f"step {step}/{plan.n_steps} "
+        tail = f" {step / plan.n_steps:4.0%}  loss {self.loss:.3f}  {self.n_rows / seconds:,.0f} seq/s  {clock} left"
         width = max(min(shutil.get_terminal_size().columns, 100) - 1 - len(head) - len(tail), 5)
-        done = round(width * step / self.n_steps)
+        done = round(width * step / plan.n_steps)
         return head + "━" * done + "╌" * (width - done) + tail
 
-    def finished_epoch(self, epoch: Epoch) -> None:
-        self.epoch = epoch.epoch + 1
+    def validated(self, record: Validated) -> None:
         if self.quiet:
             return
-        v = epoch.valid
-        tell(
-            f"{CLEAR if self.is_live else ''}epoch {epoch.epoch:>3}/{self.n_epochs}  loss {epoch.train_loss:.3f}  "
-            f"valid loss {v.loss:.3f}  accuracy {v.accuracy:.3f}  AUC {v.auc:.3f}  MCC {v.mcc:+.3f}  "
-            f"{epoch.sequences_per_s:,.0f} seq/s{'  best' if epoch.is_best else ''}"
+        speed = f"  {record.examples_per_s:,.0f} seq/s" if record.examples_per_s else ""
+        self._line(
+            f"{self._place(record)}  loss {record.train_loss:.3f}  valid {self._metrics(record)}{speed}"
+            f"{'  best' if record.is_best else ''}"
         )
 
+    def damaged(self, message: str) -> None:
+        self._line(message)
+
     def interrupted(self, step: int) -> None:
+        self._line(f"stopped after step {step}")
+
+    def _line(self, text: str) -> None:
         if not self.quiet:
-            tell(f"{CLEAR if self.is_live else ''}stopped after step {step}")
+            tell((CLEAR if self.is_live else "") + text)
+
+    def _place(self, record: Validated) -> str:
+        plan = self.plan
+        if plan.n_steps % plan.steps_per_epoch == 0 and record.step % plan.steps_per_epoch == 0:
+            return f"epoch {record.step // plan.steps_per_epoch:>3}/{plan.n_steps // plan.steps_per_epoch}"
+        return f"step {record.step:>{len(str(plan.n_steps))}}/{plan.n_steps}"
+
+    def _metrics(self, record: Validated) -> str:
+        """Loss and the monitored metric first, then others as far as a line goes; counts are left out."""
+        metrics = record.metrics
+        names = [n for n in dict.fromkeys(["loss", self.plan.monitor, *metrics]) if n in metrics and n != "n"]
+        return "  ".join(f"{SHORT.get(n, n)} {metrics[n]:.3f}" for n in names[:N_SHOWN])

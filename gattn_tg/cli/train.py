@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 from gattn_tg.cli import device
@@ -12,42 +11,67 @@ from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.folder import Mode
-from gattn_tg.train.run import train
+from gattn_tg.train.run import Run, train
 
 INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, tests and tells where the checkpoint is; 130 after Ctrl-C, with a run that --resume goes on with."""
-    if arguments.resume and arguments.overwrite:
-        raise ConfigError("gattn train: one of --resume and --overwrite is required, but both came; remove one")
     config = TrainConfig.from_toml(arguments.config)
     folder = arguments.output or Path("runs") / arguments.config.stem
-    mode: Mode = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
-    watcher = Progress(config.train.epochs, quiet=arguments.json)
+    chosen = mode(arguments, "gattn train")
+    watcher = Progress(quiet=arguments.json)
     with device.on(arguments.device, arguments.threads):
-        done = train(config, folder, mode=mode, seed=arguments.seed, watcher=watcher)
+        done = train(
+            config, folder, mode=chosen, seed=arguments.seed, watcher=watcher,
+            from_checkpoint=arguments.from_checkpoint or "",
+        )  # fmt: skip
+    return report(done, arguments.json, f"gattn train {arguments.config} -o {folder} --resume")
+
+
+def mode(arguments: argparse.Namespace, verb: str) -> Mode:
+    """What to do with a folder that holds a run.
+
+    Raises:
+        ConfigError: --overwrite came together with --resume or --from.
+    """
+    resumes = arguments.resume or arguments.from_checkpoint
+    if resumes and arguments.overwrite:
+        raise ConfigError(f"{verb}: one of --resume and --overwrite is required, but both came; remove one")
+    return "resume" if resumes else "overwrite" if arguments.overwrite else "new"
+
+
+def report(done: Run, as_json: bool, again: str) -> int:
+    """Tells what a run came to; the exit code.
+
+    Args:
+        done: The run.
+        as_json: One object instead of lines.
+        again: The command that goes on after Ctrl-C.
+    """
     fitted = done.fitted
-    if arguments.json:
-        best = next((e for e in fitted.epochs if e.epoch == fitted.best_epoch), None)
+    best = next((v for v in fitted.validations if v.step == fitted.best_step), None)
+    best_epoch = fitted.best_step / fitted.steps_per_epoch
+    if as_json:
         say_json(
             {
                 "folder": str(done.folder),
                 "best": str(done.folder / "best"),
-                "best_epoch": fitted.best_epoch,
+                "best_epoch": int(best_epoch) if best_epoch.is_integer() else round(best_epoch, 3),
+                "best_step": fitted.best_step,
                 "steps": fitted.step,
                 "interrupted": fitted.interrupted,
-                "valid": best.valid.to_dict() if best else None,
-                "test": done.test.to_dict() if done.test else None,
+                "valid": best.to_dict()["metrics"] if best else None,
+                "test": {k: None if v != v else v for k, v in done.test.items()} if done.test else None,
                 "seconds": round(fitted.seconds, 1),
             }
         )
         return INTERRUPTED if fitted.interrupted else 0
     if fitted.interrupted:
-        say(f"interrupted at step {fitted.step}; go on with: gattn train {arguments.config} -o {folder} --resume")
+        say(f"interrupted at step {fitted.step}; go on with: {again}")
         return INTERRUPTED
-    say(f"best epoch {fitted.best_epoch} of {config.train.epochs}: {done.folder / 'best'}  ({fitted.seconds:.0f} s)")
+    say(f"best at step {fitted.best_step} of {fitted.step}: {done.folder / 'best'}  ({fitted.seconds:.0f} s)")
     if done.test:
-        numbers = asdict(done.test)
-        say("test  " + "  ".join(f"{k} {numbers[k]:.4f}" for k in ("accuracy", "auc", "mcc", "loss")))
+        say("test  " + "  ".join(f"{k} {v:.4f}" for k, v in done.test.items() if k != "n"))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Generic, TypeVar
 
 from gattn_tg.errors import ConfigError
@@ -41,7 +41,7 @@ class Prefetched(Generic[Item]):
         self._ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(ahead)
         self._stop = threading.Event()
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Generator[Item, None, None]:
         thread = threading.Thread(target=self._fill, name="gattn prefetch", daemon=True)
         thread.start()
         try:

@@ -30,10 +30,10 @@ class Forward:
     Args:
         model: Maps (bases, motif_ids, lengths) to logits.
         batch_size: Sequences per call of the model; the last batch is filled up.
-        device: Where the inputs go; None is tinygrad's default.
+        device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out.
     """
 
-    def __init__(self, model: Classifier, batch_size: int, device: str | None = None) -> None:
+    def __init__(self, model: Classifier, batch_size: int, device: str | tuple[str, ...] | None = None) -> None:
         self.model, self.batch_size, self.device = model, batch_size, device
         self._captured = TinyJit(self._run)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from tinygrad import Tensor
 
@@ -10,14 +12,20 @@ from gattn_tg.data.batches import Batch
 Inputs = dict[str, Tensor]
 
 
-def to_tensors(batch: Batch, device: str | tuple[str, ...] | None = None) -> Inputs:
-    """Copy a batch to a device as `bases motif_ids lengths labels valid`; a tuple of devices shares the rows out.
+def to_tensors(arrays: Mapping[str, np.ndarray] | Batch, device: str | tuple[str, ...] | None = None) -> Inputs:
+    """Copy arrays to a device, name by name; a tuple of devices shares their first axis out.
 
-    Unlabelled batches get label 0 everywhere, so that a captured step keeps one signature.
+    A `Batch` becomes `bases motif_ids lengths labels valid`; unlabelled ones get label 0 everywhere, so that a
+    captured step keeps one signature.
     """
-    labels = np.zeros(len(batch.lengths), np.int32) if batch.labels is None else batch.labels
-    arrays = {"bases": batch.bases, "motif_ids": batch.motif_ids, "lengths": batch.lengths, "labels": labels,
-              "valid": batch.valid}
+    named = batch_arrays(arrays) if isinstance(arrays, Batch) else arrays
     if isinstance(device, tuple):
-        return {name: Tensor(np.ascontiguousarray(x)).shard(device, axis=0).realize() for name, x in arrays.items()}
-    return {name: Tensor(np.ascontiguousarray(x), device=device).realize() for name, x in arrays.items()}
+        return {name: Tensor(np.ascontiguousarray(x)).shard(device, axis=0).realize() for name, x in named.items()}
+    return {name: Tensor(np.ascontiguousarray(x), device=device).realize() for name, x in named.items()}
+
+
+def batch_arrays(batch: Batch) -> dict[str, np.ndarray]:
+    """The arrays of a batch by name."""
+    labels = np.zeros(len(batch.lengths), np.int32) if batch.labels is None else batch.labels
+    return {"bases": batch.bases, "motif_ids": batch.motif_ids, "lengths": batch.lengths, "labels": labels,
+            "valid": batch.valid}

@@ -10,8 +10,44 @@ from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.train.config import TrainConfig
+from gattn_tg.train.config import TrainConfig, require
 from gattn_tg.types import Int
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where the labelled sequences come from.
+
+    Args:
+        train: CSV or TSV with the columns sequence and label, plain or gzip; a path relative to the TOML file.
+        valid: The same, for choosing the best epoch; "" carves `valid_fraction` out of train.
+        test: The same, looked at once at the end; "" carves `test_fraction` out of train (0: no test).
+        valid_fraction: Share of every class taken for validation when there is no file.
+        test_fraction: Share of every class taken for the test when there is no file.
+        split_seed: Seed of that choice; it does not depend on the seed of the run.
+        max_length: Longest sequence in bases; 0 takes the longest one of train.
+        vocabulary: "default", or the path of a motif vocabulary in TOML.
+    """
+
+    train: str
+    valid: str = ""
+    test: str = ""
+    valid_fraction: float = 0.1
+    test_fraction: float = 0.0
+    split_seed: int = 0
+    max_length: int = 0
+    vocabulary: str = "default"
+
+    def __post_init__(self) -> None:
+        for name in ("valid_fraction", "test_fraction"):
+            require(
+                0.0 <= getattr(self, name) < 1.0, name, "a share from 0 up to 1 (1 excluded)", getattr(self, name)
+            )
+        require(self.max_length >= 0, "max_length", "a number of bases, or 0", self.max_length)
+        if not self.valid:
+            require(
+                self.valid_fraction > 0, "valid_fraction", "more than 0 without a valid file", self.valid_fraction
+            )
 
 
 @dataclass(frozen=True)
@@ -33,33 +69,41 @@ def load(config: TrainConfig) -> Datasets:
         FormatError: A file is malformed, or a sequence is longer than max_length.
         ConfigError: A file has a class that train does not have, or a carved set would be empty.
     """
-    settings = config.data
+    settings = config.data_settings(DataSettings)
+    paths = {
+        key: config.file(key, value)
+        for key in ("train", "valid", "test", "vocabulary")
+        if (value := getattr(settings, key)) not in ("", "default") or key == "train"
+    }
     vocabulary = (
-        MotifVocabulary.default()
-        if settings.vocabulary == "default"
-        else MotifVocabulary.from_toml(config.resolve(settings.vocabulary))
+        MotifVocabulary.from_toml(paths["vocabulary"]) if "vocabulary" in paths else MotifVocabulary.default()
     )
-    table = read_labelled(config.resolve(settings.train))
+    table = read_labelled(paths["train"])
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
-    def encode(name: str) -> LabelledSequences | None:
-        if not name:
+    def encode(key: str) -> LabelledSequences | None:
+        if key not in paths:
             return None
-        return encode_labelled(read_labelled(config.resolve(name)), vocabulary, whole.width, whole.label_names)
+        return encode_labelled(read_labelled(paths[key]), vocabulary, whole.width, whole.label_names)
 
-    rows = dict(zip(("train", "valid", "test"), carve(config, table), strict=True))
-    valid = encode(settings.valid) or whole.subset(rows["valid"])
-    test = encode(settings.test) or (whole.subset(rows["test"]) if rows["test"].size else None)
+    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path)), strict=True))
+    valid = encode("valid") or whole.subset(rows["valid"])
+    test = encode("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
     return Datasets(whole.subset(rows["train"]), valid, test, vocabulary)
 
 
-def carve(config: TrainConfig, table: LabelledTable) -> tuple[Int[np.ndarray, "k"], ...]:
+def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int[np.ndarray, "k"], ...]:
     """Row numbers of train, valid and test within the training file; a set with a file of its own gets none.
+
+    Args:
+        settings: Which sets have files, and the shares of those that have none.
+        table: The training file.
+        where: Name of the configuration for messages.
 
     Raises:
         ConfigError: A share that is asked for rounds to no sequence, or nothing is left to train on.
     """
-    settings, n = config.data, len(table)
+    n = len(table)
     shares = {
         "valid": 0.0 if settings.valid else settings.valid_fraction,
         "test": 0.0 if settings.test else settings.test_fraction,
@@ -69,7 +113,7 @@ def carve(config: TrainConfig, table: LabelledTable) -> tuple[Int[np.ndarray, "k
     for name, size in sizes.items():
         if size < 1 and (name == "train" or shares[name] > 0):
             raise ConfigError(
-                f"{config.path}: [data]: at least one sequence for {name} is required, but {size} of {n} would be "
+                f"{where}: [data]: at least one sequence for {name} is required, but {size} of {n} would be "
                 "left; give more data or other fractions"
             )
     assert table.labels is not None  # read_labelled was asked for labels

@@ -1,181 +1,247 @@
-"""The loop over epochs: steps, validation, best and last checkpoints, Ctrl-C."""
+"""The training loop: steps, validation, best weights, checkpoints, Ctrl-C; the same for every task."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 
-from gattn_tg.data import LabelledSequences, batches
-from gattn_tg.data.augment import flip_strands
-from gattn_tg.data.metrics import Metrics, measure
+from gattn_tg.data import Prefetched
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.inputs import to_tensors
-from gattn_tg.motif import MotifVocabulary
+from gattn_tg.train import strict
+from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.folder import RunFolder
 from gattn_tg.train.interrupt import Interrupt
+from gattn_tg.train.meter import Meter
 from gattn_tg.train.schedule import learning_rate
-from gattn_tg.train.state import Progress, load_state, restore, save_state, snapshot
+from gattn_tg.train.state import Progress, holding, read_state, restore, snapshot, write_state
 from gattn_tg.train.step import Step
-from gattn_tg.train.watch import Epoch, Watcher
+from gattn_tg.train.task import Arrays, Device, Task
+from gattn_tg.train.watch import Plan, Trained, Validated, Watcher
 from gattn_tg.types import Float
 
-N_COMPILING = 2  # steps of a process that tell nothing of its speed: the first compiles, the second is captured
+# Settings that do not change what is learnt: a run may be resumed with others.
+FREE = ("checkpoint_every", "checkpoint_minutes", "keep", "log_every", "tensorboard", "shard_optimizer")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a run leaves; the model holds the weights of the best epoch.
+    """What a run leaves; the model holds the best weights, or after Ctrl-C those of the last step.
 
     Args:
-        epochs: One record per finished pass of this process.
-        best_epoch: 1-based pass whose weights the model holds; 0 when the run was stopped before the first validation.
-        interrupted: Ctrl-C ended the run; `last/` can be resumed.
+        validations: One record per validation of this process.
+        best_step: Steps done at the best validation; 0 when the run was stopped before the first.
+        interrupted: Ctrl-C ended the run; it can be resumed.
         step: Steps done.
+        steps_per_epoch: Steps of one pass over the data.
         seconds: Duration, earlier processes of the run included.
-        forward: The captured network, for predicting more data without compiling again.
     """
 
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
+    validations: tuple[Validated, ...]
+    best_step: int
     interrupted: bool
     step: int
+    steps_per_epoch: int
     seconds: float
-    forward: Forward
 
 
 @dataclass
 class Fit:
-    """Trains a model; `run()` does it.
+    """Trains the model of a task; `run()` does it.
 
     Args:
-        model: Changed in place.
-        train: Training set.
-        valid: The set by which the best epoch is chosen.
+        task: What is trained on what.
         settings: The [train] table.
-        vocabulary: Motif classes of the data, kept in the checkpoints.
-        folder: Where checkpoints and metrics go; None keeps nothing on disk.
-        watcher: Told about every step and pass.
-        device: Where the inputs go; None is tinygrad's default.
+        folder: Where checkpoints and metrics go; None keeps nothing on disk. Only rank 0 writes.
+        watcher: Told about every step and validation.
+        device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out over devices.
+        communicator: The other processes; each calls `run` with the same arguments.
+        rates: Learning rates in multiples of the others by name of the parameter; parameters with rate 0 are frozen.
+        origin: Digest of weights that the model was given beforehand, "" without; a run is resumed only on the same.
     """
 
-    model: SequenceClassifier
-    train: LabelledSequences
-    valid: LabelledSequences
+    task: Task
     settings: TrainSettings
-    vocabulary: MotifVocabulary
     folder: RunFolder | None = None
     watcher: Watcher = field(default_factory=Watcher)
-    device: str | None = None
+    device: Device = None
+    communicator: Communicator = field(default_factory=Alone)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    origin: str = ""
 
-    def run(self, *, resume: bool = False) -> Fitted:
-        """Trains until the epochs are done, patience ends or Ctrl-C.
+    def __post_init__(self) -> None:
+        settings, monitors = self.settings, self.task.monitors
+        self.monitor = settings.monitor or next(iter(monitors))
+        if self.monitor not in monitors:
+            raise ConfigError(
+                f"train: [train] monitor: one of {', '.join(monitors)} is required, but came {self.monitor!r}; "
+                f"{strict.nearest(self.monitor, monitors)}"
+            )
+        self.is_first = self.communicator.rank == 0
+        self.n_steps = settings.steps or settings.epochs * self.task.steps_per_epoch
+        self.progress = Progress()
+
+    def run(self, *, resume: bool = False, from_checkpoint: str = "") -> Fitted:
+        """Trains until the steps are done, patience ends or Ctrl-C.
 
         Args:
-            resume: Go on from the folder's `last/`.
+            resume: Go on from the newest whole checkpoint of the folder; begin where there is none.
+            from_checkpoint: Go on from the checkpoint of this name instead.
 
         Raises:
             DivergedError: The loss or the gradient is not finite.
             ConfigError: The run to resume was made with other settings, model or data.
+            FormatError: Checkpoints are there, but all are damaged.
         """
-        Tensor.manual_seed(self.settings.seed)
-        self.parameters = get_state_dict(self.model)
-        step = Step(self.model, self.parameters, self.settings)
-        forward = Forward(self.model, self.settings.batch_size, self.device)
-        self.progress, self.is_compiled = Progress(fingerprint=self._fingerprint()), False
-        best = self._resume(step) if resume else None
-        start = time.perf_counter() - self.progress.seconds
-        self.batches_per_epoch = math.ceil(len(self.train) / self.settings.batch_size)
-        self.n_steps = self.settings.epochs * self.batches_per_epoch
-        self.watcher.started(self.n_steps, len(self.train), self.model.n_parameters)
-        records: list[Epoch] = []
-        interrupted = False
-        with Interrupt() as interrupt:
-            while self.progress.epoch < self.settings.epochs and not self.patience_is_over():
-                loss, speed = self._one_epoch(step, interrupt)
-                self.progress.seconds = time.perf_counter() - start
-                if interrupt.requested:
-                    interrupted = True
-                    break
-                record = self._validate(forward, loss, speed)
-                records.append(record)
-                if record.is_best:
-                    best = snapshot(self.parameters)
-                    self._save("best")
-                self.progress.seconds = time.perf_counter() - start
-                self._save("last", step)
-                if self.folder:
-                    self.folder.note(record.to_dict())
-                self.watcher.finished_epoch(record)
-            if interrupted:
-                self._save("last", step)
-                self.watcher.interrupted(self.progress.step)
-        if best is not None:
-            restore(self.parameters, best)
-        return Fitted(
-            tuple(records), self.progress.best_epoch, interrupted, self.progress.step, self.progress.seconds, forward
+        settings, task = self.settings, self.task
+        Tensor.manual_seed(settings.seed)
+        self.parameters = self._placed()
+        learnt = {name: p for name, p in self.parameters.items() if self.rates.get(name, 1.0) > 0}
+        step = Step(task.loss, learnt, settings, communicator=self.communicator, rates=self.rates)
+        self.progress = Progress(fingerprint=self._fingerprint())
+        self.communicator.require_equal("configuration and data", self.progress.fingerprint)
+        self.best = self._resumed(step, from_checkpoint) if resume or from_checkpoint else None
+        self.start = time.perf_counter() - self.progress.seconds
+        self.validations: list[Validated] = []
+        self.saved_at, self.interrupted = time.perf_counter(), False
+        self.line_meter, self.pass_meter = Meter(), Meter()
+        rows = settings.batch_size * settings.accumulate * self.communicator.n_ranks
+        self.watcher.started(
+            Plan(
+                first_step=self.progress.step,
+                n_steps=self.n_steps,
+                steps_per_epoch=task.steps_per_epoch,
+                rows_per_step=rows,
+                n_parameters=task.model.n_parameters,
+                monitor=self.monitor,
+                higher_is_better=task.monitors[self.monitor],
+            )
         )
-
-    def _one_epoch(self, step: Step, interrupt: Interrupt) -> tuple[float, float]:
-        """Steps until the pass ends or Ctrl-C; gives the mean loss and the sequences per second."""
-        settings, progress = self.settings, self.progress
-        data, epoch = self.train, progress.epoch
-        if settings.reverse_complement:
-            data = flip_strands(data, self.vocabulary.complement, seed=settings.seed, epoch=epoch)
-        n_seen, start, first = 0, time.perf_counter(), progress.step
-        with Context(TRAINING=1):
-            for b, batch in enumerate(batches(data, settings.batch_size, seed=settings.seed, epoch=epoch)):
-                if b < progress.batch:
-                    continue
-                rate = self._rate(progress.step)
-                loss, norm = step(to_tensors(batch, self.device), rate)
-                progress.step += 1
-                progress.batch += 1
-                if not self.is_compiled and progress.step - first == N_COMPILING:
-                    self.is_compiled, n_seen, start = True, 0, time.perf_counter()
-                if not (math.isfinite(loss) and math.isfinite(norm)):
-                    raise DivergedError(
-                        f"train: a finite loss is required, but step {progress.step} gave loss {loss} with "
-                        f"gradient norm {norm}; lower learning_rate (now {settings.learning_rate:g}), lengthen "
-                        f"warmup_steps (now {settings.warmup_steps}) or set clip_norm (now {settings.clip_norm:g})"
-                    )
-                progress.loss_sum += loss
-                n_valid = int(batch.valid.sum())
-                n_seen += n_valid
-                self.watcher.stepped(progress.step, loss, rate, n_valid)
-                if interrupt.requested:
-                    break
-        return progress.loss_sum / max(progress.batch, 1), n_seen / (time.perf_counter() - start)
-
-    def _validate(self, forward: Forward, loss: float, speed: float) -> Epoch:
+        if self.progress.step < self.n_steps and not self.patience_is_over():
+            self._loop(step, rows)
+        if self.best is not None and not self.interrupted:
+            restore(self.parameters, self.best)
         progress = self.progress
-        metrics = measure(_labels(self.valid), forward(self.valid))
-        value = [_value(metrics, self.settings.monitor), -metrics.loss]  # the loss decides between equals
-        is_best = progress.best is None or value > progress.best
-        progress.epoch += 1
-        progress.batch, progress.loss_sum = 0, 0.0
-        if is_best:
-            progress.best, progress.best_epoch = value, progress.epoch
-        return Epoch(
-            epoch=progress.epoch,
+        return Fitted(
+            tuple(self.validations), progress.best_step, self.interrupted, progress.step, task.steps_per_epoch,
+            progress.seconds,
+        )  # fmt: skip
+
+    def patience_is_over(self) -> bool:
+        """True when the monitored metric has not improved for as many validations as patience allows."""
+        waited = self.progress.n_validations - self.progress.best_validation
+        return 0 < self.settings.patience <= waited and self.progress.best is not None
+
+    def _loop(self, step: Step, rows: int) -> None:
+        settings, progress = self.settings, self.progress
+        every = settings.validate_every or self.task.steps_per_epoch
+        with Interrupt() as interrupt, closing(iter(Prefetched(self._batches()))) as batches, Context(TRAINING=1):
+            for micros in batches:
+                rate = self._rate(progress.step)
+                loss, norm = step([to_tensors(arrays, self.device) for arrays in micros], rate)
+                self._count(loss, norm, rate)
+                self.watcher.stepped(progress.step, loss, rate, rows)
+                done = progress.step == self.n_steps
+                if progress.step % settings.log_every == 0 or done:
+                    self._log(norm, rate, rows, micros[0])
+                validated = progress.step % every == 0 or done
+                if validated:
+                    self._validate(step, rate, rows)
+                self.interrupted = self.communicator.any(interrupt.requested) and not done
+                stop = done or self.interrupted or self.patience_is_over()
+                if stop or self._is_checkpoint_due(validated):
+                    self._save(step)
+                if validated or stop:
+                    self.line_meter.went_on()
+                    self.pass_meter.went_on()
+                if stop:
+                    break
+        if self.interrupted:
+            self.watcher.interrupted(progress.step)
+
+    def _batches(self) -> Iterator[list[Arrays]]:
+        """The micro-batches of every step that is left; made in a thread of its own."""
+        rank, n_ranks = self.communicator.rank, self.communicator.n_ranks
+        for step in range(self.progress.step, self.n_steps):
+            yield [self.task.batch(step, micro, rank, n_ranks) for micro in range(self.settings.accumulate)]
+
+    def _count(self, loss: float, norm: float, rate: float) -> None:
+        settings, progress = self.settings, self.progress
+        progress.step += 1
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise DivergedError(
+                f"train: a finite loss is required, but step {progress.step} gave loss {loss} with gradient norm "
+                f"{norm}; lower learning_rate (now {settings.learning_rate:g}), lengthen warmup_steps (now "
+                f"{settings.warmup_steps}) or set clip_norm (now {settings.clip_norm:g})"
+            )
+        progress.loss_sum, progress.n_losses = progress.loss_sum + loss, progress.n_losses + 1
+        progress.line_sum, progress.n_line = progress.line_sum + loss, progress.n_line + 1
+        progress.seconds = time.perf_counter() - self.start
+        self.line_meter.stepped()
+        self.pass_meter.stepped()
+
+    def _log(self, norm: float, rate: float, rows: int, arrays: Arrays) -> None:
+        progress, speed = self.progress, self.line_meter.take()
+        n_positions = math.prod(next(iter(arrays.values())).shape[1:])
+        record = Trained(
             step=progress.step,
-            train_loss=loss,
-            learning_rate=self._rate(progress.step - 1),
-            valid=metrics,
-            is_best=is_best,
+            epoch=progress.step / self.task.steps_per_epoch,
+            loss=progress.line_sum / max(progress.n_line, 1),
+            learning_rate=rate,
+            gradient_norm=norm,
+            examples_per_s=speed and speed * rows,
+            positions_per_s=speed and speed * rows * n_positions,
             seconds=progress.seconds,
-            sequences_per_s=speed,
         )
+        progress.line_sum, progress.n_line = 0.0, 0
+        if self.folder and self.is_first:
+            self.folder.journal.note(record.to_dict())
+        self.watcher.trained(record)
+
+    def _validate(self, step: Step, rate: float, rows: int) -> None:
+        progress, speed = self.progress, self.pass_meter.take()
+        with holding(self.parameters, step.averaged()):
+            with Context(TRAINING=0):
+                measured = self.task.validate() if self.is_first else None
+            metrics = self.communicator.from_first(measured) or {}
+            value = [_value(metrics, self.monitor, self.task.monitors[self.monitor]), _value(metrics, "loss", False)]
+            is_best = progress.best is None or value > progress.best
+            progress.n_validations += 1
+            if is_best:
+                progress.best, progress.best_step = value, progress.step
+                progress.best_validation = progress.n_validations
+                self.best = snapshot(self.parameters)
+                if self.folder and self.is_first:
+                    self.folder.write_best(self._write_model)
+        progress.seconds = time.perf_counter() - self.start
+        record = Validated(
+            step=progress.step,
+            epoch=progress.step / self.task.steps_per_epoch,
+            train_loss=progress.loss_sum / max(progress.n_losses, 1),
+            learning_rate=rate,
+            metrics=metrics,
+            is_best=is_best,
+            examples_per_s=speed and speed * rows,
+            seconds=progress.seconds,
+        )
+        progress.loss_sum, progress.n_losses = 0.0, 0
+        self.validations.append(record)
+        if self.folder and self.is_first:
+            self.folder.journal.note(record.to_dict())
+        self.watcher.validated(record)
 
     def _rate(self, step: int) -> float:
         settings = self.settings
@@ -185,56 +251,83 @@ class Fit:
             peak=settings.learning_rate,
             floor=settings.min_learning_rate,
             warmup_steps=settings.warmup_steps,
+            shape=settings.schedule,
         )
 
-    def patience_is_over(self) -> bool:
-        """True when the monitored metric has not improved for as many passes as patience allows."""
-        waited = self.progress.epoch - self.progress.best_epoch
-        return 0 < self.settings.patience <= waited and self.progress.best is not None
+    def _is_checkpoint_due(self, validated: bool) -> bool:
+        settings = self.settings
+        if settings.checkpoint_minutes:
+            old = time.perf_counter() - self.saved_at > 60 * settings.checkpoint_minutes
+            if self.communicator.any(old):
+                return True
+        every = settings.checkpoint_every
+        return self.progress.step % every == 0 if every else validated
 
-    def _save(self, name: str, step: Step | None = None) -> None:
+    def _save(self, step: Step) -> None:
         if self.folder is None:
             return
-        folder = self.folder.best if name == "best" else self.folder.last
-        extra = {"epoch": self.progress.epoch, "step": self.progress.step}
-        checkpoint.save(self.model, folder, labels=self.train.label_names, vocabulary=self.vocabulary, extra=extra)
-        if step is not None:
-            save_state(folder, self.progress, step.state())
+        state = step.state()  # on every rank: shared-out moments are gathered here
+        if not self.is_first:
+            return
 
-    def _resume(self, step: Step) -> dict[str, Float[np.ndarray, "..."]] | None:
-        """Weights, moments and position of `last/`; gives the weights of `best/`."""
+        def fill(folder: Path) -> None:
+            self._write_model(folder)
+            write_state(folder, self.progress, state)
+
+        self.progress.seconds = time.perf_counter() - self.start
+        self.folder.journal.sync()
+        written = self.folder.checkpoints.write(self.progress.step, fill)
+        self.saved_at = time.perf_counter()
+        self.watcher.saved(written, self.progress.step)
+
+    def _write_model(self, folder: Path) -> None:
+        checkpoint.save(self.task.model, folder, about=self.task.about(), extra={"step": self.progress.step})
+
+    def _resumed(self, step: Step, name: str) -> dict[str, Float[np.ndarray, "..."]] | None:
+        """Takes weights, moments and position of a checkpoint; gives the best weights so far."""
         if self.folder is None:
             raise ConfigError("train: a run folder is required to resume, but there is none; name one")
-        progress, moments = load_state(self.folder.last)
+        checkpoints = self.folder.checkpoints
+        found = checkpoints.named(name) if name else checkpoints.newest(self.watcher.damaged)
+        if found is None:
+            self.folder.journal.forget_after(0)
+            return None
+        progress, kept = read_state(found)
         if progress.fingerprint != self.progress.fingerprint:
             raise ConfigError(
                 f"{self.folder.path}: the settings, model and data of the run are required to resume it, but they "
                 "changed; restore them, or start again with --overwrite"
             )
         self.progress = progress
-        self.folder.forget_after(progress.epoch)
-        restore(self.parameters, snapshot(get_state_dict(checkpoint.load(self.folder.last).model)))
-        restore(step.state(), moments)
+        if self.is_first:
+            self.folder.journal.forget_after(progress.step)
+        restore(self.parameters, snapshot(get_state_dict(checkpoint.load(found).model)))
+        step.restore(kept)
         if progress.best is None:
             return None
         return snapshot(get_state_dict(checkpoint.load(self.folder.best).model))
 
+    def _placed(self) -> dict[str, Tensor]:
+        """The parameters, on the devices that the inputs go to."""
+        parameters: dict[str, Tensor] = get_state_dict(self.task.model)
+        for tensor in parameters.values():
+            if isinstance(self.device, tuple):
+                tensor.shard_(self.device)
+            elif self.device is not None:
+                tensor.to_(self.device)
+        Tensor.realize(*parameters.values())
+        return parameters
+
     def _fingerprint(self) -> str:
-        content = hashlib.sha256()
-        for part in (self.settings, self.model.config, self.vocabulary.to_toml()):
+        settings = {k: v for k, v in dataclasses.asdict(self.settings).items() if k not in FREE}
+        content = hashlib.sha256(self.task.fingerprint())
+        for part in (settings, self.task.model.config, sorted(self.rates.items()), self.origin, self.monitor):
             content.update(repr(part).encode())
-        for dataset in (self.train, self.valid):
-            content.update(dataset.bases.tobytes() + _labels(dataset).tobytes())
+        content.update(f"{self.communicator.n_ranks} ranks".encode())
         return content.hexdigest()[:16]
 
 
-def _labels(dataset: LabelledSequences) -> np.ndarray:
-    if dataset.labels is None:
-        raise ConfigError("train: labelled sequences are required, but the dataset has no labels; add a label column")
-    return dataset.labels
-
-
-def _value(metrics: Metrics, monitor: str) -> float:
-    """The monitored metric so that higher is better; an AUC that does not exist counts as chance."""
-    value = -metrics.loss if monitor == "loss" else float(getattr(metrics, monitor))
-    return 0.5 if math.isnan(value) else value
+def _value(metrics: Mapping[str, float], name: str, higher_is_better: bool) -> float:
+    """A metric so that higher is better; one that is missing or not defined counts as the worst."""
+    value = metrics.get(name, math.nan)
+    return -math.inf if math.isnan(value) else value if higher_is_better else -value

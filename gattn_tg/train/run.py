@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gattn_tg.data.metrics import Metrics, measure
-from gattn_tg.errors import ConfigError
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.train import datasets, strict
+from gattn_tg import __version__
+from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.fit import Fit, Fitted
 from gattn_tg.train.folder import Mode, RunFolder, write_bytes, write_text
+from gattn_tg.train.task import Device, Task, Testable
+from gattn_tg.train.tasks import task_of
 from gattn_tg.train.watch import Watcher
 
 
@@ -22,14 +21,16 @@ class Run:
     """What `train` gives back.
 
     Args:
-        fitted: Epochs, best epoch, duration.
+        fitted: Validations, best step, duration.
         test: Metrics on the test set; None without one, or after Ctrl-C.
         folder: Where the checkpoints are.
+        task: The task with the best weights in its model.
     """
 
     fitted: Fitted
-    test: Metrics | None
+    test: dict[str, float] | None
     folder: Path
+    task: Task
 
 
 def train(
@@ -38,44 +39,45 @@ def train(
     *,
     mode: Mode = "new",
     seed: int | None = None,
-    device: str | None = None,
+    device: Device = None,
     watcher: Watcher | None = None,
+    communicator: Communicator | None = None,
+    from_checkpoint: str = "",
 ) -> Run:
-    """Trains the model of a configuration, keeps its checkpoints and tests the best epoch once.
+    """Trains the model of a configuration, keeps its checkpoints and tests the best weights once.
 
     Args:
         config: What to train on what.
         folder: Folder of the run.
         mode: "new", "overwrite" or "resume", see `RunFolder`.
         seed: Instead of the one in the file.
-        device: Where to train; None is tinygrad's default.
-        watcher: Told about every step and pass.
+        device: Where to train; None is tinygrad's default, a tuple shares the rows out over devices.
+        watcher: Told about every step and validation.
+        communicator: The other processes, each of which makes the same call; None trains alone.
+        from_checkpoint: Name of the checkpoint to go on from, with mode "resume"; "" takes the newest whole one.
 
     Raises:
         ConfigError: Settings or folder do not fit.
+        FormatError: A file of the data is malformed, or no checkpoint is whole.
         DivergedError: The loss is not finite.
     """
-    settings = config.train if seed is None else replace(config.train, seed=seed)
-    data = datasets.load(config)
-    given = {
-        "n_classes": len(data.train.label_names),
-        "max_length": data.train.width,
-    }
-    shape = strict.read(ClassifierConfig, config.model, f"{config.path}: [model]", given)
-    if shape.n_motifs < data.vocabulary.n_motifs:
-        raise ConfigError(
-            f"{config.path}: [model] n_motifs: at least the {data.vocabulary.n_motifs} ids of the vocabulary are "
-            f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
-        )
-    model = SequenceClassifier(shape, seed=settings.seed)
-    home = RunFolder(folder, mode)
-    if mode != "resume":
+    others = communicator or Alone()
+    if seed is not None:
+        config = replace(config, train=replace(config.train, seed=seed))
+    task = task_of(config, device=device, n_ranks=others.n_ranks)
+    # Rank 0 makes or clears the folder before the others look into it.
+    home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
+    others.from_first(None)
+    home = home or RunFolder(folder, "resume", config.train.keep)
+    fit = Fit(task, config.train, home, watcher or Watcher(), device, others)
+    if others.rank == 0 and not home.checkpoints.steps():
         write_bytes(home.path / "config.toml", config.path.read_bytes())
-    fitted = Fit(model, data.train, data.valid, settings, data.vocabulary, home, watcher or Watcher(), device).run(
-        resume=mode == "resume"
-    )
-    if data.test is None or data.test.labels is None or fitted.interrupted:
-        return Run(fitted, None, home.path)
-    test = measure(data.test.labels, fitted.forward(data.test))
-    write_text(home.path / "test.json", json.dumps(test.to_dict(), indent=1) + "\n")
-    return Run(fitted, test, home.path)
+        origin = {"config": str(config.path.resolve()), "home": str(config.resolve("").resolve()), "kind": config.kind,
+                  "seed": config.train.seed, "version": __version__}  # fmt: skip
+        write_text(home.path / "run.json", json.dumps(origin, indent=1) + "\n")
+    fitted = fit.run(resume=mode == "resume", from_checkpoint=from_checkpoint)
+    test = task.test() if isinstance(task, Testable) and not fitted.interrupted and others.rank == 0 else None
+    if test is not None:
+        shown = {k: None if v != v else v for k, v in test.items()}
+        write_text(home.path / "test.json", json.dumps(shown, indent=1) + "\n")
+    return Run(fitted, test, home.path, task)

@@ -1,9 +1,10 @@
-"""Where a run stands: what `last/` holds beside the model, so that a resumed run equals an uninterrupted one."""
+"""Where a run stands: what a checkpoint holds beside the model, so that a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from tinygrad import Tensor
 from tinygrad.nn.state import safe_load, safe_save
 
 from gattn_tg.errors import FormatError
-from gattn_tg.train.folder import write_bytes, write_text
 from gattn_tg.types import Float
+
+PROGRESS, STATE = "progress.json", "state.safetensors"
 
 
 @dataclass
@@ -21,23 +23,29 @@ class Progress:
     """Position in the run.
 
     Args:
-        epoch: Passes finished.
-        batch: Batches of the running pass done.
         step: Steps done.
-        loss_sum: Sum of the losses of the running pass.
-        best: Monitored metric and minus the loss of the best pass, compared in this order, higher is better; None
-            before the first validation.
-        best_epoch: The pass it belongs to.
-        seconds: Time spent before this process.
-        fingerprint: What must be equal for a resume: settings, model and size of the data.
+        n_validations: Validations done.
+        best: Monitored metric (minus it where lower is better) and minus the loss of the best validation, compared in
+            this order; None before the first.
+        best_step: Steps done at the best validation.
+        best_validation: Its number, from 1.
+        loss_sum: Sum of the losses since the last validation.
+        n_losses: How many they are.
+        line_sum: Sum of the losses since the last line of training.
+        n_line: How many they are.
+        seconds: Time spent so far, in all processes of the run.
+        fingerprint: What must be equal for a resume: settings, model and data.
     """
 
-    epoch: int = 0
-    batch: int = 0
     step: int = 0
-    loss_sum: float = 0.0
+    n_validations: int = 0
     best: list[float] | None = None
-    best_epoch: int = 0
+    best_step: int = 0
+    best_validation: int = 0
+    loss_sum: float = 0.0
+    n_losses: int = 0
+    line_sum: float = 0.0
+    n_line: int = 0
     seconds: float = 0.0
     fingerprint: str = ""
 
@@ -49,31 +57,51 @@ def snapshot(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "..."
 
 def restore(tensors: Mapping[str, Tensor], values: Mapping[str, Float[np.ndarray, "..."]]) -> None:
     """Writes values into the buffers of existing tensors, which a captured step goes on using."""
-    Tensor.realize(*[t.assign(Tensor(values[name], device=t.device, dtype=t.dtype)) for name, t in tensors.items()])
+    Tensor.realize(*[t.assign(_placed(values[name], t)) for name, t in tensors.items()])
 
 
-def save_state(folder: Path, progress: Progress, optimizer: Mapping[str, Tensor]) -> None:
-    """Writes progress.json and optimizer.safetensors into a folder, each in one piece, progress last."""
-    part = folder / "optimizer.new"
-    safe_save({k: Tensor(v, device="CPU") for k, v in snapshot(optimizer).items()}, str(part))
-    write_bytes(folder / "optimizer.safetensors", part.read_bytes())
-    part.unlink()
-    write_text(folder / "progress.json", json.dumps(asdict(progress), indent=1) + "\n")
+@contextmanager
+def holding(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor] | None) -> Iterator[None]:
+    """While it is entered, the parameters that are named have the given values; None leaves all as they are."""
+    if values is None:
+        yield
+        return
+    changed = {name: parameters[name] for name in values}
+    before = snapshot(changed)
+    restore(changed, snapshot(values))
+    try:
+        yield
+    finally:
+        restore(changed, before)
 
 
-def load_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
-    """Reads what `save_state` wrote.
+def write_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
+    """Writes progress.json and state.safetensors into a folder that nobody reads yet."""
+    stored = {name: Tensor(value, device="CPU") for name, value in snapshot(tensors).items()}
+    safe_save(stored, str(folder / STATE))
+    (folder / PROGRESS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
+
+
+def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
+    """Reads what `write_state` wrote.
 
     Raises:
-        FormatError: One of the files is damaged.
+        FormatError: One of the files is not what this version writes.
     """
     try:
-        progress = Progress(**json.loads((folder / "progress.json").read_text(encoding="utf-8")))
+        progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
         # From memory: safe_load of a path keeps the file mapped, and a later save to it would be lost.
-        stored = safe_load(Tensor((folder / "optimizer.safetensors").read_bytes(), device="CPU"))
+        stored = safe_load(Tensor((folder / STATE).read_bytes(), device="CPU"))
         return progress, {name: tensor.numpy().copy() for name, tensor in stored.items()}
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise FormatError(
-            f"{folder}: progress.json and optimizer.safetensors of a run are required, but reading them failed "
-            f"({error}); start again without --resume"
+            f"{folder}: {PROGRESS} and {STATE} of a run are required, but reading them failed ({error}); was it "
+            "written by another version? Start again with --overwrite"
         ) from error
+
+
+def _placed(value: Float[np.ndarray, "..."], like: Tensor) -> Tensor:
+    """The value on the device, or in the pieces on the devices, of a tensor."""
+    if isinstance(like.device, tuple):
+        return Tensor(value, dtype=like.dtype).shard(like.device, axis=like.uop.axis)
+    return Tensor(value, device=like.device, dtype=like.dtype)
