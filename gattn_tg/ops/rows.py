@@ -1,4 +1,4 @@
-"""Sums over the rows of a matrix, and rows looked up in a small table: each is the gradient of the other."""
+"""Sums over the rows of a matrix, and rows looked up in a table: each is the gradient of the other."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.rowwise import activation_back, chunks, look_up, row_sums
+from gattn_tg.kernels.scatter import scatter_rows
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
 from gattn_tg.types import Float, Int
 
-# Every chunk of rows sums into a table of its own, which should stay in the nearest caches.
+# Up to here every chunk of rows sums into a table of its own, which stays in the nearest caches; of a larger table
+# there is one, and every core sums some of its columns.
 LARGEST_TABLE = 64 * 1024  # float32
 
 
@@ -49,12 +51,15 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
     if table.ndim != 2:
         raise ShapeError(f"rows_of: the table must be (v, w), but it is {table.shape}; reshape it")
     v, w = table.shape
-    if not (on_one_cpu(table) and on_one_cpu(ids) and v * w <= LARGEST_TABLE):
+    if not (on_one_cpu(table) and on_one_cpu(ids)):
         return ids.one_hot(v).cast(table.dtype).matmul(table)
     m = math.prod(ids.shape)
 
     def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         table, ids = inputs
+        if v * w > LARGEST_TABLE:
+            summed = launch(scatter_rows, [Output((v, w), dtypes.float32)], [cotangents[0], ids])[0]
+            return [summed.cast(table.dtype), None]
         sums = launch(row_sums(has_ids=True), [Output((chunks(m), v, w), dtypes.float32)], [cotangents[0], ids])[0]
         return [added_up(sums).cast(table.dtype), None]
 
