@@ -23,10 +23,12 @@ from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.kernels.tile import ceildiv, exp2
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
-WHOLE, DEPTH = 1024, 512  # sums up to WHOLE long are done at once, longer ones in pieces of about DEPTH
+WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
+LAID_OUT = 1024 * 1024  # bytes of A that a unit lays out
+WIDE = 3  # rows of A cost this many times more to lay out than columns of B: below it rows are dealt to cores
 LINE = 16  # float32 in a cache line
-PACKED = 32  # rows that `pack_rows` deals out at a time: they stay in the cache, and every piece written is 768 bytes
+QUAD = 4  # float32 that one instruction moves on every machine
 GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
 LOG2E = 1.4426950408889634
 
@@ -41,7 +43,7 @@ class Gemm:
         m: Rows of A and C.
         n: Columns of B and C.
         k: Columns of A, rows of B.
-        rows: How A comes: "mk" as (m, k), "km" as (k, m), "packed" as `pack_rows` lays it out.
+        rows: How A comes: "mk" as (m, k) and is read where it is, "km" as (k, m) and is laid out by every unit.
         lanes: How B comes: "kn" as (k, n), "nk" as (n, k).
         transposed: C is stored as (n, m).
         bias: A vector of n is added to every row.
@@ -82,7 +84,8 @@ class Gemm:
     @property
     def blocks(self) -> int:
         """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
-        least = 1 if self.k <= WHOLE else ceildiv(self.k, DEPTH)
+        whole = WHOLE[self.rows]
+        least = 1 if self.k <= whole else ceildiv(2 * self.k, whole)
         return next((s for s in range(least, 4 * least) if self.k % s == 0), 1)
 
     @property
@@ -98,15 +101,22 @@ class Gemm:
     @property
     def together(self) -> int:
         """Panels of one unit: as many as stay in the cache, as few as every core needs to get a share."""
+        if self.rows == "km":
+            shares = 1 if self.n < WIDE * self.m else self.parts
+            return next((self.panels // s for s in range(shares, self.panels + 1) if self.panels % s == 0), 1)
         most = max(1, CACHED // (4 * self.depth * self.width))
         return next((d for d in range(most, 1, -1) if self.panels % d == 0 and self.panels // d >= self.parts), 1)
 
     @property
     def groups(self) -> int:
         """Groups of row tiles, more than one where panels do not deal out evenly to the cores."""
-        most = max(1, ceildiv(self.m, self.height) // 16)
-        shares = self.panels // self.together
-        wanted = (g for g in range(1, most) if shares * g % self.parts == 0 or shares * g >= 4 * self.parts)
+        tiles = ceildiv(self.m, self.height)
+        most, shares = max(1, tiles // 16), self.panels // self.together
+        least = 1
+        if self.rows == "km":
+            least = ceildiv(4 * self.m * self.depth, LAID_OUT)
+            most = max(most, least)
+        wanted = (g for g in range(least, most) if shares * g % self.parts == 0 or shares * g >= 4 * self.parts)
         return next(wanted, most)
 
     @property
@@ -126,14 +136,19 @@ class Gemm:
 
     @property
     def scratch_shape(self) -> tuple[int, int]:
-        """Panels of B of one unit and, where k comes in pieces, its sums; one row per part."""
+        """What a unit lays out and, where k comes in pieces, its sums; one row per part."""
         waiting = self.tiles * self.together * self.height * self.width if self.blocks > 1 else 0
-        return self.parts, self.together * self.depth * self.width + waiting
+        return self.parts, self.lanes_size + self.rows_size + waiting
 
     @property
-    def packed_shape(self) -> tuple[int, int, int]:
-        """What `pack_rows` writes."""
-        return ceildiv(self.m, self.height), self.k, self.height
+    def lanes_size(self) -> int:
+        """Elements of B that a unit lays out at a time."""
+        return (1 if self.rows == "km" else self.together) * self.depth * self.width
+
+    @property
+    def rows_size(self) -> int:
+        """Elements of A that a unit lays out at a time, in whole cache lines."""
+        return ceildiv(self.tiles * self.depth * self.height, LINE) * LINE if self.rows == "km" else 0
 
     @property
     def name(self) -> str:
@@ -159,7 +174,7 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
         residual = next(given) if g.residual else None
         body = Body(g.name)
         acc = body.array(g.height, g.width)
-        waiting = g.together * g.depth * g.width
+        waiting = g.lanes_size + g.rows_size
 
         def place(unit: UOp, t: UOp, p: UOp) -> tuple[UOp, UOp, UOp]:
             """Number of a tile of A, its first row and its first column of C."""
@@ -186,26 +201,45 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
             """Where an unfinished sum is kept."""
             return part, ((t * g.together + p) * g.height + i) * g.width + (j + waiting)
 
+        def multiply(t: UOp, p: UOp) -> None:
+            """One tile of C takes one piece of k."""
+            _, r0, n0 = place(unit, t, p)
+            with body.loops(g.height, g.width) as (i, j):
+                before = body.read(scratch, *wait(t, p, i, j)) if g.blocks > 1 else 0.0
+                body.write(acc, (i, j), (block > 0).where(before, 0.0) if g.blocks > 1 else 0.0)
+            with body.loops(g.depth, g.height, g.width) as (x, i, j):
+                if g.rows == "mk":
+                    left, slot = a[r0 + i, k0 + x].cast(dtypes.float32), p
+                else:
+                    left, slot = body.read(scratch, part, (t * g.depth + x) * g.height + (i + g.lanes_size)), p * 0
+                right = body.read(scratch, part, (slot * g.depth + x) * g.width + j)
+                body.write(acc, (i, j), body.read(acc, i, j) + left * right)
+            if g.blocks == 1:
+                finish(r0, n0)
+            else:
+                with body.loops(g.height, g.width) as (i, j):
+                    body.write(scratch, wait(t, p, i, j), body.read(acc, i, j))
+
+        def pack(p: UOp, slot: UOp) -> None:
+            _pack_lanes(body, g, scratch, b, part, slot, k0, place(unit, p, p)[2])
+
         with body.units(g.units, min(g.parts, g.units)) as (part, unit):
             with body.loop(g.blocks) as block:
                 k0 = block * g.depth
-                with body.loop(g.together) as p:
-                    _, _, n0 = place(unit, p, p)
-                    _pack_lanes(body, g, scratch, b, part, p, k0, n0)
-                with body.loops(g.tiles, g.together) as (t, p):
-                    tile, r0, n0 = place(unit, t, p)
-                    with body.loops(g.height, g.width) as (i, j):
-                        before = body.read(scratch, *wait(t, p, i, j)) if g.blocks > 1 else 0.0
-                        body.write(acc, (i, j), (block > 0).where(before, 0.0) if g.blocks > 1 else 0.0)
-                    with body.loops(g.depth, g.height, g.width) as (x, i, j):
-                        left = {"mk": (r0 + i, k0 + x), "km": (k0 + x, r0 + i), "packed": (tile, k0 + x, i)}[g.rows]
-                        right = body.read(scratch, part, (p * g.depth + x) * g.width + j)
-                        body.write(acc, (i, j), body.read(acc, i, j) + a[left].cast(dtypes.float32) * right)
-                    if g.blocks == 1:
-                        finish(r0, n0)
-                    else:
-                        with body.loops(g.height, g.width) as (i, j):
-                            body.write(scratch, wait(t, p, i, j), body.read(acc, i, j))
+                if g.rows == "mk":
+                    # a tile of A is read once for all panels
+                    with body.loop(g.together) as p:
+                        pack(p, p)
+                    with body.loops(g.tiles, g.together) as (t, p):
+                        multiply(t, p)
+                else:
+                    # all rows of the unit are laid out, and panels pass by
+                    with body.loop(g.tiles) as t:
+                        _pack_rows(body, g, scratch, a, part, t, k0, place(unit, t, t)[1])
+                    with body.loop(g.together) as p:
+                        pack(p, p * 0)
+                        with body.loop(g.tiles) as t:
+                            multiply(t, p)
             if g.blocks > 1:
                 with body.loops(g.tiles, g.together) as (t, p):
                     _, r0, n0 = place(unit, t, p)
@@ -236,21 +270,24 @@ def _pack_lanes(body: Body, g: Gemm, scratch: UOp, b: UOp, part: UOp, p: UOp, k0
         put(x, j, b[column(j), k0 + x])
 
 
-def pack_rows(g: Gemm) -> Callable[[UOp, UOp], UOp]:
-    """The kernel packed[tile, k, i] = A[k, r + i] for A given as (k, m), so that tiles read A in one stream."""
+def _pack_rows(body: Body, g: Gemm, scratch: UOp, a: UOp, part: UOp, t: UOp, k0: UOp, r0: UOp) -> None:
+    """scratch[t, x, i] = A[r0 + i, k0 + x] for A given as (k, m).
 
-    def pack(packed: UOp, a: UOp) -> UOp:
-        body = Body(f"pack_rows{g.height}_{g.m}x{g.k}")
-        tiles, block = packed.shape[0], min(PACKED, g.k)
-        units = ceildiv(g.k, block)
-        with body.units(units, min(g.parts, units)) as (_, unit):
-            x0 = (unit * block).minimum(g.k - block)
-            with body.loops(tiles, block, g.height) as (tile, x, i):
-                r0 = (tile * g.height).minimum(g.m - g.height)
-                body.write(packed, (tile, x0 + x, i), a[x0 + x, r0 + i].cast(dtypes.float32))
-        return body.finish()
+    `height` numbers at a time would be gathered one by one; four or eight are one instruction. What a row writes too
+    much, the next one overwrites, so all rows but the last may.
+    """
 
-    return pack
+    def put(x: UOp, i: UOp) -> None:
+        at = (t * g.depth + x) * g.height + (i + g.lanes_size)
+        body.write(scratch, (part, at), a[k0 + x, r0 + i].cast(dtypes.float32))
+
+    if g.depth > 1:
+        wide = ceildiv(g.height, QUAD) * QUAD
+        # what is read too much is the start of the next row, where a row is long enough for that
+        with body.loops(g.depth - 1, wide if wide - g.height <= g.m else g.height) as (x, i):
+            put(x, i)
+    with body.loop(g.height) as i:
+        put(i * 0 + (g.depth - 1), i)
 
 
 def activate(name: str | None, x: UOp) -> UOp:

@@ -7,7 +7,7 @@ import math
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, pack_rows, plan
+from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, plan
 from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.rows import activation_slopes, column_sums
@@ -47,8 +47,7 @@ def linear(
     _check(x, weight, bias, activation, residual)
     m, n, k = math.prod(x.shape[:-1]), weight.shape[0], weight.shape[1]
     if not _serves(x, m, n, k):
-        y = x.matmul(weight.transpose(), dtype=dtypes.float32).cast(x.dtype)
-        return _finish(y, bias, activation, residual)
+        return _finish(x.matmul(weight.transpose(), dtype=dtypes.float32), bias, activation, residual).cast(x.dtype)
     g = plan(m, n, k, lanes="nk", bias=bias is not None, activation=activation, residual=residual is not None)
     added = None if residual is None else residual.reshape(m, n)
     return _forward(g, x.reshape(m, k), weight, bias, added).reshape(*x.shape[:-1], n)
@@ -92,12 +91,10 @@ def product(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"]) -> Float[Tensor, "
 
 
 def product_tn(a: Float[Tensor, "k m"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
-    """a^T b in float32, without a gradient of its own; the narrower operand is the one that is packed by rows."""
+    """a^T b in float32, without a gradient of its own; the narrower operand is the one that is laid out by rows."""
     swap = a.shape[1] > b.shape[1]
     a, b = (b, a) if swap else (a, b)
-    g = plan(a.shape[1], b.shape[1], a.shape[0], rows="packed", transposed=swap)
-    packed = launch(pack_rows(g), [Output(g.packed_shape, dtypes.float32)], [a])[0]
-    return _run(g, packed, b)
+    return _run(plan(a.shape[1], b.shape[1], a.shape[0], rows="km", transposed=swap), a, b)
 
 
 def _run(g: Gemm, a: Tensor, b: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.gemm import CACHED, DEPTH, Gemm, kernel, pack_rows, plan
+from gattn_tg.kernels.gemm import CACHED, LAID_OUT, WHOLE, Gemm, kernel, plan
 from gattn_tg.kernels.plan_table import WIDTHS
 from gattn_tg.ops.launch import Output, launch
 
@@ -20,18 +20,16 @@ SIZES = st.integers(1, 20_000)
 def run(g: Gemm, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     left = Tensor(a if g.rows == "mk" else np.ascontiguousarray(a.T), device="CPU")
     right = Tensor(b if g.lanes == "kn" else np.ascontiguousarray(b.T), device="CPU")
-    if g.rows == "packed":
-        left = launch(pack_rows(g), [Output(g.packed_shape, dtypes.float32)], [left])[0]
     outputs = [Output(g.out_shape, dtypes.float32), Output(g.scratch_shape, dtypes.float32)]
     return launch(kernel(g), outputs, [left, right])[0].numpy()
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("rows", ["mk", "packed"])
+@pytest.mark.parametrize("rows", ["mk", "km"])
 @pytest.mark.parametrize("lanes", ["kn", "nk"])
 def test_every_layout_on_every_vector_width(bits: int, rows: str, lanes: str) -> None:
     rng = np.random.default_rng(bits)
-    for m, n, k, parts in ((67, 150, 40, 1), (200, 96, 33, 3), (4, 70, 20, 2), (31, 20, 50, 4)):
+    for m, n, k, parts in ((67, 150, 40, 1), (200, 96, 33, 3), (4, 70, 20, 2), (1, 90, 3, 2), (31, 20, 50, 4)):
         a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
         g = Gemm(m, n, k, rows, lanes, parts=parts, bits=bits)
         np.testing.assert_allclose(run(g, a, b), a.astype(np.float64) @ b, rtol=1e-4, atol=1e-4)
@@ -39,12 +37,13 @@ def test_every_layout_on_every_vector_width(bits: int, rows: str, lanes: str) ->
     np.testing.assert_allclose(run(turned, a, b), (a.astype(np.float64) @ b).T, rtol=1e-4, atol=1e-4)
 
 
-def test_depth_in_pieces_gives_the_bits_of_one_sum() -> None:
+@pytest.mark.parametrize("rows", ["mk", "km"])
+def test_depth_in_pieces_gives_the_bits_of_one_sum(rows: str) -> None:
     """Sums that wait in memory between pieces of k are the sums that stayed in registers."""
     rng = np.random.default_rng(0)
-    m, n, k = 20, 64, 4 * DEPTH
+    m, n, k = 20, 128, 2 * WHOLE[rows]
     a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
-    g = plan(m, n, k)
+    g = replace(plan(m, n, k, rows), parts=1)
     assert g.blocks == 4
     halves = run(g, a, b)
     np.testing.assert_allclose(halves, a.astype(np.float64) @ b, rtol=1e-4, atol=1e-3)
@@ -52,9 +51,9 @@ def test_depth_in_pieces_gives_the_bits_of_one_sum() -> None:
         assert run(replace(g, parts=parts), a, b).tobytes() == halves.tobytes()
 
 
-@given(SIZES, SIZES, SIZES, st.integers(1, 96), st.sampled_from(WIDTHS))
-def test_cuts_cover_the_whole_product(m: int, n: int, k: int, parts: int, bits: int) -> None:
-    g = Gemm(m, n, k, parts=parts, bits=bits)
+@given(SIZES, SIZES, SIZES, st.sampled_from(["mk", "km"]), st.integers(1, 96), st.sampled_from(WIDTHS))
+def test_cuts_cover_the_whole_product(m: int, n: int, k: int, rows: str, parts: int, bits: int) -> None:
+    g = Gemm(m, n, k, rows, parts=parts, bits=bits)
     assert g.blocks * g.depth == k
     assert g.panels % g.together == 0
     assert g.panels * g.stored >= n
@@ -68,8 +67,10 @@ def test_cuts_cover_the_whole_product(m: int, n: int, k: int, parts: int, bits: 
 def test_panels_of_a_unit_fit_the_cache(m: int, n: int, k: int) -> None:
     g = Gemm(m, n, k)
     assert g.together == 1 or 4 * g.together * g.depth * g.width <= CACHED
+    turned = Gemm(m, n, k, "km")
+    assert 4 * turned.tiles * turned.height * turned.depth <= 1.1 * LAID_OUT
 
 
 def test_names_carry_the_plan() -> None:
-    g = Gemm(10, 100, 30, "packed", "nk", True, True, "gelu", True)
-    assert g.name == "gemm_packed_nk_t_loops6x64_10x100x30_bias_gelu_add"
+    g = Gemm(10, 100, 30, "km", "nk", True, True, "gelu", True)
+    assert g.name == "gemm_km_nk_t_loops6x64_10x100x30_bias_gelu_add"
