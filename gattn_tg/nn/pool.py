@@ -15,15 +15,15 @@ def valid_positions(n: int, lengths: Int[Tensor, "b"]) -> Bool[Tensor, "b n"]:
 
 
 class MeanPool:
-    """Mean over the valid bases."""
+    """Mean over the valid bases, in float32 whatever x is."""
 
     def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
         valid = valid_positions(x.shape[1], lengths).unsqueeze(-1)
-        return valid.where(x, 0.0).sum(1) / lengths.maximum(1).unsqueeze(-1).cast(x.dtype)
+        return valid.where(x.float(), 0.0).sum(1) / lengths.maximum(1).unsqueeze(-1).float()
 
 
 class AttentionPool:
-    """Mean over the valid bases with learnt weights: softmax over positions of a linear score."""
+    """Mean over the valid bases with learnt weights: softmax over positions of a linear score, in float32."""
 
     def __init__(self, width: int, rng: np.random.Generator) -> None:
         self.score = Linear(width, 1, rng)
@@ -31,5 +31,5 @@ class AttentionPool:
     def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
         valid = valid_positions(x.shape[1], lengths)
         # -1e9 and not -inf: a row with no valid base then gets equal weights instead of no number at all
-        weights = valid.where(self.score(x).squeeze(-1), -1e9).softmax(-1)
+        weights = valid.where(self.score(x).squeeze(-1).float(), -1e9).softmax(-1)
         return (weights.unsqueeze(-1) * x).sum(1)
