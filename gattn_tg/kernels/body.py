@@ -8,7 +8,7 @@ statement must not store what it reads from the same place: tinygrad drops it, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tinygrad import UOp, dtypes
@@ -50,6 +50,11 @@ class Body:
                 flat = flat * size + at
             buffer, index = buffer.base, (flat.valid(when),)
         self._last = (buffer.after(*self._last)[index].store(value),)
+
+    def together(self, writes: Sequence[tuple[UOp, tuple[UOp | int, ...], UOp | float]]) -> None:
+        """One statement that writes many elements; none of its values sees what another one writes."""
+        after = self._last
+        self._last = (UOp.group(*[buffer.after(*after)[index].store(value) for buffer, index, value in writes]),)
 
     @contextmanager
     def loop(self, size: int, kind: AxisType = AxisType.LOOP) -> Iterator[UOp]:

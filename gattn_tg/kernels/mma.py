@@ -1,0 +1,293 @@
+"""Warps of a group that compute tiles with matrix units: the `mma` schedule.
+
+Blocks of rows lie in shared memory as they lie in memory, each row padded by 16 bytes. A warp owns `up` tiles of rows; a
+fragment of B is read along the rows of a block where they are columns of the product (k in q k^T), or across them
+where they are its depth (v in p v). Sums stay in registers, and a result becomes the factor of the next product in
+registers where the fragment allows it, else through shared memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tinygrad import UOp, dtypes
+from tinygrad.dtype import DType
+
+from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.mma_fragment import Fragment
+from gattn_tg.kernels.tile import ceildiv
+
+CHUNK = 8  # elements that a thread moves at once
+Tile = list[UOp]  # the elements of C that one lane holds
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the warps of a group cut their work.
+
+    Args:
+        warps: warps of a group.
+        lanes: threads of a warp.
+        rows: queries at a time.
+        keys: keys at a time.
+        is_wide: 16-byte moves between memories, by pointers of another type.
+    """
+
+    warps: int
+    lanes: int
+    rows: int
+    keys: int
+    is_wide: bool = False
+
+    @property
+    def threads(self) -> int:
+        """Threads of a group."""
+        return self.warps * self.lanes
+
+    @property
+    def name(self) -> str:
+        """The part of a kernel's name that tells layouts apart."""
+        return f"mma{self.warps}_{self.rows}x{self.keys}"
+
+
+def stride(width: int) -> int:
+    """Elements of a row in shared memory."""
+    return width + CHUNK
+
+
+class Warps:
+    """The threads of one group inside one kernel.
+
+    Args:
+        body: the kernel under construction.
+        fragment: the matrix instruction.
+        layout: how the warps cut their work.
+        owned: rows of the group's products, divided among the warps.
+        dtype: of the factors.
+    """
+
+    def __init__(self, body: Body, fragment: Fragment, layout: Layout, owned: int, dtype: DType) -> None:
+        self.body, self.fragment, self.layout, self.dtype = body, fragment, layout, dtype
+        self.up = owned // (layout.warps * fragment.rows)
+        self.thread = body.threads(layout.threads)
+        self.lane, self.warp = self.thread % fragment.lanes, self.thread // fragment.lanes
+        self.top = self.warp * (self.up * fragment.rows)  # first row of this warp
+        self.slots = self.up * (1 + max(fragment.own_rows))  # rows of C that a lane has elements of
+        self.scratch = body.shared(layout.threads, self.slots)
+        self._has_written = False
+
+    # ---- what a score function needs of a group
+
+    def line(self, size: int, dtype: DType = dtypes.float32) -> UOp:
+        """Shared memory for `size` numbers."""
+        return self.body.shared(size, dtype=dtype)
+
+    def part(self) -> None:
+        """A barrier between two runs of writes to shared memory; else tinygrad places one in every turn."""
+        if self._has_written:
+            self.body.barrier()
+        self._has_written = True
+
+    # ---- places
+
+    def row(self, u: int, e: int) -> UOp:
+        """Row of the group's product that element e of the warp's tile u belongs to."""
+        return self.top + (self.fragment.c(self.lane, e)[0] + u * self.fragment.rows)
+
+    def column(self, tile: int, e: int) -> UOp:
+        """Column of element e of a tile of scores."""
+        place: UOp = self.fragment.c(self.lane, e)[1] + tile * self.fragment.columns
+        return place
+
+    def channel(self, width: int, tile: int, column: UOp) -> UOp:
+        """Channel that stands in a column of a tile: neighbours in memory belong to one lane."""
+        tiles = width // self.fragment.columns
+        group = next(size for size in (8, 4, 2, 1) if tiles % size == 0)
+        return column * group + (tile // group * group * self.fragment.columns + tile % group)
+
+    def slot(self, u: int, e: int) -> int:
+        """Number of an element's row among the rows that a lane has elements of."""
+        return u * (self.slots // self.up) + self.fragment.own_rows[e]
+
+    @property
+    def share(self) -> UOp:
+        """Number of this lane among those that share its rows."""
+        place = UOp.const(0, dtypes.weakint)
+        for x in range(1, self.fragment.sharers):
+            place = self.fragment.sharer(self.lane, x).eq(self.lane).where(x, place)
+        return place
+
+    # ---- shared memory
+
+    def block(self, rows: int, width: int) -> UOp:
+        """Shared memory for rows of `width` factors."""
+        return self.body.shared(rows, stride(width), dtype=self.dtype)
+
+    def copy(self, *moves: tuple[UOp, UOp, Callable[[UOp], UOp]]) -> None:
+        """block[i] = source[row(i)] for all rows of a block, for every (block, source, row); row is a flat index of rows.
+
+        Spare threads copy the last chunk again.
+        """
+        body, threads = self.body, self.layout.threads
+        plans = []
+        for block, source, row in moves:
+            width = source.shape[-1]
+            chunks = block.shape[0] * (width // CHUNK)
+            plans.append((block, source, row, width, chunks, ceildiv(chunks, threads)))
+        writes: list[tuple[UOp, tuple[UOp | int, ...], UOp | float]] = []
+        for block, source, row, width, chunks, turns in plans:
+            for turn in range(turns):
+                at = (self.thread + turn * threads).minimum(chunks - 1)
+                i, x = at // (width // CHUNK), at % (width // CHUNK)
+                writes += self._move(block, i * stride(width) + x * CHUNK, source, row(i) * width + x * CHUNK)
+        self.part()
+        body.together(writes)
+
+    def _move(self, to: UOp, at: UOp, source: UOp, start: UOp) -> list[tuple[UOp, tuple[UOp | int, ...], UOp | float]]:
+        to, source = to.base, source.base
+        count = CHUNK
+        if self.layout.is_wide:
+            per_word = 4 // self.dtype.itemsize
+            count, at, start = CHUNK // per_word, at // per_word, start // per_word
+            to, source = to.bitcast(dtypes.uint32), source.bitcast(dtypes.uint32)
+        return [(to, (at + x,), self.body.read(source, start + x)) for x in range(count)]
+
+    # ---- fragments
+
+    def zeros(self, count: int) -> list[Tile]:
+        """Empty tiles of C."""
+        return [[UOp.const(0.0, dtypes.float32)] * self.fragment.elements[2] for _ in range(count)]
+
+    def _factor(self, width: int, step: int, k: UOp) -> UOp:
+        # the last of an odd number of steps stands for itself
+        is_mixed = step < width // self.fragment.depth // self.fragment.steps_together * self.fragment.steps_together
+        place: UOp = self.fragment.channel(step, k) if is_mixed else step * self.fragment.depth + k
+        return place
+
+    def rows_of(self, source: UOp, u: int, row: Callable[[UOp], UOp]) -> list[UOp]:
+        """Tile u of the warp's rows of A, one fragment a step, from memory; row(i) is a flat index of rows."""
+        width, fragments = source.shape[-1], []
+        for step in range(width // self.fragment.depth):
+            places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
+            fragments.append(
+                UOp.stack(*[
+                    self._element(source, row(self.top + (r + u * self.fragment.rows)) * width, self._factor(width, step, k))
+                    for r, k in places
+                ])
+            )  # fmt: skip
+        return fragments
+
+    def _element(self, source: UOp, start: UOp, x: UOp) -> UOp:
+        if not self.layout.is_wide or self.dtype.itemsize == 4:
+            return self.body.read(source.base, start + x)
+        # nvcc does not know that such pointers are aligned, and would load every 2 bytes alone
+        word = self.body.read(source.base.bitcast(dtypes.uint32), start // 2 + x // 2)
+        is_odd = (x % 2).simplify()
+        half = (word >> 16) if is_odd.base.vmin == 1 else word & 0xFFFF
+        return half.cast(dtypes.uint16).bitcast(self.dtype)
+
+    def along(self, block: UOp, width: int, tile: int, step: int) -> UOp:
+        """B where columns are rows of a block: B[k, j] = block[j, k]."""
+        places = [self.fragment.b(self.lane, i) for i in range(self.fragment.elements[1])]
+        return UOp.stack(*[
+            self.body.read(block, column + tile * self.fragment.columns, self._factor(width, step, k))
+            for k, column in places
+        ])  # fmt: skip
+
+    def across(self, block: UOp, width: int, tile: int, step: int) -> UOp:
+        """B where the depth is rows of a block: B[k, x] = block[k, x]."""
+        places = [self.fragment.b(self.lane, i) for i in range(self.fragment.elements[1])]
+        return UOp.stack(*[
+            self.body.read(block, k + step * self.fragment.depth, self.channel(width, tile, column))
+            for k, column in places
+        ])  # fmt: skip
+
+    def stored_rows(self, block: UOp, width: int, u: int, step: int) -> UOp:
+        """A of the warp's tile u from a block: A[i, k] = block[i, k]."""
+        places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
+        return UOp.stack(*[
+            self.body.read(block, self.top + (r + u * self.fragment.rows), self._factor(width, step, k))
+            for r, k in places
+        ])  # fmt: skip
+
+    def chained(self, tiles: Sequence[Tile], step: int) -> UOp:
+        """A from tiles of C in registers."""
+        assert self.fragment.chain is not None
+        per_step = self.fragment.depth // self.fragment.columns
+        return UOp.stack(*[tiles[step * per_step + tile][e].cast(self.dtype) for tile, e in self.fragment.chain])
+
+    def exchanged(self, blocks: Sequence[tuple[UOp, Sequence[Sequence[Tile]]]]) -> list[list[list[UOp]]]:
+        """A from tiles of C, for every (block, tiles of every u): fragments of every u and step.
+
+        In registers where the fragment allows it, else through the blocks of shared memory, one of rows x columns each.
+        """
+        if self.fragment.chain is not None:
+            per_step = self.fragment.depth // self.fragment.columns
+            return [
+                [[self.chained(tiles, step) for step in range(len(tiles) // per_step)] for tiles in by_u]
+                for _, by_u in blocks
+            ]
+        self.body.barrier()
+        self.body.together([
+            (block, (self.row(u, e), self.column(n, e)), tile[e].cast(self.dtype))
+            for block, by_u in blocks for u, tiles in enumerate(by_u) for n, tile in enumerate(tiles)
+            for e in range(len(tile))
+        ])  # fmt: skip
+        self.body.barrier()
+        depth = self.fragment.depth
+        made = []
+        for block, by_u in blocks:
+            steps = len(by_u[0]) * self.fragment.columns // depth
+            places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
+            made.append([
+                [
+                    UOp.stack(*[
+                        self.body.read(block, self.top + (r + u * self.fragment.rows), k + step * depth)
+                        for r, k in places
+                    ])
+                    for step in range(steps)
+                ]
+                for u in range(len(by_u))
+            ])  # fmt: skip
+        return made
+
+    def multiply(self, c: list[list[Tile]], a: Sequence[Sequence[UOp]], b: Callable[[int, int], UOp]) -> list[list[Tile]]:
+        """C + A B for every u: c[u][tile], a[u][step], b(tile, step)."""
+        out: list[list[Tile]] = [[] for _ in c]
+        for tile in range(len(c[0])):
+            sums = [UOp.stack(*c[u][tile]) for u in range(len(c))]
+            for step in range(len(a[0])):
+                factor = b(tile, step)
+                sums = [self.fragment.multiply(a[u][step], factor, total) for u, total in enumerate(sums)]
+            for u, total in enumerate(sums):
+                out[u].append([total.index(e) for e in range(self.fragment.elements[2])])
+        return out
+
+    # ---- rows
+
+    def fold(self, values: Sequence[UOp], combine: Callable[[UOp, UOp], UOp]) -> list[UOp]:
+        """One number a slot, combined over the lanes that share the row, in the same order for all of them."""
+        self.body.together([(self.scratch, (self.thread, slot), value) for slot, value in enumerate(values)])
+        self.body.barrier()
+        folded = []
+        for slot in range(len(values)):
+            total = None
+            for x in range(self.fragment.sharers):
+                lane = self.warp * self.fragment.lanes + self.fragment.sharer(self.lane, x)
+                other = self.body.read(self.scratch, lane, slot)
+                total = other if total is None else combine(total, other)
+            assert total is not None
+            folded.append(total)
+        return folded
+
+    def by_slot(self, tiles: Sequence[Sequence[Tile]], combine: Callable[[UOp, UOp], UOp]) -> list[UOp]:
+        """One number a slot from a lane's own elements: tiles[u][n][e]."""
+        folded: list[UOp | None] = [None] * self.slots
+        for u, of_u in enumerate(tiles):
+            for tile in of_u:
+                for e, value in enumerate(tile):
+                    slot = self.slot(u, e)
+                    kept = folded[slot]
+                    folded[slot] = value if kept is None else combine(kept, value)
+        return [value for value in folded if value is not None]
