@@ -8,8 +8,11 @@ from typing import Literal
 import pytest
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.train import strict
-from gattn_tg.train.config import DataSettings, TrainConfig
+from gattn_tg.train.config import TrainConfig
+from gattn_tg.train.datasets import DataSettings, load
+from gattn_tg.train.tasks import task_of
 
 
 def write(folder: Path, text: str) -> Path:
@@ -27,20 +30,26 @@ def test_reads_defaults_and_values(tmp_path: Path) -> None:
     config = TrainConfig.from_toml(path)
     assert config.model == {"width": 32}
     assert (config.train.epochs, config.train.learning_rate, config.train.batch_size) == (3, 1.0, 64)
-    assert config.resolve(config.data.train) == tmp_path / "a.csv"
+    assert (config.kind, config.data) == ("SequenceClassifier", {"train": "a.csv"})
+    assert config.file("train", "a.csv") == tmp_path / "a.csv"
+    copied = TrainConfig.from_toml(path.rename(tmp_path.parent / "copy.toml"), home=tmp_path)
+    assert copied.file("train", "a.csv") == tmp_path / "a.csv"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (GOOD + "[train]\nepoch = 3\n", r"run.toml: \[train\]: one of .* came 'epoch'; did you mean 'epochs'\?"),
-        (GOOD + "[train]\nzzz = 3\n", r"\[train\]: .* came 'zzz'; known: epochs, batch_size"),
+        (GOOD + "[train]\nzzz = 3\n", r"\[train\]: .* came 'zzz'; known: epochs, steps, batch_size"),
         (GOOD + '[train]\nepochs = "3"\n', r"epochs: an integer is required, but came '3'; write it without quotes"),
         (GOOD + "[train]\nepochs = 3.5\n", r"epochs: an integer is required, but came 3.5"),
         (GOOD + "[train]\nepochs = true\n", r"epochs: an integer is required, but came True"),
         (GOOD + "[train]\nepochs = 0\n", r"epochs: at least 1 is required, but came 0; change epochs"),
         (GOOD + "[train]\nreverse_complement = 1\n", r"true or false is required, but came 1; write true or false"),
-        (GOOD + '[train]\nmonitor = "AUC"\n', r"monitor: one of 'auc', .* is required, but came 'AUC'"),
+        (GOOD + '[train]\nschedule = "cos"\n', r"schedule: one of 'cosine', .* is required, but came 'cos'"),
+        (GOOD + "[train]\nema_decay = 1.0\n", r"ema_decay: a share from 0 up to 1 .* is required, but came 1.0"),
+        (GOOD + "[train]\nkeep = 0\n", r"keep: at least 1 is required, but came 0; change keep"),
+        (GOOD + "[model]\nkind = 3\n", r"\[model\] kind: a string is required, but came 3"),
         (GOOD + "[train]\nlearning_rate = 1e-6\n", r"min_learning_rate: at most learning_rate = 1e-06 is required"),
         (GOOD + "[trian]\n", r"tables .* are required, but came 'trian'; did you mean 'train'\?"),
         ("[train]\n", r"a table \[data\] is required, but is missing; add \[data\]"),
@@ -56,7 +65,19 @@ def test_reads_defaults_and_values(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_refusals(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        TrainConfig.from_toml(write(tmp_path, text))
+        load(TrainConfig.from_toml(write(tmp_path, text)))
+
+
+def test_kinds_and_presets(tmp_path: Path) -> None:
+    config = TrainConfig.from_toml(write(tmp_path, GOOD + '[model]\nkind = "SequenceClasifier"\n'))
+    with pytest.raises(ConfigError, match=r"kind: one of SequenceClassifier.* but came 'SequenceClasifier'; did you"):
+        task_of(config)
+    config = TrainConfig.from_toml(write(tmp_path, GOOD + '[model]\npreset = "small"\nn_layers = 3\n'))
+    shape = config.model_settings(ClassifierConfig, {"n_classes": 2})
+    assert (shape.width, shape.n_layers, shape.n_classes) == (128, 3, 2)
+    config = TrainConfig.from_toml(write(tmp_path, GOOD + '[model]\npreset = "tini"\n'))
+    with pytest.raises(ConfigError, match=r"\[model\] preset: one of tiny, small, base is required, but came 'tini'"):
+        config.model_settings(ClassifierConfig)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An existing run is never replaced unasked."""
+"""An existing run is never replaced unasked, and what a killed process left is put right."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import pytest
 
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.train.folder import RunFolder
-from gattn_tg.train.state import load_state
+from gattn_tg.train.state import read_state
 
 
 def test_a_run_is_refused_replaced_and_resumed(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "run").note({"epoch": 1})
+    RunFolder(tmp_path / "run").journal.note({"step": 1})
     with pytest.raises(ConfigError, match=r"run: a new or empty folder is required, but it holds a run; add --resume"):
         RunFolder(tmp_path / "run")
-    with pytest.raises(
-        ConfigError, match=r"last/progress.json of an earlier run is required to resume, but is missing"
-    ):
-        RunFolder(tmp_path / "run", "resume")
+    assert RunFolder(tmp_path / "run", "resume").journal.lines() == [{"step": 1}]
+    assert RunFolder(tmp_path / "none", "resume").checkpoints.steps() == []  # it begins
     RunFolder(tmp_path / "run", "overwrite")
     assert not list((tmp_path / "run").iterdir())
 
@@ -33,16 +31,31 @@ def test_other_files_are_never_touched(tmp_path: Path, mode: str) -> None:
         RunFolder(tmp_path / "thesis.doc", mode)  # type: ignore[arg-type]
 
 
-def test_resumed_metrics_forget_what_comes_again(tmp_path: Path) -> None:
+def test_resumed_metrics_forget_what_comes_again_and_what_is_torn(tmp_path: Path) -> None:
+    journal = RunFolder(tmp_path).journal
+    journal.forget_after(0)
+    for step in (1, 2, 3):
+        journal.note({"step": step})
+    with journal.path.open("a") as file:
+        file.write('{"step": 2, "lo')  # killed while writing
+    journal.forget_after(2)
+    assert journal.path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_the_best_weights_are_always_there(tmp_path: Path) -> None:
+    """Killed between the two renames, the old ones lie aside; killed before, a part does."""
     run = RunFolder(tmp_path)
-    run.forget_after(0)
-    for epoch in (1, 2, 3):
-        run.note({"epoch": epoch})
-    run.forget_after(2)
-    assert run.metrics.read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+    run.write_best(lambda folder: (folder / "a").write_text("one"))
+    (tmp_path / "best").rename(tmp_path / "best.old")
+    (tmp_path / "best.part").mkdir()
+    again = RunFolder(tmp_path, "resume")
+    assert (again.best / "a").read_text() == "one"
+    again.write_best(lambda folder: (folder / "a").write_text("two"))
+    assert (again.best / "a").read_text() == "two"
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
 
 
 def test_damaged_state(tmp_path: Path) -> None:
     (tmp_path / "progress.json").write_text("{")
-    with pytest.raises(FormatError, match=r"progress.json and optimizer.safetensors of a run are required"):
-        load_state(tmp_path)
+    with pytest.raises(FormatError, match=r"progress.json and state.safetensors of a run are required, but reading"):
+        read_state(tmp_path)

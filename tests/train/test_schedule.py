@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from gattn_tg.train.schedule import learning_rate
@@ -25,3 +27,13 @@ def test_short_runs_shorten_the_warm_up() -> None:
     assert learning_rate(0, 5, **SHAPE) == 1.0
     assert learning_rate(0, 1, **SHAPE) == 1.0
     assert max(learning_rate(s, 30, **SHAPE) for s in range(30)) == 1.0
+
+
+def test_a_line_and_no_change() -> None:
+    line = [learning_rate(s, 200, **SHAPE, shape="linear") for s in range(10, 200)]
+    assert line[0] == pytest.approx(1.0)
+    assert line[-1] == pytest.approx(0.1)
+    steps = [a - b for a, b in itertools.pairwise(line)]
+    assert steps == pytest.approx([0.9 / 189] * 189)
+    assert {learning_rate(s, 200, **SHAPE, shape="constant") for s in range(10, 200)} == {1.0}
+    assert learning_rate(4, 200, **SHAPE, shape="constant") == pytest.approx(0.5)

@@ -8,6 +8,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
 
 LENGTH = 10
@@ -32,3 +33,9 @@ def dataset(n: int, seed: int) -> LabelledSequences:
 
 def network(seed: int = 3) -> SequenceClassifier:
     return SequenceClassifier(MODEL, seed=seed)
+
+
+def task(settings: TrainSettings = SETTINGS, model: ClassifierConfig = MODEL, n_ranks: int = 1) -> Classify:
+    """A small network, 44 sequences to learn from (the last of six batches is half full), 20 to choose by."""
+    network = SequenceClassifier(model, seed=settings.seed)
+    return Classify(network, dataset(44, 0), dataset(20, 1), VOCABULARY, settings, n_ranks=n_ranks)
