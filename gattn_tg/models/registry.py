@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig, Config
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.tracks import TrackConfig, TrackModel
 
 
 class Kind(NamedTuple):
@@ -18,6 +21,9 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "SequenceClassifier": Kind(ClassifierConfig, SequenceClassifier),
+    "GenomicGPT": Kind(GPTConfig, GenomicGPT),
+    "TrackModel": Kind(TrackConfig, TrackModel),
+    "PerBaseModel": Kind(PerBaseConfig, PerBaseModel),
 }
 
 

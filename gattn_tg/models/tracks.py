@@ -1,0 +1,144 @@
+"""Predicts what experiments measure along the genome: convolutions down to bins, attention among them, a head each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.models.bins import DEFAULT_RANKS, bin_ids
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.tower import Stage, widths
+from gattn_tg.models.trunk import Trunk
+from gattn_tg.nn.convolution import Convolution
+from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.linear import Linear, filled
+from gattn_tg.ops.dropout import dropout
+from gattn_tg.ops.poisson import softplus
+from gattn_tg.ops.pooling import halved
+from gattn_tg.types import Float, UInt8
+
+ONE = 0.5413248546129181  # softplus of it is 1: a new head predicts the mean of targets that were scaled to mean 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackConfig(TrunkConfig):
+    """What a `TrackModel` is made of, beside the fields of `TrunkConfig`, which describe the attention among bins.
+
+    Args:
+        heads: name and number of tracks of each head, for example one per species: (("human", 5313), ("mouse", 1643)).
+        bin_bp: bases of a bin, a power of two from 4 up (32 and 128 are usual).
+        crop_bp: bases at both ends that get no prediction, because they see only one side; a multiple of bin_bp.
+        stem_width: channels at the resolution of bases, a multiple of 32; they grow to `width` stage by stage.
+        stem_kernel: bases that the first convolution sees (odd).
+        tower_kernel: positions that the convolution of each further stage sees (odd).
+        bin_ranks: motif ids, the most telling first: the first that occurs in a bin becomes the id of the bin.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "tiny": {"width": 96, "stem_width": 32, "n_layers": 2, "n_heads": 3, "mlp_ratio": 2},
+        "small": {"width": 192, "stem_width": 64, "n_layers": 4, "n_heads": 6, "mlp_ratio": 2},
+        "base": {"width": 512, "stem_width": 256, "n_layers": 8, "n_heads": 8, "mlp_ratio": 2},
+    }
+
+    heads: tuple[tuple[str, int], ...]
+    bin_bp: int = 32
+    crop_bp: int = 0
+    stem_width: int = 32
+    stem_kernel: int = 15
+    tower_kernel: int = 5
+    bin_ranks: tuple[int, ...] = DEFAULT_RANKS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [name for name, _ in self.heads]
+        if not names or len(set(names)) < len(names) or min(count for _, count in self.heads) < 1:
+            raise ConfigError("TrackConfig: heads must be pairs of a name of its own and a number of tracks from 1 up, "
+                              f"but are {self.heads!r}")
+        if self.bin_bp < 4 or self.bin_bp & (self.bin_bp - 1):
+            raise ConfigError(f"TrackConfig: bin_bp must be a power of two from 4 up, but is {self.bin_bp}")
+        if self.crop_bp < 0 or self.crop_bp % self.bin_bp:
+            raise ConfigError(f"TrackConfig: crop_bp must be a multiple of bin_bp={self.bin_bp}, but is {self.crop_bp}")
+        if max(self.bin_ranks, default=0) >= self.n_motifs or min(self.bin_ranks, default=0) < 0:
+            raise ConfigError(f"TrackConfig: bin_ranks must be motif ids below n_motifs={self.n_motifs}, but are "
+                              f"{self.bin_ranks}")
+        self.require_at_least(1, "stem_width", "stem_kernel", "tower_kernel")
+
+
+class TrackModel(Trunk):
+    """Stem and convolution tower (bases to bins), attention with motif bias among bins, crop, heads of softplus.
+
+    Args:
+        config: sizes and choices.
+        seed: of the initial weights; drawn by NumPy, so they are the same on every device.
+
+    Source: the parts and their order follow Avsec et al. 2021 (Enformer), with rotary positions in place of its
+        relative ones; the motif bias is this package's own.
+    """
+
+    def __init__(self, config: TrackConfig, seed: int = 0) -> None:
+        super().__init__(config)
+        c, rng = config, np.random.default_rng(seed)
+        self.shape = c
+        sizes = widths(c.stem_width, c.width, c.bin_bp.bit_length() - 1)
+        self.stem = Convolution(4, c.stem_width, c.stem_kernel, rng)
+        self.embed_motifs = Embedding(c.n_motifs, c.stem_width, rng, std=0.1) if c.embed_motifs else None
+        self.tower = [Stage(n_in, n_out, c.tower_kernel, rng) for n_in, n_out in pairwise(sizes)]
+        self.make_blocks(rng)
+        self.last = Linear(c.width, 2 * c.width, rng)
+        self.heads = {name: Linear(2 * c.width, count, rng, gain=0.1) for name, count in c.heads}
+        for head in self.heads.values():
+            head.bias = filled(ONE, head.weight.shape[0])
+
+    def __call__(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], head: str | None = None
+    ) -> Float[Tensor, "b p k"]:
+        """Rates of the bins p = (n - 2 crop_bp) / bin_bp and the tracks k of a head, positive.
+
+        Bin i stands for the bases crop_bp + i bin_bp and on.
+
+        Args:
+            bases: ids A C G T N = 0..4; n is a multiple of bin_bp and longer than both crops. N is seen as no base.
+            motif_ids: motif id per base.
+            head: its name; None takes the first.
+
+        Raises:
+            ShapeError: a length that does not fit.
+            ConfigError: no such head.
+        """
+        return softplus(self.heads[self._head(head)](self.features(bases, motif_ids)))
+
+    def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p 2w"]:
+        """What the heads read: one vector of 2 width channels per bin that is not cropped."""
+        c, n = self.shape, bases.shape[1]
+        if n % c.bin_bp or n <= 2 * c.crop_bp:
+            raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases, longer than both crops "
+                             f"of {c.crop_bp}, are required, but one has {n}; pad it with N")
+        x = self.stem(one_hot(bases), activation="gelu", residual=self._motifs(motif_ids))
+        x = halved(x)
+        for stage in self.tower:
+            x = stage(x)
+        x = self.attend(x, bin_ids(motif_ids, c.bin_bp, c.bin_ranks))
+        margin = c.crop_bp // c.bin_bp
+        x = x[:, margin : x.shape[1] - margin] if margin else x
+        return dropout(self.last(x, activation="gelu"), c.dropout)
+
+    def _motifs(self, motif_ids: Tensor) -> Tensor | None:
+        return None if self.embed_motifs is None else self.embed_motifs(motif_ids)
+
+    def _head(self, name: str | None) -> str:
+        name = next(iter(self.heads)) if name is None else name
+        if name not in self.heads:
+            raise ConfigError(f"TrackModel: a head named {' or '.join(self.heads)} is required, but came {name!r}; "
+                              "correct it, or add the head to the configuration")
+        return name
+
+
+def one_hot(bases: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n 4"]:
+    """A row with one 1 for A C G T, and none for N."""
+    return (bases.unsqueeze(-1) == Tensor.arange(4, dtype=dtypes.uint8)).cast(dtypes.float32)

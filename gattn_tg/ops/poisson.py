@@ -1,0 +1,100 @@
+"""Losses for counts along the genome: Poisson, and its split into a total and a multinomial over the bins."""
+
+from __future__ import annotations
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.ops.activation import exp2_nonpositive
+from gattn_tg.types import Float
+
+EPS = 1e-6  # added to rates before their logarithm, so that a rate of 0 costs 14 nats per count instead of infinity
+LOG2E = 1.4426950408889634
+
+
+def softplus(z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)): positive for every z, differentiable, never overflows.
+
+    Numerics: float32; for z < -16 the result is exp(z) up to the rounding of 1 + exp(z), hence 0.
+    """
+    wide = z.cast(dtypes.float32)
+    small = exp2_nonpositive((wide > 0).where(-wide, wide) * LOG2E)
+    return (wide.maximum(0.0) + (1.0 + small).log()).cast(z.dtype)
+
+
+def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+    """Sum over all elements of rate - target log(rate), in nats; log(target!) is left out.
+
+    Args:
+        rate: Expected counts, not negative.
+        target: Counts, not negative; need not be whole.
+
+    Raises:
+        ShapeError: Two shapes.
+
+    Source: Avsec et al. 2021 (Enformer), Methods.
+    """
+    _check("poisson", rate, target)
+    r = rate.cast(dtypes.float32)
+    return (r - target.cast(dtypes.float32) * (r + EPS).log()).sum()
+
+
+def poisson_multinomial(
+    rate: Float[Tensor, "b p k"], target: Float[Tensor, "b p k"], total_weight: float = 0.2, segments: int = 1
+) -> Float[Tensor, ""]:
+    """Sum over sequences, segments and tracks of w (S - T log S) - sum_p y_p log(r_p / S), in nats.
+
+    S and T are the sums of rates r and targets y over the bins p of a segment. With w = 1 this is the Poisson loss
+    itself, whose likelihood is that of the total times that of the shape given the total; w < 1 lets the shape count
+    more than the height.
+
+    Args:
+        rate: Expected counts.
+        target: Counts.
+        total_weight: w.
+        segments: Equal stretches of bins, each with a total of its own.
+
+    Raises:
+        ShapeError: Two shapes, not three axes, or segments that do not divide the bins.
+
+    Source: Linder et al. 2025 (Borzoi), Methods, w = 0.2; AlphaGenome takes the sum in segments with weight 5 on the
+        shape, which is the same ratio.
+    """
+    _check("poisson_multinomial", rate, target)
+    if rate.ndim != 3 or rate.shape[1] % segments:
+        raise ShapeError(
+            f"poisson_multinomial: axes (sequences, bins, tracks) with bins divisible by segments={segments} are "
+            f"required, but rate is {rate.shape}; choose a divisor of the bins"
+        )
+    b, p, k = rate.shape
+    r = rate.cast(dtypes.float32).reshape(b, segments, p // segments, k)
+    y = target.cast(dtypes.float32).reshape(b, segments, p // segments, k)
+    total, counted = r.sum(2), y.sum(2)
+    log_total = (total + EPS).log()
+    # sum_p y_p log(r_p / S) = sum_p y_p log r_p - T log S
+    shape = (y * (r + EPS).log()).sum(2) - counted * log_total
+    return (total_weight * (total - counted * log_total) - shape).sum()
+
+
+def binary_cross_entropy(
+    logits: Float[Tensor, "..."], labels: Float[Tensor, "..."], weight: Float[Tensor, "..."]
+) -> Float[Tensor, ""]:
+    """Sum of weight (softplus(z) - y z), in nats: the log-loss of sigmoid(z) without ever computing it.
+
+    Args:
+        logits: z.
+        labels: y, 1 or 0.
+        weight: 0 where there is no label.
+
+    Raises:
+        ShapeError: Different shapes.
+    """
+    _check("binary_cross_entropy", logits, labels)
+    z = logits.cast(dtypes.float32)
+    return (weight * (softplus(z) - labels * z)).sum()
+
+
+def _check(where: str, first: Tensor, second: Tensor) -> None:
+    if first.shape != second.shape:
+        raise ShapeError(f"{where}: two operands of one shape are required, but came {first.shape} and "
+                         f"{second.shape}; are the bins cropped alike?")

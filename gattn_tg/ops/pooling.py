@@ -1,0 +1,31 @@
+"""Half the positions: the larger of every two neighbours, channel by channel."""
+
+from __future__ import annotations
+
+from tinygrad import Tensor
+
+from gattn_tg.errors import ShapeError
+from gattn_tg.kernels.pooling import halve, halve_back
+from gattn_tg.ops.launch import Output, launch, on_one_cpu
+from gattn_tg.types import Float
+
+
+def halved(x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n/2 w"]:
+    """y[b, r] = max(x[b, 2 r], x[b, 2 r + 1]), differentiable; of equal neighbours the first gets the gradient.
+
+    Args:
+        x: An even number of positions, channels last.
+
+    Raises:
+        ShapeError: An odd number of positions.
+    """
+    b, n, w = x.shape
+    if n % 2:
+        raise ShapeError(f"halved: an even number of positions is required, but x is {x.shape}; pad or crop one")
+    if not on_one_cpu(x):
+        return x.reshape(b, n // 2, 2, w).max(2)
+
+    def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        return [launch(halve_back, [Output((b * n, w), x.dtype)], [cotangents[0], inputs[0]])[0]]
+
+    return launch(halve, [Output((b * n // 2, w), x.dtype)], [x.reshape(b * n, w)], gradient)[0].reshape(b, n // 2, w)
