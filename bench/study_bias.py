@@ -1,0 +1,247 @@
+"""Does a motif bias help? The same classifier with and without it, on four labelled sets, fractions of them, and seeds.
+
+    python bench/study_bias.py [--sets tf_human_0 ...] [--designs none key ...] [--fractions .1 .25 1] [--seeds 0 1 2]
+    python bench/study_bias.py --show
+
+Every cell (set, fraction, design, seed) trains for a fixed number of examples and appends one JSON line to
+bench/results/study_bias.jsonl: the validation AUC as it rises, and the test AUC of the last weights. Cells that are in
+the file already are skipped, so the study goes on where it stopped. Designs of one cell see the same rows in the same
+order; a design's network is compiled once and set back to new weights for every cell. `--show` prints the tables.
+
+tf_human_0 is the set on which CpG knowledge can help (CpG observed/expected alone has AUC .82), tf_human_3 (.545) and
+tf_mouse_0 are controls, promoter300_tata asks for TATA promoters among other stretches with a TATA box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import RESULTS, ROOT, write
+from tinygrad.helpers import Context
+from tinygrad.nn.state import get_state_dict
+
+from gattn_tg.data import LabelledSequences, encode_labelled, split
+from gattn_tg.data.metrics import measure
+from gattn_tg.io import read_labelled
+from gattn_tg.kernels import threads
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.inputs import to_tensors
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.train.classify import Classify
+from gattn_tg.train.config import TrainSettings
+from gattn_tg.train.schedule import learning_rate
+from gattn_tg.train.state import restore, snapshot
+from gattn_tg.train.step import Step
+
+DATA = ROOT.parent / "shared" / "data" / "labelled"
+VOCABULARY = MotifVocabulary.default()
+SETTINGS = TrainSettings(batch_size=64, learning_rate=3e-3, min_learning_rate=1e-5, warmup_steps=100, weight_decay=0.05,
+                         motif_rate=3.0, reverse_complement=True)
+NETWORK = ClassifierConfig(n_classes=2, width=64, n_layers=1, n_heads=4, stem_kernel=9, positions="rope", pool="mean",
+                           motif="none", embed_motifs=False, dropout=0.0)
+
+# What changes from NETWORK and SETTINGS; "none" is plain attention with rotary positions.
+DESIGNS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "key": {"motif": "key"},
+    "pair": {"motif": "pair"},
+    "learned": {"positions": "learned"},           # learned absolute positions instead of RoPE, no bias
+    "embed": {"embed_motifs": True},               # motif ids as inputs, no bias
+    "pair+embed": {"motif": "pair", "embed_motifs": True},
+    "pair heads": {"motif": "pair", "per_head": True},
+    "pair x10": {"motif": "pair", "motif_rate": 10.0},
+    "pair x30": {"motif": "pair", "motif_rate": 30.0},
+    "key heads": {"motif": "key", "per_head": True},
+    "same heads": {"motif": "same", "per_head": True},
+    "ordered heads": {"motif": "ordered", "per_head": True},
+}
+
+
+@dataclass(frozen=True)
+class Set:
+    """A labelled set: files, passes over it at each fraction, and how the plain layers differ."""
+
+    files: tuple[str, str | None, str]  # train, validation (None: a tenth of train), test
+    passes: dict[float, int]
+    network: ClassifierConfig = NETWORK
+    flips: bool = True
+
+
+SETS = {
+    "tf_human_0": Set(("tf_human_0_train", "tf_human_0_dev", "tf_human_0_test"), {0.1: 8, 0.25: 4, 1.0: 2}),
+    "tf_human_3": Set(("tf_human_3_train", "tf_human_3_dev", "tf_human_3_test"), {0.1: 8, 0.25: 4, 1.0: 2}),
+    "tf_mouse_0": Set(("tf_mouse_0_train", "tf_mouse_0_dev", "tf_mouse_0_test"), {0.1: 24, 0.25: 12, 1.0: 6}),
+    # windows aligned to the start of transcription: the site lies at a fixed place, so both strands are not equal
+    "promoter300_tata": Set(("promoter300_tata_train", None, "promoter300_tata_dev"), {0.1: 24, 0.25: 12, 1.0: 6},
+                            flips=False),
+}
+
+
+class Trial:
+    """One design at one length of sequence: compiled once, trained from new weights as often as wanted."""
+
+    def __init__(self, network: ClassifierConfig, design: str, data: LabelledSequences) -> None:
+        changes = dict(DESIGNS[design])
+        self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
+        self.config = replace(network, max_length=data.width, **changes)
+        self.model = SequenceClassifier(self.config)
+        self.parameters = get_state_dict(self.model)
+        task = Classify(self.model, data, data, VOCABULARY, self.settings)
+        self.step, self.forward = Step(task.loss, self.parameters, self.settings), task.forward
+        self.start = snapshot(self.step.state())
+
+    def train(
+        self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool
+    ) -> list[tuple[int, float]]:
+        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times."""
+        restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
+        self.step.restore(self.start)
+        settings = replace(self.settings, seed=seed, reverse_complement=flips)
+        task = Classify(self.model, train, valid, VOCABULARY, settings)
+        n_steps = passes * task.steps_per_epoch
+        every = max(n_steps // 12, 1)
+        curve = []
+        for done in range(1, n_steps + 1):
+            rate = learning_rate(done - 1, n_steps, peak=settings.learning_rate, floor=settings.min_learning_rate,
+                                 warmup_steps=settings.warmup_steps)
+            with Context(TRAINING=1):
+                loss, _ = self.step([to_tensors(task.batch(done - 1, 0, 0, 1))], rate)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} at step {done}")
+            if done % every == 0 or done == n_steps:
+                curve.append((min(done * settings.batch_size, passes * len(train)), round(self.auc(valid), 4)))
+        return curve
+
+    def auc(self, dataset: LabelledSequences) -> float:
+        """Area under the ROC curve of the weights as they are."""
+        return measure(dataset.labels, self.forward(dataset)).auc
+
+
+def load(name: str) -> dict[str, LabelledSequences]:
+    """Train, validation and test of a set."""
+    train, valid, test = (None if f is None else read_labelled(DATA / f"{f}.csv.gz") for f in SETS[name].files)
+    whole = encode_labelled(train, VOCABULARY)
+    parts = {"train": whole, "test": encode_labelled(test, VOCABULARY, whole.width, whole.label_names)}
+    if valid is not None:
+        return parts | {"valid": encode_labelled(valid, VOCABULARY, whole.width, whole.label_names)}
+    n = len(whole) // 10
+    kept, held = split(whole.labels, [len(whole) - n, n], 0, groups=train.sequences)
+    return parts | {"train": whole.subset(kept), "valid": whole.subset(held)}
+
+
+def fraction_of(train: LabelledSequences, fraction: float, seed: int) -> LabelledSequences:
+    """A share of a training set, the same for all designs, another for every seed."""
+    n = round(fraction * len(train))
+    if n == len(train):
+        return train
+    return train.subset(split(train.labels, [n, len(train) - n], seed)[0])
+
+
+def lines() -> Iterator[dict[str, Any]]:
+    """What is in the file of results."""
+    path = RESULTS / "study_bias.jsonl"
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        yield json.loads(text)
+
+
+def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float], seeds: Iterable[int]) -> None:
+    """Train every cell that has no line yet: fractions outermost, small ones first."""
+    done = {(x["set"], x["fraction"], x["design"], x["seed"]) for x in lines()}
+    trials: dict[tuple[ClassifierConfig, str, int], Trial] = {}
+    data: dict[str, dict[str, LabelledSequences]] = {}
+    for fraction, name, design, seed in itertools.product(sorted(fractions), sets, designs, seeds):
+        if (name, fraction, design, seed) in done:
+            continue
+        if name not in data:
+            data[name] = load(name)
+        parts, task = data[name], SETS[name]
+        train = fraction_of(parts["train"], fraction, seed)
+        key = (task.network, design, train.width)
+        if key not in trials:
+            trials[key] = Trial(task.network, design, train)
+        start = time.perf_counter()
+        curve = trials[key].train(train, parts["valid"], task.passes[fraction], seed, task.flips)
+        test = trials[key].auc(parts["test"])
+        seconds = time.perf_counter() - start
+        write("study_bias", {"set": name, "fraction": fraction, "design": design, "seed": seed, "curve": curve,
+                             "examples": len(train), "passes": task.passes[fraction], "test_auc": round(test, 4),
+                             "seconds": round(seconds, 1)})
+        print(f"{name} {fraction:g} {design} seed {seed}: test AUC {test:.4f}, {seconds:.0f} s", flush=True)
+
+
+def target(of_plain: Iterable[dict[str, Any]]) -> float:
+    """The validation AUC to reach: what plain attention reached in the end with every seed, rounded down to .005."""
+    return math.floor(min(x["curve"][-1][1] for x in of_plain) * 200) / 200
+
+
+def reached(curve: list[tuple[int, float]], auc: float) -> float:
+    """Examples seen when the validation AUC first was at least `auc`; infinite when it never was."""
+    return next((seen for seen, value in curve if value >= auc), math.inf)
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row per set, fraction and design with at least three seeds: mean and spread of the test AUC, the mean of the
+    differences from plain attention at equal seeds, and the median number of examples to the fixed validation AUC."""
+    cells: dict[tuple[str, float], dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+    for x in lines():
+        cells[x["set"], x["fraction"]][x["design"]][x["seed"]] = x
+    found = []
+    for name, fraction in sorted(cells, key=lambda key: (list(SETS).index(key[0]), -key[1])):
+        of_design = cells[name, fraction]
+        plain = of_design.get("none", {})
+        if len(plain) < 3:
+            continue
+        auc = target(plain.values())
+        for design in (d for d in DESIGNS if len(of_design.get(d, {})) >= 3):
+            runs = of_design[design]
+            tests = np.array([x["test_auc"] for x in runs.values()])
+            gains = np.array([runs[s]["test_auc"] - plain[s]["test_auc"] for s in sorted(set(runs) & set(plain))])
+            steps = [reached(x["curve"], auc) for x in runs.values()]
+            found.append({"set": name, "fraction": fraction, "design": design, "seeds": len(runs),
+                          "mean": tests.mean(), "sd": tests.std(ddof=1), "gain": gains.mean(),
+                          "gain_sd": gains.std(ddof=1) if len(gains) > 1 else math.nan, "target": auc,
+                          "examples": float(np.median(steps))})
+    return found
+
+
+def show() -> None:
+    """Print the tables."""
+    head = f"{'set':17} {'share':>5} {'design':13} {'test AUC (sd)':>16} {'gain (sd)':>18} {'examples to':>18}"
+    print(head + "\n" + "-" * len(head))
+    for r in rows():
+        seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
+        print(f"{r['set']:17} {r['fraction']:5g} {r['design']:13} {r['mean']:8.4f} ({r['sd']:.4f}) "
+              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) {seen:>9} to {r['target']:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=["none", "key", "pair", "learned"])
+    parser.add_argument("--fractions", nargs="+", type=float, choices=(0.1, 0.25, 1.0), default=[0.1, 0.25, 1.0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--show", action="store_true", help="print the tables of what is there; train nothing")
+    a = parser.parse_args()
+    if not a.show:
+        if not Path(DATA).is_dir():
+            raise SystemExit(f"study_bias: {DATA} is absent; put the data of the README there")
+        if a.threads:
+            threads.set_threads(a.threads)
+        run(a.sets, a.designs, a.fractions, a.seeds)
+    show()
+
+
+if __name__ == "__main__":
+    main()
