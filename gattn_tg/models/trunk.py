@@ -12,6 +12,7 @@ from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.ops.problem import Window
 from gattn_tg.types import Float, Int, UInt8
 
 
@@ -35,15 +36,24 @@ class Trunk:
         c = self.config
         self.embed_motifs = Embedding(c.n_motifs, c.width, rng, std=0.1) if c.embed_motifs else None
 
-    def make_blocks(self, rng: np.random.Generator, *, is_causal: bool = False) -> None:
-        """Draw the blocks and the last norm; in a causal trunk a base sees only itself and what is before it."""
+    def make_blocks(
+        self, rng: np.random.Generator, *, is_causal: bool = False, window_size: Window | None = None
+    ) -> None:
+        """Draw the blocks and the last norm.
+
+        Args:
+            rng: source of the weights.
+            is_causal: a token sees only itself and what is before it.
+            window_size: tokens kept (left, right) of each one; None keeps all.
+        """
         c = self.config
         motif = None if c.motif == NO_MOTIF else c.motif
         self.blocks = []
         for _ in range(c.n_layers):
             attention = GenomicAttention(
                 c.width, c.n_heads, c.n_kv_heads or None, motif, c.n_motifs, c.per_head, c.rope(),
-                is_causal=is_causal, tie_strands=c.tie_strands or None if motif else None, rng=rng)
+                is_causal=is_causal, window_size=window_size,
+                tie_strands=c.tie_strands or None if motif else None, rng=rng)
             self.blocks.append(Block(c.width, attention, c.mlp_ratio, c.dropout, rng))
         self.norm = LayerNorm(c.width)
 

@@ -1,6 +1,7 @@
 """Motifs: what is known about short stretches of DNA, as one id per base and as hits for reports."""
 
 from gattn_tg.motif.annotate import annotate
+from gattn_tg.motif.causal import causal_ids
 from gattn_tg.motif.composition import at_rich
 from gattn_tg.motif.cpg import cpg_sites
 from gattn_tg.motif.cpg_counts import CpgIsland
@@ -31,6 +32,7 @@ __all__ = [
     "annotate",
     "annotate_piece",
     "at_rich",
+    "causal_ids",
     "cpg_islands",
     "cpg_sites",
     "find_matrix",

@@ -11,7 +11,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.motif.cpg_counts import CpgCounts, CpgIsland
 from gattn_tg.motif.spans import runs
 from gattn_tg.seq.alphabet import N
-from gattn_tg.types import Bool, UInt8
+from gattn_tg.types import Bool, Int, UInt8
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,14 @@ def far_from_islands(ids: UInt8[np.ndarray, "n"], rule: CpgCriteria) -> Bool[np.
         near[:margin] = near[len(ids) - margin :] = True
     far: np.ndarray = ~near
     return far
+
+
+def island_windows(ids: UInt8[np.ndarray, "n"], criteria: str) -> Int[np.ndarray, "k"]:
+    """Return the first base of every sliding window whose composition is that of an island."""
+    rule = _resolve(criteria)
+    first = np.arange(max(len(ids) - rule.window_bp + 1, 0))
+    good: np.ndarray = first[_meet(CpgCounts(ids), first, first + rule.window_bp, rule)]
+    return good
 
 
 def _meet(counts: CpgCounts, start: np.ndarray, end: np.ndarray, rule: CpgCriteria) -> Bool[np.ndarray, "k"]:

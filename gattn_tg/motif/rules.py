@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.motif.composition import at_rich
-from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands
+from gattn_tg.motif.composition import at_rich, rich_windows
+from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands, island_windows
 from gattn_tg.motif.iupac import find_patterns, masks
 from gattn_tg.motif.pwm import check_counts, find_matrix
 from gattn_tg.motif.spans import Spans
 from gattn_tg.seq.strand import reverse_complement
-from gattn_tg.types import Bool, UInt8
+from gattn_tg.types import Bool, Int, UInt8
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ class Consensus:
         """Return the matches on one strand; an overlap of two matches is two spans."""
         patterns = tuple(map(reverse_complement, self.patterns)) if reverse else self.patterns
         return find_patterns(ids, patterns)
+
+    @property
+    def lookback_bp(self) -> int:
+        """Bases that `last_bases` looks at to judge one."""
+        return self.reach_bp
+
+    def last_bases(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Int[np.ndarray, "k"]:
+        """Return the last base of every match: it is known there, without a look ahead."""
+        return self.find(ids, reverse=reverse).ends - 1
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,15 @@ class AtRich:
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the stretches; both strands have the same."""
         return at_rich(ids, self.window_bp, self.min_fraction)
+
+    @property
+    def lookback_bp(self) -> int:
+        """Bases that `last_bases` looks at to judge one."""
+        return self.window_bp
+
+    def last_bases(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Int[np.ndarray, "k"]:
+        """Return the last base of every window that is rich enough."""
+        return np.flatnonzero(rich_windows(ids, self.window_bp, self.min_fraction)) + self.window_bp - 1
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,18 @@ class CpgIslands:
             np.array([island.observed_expected for island in islands]),
         )
 
+    @property
+    def lookback_bp(self) -> int:
+        """Bases that `last_bases` looks at to judge one."""
+        return CRITERIA[self.criteria].window_bp
+
+    def last_bases(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Int[np.ndarray, "k"]:
+        """Return the last base of every window with the composition of an island.
+
+        Whether the stretch becomes long enough for an island, only bases to come can tell.
+        """
+        return island_windows(ids, self.criteria) + self.lookback_bp - 1
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -169,6 +199,15 @@ class Matrix:
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the sites on one strand, scored in bits."""
         return find_matrix(ids, self.counts, self.pvalue, reverse=reverse)
+
+    @property
+    def lookback_bp(self) -> int:
+        """Bases that `last_bases` looks at to judge one."""
+        return self.reach_bp
+
+    def last_bases(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Int[np.ndarray, "k"]:
+        """Return the last base of every site."""
+        return self.find(ids, reverse=reverse).ends - 1
 
 
 Rule = Consensus | AtRich | CpgIslands | Matrix
