@@ -106,11 +106,11 @@ def _gradient(
     dq, *sums = launch(simt_rows.kernel(score, rotation, layouts[1]), by_rows, read)
     dk, dv = launch(simt_keys.kernel(score, rotation, layouts[2]), by_keys, read)
     named = dict(zip((*score.operands, *rotation.operands), tensors, strict=True))
-    of_table = [_table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
+    of_table = [table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
     return [dq, dk, dv, *of_table]
 
 
-def _table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
+def table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
     """The sums of every row by class of the key, added up over the rows of each class."""
     t = score.classes
     if score.kind in ("pair", "ordered"):
