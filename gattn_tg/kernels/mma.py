@@ -1,13 +1,14 @@
 """Warps of a group that compute tiles with matrix units: the `mma` schedule.
 
-Blocks of rows lie in shared memory as they lie in memory, each row padded by 16 bytes. A warp owns `up` tiles of rows; a
-fragment of B is read along the rows of a block where they are columns of the product (k in q k^T), or across them
+Blocks of rows lie in shared memory as they lie in memory, each row padded by 16 bytes. A warp owns `up` tiles of rows;
+a fragment of B is read along the rows of a block where they are columns of the product (k in q k^T), or across them
 where they are its depth (v in p v). Sums stay in registers, and a result becomes the factor of the next product in
 registers where the fragment allows it, else through shared memory.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from gattn_tg.kernels.tile import ceildiv
 
 CHUNK = 8  # elements that a thread moves at once
 Tile = list[UOp]  # the elements of C that one lane holds
+Write = tuple[UOp, tuple[UOp | int, ...], UOp | float]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ def stride(width: int) -> int:
     return width + CHUNK
 
 
+def held(factors: Sequence[Sequence[UOp]]) -> Callable[[int, int], UOp]:
+    """Fragments in registers as a function of tile and step."""
+    return lambda u, step: factors[u][step]
+
+
 class Warps:
     """The threads of one group inside one kernel.
 
@@ -74,8 +81,12 @@ class Warps:
         self.lane, self.warp = self.thread % fragment.lanes, self.thread // fragment.lanes
         self.top = self.warp * (self.up * fragment.rows)  # first row of this warp
         self.slots = self.up * (1 + max(fragment.own_rows))  # rows of C that a lane has elements of
-        self.scratch = body.shared(layout.threads, self.slots)
         self._has_written = False
+
+    @functools.cached_property
+    def scratch(self) -> UOp:
+        """Shared memory for one number a slot of every lane."""
+        return self.body.shared(self.layout.threads, self.slots)
 
     # ---- what a score function needs of a group
 
@@ -110,6 +121,11 @@ class Warps:
         """Number of an element's row among the rows that a lane has elements of."""
         return u * (self.slots // self.up) + self.fragment.own_rows[e]
 
+    def one_each(self) -> list[tuple[int, int]]:
+        """One (u, element) for every slot."""
+        rows = self.fragment.own_rows
+        return [(u, rows.index(r)) for u in range(self.up) for r in sorted(set(rows))]
+
     @property
     def share(self) -> UOp:
         """Number of this lane among those that share its rows."""
@@ -124,27 +140,25 @@ class Warps:
         """Shared memory for rows of `width` factors."""
         return self.body.shared(rows, stride(width), dtype=self.dtype)
 
-    def copy(self, *moves: tuple[UOp, UOp, Callable[[UOp], UOp]]) -> None:
-        """block[i] = source[row(i)] for all rows of a block, for every (block, source, row); row is a flat index of rows.
+    def moves(self, block: UOp, source: UOp, row: Callable[[UOp], UOp]) -> list[Write]:
+        """The writes of `block[i] = source[row(i)]`, where row gives a row among those of all heads.
 
         Spare threads copy the last chunk again.
         """
-        body, threads = self.body, self.layout.threads
-        plans = []
-        for block, source, row in moves:
-            width = source.shape[-1]
-            chunks = block.shape[0] * (width // CHUNK)
-            plans.append((block, source, row, width, chunks, ceildiv(chunks, threads)))
-        writes: list[tuple[UOp, tuple[UOp | int, ...], UOp | float]] = []
-        for block, source, row, width, chunks, turns in plans:
-            for turn in range(turns):
-                at = (self.thread + turn * threads).minimum(chunks - 1)
-                i, x = at // (width // CHUNK), at % (width // CHUNK)
-                writes += self._move(block, i * stride(width) + x * CHUNK, source, row(i) * width + x * CHUNK)
-        self.part()
-        body.together(writes)
+        threads, width, writes = self.layout.threads, source.shape[-1], []
+        chunks = block.shape[0] * (width // CHUNK)
+        for turn in range(ceildiv(chunks, threads)):
+            at = (self.thread + turn * threads).minimum(chunks - 1)
+            i, x = at // (width // CHUNK), at % (width // CHUNK)
+            writes += self._move(block, i * stride(width) + x * CHUNK, source, row(i) * width + x * CHUNK)
+        return writes
 
-    def _move(self, to: UOp, at: UOp, source: UOp, start: UOp) -> list[tuple[UOp, tuple[UOp | int, ...], UOp | float]]:
+    def copy(self, writes: Sequence[Write]) -> None:
+        """One statement that fills shared memory, after a barrier where some was filled before."""
+        self.part()
+        self.body.together(writes)
+
+    def _move(self, to: UOp, at: UOp, source: UOp, start: UOp) -> list[Write]:
         to, source = to.base, source.base
         count = CHUNK
         if self.layout.is_wide:
@@ -155,9 +169,48 @@ class Warps:
 
     # ---- fragments
 
-    def zeros(self, count: int) -> list[Tile]:
-        """Empty tiles of C."""
-        return [[UOp.const(0.0, dtypes.float32)] * self.fragment.elements[2] for _ in range(count)]
+    def zeros(self, columns: int) -> list[list[Tile]]:
+        """Tiles of C that are 0."""
+        tile = [UOp.const(0.0, dtypes.float32)] * self.fragment.elements[2]
+        return [[tile] * (columns // self.fragment.columns) for _ in range(self.up)]
+
+    def tiles(self, columns: int, element: Callable[[int, int, int], UOp]) -> list[list[Tile]]:
+        """Tiles of C made of element(u, tile, element)."""
+        return [
+            [
+                [element(u, n, e) for e in range(self.fragment.elements[2])]
+                for n in range(columns // self.fragment.columns)
+            ]
+            for u in range(self.up)
+        ]
+
+    def sums(self, columns: int) -> UOp:
+        """Registers for tiles of C that last."""
+        return self.body.array(self.up * (columns // self.fragment.columns) * self.fragment.elements[2])
+
+    def read(self, sums: UOp, columns: int) -> list[list[Tile]]:
+        """The tiles that registers hold."""
+        size, tiles = self.fragment.elements[2], columns // self.fragment.columns
+        return [
+            [[self.body.read(sums, (u * tiles + n) * size + e) for e in range(size)] for n in range(tiles)]
+            for u in range(self.up)
+        ]
+
+    def writes(self, sums: UOp, tiles: list[list[Tile]]) -> list[Write]:
+        """The writes that keep tiles in registers."""
+        return [(sums, (at,), value) for at, value in enumerate(x for by_u in tiles for tile in by_u for x in tile)]
+
+    def put(
+        self, out: UOp, place: tuple[UOp, UOp], tiles: list[list[Tile]], row: Callable[[UOp], UOp], rows: int
+    ) -> None:
+        """out[*place, row(i)] = tiles, by channels, for those rows that are among `rows`."""
+        for u, by_u in enumerate(tiles):
+            for n, tile in enumerate(by_u):
+                for e, value in enumerate(tile):
+                    i = row(self.row(u, e))
+                    x = self.channel(out.shape[-1], n, self.fragment.c(self.lane, e)[1])
+                    at = (*place, i.minimum(rows - 1), x)
+                    self.body.write(out, at, value.cast(out.dtype), when=i < rows)
 
     def _factor(self, width: int, step: int, k: UOp) -> UOp:
         # the last of an odd number of steps stands for itself
@@ -165,18 +218,27 @@ class Warps:
         place: UOp = self.fragment.channel(step, k) if is_mixed else step * self.fragment.depth + k
         return place
 
-    def rows_of(self, source: UOp, u: int, row: Callable[[UOp], UOp]) -> list[UOp]:
-        """Tile u of the warp's rows of A, one fragment a step, from memory; row(i) is a flat index of rows."""
-        width, fragments = source.shape[-1], []
-        for step in range(width // self.fragment.depth):
-            places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
-            fragments.append(
-                UOp.stack(*[
-                    self._element(source, row(self.top + (r + u * self.fragment.rows)) * width, self._factor(width, step, k))
-                    for r, k in places
-                ])
-            )  # fmt: skip
-        return fragments
+    def rows_of(self, source: UOp, row: Callable[[UOp], UOp]) -> list[list[UOp]]:
+        """The warp's rows of A from memory: fragments of every tile and step."""
+        width = source.shape[-1]
+
+        def element(r: UOp, x: UOp) -> UOp:
+            return self._element(source, row(r) * width, x)
+
+        return [[self._rows(element, width, u, step) for step in self.steps(width)] for u in range(self.up)]
+
+    def stored_rows(self, block: UOp, width: int, u: int, step: int) -> UOp:
+        """One fragment of the warp's rows of A from a block: A[i, x] = block[i, x]."""
+        return self._rows(lambda r, x: self.body.read(block, r, x), width, u, step)
+
+    def steps(self, width: int) -> range:
+        """Steps of a product of this depth."""
+        return range(width // self.fragment.depth)
+
+    def _rows(self, element: Callable[[UOp, UOp], UOp], width: int, u: int, step: int) -> UOp:
+        places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
+        first = self.top + u * self.fragment.rows
+        return UOp.stack(*[element(first + r, self._factor(width, step, k)) for r, k in places])
 
     def _element(self, source: UOp, start: UOp, x: UOp) -> UOp:
         if not self.layout.is_wide or self.dtype.itemsize == 4:
@@ -203,63 +265,46 @@ class Warps:
             for k, column in places
         ])  # fmt: skip
 
-    def stored_rows(self, block: UOp, width: int, u: int, step: int) -> UOp:
-        """A of the warp's tile u from a block: A[i, k] = block[i, k]."""
-        places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
-        return UOp.stack(*[
-            self.body.read(block, self.top + (r + u * self.fragment.rows), self._factor(width, step, k))
-            for r, k in places
-        ])  # fmt: skip
+    def exchange(self, *given: tuple[UOp | None, list[list[Tile]]]) -> list[list[list[UOp]]]:
+        """A from tiles of C, for every (block, tiles): fragments of every u and step.
 
-    def chained(self, tiles: Sequence[Tile], step: int) -> UOp:
-        """A from tiles of C in registers."""
-        assert self.fragment.chain is not None
-        per_step = self.fragment.depth // self.fragment.columns
-        return UOp.stack(*[tiles[step * per_step + tile][e].cast(self.dtype) for tile, e in self.fragment.chain])
-
-    def exchanged(self, blocks: Sequence[tuple[UOp, Sequence[Sequence[Tile]]]]) -> list[list[list[UOp]]]:
-        """A from tiles of C, for every (block, tiles of every u): fragments of every u and step.
-
-        In registers where the fragment allows it, else through the blocks of shared memory, one of rows x columns each.
+        In registers where the fragment allows it, else through the blocks, shared memory of rows x columns each.
         """
         if self.fragment.chain is not None:
-            per_step = self.fragment.depth // self.fragment.columns
-            return [
-                [[self.chained(tiles, step) for step in range(len(tiles) // per_step)] for tiles in by_u]
-                for _, by_u in blocks
-            ]
-        self.body.barrier()
+            return [[self._chained(tiles) for tiles in by_u] for _, by_u in given]
         self.body.together([
-            (block, (self.row(u, e), self.column(n, e)), tile[e].cast(self.dtype))
-            for block, by_u in blocks for u, tiles in enumerate(by_u) for n, tile in enumerate(tiles)
-            for e in range(len(tile))
+            (block, (self.row(u, e), self.column(n, e)), value.cast(self.dtype))
+            for block, by_u in given for u, tiles in enumerate(by_u) for n, tile in enumerate(tiles)
+            for e, value in enumerate(tile) if block is not None
         ])  # fmt: skip
         self.body.barrier()
-        depth = self.fragment.depth
         made = []
-        for block, by_u in blocks:
-            steps = len(by_u[0]) * self.fragment.columns // depth
-            places = [self.fragment.a(self.lane, i) for i in range(self.fragment.elements[0])]
-            made.append([
-                [
-                    UOp.stack(*[
-                        self.body.read(block, self.top + (r + u * self.fragment.rows), k + step * depth)
-                        for r, k in places
-                    ])
-                    for step in range(steps)
-                ]
-                for u in range(len(by_u))
-            ])  # fmt: skip
+        for block, by_u in given:
+            assert block is not None
+            width = len(by_u[0]) * self.fragment.columns
+            made.append(
+                [[self.stored_rows(block, width, u, step) for step in self.steps(width)] for u in range(self.up)]
+            )
         return made
 
-    def multiply(self, c: list[list[Tile]], a: Sequence[Sequence[UOp]], b: Callable[[int, int], UOp]) -> list[list[Tile]]:
-        """C + A B for every u: c[u][tile], a[u][step], b(tile, step)."""
+    def _chained(self, tiles: list[Tile]) -> list[UOp]:
+        assert self.fragment.chain is not None
+        together = self.fragment.depth // self.fragment.columns
+        return [
+            UOp.stack(*[tiles[step + tile][e].cast(self.dtype) for tile, e in self.fragment.chain])
+            for step in range(0, len(tiles), together)
+        ]
+
+    def multiply(
+        self, c: list[list[Tile]], steps: Sequence[int], a: Callable[[int, int], UOp], b: Callable[[int, int], UOp]
+    ) -> list[list[Tile]]:
+        """C + A B: c[u][tile], a(u, step), b(tile, step)."""
         out: list[list[Tile]] = [[] for _ in c]
         for tile in range(len(c[0])):
             sums = [UOp.stack(*c[u][tile]) for u in range(len(c))]
-            for step in range(len(a[0])):
+            for step in steps:
                 factor = b(tile, step)
-                sums = [self.fragment.multiply(a[u][step], factor, total) for u, total in enumerate(sums)]
+                sums = [self.fragment.multiply(a(u, step), factor, total) for u, total in enumerate(sums)]
             for u, total in enumerate(sums):
                 out[u].append([total.index(e) for e in range(self.fragment.elements[2])])
         return out

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, overload
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.ops import fused, lazy, simt
+from gattn_tg.ops import fused, lazy, mma, simt
 from gattn_tg.ops.bias import MotifBias
 from gattn_tg.ops.problem import Pair, Problem, Window, build
 from gattn_tg.ops.rope import Rope
@@ -23,7 +23,7 @@ class Implementation(Protocol):
 
 
 # in the order `auto` tries them
-IMPLEMENTATIONS: dict[str, Implementation] = {"simt": simt, "loops": fused, "lazy": lazy}
+IMPLEMENTATIONS: dict[str, Implementation] = {"mma": mma, "simt": simt, "loops": fused, "lazy": lazy}
 
 
 @overload

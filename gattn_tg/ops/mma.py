@@ -1,0 +1,108 @@
+"""Attention by matrix units: the `mma` schedule, one kernel forward and two backward, nothing of size n*m."""
+
+from __future__ import annotations
+
+import functools
+
+from tinygrad import Tensor, dtypes
+from tinygrad.dtype import DType
+
+from gattn_tg.kernels import mma_backward, mma_forward, mma_plan
+from gattn_tg.kernels.mma_plan import Plan
+from gattn_tg.kernels.score import Score
+from gattn_tg.kernels.simt_score import table_columns
+from gattn_tg.kernels.tile import ceildiv
+from gattn_tg.ops.launch import Output, launch, pieces
+from gattn_tg.ops.operands import output_cotangent, piece, score_of, static_score
+from gattn_tg.ops.problem import Problem
+from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.ops.simt import table_gradient
+from gattn_tg.types import Float
+
+STEP = 16  # head widths are padded with zeros to multiples of it
+
+
+@functools.cache
+def plan(score: Score, d: int, e: int, device: str, dtype: DType) -> Plan | str:
+    """Fragment and layouts of the three kernels on a device, or why there are none."""
+    return mma_plan.plan(mma_plan.machine(device), score, _padded(d), _padded(e), dtype)
+
+
+def refuse(problem: Problem) -> str | None:
+    """Why this implementation does not serve the call, or None."""
+    *_, d, e = problem.sizes
+    axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
+    if len(axes) > 1 or axes - {-1, 0, 1}:
+        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+    found = plan(static_score(problem), d, e, _device(problem.q), problem.q.dtype)
+    return found if isinstance(found, str) else None
+
+
+def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
+    """Output and log-sum-exp.
+
+    Numerics: products read the dtype of the operands, rotated q and k, probabilities and score gradients rounded to it,
+    and accumulate in float32; softmax and sums are float32.
+    """
+    *_, d, e = problem.sizes
+    score, tensors = score_of(problem)
+    found = plan(score, d, e, _device(problem.q), problem.q.dtype)
+    assert not isinstance(found, str)
+    q, k = _rotated(problem)
+    q, k, v = (_pad(x) for x in (q, k, problem.v))
+    (b, h, n, _), along = piece(q), max(pieces(q)[0], 0)
+    outputs = [Output((b, h, n, v.shape[-1]), v.dtype, along), *[Output((b, h, n), dtypes.float32, along)] * 3]
+
+    def gradient(cotangents: list[Tensor], made: list[Tensor], given: list[Tensor]) -> list[Tensor | None]:
+        return _gradient(score, found, cotangents, made, given)
+
+    o, lse, *_ = launch(
+        mma_forward.kernel(score, found.fragment, found.forward), outputs, (q, k, v, *tensors), gradient
+    )
+    return o[..., :e], lse
+
+
+def _gradient(
+    score: Score, plan: Plan, cotangents: list[Tensor], made: list[Tensor], given: list[Tensor]
+) -> list[Tensor | None]:
+    """Gradients of q, k, v and the operands of the score, from those of the outputs o, lse, top, inverse."""
+    o, _, top, inverse = made
+    q, k, v, *tensors = given
+    do, delta = output_cotangent(cotangents, o)
+
+    (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
+    read = (q, k, v, do.cast(q.dtype), top, inverse, delta, *tensors)
+    columns = table_columns(score)
+    by_rows = [Output((b, h, n, d), q.dtype, along)]
+    by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
+    by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]
+    dq, *sums = launch(mma_backward.rows_kernel(score, plan.fragment, plan.rows), by_rows, read)
+    dk, dv = launch(mma_backward.keys_kernel(score, plan.fragment, plan.keys), by_keys, read)
+    named = dict(zip(score.operands, tensors, strict=True))
+    of_table = [table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
+    return [dq, dk, dv, *of_table]
+
+
+def _rotated(problem: Problem) -> tuple[Tensor, Tensor]:
+    """q and k turned once each, by plain operations: groups of queries would turn every key again."""
+    if problem.rope is None:
+        return problem.q, problem.k
+    d, device, is_interleaved = problem.q.shape[-1], problem.q.device, problem.rope.interleaved
+    at_q, at_k = problem.coordinates()
+    of_k = cos_sin(problem.rope, d, at_k, device)
+    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
+    of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
+    return rotate(problem.q, *of_q, is_interleaved), rotate(problem.k, *of_k, is_interleaved)
+
+
+def _pad(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n p"]:
+    width = _padded(x.shape[-1])
+    return x if width == x.shape[-1] else x.pad((None, None, None, (0, width - x.shape[-1])))
+
+
+def _padded(width: int) -> int:
+    return ceildiv(width, STEP) * STEP
+
+
+def _device(x: Tensor) -> str:
+    return x.device if isinstance(x.device, str) else x.device[0]
