@@ -9,9 +9,11 @@ from gattn_tg.train import strict
 from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.task import Device, Task, TaskKind
+from gattn_tg.train.tracks import Tracks
 
 TASKS: dict[str, TaskKind[Any]] = {
     "SequenceClassifier": Classify,
+    "TrackModel": Tracks,
 }
 
 
