@@ -6,6 +6,7 @@ from typing import Any
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.train import strict
+from gattn_tg.train.bases import Bases
 from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.task import Device, Task, TaskKind
@@ -14,6 +15,7 @@ from gattn_tg.train.tracks import Tracks
 TASKS: dict[str, TaskKind[Any]] = {
     "SequenceClassifier": Classify,
     "TrackModel": Tracks,
+    "PerBaseModel": Bases,
 }
 
 

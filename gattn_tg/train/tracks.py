@@ -155,14 +155,16 @@ class Tracks:
     def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
         inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
         rates = self._forward(inputs["bases"], inputs["motif_ids"])
-        return np.array(rates.numpy())  # a copy: a captured call gives the same memory again
+        copied: np.ndarray = np.array(rates.numpy())  # a captured call gives the same memory again
+        return copied
 
     def _rates(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
         return self.model(bases, motif_ids, self.choices.head).realize()
 
     def _means(self) -> Float[np.ndarray, "k"]:
         means = targets_of(self.data.train).mean((0, 1), dtype=np.float64)
-        return np.maximum(means, 1e-4).astype(np.float32)
+        kept: np.ndarray = np.maximum(means, 1e-4).astype(np.float32)
+        return kept
 
 
 def targets_of(pieces: TrackPieces) -> Float[np.ndarray, "N p k"]:

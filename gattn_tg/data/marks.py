@@ -1,0 +1,194 @@
+"""Labels of single bases, and windows over them, in blocks that belong to one part each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gattn_tg.data.augment import turned
+from gattn_tg.data.dataset import PLACE, Draw, flips
+from gattn_tg.data.order import shuffled
+from gattn_tg.data.stretches import Windowed
+from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.io.rows import rows as lines_of
+from gattn_tg.io.rows import whole
+from gattn_tg.seq.alphabet import COMPLEMENT
+from gattn_tg.seq.interval import Interval
+from gattn_tg.types import Bool, Float, Int, UInt8
+
+
+class MarkBatch(NamedTuple):
+    """Windows with labels at some bases; `weight` is 0 at the others."""
+
+    bases: UInt8[np.ndarray, "b n"]
+    motif_ids: UInt8[np.ndarray, "b n"]
+    labels: Float[np.ndarray, "b n 1"]
+    weight: Float[np.ndarray, "b n 1"]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Labelled sites of one contig, sorted by start: CpGs of two bases, or single bases.
+
+    The label of a site stands at its first base in reading direction: at its start, and on the other strand at its
+    last base.
+    """
+
+    chrom: str
+    starts: Int[np.ndarray, "s"]
+    ends: Int[np.ndarray, "s"]
+    labels: Bool[np.ndarray, "s"]
+
+
+def read_marks(path: str | Path, column: str) -> list[Marks]:
+    """Read a TSV file whose header begins with chrom, start, end (a leading # is left out) and has a 0/1 column.
+
+    Raises:
+        FormatError: no such column, a label other than 0 and 1, a start or end that is none.
+    """
+    path = Path(path)
+    lines = iter(lines_of(path, skip=()))
+    header = [name.lstrip("#") for name in next(lines, (0, [""]))[1]]
+    if header[:3] != ["chrom", "start", "end"] or column not in header:
+        raise FormatError(f"{path}: a header with chrom, start, end and {column} is required, but came "
+                          f"{', '.join(header)}; name the column with the labels")
+    at = header.index(column)
+    found: dict[str, list[tuple[int, int, bool]]] = {}
+    for line, fields in lines:
+        where = f"{path}, line {line}"
+        if len(fields) != len(header) or fields[at] not in ("0", "1"):
+            raise FormatError(f"{where}: {len(header)} columns with 0 or 1 as {column} are required, but came "
+                              f"{len(fields)} and {fields[at] if at < len(fields) else 'none'!r}; correct the line")
+        start, end = whole(where, "start", fields[1]), whole(where, "end", fields[2])
+        found.setdefault(fields[0], []).append((start, end, fields[at] == "1"))
+    marks = []
+    for chrom, sites in found.items():
+        sites.sort()
+        starts, ends, labels = (np.array(x) for x in zip(*sites, strict=True))
+        marks.append(Marks(chrom, starts.astype(np.int64), ends.astype(np.int64), labels.astype(bool)))
+    return marks
+
+
+def split_blocks(
+    marks: Sequence[Marks], block_bp: int, shares: Sequence[float], seed: int
+) -> tuple[list[Interval], ...]:
+    """Deal stretches of `block_bp` with labels out to parts, so that neighbouring sites stay together.
+
+    Args:
+        marks: labelled sites.
+        block_bp: bases of a block; many times the distance over which labels are alike.
+        shares: of the blocks, one per part; the first part takes what is left over.
+        seed: of the order in which blocks are dealt.
+
+    Raises:
+        ConfigError: fewer blocks than parts need.
+    """
+    firsts = [(m.chrom, int(b) * block_bp) for m in marks for b in np.unique(m.starts // block_bp)]
+    blocks = [Interval(chrom, first, first + block_bp) for chrom, first in firsts]
+    sizes = [round(share * len(blocks)) for share in shares[1:]]
+    sizes = [len(blocks) - sum(sizes), *sizes]
+    if min(sizes) < 1:
+        raise ConfigError(f"split_blocks: at least one block for each of {len(sizes)} parts is required, but came "
+                          f"{len(blocks)} blocks of {block_bp} bases; make them shorter or the shares larger")
+    order = shuffled(len(blocks), seed)
+    cuts = np.cumsum([0, *sizes])
+    return tuple(sorted(blocks[i] for i in order[a:b]) for a, b in pairwise(cuts))
+
+
+@dataclass(frozen=True)
+class MarkedWindows:
+    """Rows are windows over blocks; each labelled site of a block counts in one row, with real sequence around it.
+
+    A row is responsible for the sites in the inner half of its window. In training the window moves by chance.
+
+    Args:
+        genome: bases and motif ids.
+        marks: labelled sites.
+        blocks: where sites count.
+        window_bp: bases of a window, a multiple of 4.
+        rc: turn every other window, by chance, to its other strand.
+    """
+
+    genome: Windowed
+    marks: Sequence[Marks]
+    blocks: Sequence[Interval]
+    window_bp: int
+    rc: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window_bp < 4 or self.window_bp % 4:
+            raise ConfigError(f"MarkedWindows: window_bp must be a multiple of 4 from 4 up, but is {self.window_bp}")
+        spans = {int(span) for m in self.marks for span in np.unique(m.ends - m.starts)}
+        if len(spans) != 1:
+            raise ConfigError("MarkedWindows: sites of one length are required, but came "
+                              f"{', '.join(map(str, sorted(spans))) or 'none'}; split the file")
+
+    @property
+    def core_bp(self) -> int:
+        """Inner bases of a window."""
+        return self.window_bp // 2
+
+    @property
+    def site_bp(self) -> int:
+        """Bases of a site, the same for all."""
+        return int(self.marks[0].ends[0] - self.marks[0].starts[0])
+
+    @property
+    def cores(self) -> list[Interval]:
+        """The stretch that each row is responsible for."""
+        found = []
+        for block in self.blocks:
+            for start in range(block.start, block.end, self.core_bp):
+                found.append(Interval(block.chrom, start, min(start + self.core_bp, block.end)))
+        return found
+
+    def __len__(self) -> int:
+        return sum(-(-len(block) // self.core_bp) for block in self.blocks)
+
+    def batch(self, rows: Int[np.ndarray, "b"], draw: Draw | None = None) -> MarkBatch:
+        """Return rows as a batch; a drawn one moves windows by up to a quarter and turns some to the other strand."""
+        cores = self.cores
+        moved = np.zeros(len(rows), np.int64)
+        if draw is not None:
+            moved = (draw(PLACE) % np.uint64(self.core_bp)).astype(np.int64) - self.core_bp // 2
+        chosen = flips(draw, len(rows), self.rc)
+        here = []
+        labels = np.zeros((len(rows), self.window_bp, 1), np.float32)
+        weight = np.zeros_like(labels)
+        for row, (number, by) in enumerate(zip(rows.tolist(), moved.tolist(), strict=True)):
+            core = cores[number]
+            start = core.start - self.core_bp // 2 + by
+            here.append(Interval(core.chrom, start, start + self.window_bp))
+            for m in self.marks:
+                if m.chrom == core.chrom:
+                    sites = slice(*np.searchsorted(m.starts, (core.start, core.end)))
+                    first, last = m.starts[sites] - start, m.ends[sites] - start
+                    at = self.window_bp - last if chosen[row] else first
+                    inside = (at >= 0) & (at < self.window_bp)
+                    labels[row, at[inside], 0] = m.labels[sites][inside]
+                    weight[row, at[inside], 0] = 1.0
+        bases, motif_ids = self.genome.windows(here, self.window_bp)
+        if chosen.any():
+            lengths = np.full(len(rows), self.window_bp, np.int32)
+            bases = turned(bases, lengths, chosen, COMPLEMENT)
+            if self.genome.vocabulary is not None:
+                other = np.asarray(self.genome.vocabulary.complement, np.uint8)
+                motif_ids = turned(motif_ids, lengths, chosen, other)
+        return MarkBatch(bases, motif_ids, labels, weight)
+
+    def sites(self) -> tuple[list[Interval], Bool[np.ndarray, "s"]]:
+        """Return all sites that count and their labels, row by row, as predictions with their weights come out."""
+        places, labels = [], []
+        for core in self.cores:
+            for m in self.marks:
+                if m.chrom == core.chrom:
+                    sites = slice(*np.searchsorted(m.starts, (core.start, core.end)))
+                    ends = zip(m.starts[sites].tolist(), m.ends[sites].tolist(), strict=True)
+                    places += [Interval(m.chrom, start, end) for start, end in ends]
+                    labels.append(m.labels[sites])
+        return places, np.concatenate(labels) if labels else np.zeros(0, bool)
