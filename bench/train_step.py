@@ -17,7 +17,7 @@ from tinygrad import Device, Tensor, TinyJit
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
-from torch_classifier import TorchClassifier
+from torch_models import TorchClassifier
 
 from gattn_tg.kernels import threads
 from gattn_tg.models.classifier import SequenceClassifier
