@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tinygrad import Tensor
-from tinygrad.nn.state import get_state_dict, safe_load, safe_save
+from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import FormatError
 from gattn_tg.models.registry import kind_of
+from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.ops.host import arrays_of
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
@@ -67,9 +71,11 @@ def save(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{WEIGHTS}.tmp"
-    tensors = {name: _one_device(t).contiguous() for name, t in sorted(get_state_dict(model).items())}
-    safe_save(tensors, str(staged), metadata={"format": "gattn_tg"})
-    digest = hashlib.sha256(staged.read_bytes()).hexdigest()
+    tensors = get_state_dict(model)
+    Tensor.realize(*tensors.values())
+    data = pack(dict(zip(tensors, arrays_of(list(tensors.values())), strict=True)), {"format": "gattn_tg"})
+    staged.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
     _publish(staged, folder / WEIGHTS)
     told = dict(about or {})
     if labels:
@@ -100,6 +106,25 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
         FormatError: a file is missing, truncated, of another format or kind, or does not belong to the other.
         ConfigError: a kind of model, or a field of its configuration, that this version does not know.
     """
+    written, weights = read(folder)
+    name, where = str(written.get("model", CLASSIFIER)), str(folder)
+    if kind is not None and name != kind:
+        raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give another")
+    known = kind_of(name, f"{where}/{CONFIG}")
+    model = known.model(known.config.from_dict(written["config"]))
+    restore(model, weights, f"{where}/{WEIGHTS}", device)
+    about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
+    toml = about.get("vocabulary")
+    vocabulary = MotifVocabulary.default() if toml is None else MotifVocabulary.from_toml(toml)
+    return Checkpoint(model, tuple(about.get("labels", ())), vocabulary, dict(written.get("extra", {})), about)
+
+
+def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What config.json says and the weights by name, of a checkpoint that is whole; no model is made.
+
+    Raises:
+        FormatError: as `load`.
+    """
     folder = Path(folder)
     where = str(folder)
     for file in (CONFIG, WEIGHTS):
@@ -120,41 +145,26 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     if missing := needed - set(written):
         raise FormatError(f"{where}/{CONFIG}: {', '.join(sorted(missing))} must be present, but is missing; restore "
                           "the file")
-    if kind is not None and name != kind:
-        raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give another")
     data = (folder / WEIGHTS).read_bytes()
     if hashlib.sha256(data).hexdigest() != written["weights_sha256"]:
         raise FormatError(f"{where}/{WEIGHTS}: the weights named by {CONFIG} are required, but the digest differs; "
                           "the file is truncated, changed, or from another checkpoint")
-    known = kind_of(name, f"{where}/{CONFIG}")
-    model = known.model(known.config.from_dict(written["config"]))
-    restore(model, data, f"{where}/{WEIGHTS}", device)
-    about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
-    toml = about.get("vocabulary")
-    vocabulary = MotifVocabulary.default() if toml is None else MotifVocabulary.from_toml(toml)
-    return Checkpoint(model, tuple(about.get("labels", ())), vocabulary, dict(written.get("extra", {})), about)
+    return written, unpack(data, f"{where}/{WEIGHTS}")
 
 
-def restore(model: Trunk, data: bytes, where: str, device: str | None = None) -> None:
-    """Put the tensors of a safetensors file into a model, by name; every name must be there, and no other."""
-    # from bytes, not from the path: tinygrad keeps a lazily read file mapped, and a later save to it would be lost
-    loaded = safe_load(Tensor(data, device="CPU"))
+def restore(model: Trunk, loaded: Mapping[str, np.ndarray], where: str, device: str | None = None) -> None:
+    """Put arrays into a model, by name; every name must be there, and no other."""
     wanted = get_state_dict(model)
     if set(loaded) != set(wanted):
         odd = sorted(set(loaded) ^ set(wanted))[0]
         raise FormatError(f"{where}: {'the weights lack' if odd in wanted else 'the model has no'} {odd!r}; the "
                           "configuration and the weights are of different models")
     for name, tensor in wanted.items():
-        # through NumPy, because kernels read whole vectors and the file's tensors start anywhere
-        value = Tensor(loaded[name].float().numpy().copy(), device=device or tensor.device).realize()
+        value = Tensor(loaded[name].astype(np.float32), device=device or tensor.device).realize()
         if tuple(value.shape) != tuple(tensor.shape):
             raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {tuple(value.shape)}; "
                               "the configuration and the weights are of different models")
         tensor.replace(value)
-
-
-def _one_device(t: Tensor) -> Tensor:
-    return t.to(t.device[0]) if isinstance(t.device, tuple) else t
 
 
 def _publish(staged: Path, final: Path) -> None:

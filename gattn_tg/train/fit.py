@@ -301,11 +301,11 @@ class Fit:
         self.progress = progress
         if self.is_first:
             self.folder.journal.forget_after(progress.step)
-        restore(self.parameters, snapshot(get_state_dict(checkpoint.load(found).model)))
+        restore(self.parameters, checkpoint.read(found)[1])
         step.restore(kept)
         if progress.best is None:
             return None
-        return snapshot(get_state_dict(checkpoint.load(self.folder.best).model))
+        return checkpoint.read(self.folder.best)[1]
 
     def _placed(self) -> dict[str, Tensor]:
         """The parameters, on the devices that the inputs go to."""

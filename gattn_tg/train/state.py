@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from tinygrad import Tensor
-from tinygrad.nn.state import safe_load, safe_save
 
 from gattn_tg.errors import FormatError
+from gattn_tg.models.safetensors import pack, unpack
+from gattn_tg.ops.host import arrays_of, write
 from gattn_tg.types import Float
 
 PROGRESS, STATE = "progress.json", "state.safetensors"
@@ -52,12 +53,13 @@ class Progress:
 
 def snapshot(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "..."]]:
     """Copies of tensors as NumPy arrays."""
-    return {name: tensor.numpy().copy() for name, tensor in tensors.items()}
+    Tensor.realize(*tensors.values())
+    return {name: array.copy() for name, array in zip(tensors, arrays_of(list(tensors.values())), strict=True)}
 
 
 def restore(tensors: Mapping[str, Tensor], values: Mapping[str, Float[np.ndarray, "..."]]) -> None:
     """Writes values into the buffers of existing tensors, which a captured step goes on using."""
-    Tensor.realize(*[t.assign(_placed(values[name], t)) for name, t in tensors.items()])
+    write(list(tensors.values()), [values[name] for name in tensors])
 
 
 @contextmanager
@@ -77,8 +79,7 @@ def holding(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor] | Non
 
 def write_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
     """Writes progress.json and state.safetensors into a folder that nobody reads yet."""
-    stored = {name: Tensor(value, device="CPU") for name, value in snapshot(tensors).items()}
-    safe_save(stored, str(folder / STATE))
+    (folder / STATE).write_bytes(pack(snapshot(tensors)))
     (folder / PROGRESS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
 
 
@@ -90,18 +91,10 @@ def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
     """
     try:
         progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
-        # From memory: safe_load of a path keeps the file mapped, and a later save to it would be lost.
-        stored = safe_load(Tensor((folder / STATE).read_bytes(), device="CPU"))
-        return progress, {name: tensor.numpy().copy() for name, tensor in stored.items()}
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        return progress, unpack((folder / STATE).read_bytes(), str(folder / STATE))
+    except (OSError, ValueError, TypeError) as error:
         raise FormatError(
             f"{folder}: {PROGRESS} and {STATE} of a run are required, but reading them failed ({error}); was it "
             "written by another version? Start again with --overwrite"
         ) from error
 
-
-def _placed(value: Float[np.ndarray, "..."], like: Tensor) -> Tensor:
-    """The value on the device, or in the pieces on the devices, of a tensor."""
-    if isinstance(like.device, tuple):
-        return Tensor(value, dtype=like.dtype).shard(like.device, axis=like.uop.axis)
-    return Tensor(value, device=like.device, dtype=like.dtype)
