@@ -1,4 +1,4 @@
-"""Write the tables of README.md from the JSON lines in bench/results/; the newest line of a case wins.
+"""Write the tables of README.md and bench/README.md from the lines in bench/results/; the newest line of a case wins.
 
     python bench/report.py [--check]
 
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from record import RESULTS, ROOT
+from study_table import rows as study_rows
 
 Line = dict[str, Any]
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -95,8 +97,26 @@ def training() -> str:
     return markdown(["configuration", "test AUC", "4-mer ridge AUC", "test accuracy", "minutes, all of it"], rows)
 
 
+def throughput() -> str:
+    lines = newest("throughput", "kind", "preset", "n", "batch", "threads")
+    rows = [[x["kind"], x["preset"], f"{x['parameters']:,}", f"{x['batch']} x {x['n']:,}", str(x["threads"]),
+             f"{x['tokens_per_s']:,}", f"{x['peer_tokens_per_s']:,}", f"{x['ratio']:.2f}"] for x in lines]
+    return markdown(["model", "preset", "parameters", "batch x bases", "threads", "gattn_tg bases/s",
+                     "PyTorch bases/s", "ratio"], rows)
+
+
+def study_bias() -> str:
+    def row(r: Line) -> list[str]:
+        seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
+        return [r["set"], f"{r['fraction']:.0%}", r["design"], str(r["seeds"]), f"{r['mean']:.4f} ({r['sd']:.4f})",
+                f"{r['gain']:+.4f} ({r['gain_sd']:.4f})", f"{seen} to {r['target']:.3f}"]
+
+    return markdown(["set", "of the data", "design", "seeds", "test AUC (sd)", "gain over none (sd)",
+                     "examples to a validation AUC"], map(row, study_rows()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training)
+    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias)
 }
 
 
@@ -104,12 +124,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a table is out of date")
     check = parser.parse_args().check
-    old = README.read_text(encoding="utf-8")
-    new = BLOCK.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], old)
-    if check:
-        return int(new != old)
-    README.write_text(new, encoding="utf-8")
-    return 0
+    is_old = False
+    for page in (p for p in PAGES if p.exists()):
+        old = page.read_text(encoding="utf-8")
+        new = BLOCK.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], old)
+        is_old |= new != old
+        if not check:
+            page.write_text(new, encoding="utf-8")
+    return int(check and is_old)
 
 
 if __name__ == "__main__":

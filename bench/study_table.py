@@ -1,0 +1,68 @@
+"""The tables of bench/study_bias.py from its lines: means and spreads over seeds, gains over plain attention."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from record import RESULTS
+
+PLAIN = "none"  # the design that all others are compared with
+LEAST_SEEDS = 3
+
+
+def lines() -> Iterator[dict[str, Any]]:
+    """What is in the file of results."""
+    path = RESULTS / "study_bias.jsonl"
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        yield json.loads(text)
+
+
+def target(of_plain: Iterable[dict[str, Any]]) -> float:
+    """The validation AUC to reach: what plain attention reached in the end with every seed, rounded down to .005."""
+    return math.floor(min(x["curve"][-1][1] for x in of_plain) * 200) / 200
+
+
+def reached(curve: list[tuple[int, float]], auc: float) -> float:
+    """Examples seen when the validation AUC first was at least `auc`; infinite when it never was."""
+    return next((seen for seen, value in curve if value >= auc), math.inf)
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row per set, fraction and design with at least three seeds: mean and spread of the test AUC, the mean of the
+    differences from plain attention at equal seeds, and the median number of examples to the fixed validation AUC."""
+    cells: dict[tuple[str, float], dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+    for x in lines():
+        cells[x["set"], x["fraction"]][x["design"]][x["seed"]] = x
+    found = []
+    for name, fraction in sorted(cells, key=lambda key: (key[0], -key[1])):
+        of_design = cells[name, fraction]
+        plain = of_design.get(PLAIN, {})
+        if len(plain) < LEAST_SEEDS:
+            continue
+        auc = target(plain.values())
+        for design, runs in of_design.items():
+            if len(runs) < LEAST_SEEDS:
+                continue
+            tests = np.array([x["test_auc"] for x in runs.values()])
+            gains = np.array([runs[s]["test_auc"] - plain[s]["test_auc"] for s in sorted(set(runs) & set(plain))])
+            steps = [reached(x["curve"], auc) for x in runs.values()]
+            found.append({"set": name, "fraction": fraction, "design": design, "seeds": len(runs),
+                          "mean": tests.mean(), "sd": tests.std(ddof=1), "gain": gains.mean(),
+                          "gain_sd": gains.std(ddof=1) if len(gains) > 1 else math.nan, "target": auc,
+                          "examples": float(np.median(steps))})
+    return found
+
+
+def show() -> None:
+    """Print the tables."""
+    head = f"{'set':17} {'share':>5} {'design':13} {'test AUC (sd)':>16} {'gain (sd)':>18} {'examples to':>18}"
+    print(head + "\n" + "-" * len(head))
+    for r in rows():
+        seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
+        print(f"{r['set']:17} {r['fraction']:5g} {r['design']:13} {r['mean']:8.4f} ({r['sd']:.4f}) "
+              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) {seen:>9} to {r['target']:.3f}")
