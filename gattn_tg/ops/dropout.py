@@ -22,8 +22,8 @@ class Keys:
     Every key is memory of its own, so that dropouts of one shape share one kernel.
     """
 
-    def __init__(self, first: Int[Tensor, "2"]) -> None:
-        self._key = first
+    def __init__(self, first: Int[Tensor, "2"], block: Int[Tensor, "1"] | None) -> None:
+        self._key, self.block = first, block
 
     def draw(self) -> Int[Tensor, "2"]:
         self._key = mixed(self._key * 3 + self._key.flip(0) + GOLDEN).contiguous()
@@ -34,9 +34,15 @@ _keys: ContextVar[Keys | None] = ContextVar("gattn_tg_dropout_keys", default=Non
 
 
 @contextmanager
-def drawn_from(key: Int[Tensor, "2"]) -> Iterator[None]:
-    """Dropouts inside draw from this key: uint32, on the device (or replicated on the devices) of the operands."""
-    token = _keys.set(Keys(key))
+def drawn_from(key: Int[Tensor, "2"], block: Int[Tensor, "1"] | None = None) -> Iterator[None]:
+    """Dropouts inside draw from a key.
+
+    Args:
+        key: uint32, on the device (or replicated on the devices) of the operands.
+        block: uint32; the operands are this one of consecutive blocks of one tensor, cut along the first axis, and get
+            that part of its mask. None is the same as 0.
+    """
+    token = _keys.set(Keys(key, block))
     try:
         yield
     finally:
@@ -55,6 +61,7 @@ def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:
 
     Numerics: inside `drawn_from` the mask depends on the key, the number of dropouts before this one and the place of
         the element, on nothing else; outside, tinygrad's own generator draws it, which goes on from call to call.
+        Places are counted modulo 2^32.
     """
     if not 0 <= p < 1:
         raise ConfigError(f"dropout: a share from 0 up to 1 (1 excluded) is required, but came {p!r}; change dropout")
@@ -65,6 +72,8 @@ def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:
         return x.dropout(p)
     key = keys.draw()
     place = Tensor.arange(x.numel(), dtype=dtypes.uint32).reshape(x.shape)
+    if keys.block is not None:
+        place = place + keys.block.reshape(()) * (x.numel() % 2**32)
     bits = mixed(mixed(place ^ key[0]) + key[1])
     return (bits >= round(p * 2**32)).where(x * (1 / (1 - p)), 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -9,9 +11,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from tinygrad.helpers import PARALLEL
 
-from gattn_tg.errors import ConfigError, MissingExtraError
+from gattn_tg.errors import ConfigError, GattnError, MissingExtraError
 from gattn_tg.types import Float
 
+FAILED, INTERRUPTED = 2, 130  # exit codes, as the command line has them
 BUCKET = 2**20  # float32 that travel together, 4 MiB: latency no longer counts, and the copies stay in a cache
 
 T = TypeVar("T")
@@ -84,7 +87,7 @@ class Alone:
 class Mpi:
     """The processes that `mpiexec` or `srun` started, through mpi4py.
 
-    As a context it ends all processes when an exception leaves it on one of them: none waits for one that has gone.
+    As a context it tells of an exception that leaves it and ends all processes: none waits for one that has gone.
 
     Raises:
         MissingExtraError: mpi4py is not installed, or finds no MPI library.
@@ -159,12 +162,13 @@ class Mpi:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self.abort(2)
-
-    def abort(self, code: int) -> None:
-        """Ends the processes of all ranks at once."""
-        self._world.Abort(code)
+        if error is None:
+            return
+        # Abort kills this process too, so nobody else could tell.
+        said = [f"{error}\n"] if isinstance(error, GattnError) else traceback.format_exception(error)
+        sys.stderr.write(f"gattn: rank {self.rank} of {self.n_ranks}: " + "".join(said))
+        sys.stderr.flush()
+        self._world.Abort(INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED)
 
 
 def _buckets(arrays: Sequence[Float[np.ndarray, "..."]]) -> list[list[np.ndarray]]:

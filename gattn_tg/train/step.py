@@ -174,7 +174,7 @@ class Step:
 
     def _differentiate(self, inputs: Inputs, draw: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Sum of the losses, number of items, gradients of the sum."""
-        with self._rounded() as parameters, drawn_from(mixed(draw + self.done * GOLDEN)):
+        with self._rounded() as parameters, drawn_from(mixed(draw[:2] + self.done * GOLDEN), draw[2:]):
             total, count = self.loss(inputs)
             return total, count, total.gradient(*parameters)
 
@@ -213,13 +213,13 @@ class Step:
             for p, master in zip(self.parameters, masters, strict=True):
                 p.replace(master)
 
-    def _of_micro(self, number: int) -> tuple[Int[Tensor, "2"], Float[Tensor, "1"]]:
+    def _of_micro(self, number: int) -> tuple[Int[Tensor, "3"], Float[Tensor, "1"]]:
         """What dropout draws from in a micro-batch, and whether it is the first one."""
         if number not in self._micros:
-            # counted over all ranks: n ranks with one micro-batch each draw what one rank with n of them draws
+            # its place in the step over all ranks: however the rows are shared out, each has the same mask
             place = number * self.communicator.n_ranks + self.communicator.rank
-            bits = hashed(self.settings.seed, DROPOUT, place)
-            draw = self._memory(np.array([bits & 0xFFFFFFFF, bits >> 32], np.uint32))
+            bits = hashed(self.settings.seed, DROPOUT)
+            draw = self._memory(np.array([bits & 0xFFFFFFFF, bits >> 32, place], np.uint32))
             self._micros[number] = draw, self._memory(np.array([number == 0], np.float32))
         return self._micros[number]
 
