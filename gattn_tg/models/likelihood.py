@@ -15,12 +15,16 @@ from gattn_tg.motif import MotifVocabulary, causal_ids
 from gattn_tg.types import Float, UInt8
 
 
+def reads_motifs(config: TrunkConfig) -> bool:
+    """Whether a model looks at motif ids at all."""
+    return config.embed_motifs or config.motif != NO_MOTIF
+
+
 def causal_motifs(
     config: TrunkConfig, bases: UInt8[np.ndarray, "b n"], vocabulary: MotifVocabulary
 ) -> UInt8[np.ndarray, "b n"]:
     """The motif ids that a causal model reads beside these bases; zeros where it reads none."""
-    is_read = config.embed_motifs or config.motif != NO_MOTIF
-    return causal_ids(bases, vocabulary) if is_read else np.zeros_like(bases)
+    return causal_ids(bases, vocabulary) if reads_motifs(config) else np.zeros_like(bases)
 
 
 class Likelihood:

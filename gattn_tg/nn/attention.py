@@ -79,19 +79,32 @@ class GenomicAttention:
         segments: Int[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n)."""
-        b, n, width = x.shape
+        q, k, v = self.heads(x)
+        o = attention(
+            q, k, v, bias=self.bias(motif_ids), rope=self.rope, positions=positions, is_causal=self.is_causal,
+            window_size=self.window_size, lengths=lengths, segments=segments, impl=self.impl)
+        return self.merged(o)
+
+    def heads(
+        self, x: Float[Tensor, "b n w"]
+    ) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], Float[Tensor, "b g n d"]]:
+        """Queries, keys and values of every head."""
+        b, n, _ = x.shape
         q, k, v = (
             projection(x).reshape(b, n, heads, self.head_width).transpose(1, 2)
             for projection, heads in (
                 (self.q_proj, self.n_heads), (self.k_proj, self.n_kv_heads), (self.v_proj, self.n_kv_heads))
         )
-        o = attention(
-            q, k, v, bias=self._bias(motif_ids), rope=self.rope, positions=positions, is_causal=self.is_causal,
-            window_size=self.window_size, lengths=lengths, segments=segments, impl=self.impl)
-        merged = o.transpose(1, 2).reshape(b, n, width)
-        return merged if self.out_proj is None else self.out_proj(merged)
+        return q, k, v
 
-    def _bias(self, motif_ids: Tensor | None) -> MotifBias | None:
+    def merged(self, o: Float[Tensor, "b h n d"]) -> Float[Tensor, "b n w"]:
+        """The heads side by side, through the last projection."""
+        b, h, n, d = o.shape
+        together = o.transpose(1, 2).reshape(b, n, h * d)
+        return together if self.out_proj is None else self.out_proj(together)
+
+    def bias(self, motif_ids: Tensor | None) -> MotifBias | None:
+        """The motif bias among bases with these ids; None for a layer without."""
         if self.motif is None or self.motif_bias is None:
             return None
         if motif_ids is None:

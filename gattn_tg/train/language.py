@@ -13,10 +13,10 @@ from gattn_tg.data.corpus import Corpus, behind, read_contigs
 from gattn_tg.data.dataset import PLACE, STRAND
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.config import NO_MOTIF, TrunkConfig
+from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs
+from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs, reads_motifs
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.seq.strand import reverse_complement
@@ -188,8 +188,7 @@ def read_corpus(config: TrainConfig) -> tuple[LanguageData, Corpus, MotifVocabul
 
 def require_vocabulary(config: TrainConfig, shape: TrunkConfig, vocabulary: MotifVocabulary) -> None:
     """Raises ConfigError where the model reads motif ids and has no room for those of the vocabulary."""
-    is_read = shape.embed_motifs or shape.motif != NO_MOTIF
-    if is_read and shape.n_motifs < vocabulary.n_motifs:
+    if reads_motifs(shape) and shape.n_motifs < vocabulary.n_motifs:
         raise ConfigError(
             f"{config.path}: [model] n_motifs: at least the {vocabulary.n_motifs} ids of the vocabulary are required, "
             f"but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"

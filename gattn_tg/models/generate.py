@@ -1,0 +1,222 @@
+"""New sequences from a causal language model, one base after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tinygrad import Tensor, TinyJit, dtypes
+from tinygrad.helpers import Context
+
+from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
+from gattn_tg.models.likelihood import causal_motifs, reads_motifs
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.motif.follow import Follower
+from gattn_tg.nn.cache import KeyValueCache, decode, projected
+from gattn_tg.ops.attention import attention
+from gattn_tg.seq.alphabet import N
+from gattn_tg.types import Float, Int, UInt8
+
+BUCKET = 64  # prompts are padded to a multiple of it, so that few lengths are compiled
+
+
+class Generator:
+    """Calling it with prompts gives what the model writes behind them.
+
+    Prompts are read in one pass. After that every base costs one captured step against a ring of the keys and values
+    of the last `context` bases, so its time does not grow with the length.
+
+    Args:
+        model: a causal language model.
+        vocabulary: motif classes it was trained with; ids are kept up to date as bases come.
+        device: where it runs; None is tinygrad's default.
+    """
+
+    def __init__(self, model: GenomicGPT, vocabulary: MotifVocabulary, device: str | None = None) -> None:
+        self.model, self.vocabulary, self.device = model, vocabulary, device
+        self.size = model.config.context
+        self.recent = max(model.config.words, default=1)  # bases that the input of one token is made of
+        self._steps: dict[int, _Step] = {}
+
+    def __call__(
+        self, prompts: Sequence[UInt8[np.ndarray, "p"]], length: int, *, temperature: float = 1.0,
+        top_k: int = N_PREDICTED, seed: int = 0,
+    ) -> UInt8[np.ndarray, "b n"]:
+        """New bases, one row per prompt, without the prompts.
+
+        Args:
+            prompts: base ids of each; one without bases starts a sequence.
+            length: bases to write.
+            temperature: logits are divided by it; 0 always takes the most likely base.
+            top_k: only so many of the likeliest bases can come, 1 to 4.
+            seed: of the draws; equal seeds give equal bases.
+
+        Raises:
+            ConfigError: an option out of its range.
+            ShapeError: a prompt that is not one row of base ids.
+        """
+        if not prompts or length < 1 or temperature < 0 or not 1 <= top_k <= N_PREDICTED or seed < 0:
+            raise ConfigError(
+                f"generate: at least one prompt, length >= 1, temperature >= 0, top_k from 1 to {N_PREDICTED} and seed "
+                f">= 0 are required, but came {len(prompts)} prompts, {length}, {temperature}, {top_k} and {seed}; "
+                "correct the option"
+            )
+        for prompt in prompts:
+            if prompt.ndim != 1 or (prompt.size and prompt.max() > N):
+                raise ShapeError("generate: prompts of base ids 0..4, one axis each, are required, but one has shape "
+                                 f"{prompt.shape}; encode the letters")
+        rng = np.random.default_rng(seed)
+        draws = rng.random((length, len(prompts)))
+        with Context(TRAINING=0):
+            state = _State(self, prompts)
+            written = np.empty((len(prompts), length), dtype=np.uint8)
+            for i in range(length):
+                written[:, i] = chosen(state.logits, draws[i], temperature, top_k)
+                if i + 1 < length:
+                    state.push(written[:, i])
+        return written
+
+    def step_of(self, state: _State) -> _Step:
+        """The captured step for so many sequences, with their caches in it."""
+        if len(state.rows) not in self._steps:
+            self._steps[len(state.rows)] = _Step(self.model, state.caches)
+        step = self._steps[len(state.rows)]
+        step.take(state.caches)
+        return step
+
+
+def chosen(
+    logits: Float[np.ndarray, "b 4"], draws: Float[np.ndarray, "b"], temperature: float, top_k: int
+) -> Int[np.ndarray, "b"]:
+    """The class of each row that a uniform draw in [0, 1) falls on; the most likely one at temperature 0."""
+    order = np.argsort(-logits, axis=1, kind="stable")
+    if temperature == 0 or top_k == 1:
+        return order[:, 0]
+    kept = np.take_along_axis(logits, order[:, :top_k], axis=1).astype(np.float64) / temperature
+    p = np.exp(kept - kept[:, :1])
+    upto = np.cumsum(p, axis=1) / p.sum(axis=1, keepdims=True)
+    at = np.minimum((draws[:, None] >= upto).sum(axis=1), top_k - 1)
+    found: np.ndarray = np.take_along_axis(order, at[:, None], axis=1)[:, 0]
+    return found
+
+
+class _State:
+    """Where a batch of sequences stands: what the next step reads, on the host, and the logits of the next base."""
+
+    def __init__(self, generator: Generator, prompts: Sequence[np.ndarray]) -> None:
+        self.generator = generator
+        self.rows = [np.concatenate([np.array([N], np.uint8), prompt]) for prompt in prompts]  # N is the start
+        b, size = len(self.rows), generator.size
+        self.is_between = generator.model.config.motif == "between"
+        self.followers = [Follower(generator.vocabulary) for _ in self.rows]
+        self.ids = np.zeros((b, size), np.uint8)  # of the places of the ring
+        self.counts = np.zeros((b, size), np.int64)  # occurrences that began up to a place, for `between`
+        self.n_occurrences, self.last_id = np.zeros(b, np.int64), np.zeros(b, np.int64)
+        self.lengths = np.zeros(b, np.int64)
+        self.recent = np.full((b, generator.recent), N, np.uint8)
+        self.caches, self.logits = self._read()
+        self.step = generator.step_of(self)
+
+    def _read(self) -> tuple[list[KeyValueCache], Float[np.ndarray, "b 4"]]:
+        """One pass over the prompts: keys and values of every layer, logits after the last base of each."""
+        generator, model = self.generator, self.generator.model
+        longest = max(len(row) for row in self.rows)
+        n = -(-longest // BUCKET) * BUCKET
+        bases = np.full((len(self.rows), n), N, np.uint8)
+        for row, given in zip(bases, self.rows, strict=True):
+            row[: len(given)] = given
+        ids = causal_motifs(model.config, bases, generator.vocabulary)
+        places = Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0)
+        of_motifs = Tensor(ids, device=generator.device)
+        x = model.embedded(Tensor(bases, device=generator.device), of_motifs)
+        held = []
+        for block in model.blocks:
+            layer = block.attention
+            q, k, v = projected(layer, block.attention_norm(x), places)
+            o = attention(q, k, v, bias=layer.bias(of_motifs), is_causal=True, window_size=layer.window_size)
+            x = x + layer.merged(o)
+            x = x + block.mlp(block.mlp_norm(x))
+            held.append((k, v))
+        logits = model.to_bases(model.norm(x))
+        Tensor.realize(logits, *(t for pair in held for t in pair))
+        caches = [KeyValueCache(self._ring(k.numpy()), self._ring(v.numpy()), generator.device) for k, v in held]
+        for i, row in enumerate(self.rows):
+            for base, motif_id in zip(row.tolist(), ids[i].tolist(), strict=False):
+                self.followers[i].push(base)
+                self._note(i, base, motif_id)
+        last = logits.numpy()
+        return caches, np.stack([last[i, len(row) - 1] for i, row in enumerate(self.rows)])
+
+    def _ring(self, x: Float[np.ndarray, "b g n d"]) -> Float[np.ndarray, "b g m d"]:
+        """The last keys or values of each row, at their places."""
+        b, g, _, d = x.shape
+        size = self.generator.size
+        ring = np.zeros((b, g, size, d), x.dtype)
+        for i, row in enumerate(self.rows):
+            kept = np.arange(max(len(row) - size, 0), len(row))
+            ring[i][:, kept % size] = x[i][:, kept]
+        return ring
+
+    def _note(self, i: int, base: int, motif_id: int) -> None:
+        """Row i grew by a base."""
+        place = self.lengths[i] % self.generator.size
+        self.n_occurrences[i] += motif_id != 0 and motif_id != self.last_id[i]
+        self.ids[i, place], self.counts[i, place] = motif_id, self.n_occurrences[i]
+        self.last_id[i] = motif_id
+        self.recent[i, :-1] = self.recent[i, 1:]
+        self.recent[i, -1] = base
+        self.lengths[i] += 1
+
+    def push(self, bases: UInt8[np.ndarray, "b"]) -> None:
+        """Every row grows by a base; the logits of the next one are there afterwards."""
+        reads = reads_motifs(self.generator.model.config)
+        before = self.n_occurrences.copy()
+        for i, base in enumerate(bases.tolist()):
+            self._note(i, base, self.followers[i].push(base) if reads else 0)
+        size = self.generator.size
+        keys: np.ndarray = self.ids
+        if self.is_between:  # what began after a key and before this base
+            keys = np.clip(before[:, None] - self.counts, 0, 255)
+        positions = self.lengths - 1
+        packed = np.concatenate([
+            np.stack([positions, positions % size, np.minimum(self.lengths, size), self.last_id], axis=1),
+            self.recent, keys,
+        ], axis=1).astype(np.int32)  # fmt: skip
+        self.logits = self.step(Tensor(packed, device=self.generator.device).realize()).numpy()
+
+
+class _Step:
+    """One token of every sequence through the model, captured once."""
+
+    def __init__(self, model: GenomicGPT, caches: list[KeyValueCache]) -> None:
+        self.model, self.caches = model, caches
+        self._captured = TinyJit(self._run)
+
+    def take(self, caches: list[KeyValueCache]) -> None:
+        """Begin with the contents of other caches, in the memory that was captured."""
+        for mine, given in zip(self.caches, caches, strict=True):
+            if mine is not given:
+                for held, new in ((mine.keys, given.keys), (mine.values, given.values)):
+                    held.assign(new).realize()
+
+    def __call__(self, packed: Int[Tensor, "b x"]) -> Float[Tensor, "b 4"]:
+        out: Tensor = self._captured(packed)
+        return out
+
+    def _run(self, packed: Tensor) -> Tensor:
+        model = self.model
+        k = max(model.config.words, default=1)
+        packed = packed.contiguous()
+        positions, places, lengths = (packed[:, i].contiguous() for i in range(3))
+        recent, keys = (packed[:, a:b].cast(dtypes.uint8).contiguous() for a, b in ((4, 4 + k), (4 + k, None)))
+        motif_ids = packed[:, 3:4].cast(dtypes.uint8).contiguous()
+        # only the motif id of the last base is used
+        x = model.embedded(recent, motif_ids.expand(-1, k))[:, -1:]
+        for block, cache in zip(model.blocks, self.caches, strict=True):
+            h = decode(block.attention, block.attention_norm(x), cache, positions, places, lengths, motif_ids, keys)
+            x = x + h
+            x = x + block.mlp(block.mlp_norm(x))
+        logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED)
+        Tensor.realize(logits, *(t for cache in self.caches for t in (cache.keys, cache.values)))
+        return logits

@@ -1,0 +1,94 @@
+"""Attention of one new token against the keys and values of those before it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.kernels.put_rows import put_rows
+from gattn_tg.nn.attention import GenomicAttention
+from gattn_tg.ops.attention import attention
+from gattn_tg.ops.bias import MotifBias
+from gattn_tg.ops.launch import on_one_cpu, update
+from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.types import Float, Int
+
+
+class KeyValueCache:
+    """Keys, turned to their positions, and values of one layer: a ring of `size` places per sequence.
+
+    Args:
+        keys: what the ring holds already, (b, g, size, d).
+        values: of the same shape.
+        device: where they go.
+    """
+
+    def __init__(
+        self, keys: Float[np.ndarray, "b g m d"], values: Float[np.ndarray, "b g m d"], device: str | None = None
+    ) -> None:
+        self.keys = Tensor(np.ascontiguousarray(keys), device=device).realize()
+        self.values = Tensor(np.ascontiguousarray(values), device=device).realize()
+
+    def put(self, k: Float[Tensor, "b g 1 d"], v: Float[Tensor, "b g 1 d"], places: Int[Tensor, "b"]) -> None:
+        """Overwrite one place per sequence; what is read afterwards sees it."""
+        b, heads, size, d = self.keys.shape
+        if on_one_cpu(self.keys):
+            kernel = _put_rows(b, heads, size, d)
+            update(kernel, [self.keys, self.values], [k.reshape(-1), v.reshape(-1), places])
+            return
+        is_here = (Tensor.arange(size, dtype=dtypes.int32).unsqueeze(0) == places.unsqueeze(1)).reshape(b, 1, size, 1)
+        for held, new in ((self.keys, k), (self.values, v)):
+            held.assign(is_here.where(new, held).contiguous())
+
+
+def projected(
+    layer: GenomicAttention, x: Float[Tensor, "b n w"], positions: Int[Tensor, "b n"]
+) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], Float[Tensor, "b g n d"]]:
+    """Queries and keys, turned to their positions, and values."""
+    q, k, v = layer.heads(x)
+    if layer.rope is not None:
+        cos, sin = cos_sin(layer.rope, layer.head_width, positions, x.device)
+        q, k = (rotate(t, cos, sin, layer.rope.interleaved) for t in (q, k))
+    return q, k, v
+
+
+def decode(
+    layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, positions: Int[Tensor, "b"],
+    places: Int[Tensor, "b"], lengths: Int[Tensor, "b"], motif_ids: Int[Tensor, "b 1"], key_ids: Int[Tensor, "b m"],
+) -> Float[Tensor, "b 1 w"]:
+    """What `layer` would give for the last token of a sequence.
+
+    Args:
+        layer: causal attention.
+        x: the new token.
+        cache: of this layer; takes the token's key and value.
+        positions: coordinate of the token.
+        places: place in the ring that it takes.
+        lengths: places in use, its own included.
+        motif_ids: its motif id.
+        key_ids: of every place of the ring the motif id, or for the `between` kind the number of motif occurrences
+            between it and the token.
+    """
+    q, k, v = projected(layer, x, positions.unsqueeze(1))
+    cache.put(k, v, places)
+    o = attention(q, cache.keys, cache.values, bias=_bias(layer, motif_ids, key_ids), lengths=lengths,
+                  impl=layer.impl)
+    return layer.merged(o)
+
+
+def _bias(layer: GenomicAttention, motif_ids: Tensor, key_ids: Tensor) -> MotifBias | None:
+    """The bias of one query whose keys are all before it, with strands tied beforehand."""
+    if layer.motif is None or layer.motif_bias is None:
+        return None
+    tied = MotifBias(layer.motif, layer.motif_bias, motif_ids, complement=layer.tie_strands)
+    table = tied.tied_table() if tied.per_head else tied.tied_table()[0]
+    if layer.motif == "ordered":  # the key is left of the query
+        return MotifBias.pair(table.transpose(-1, -2), motif_ids, key_ids)
+    if layer.motif == "between":
+        return MotifBias.dense(table, key_ids.unsqueeze(1))
+    return MotifBias(layer.motif, table, motif_ids, key_ids)
+
+
+_put_rows = functools.cache(put_rows)
