@@ -17,6 +17,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
   gattn train config.toml          train a model on your sequences
   gattn predict run/best new.fa    class probabilities of new sequences
+  gattn generate run/best          new sequences from a language model
 """
 EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
 
@@ -63,6 +64,16 @@ def parser() -> Parser:
     _checkpoint(evaluate)
     evaluate.add_argument("input", type=Path, metavar="DATA", help="CSV/TSV with the columns sequence and label")
     _batch(evaluate)
+
+    generate = _verb(verbs, "generate", "new sequences from a language model, as FASTA")
+    _checkpoint(generate)
+    generate.add_argument("--prompt", default="", help="bases to go on from (none)")
+    generate.add_argument("--length", type=_positive, default=500, help="new bases of each sequence (500)")
+    generate.add_argument("--n", type=_positive, default=1, help="sequences (1)")
+    generate.add_argument("--temperature", type=_from_zero, default=1.0, help="below 1 plays safe, 0 never draws (1)")
+    generate.add_argument("--top-k", type=_positive, default=4, help="of the 4 bases only the K likeliest (4)")
+    generate.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
+    _overwrite(generate, "replace the output file")
 
     annotate = _verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
     annotate.add_argument("input", type=Path, metavar="INPUT", help="FASTA of any size, plain, gzip or bgzip")
@@ -180,6 +191,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is required, but {text!r} came")
     return int(text)
+
+
+def _from_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number from 0 up is required, but {text!r} came")
+    return value
 
 
 def _natural(text: str) -> int:

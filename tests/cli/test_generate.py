@@ -1,0 +1,55 @@
+"""`gattn generate`: FASTA with the prompt in front, equal for equal seeds, and refusals in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gattn_tg.cli.main import main
+from gattn_tg.io import read_fasta
+from gattn_tg.models import checkpoint
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.motif import MotifVocabulary
+
+SIZES = {"width": 16, "n_layers": 1, "n_heads": 2, "context": 32}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gpt") / "best"
+    return checkpoint.save(GenomicGPT(GPTConfig.from_dict(SIZES)), folder, vocabulary=MotifVocabulary.default())
+
+
+def test_fasta_with_the_prompt_in_front(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.fa"
+    call = ["generate", str(saved), "--prompt", "acgt", "--length", "70", "--n", "2", "--seed", "5", "--json"]
+    assert main([*call, "-o", str(out)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n"], told["bases"], told["seed"]) == (2, 140, 5)
+    first, second = (record.sequence for record in read_fasta(out))
+    assert (len(first), first[:4], set(first) <= set(b"ACGT")) == (74, b"ACGT", True)
+    assert first != second
+    assert main([*call[:-1]]) == 0
+    shown = capsys.readouterr().out
+    assert shown == out.read_text()
+    assert main([*call, "-o", str(out)]) == 2
+    assert "a new file is required, but it exists; add --overwrite" in capsys.readouterr().err
+
+
+def test_refusals_take_one_line(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classifier = SequenceClassifier(ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2))
+    other = checkpoint.save(classifier, tmp_path / "c", labels=("a", "b"), vocabulary=MotifVocabulary.default())
+    for arguments, text in (
+        ([str(other)], "a checkpoint of a GenomicGPT is required, but this one is of a SequenceClassifier"),
+        ([str(saved), "--temperature", "-1"], "a number from 0 up is required, but '-1' came"),
+        ([str(saved), "--top-k", "9"], "top_k from 1 to 4"),
+        ([str(saved), "--prompt", "AC!"], "but came '!' at position 2 of 3"),
+    ):
+        assert main(["generate", *arguments]) == 2
+        assert text in capsys.readouterr().err
