@@ -8,6 +8,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig, Config
+from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 
@@ -22,6 +23,7 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "SequenceClassifier": Kind(ClassifierConfig, SequenceClassifier),
     "GenomicGPT": Kind(GPTConfig, GenomicGPT),
+    "MaskedEncoder": Kind(EncoderConfig, MaskedEncoder),
     "TrackModel": Kind(TrackConfig, TrackModel),
     "PerBaseModel": Kind(PerBaseConfig, PerBaseModel),
 }

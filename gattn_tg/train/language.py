@@ -98,7 +98,8 @@ class Language:
             ConfigError: Settings or data do not fit.
             FormatError: A file is malformed.
         """
-        data, corpus, vocabulary = read_corpus(config)
+        data = config.data_settings(LanguageData)
+        corpus, vocabulary = read_corpus(config, data)
         shape = config.model_settings(GPTConfig)
         require_vocabulary(config, shape, vocabulary)
         model = GenomicGPT(shape, seed=config.train.seed)
@@ -170,9 +171,8 @@ class Windows:
 MASK = 11  # the stream of random numbers that masks are drawn from
 
 
-def read_corpus(config: TrainConfig) -> tuple[LanguageData, Corpus, MotifVocabulary]:
-    """The [data] table of a language model, its genomes and its vocabulary."""
-    data = config.data_settings(LanguageData)
+def read_corpus(config: TrainConfig, data: LanguageData) -> tuple[Corpus, MotifVocabulary]:
+    """The genomes and the vocabulary that a [data] table names."""
     corpus = Corpus(
         read_contigs([config.resolve(name) for name in data.genomes]), valid_every=data.valid_every,
         block_bp=data.block_bp, valid_contigs=data.valid_contigs,
@@ -183,7 +183,7 @@ def read_corpus(config: TrainConfig) -> tuple[LanguageData, Corpus, MotifVocabul
         if is_default
         else MotifVocabulary.from_toml(config.file("vocabulary", data.vocabulary))
     )
-    return data, corpus, vocabulary
+    return corpus, vocabulary
 
 
 def require_vocabulary(config: TrainConfig, shape: TrunkConfig, vocabulary: MotifVocabulary) -> None:
