@@ -12,6 +12,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models.bins import DEFAULT_RANKS, bin_ids
+from gattn_tg.models.composition import PER_WIDTH, composition
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.tower import Stage, widths
 from gattn_tg.models.trunk import Trunk
@@ -37,6 +38,8 @@ class TrackConfig(TrunkConfig):
         stem_width: channels at the resolution of bases, a multiple of 32; they grow to `width` stage by stage.
         stem_kernel: bases that the first convolution sees (odd).
         tower_kernel: positions that the convolution of each further stage sees (odd).
+        composition_bp: widths of the stretches around a bin whose GC and CpG content it is told, see
+            `models.composition`; () for none. Convolutions and attention can count too, but need data to learn it.
         bin_ranks: motif ids, the most telling first: the first that occurs in a bin becomes the id of the bin.
     """
 
@@ -52,6 +55,7 @@ class TrackConfig(TrunkConfig):
     stem_width: int = 32
     stem_kernel: int = 15
     tower_kernel: int = 5
+    composition_bp: tuple[int, ...] = (32, 256, 1_024, 2_048, 8_192, 32_768)
     bin_ranks: tuple[int, ...] = DEFAULT_RANKS
 
     def __post_init__(self) -> None:
@@ -91,7 +95,9 @@ class TrackModel(Trunk):
         self.tower = [Stage(n_in, n_out, c.tower_kernel, rng) for n_in, n_out in pairwise(sizes)]
         self.make_blocks(rng)
         self.last = Linear(c.width, 2 * c.width, rng)
-        self.heads = {name: Linear(2 * c.width, count, rng, gain=0.1) for name, count in c.heads}
+        told = PER_WIDTH * len(c.composition_bp)
+        self.told = Linear(told, c.width, rng) if told else None
+        self.heads = {name: Linear(2 * c.width + told, count, rng, gain=0.1) for name, count in c.heads}
         for head in self.heads.values():
             head.bias = filled(ONE, head.weight.shape[0])
 
@@ -114,7 +120,7 @@ class TrackModel(Trunk):
         return softplus(self.heads[self._head(head)](self.features(bases, motif_ids)))
 
     def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p 2w"]:
-        """What the heads read: one vector of 2 width channels per bin that is not cropped."""
+        """What the heads read: 2 width channels and the composition per bin that is not cropped."""
         c, n = self.shape, bases.shape[1]
         if n % c.bin_bp or n <= 2 * c.crop_bp:
             raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases, longer than both crops "
@@ -123,10 +129,12 @@ class TrackModel(Trunk):
         x = halved(x)
         for stage in self.tower:
             x = stage(x)
+        told = composition(bases, c.bin_bp, c.composition_bp) if self.told else None
+        x = x if told is None or self.told is None else x + self.told(told)
         x = self.attend(x, bin_ids(motif_ids, c.bin_bp, c.bin_ranks))
-        margin = c.crop_bp // c.bin_bp
-        x = x[:, margin : x.shape[1] - margin] if margin else x
-        return dropout(self.last(x, activation="gelu"), c.dropout)
+        inner = slice(c.crop_bp // c.bin_bp, (n - c.crop_bp) // c.bin_bp)
+        seen = dropout(self.last(x[:, inner], activation="gelu"), c.dropout)
+        return seen if told is None else seen.cat(told[:, inner], dim=2)
 
     def _motifs(self, motif_ids: Tensor) -> Tensor | None:
         return None if self.embed_motifs is None else self.embed_motifs(motif_ids)

@@ -8,18 +8,21 @@ from gattn_tg.errors import ShapeError
 from gattn_tg.ops.activation import exp2_nonpositive
 from gattn_tg.types import Float
 
-EPS = 1e-6  # added to rates before their logarithm, so that a rate of 0 costs 14 nats per count instead of infinity
+LEAST = 1e-20  # rates below count as this in logarithms, so that a rate of 0 costs 46 nats per count and not infinity
 LOG2E = 1.4426950408889634
 
 
 def softplus(z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)): positive for every z, differentiable, never overflows.
 
-    Numerics: float32; for z < -16 the result is exp(z) up to the rounding of 1 + exp(z), hence 0.
+    Numerics: float32; log(1 + t) is t - t^2 / 2 below t = 1e-3, because 1 + t would lose what is left of a small t. So
+        the result follows exp(z) down to z = -87, and the gradient of its logarithm stays 1: a head that has come to
+        predict next to nothing can still learn that it was wrong.
     """
     wide = z.cast(dtypes.float32)
-    small = exp2_nonpositive((wide > 0).where(-wide, wide) * LOG2E)
-    return (wide.maximum(0.0) + (1.0 + small).log()).cast(z.dtype)
+    t = exp2_nonpositive((wide > 0).where(-wide, wide) * LOG2E)
+    log1p = (t < 1e-3).where(t - 0.5 * t * t, (1.0 + t).log())
+    return (wide.maximum(0.0) + log1p).cast(z.dtype)
 
 
 def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[Tensor, ""]:
@@ -36,7 +39,7 @@ def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[T
     """
     _check("poisson", rate, target)
     r = rate.cast(dtypes.float32)
-    return (r - target.cast(dtypes.float32) * (r + EPS).log()).sum()
+    return (r - target.cast(dtypes.float32) * r.maximum(LEAST).log()).sum()
 
 
 def poisson_multinomial(
@@ -70,9 +73,9 @@ def poisson_multinomial(
     r = rate.cast(dtypes.float32).reshape(b, segments, p // segments, k)
     y = target.cast(dtypes.float32).reshape(b, segments, p // segments, k)
     total, counted = r.sum(2), y.sum(2)
-    log_total = (total + EPS).log()
+    log_total = total.maximum(LEAST).log()
     # sum_p y_p log(r_p / S) = sum_p y_p log r_p - T log S
-    shape = (y * (r + EPS).log()).sum(2) - counted * log_total
+    shape = (y * r.maximum(LEAST).log()).sum(2) - counted * log_total
     return (total_weight * (total - counted * log_total) - shape).sum()
 
 

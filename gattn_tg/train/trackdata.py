@@ -42,6 +42,8 @@ class TrackSettings:
         max_jitter: Bases by which the sequence moves at most against its bins in training.
         scale_tracks: Divide the targets of a track by their mean over the training windows, so that all tracks count
             alike; predictions are multiplied by it again.
+        soft_clip: Scaled targets above this grow like a square root only, so that a few high bins do not decide the
+            gradient; predictions are turned back. 0 leaves them as they are.
         loss: "poisson_multinomial" or "poisson".
         total_weight: Weight of the total in the former.
         segments: Stretches of a piece with a total of their own, in the former.
@@ -63,6 +65,7 @@ class TrackSettings:
     split_seed: int = 0
     max_jitter: int = 0
     scale_tracks: bool = True
+    soft_clip: float = 10.0
     loss: Loss = "poisson_multinomial"
     total_weight: float = 0.2
     segments: int = 1
@@ -73,6 +76,7 @@ class TrackSettings:
         require(len(self.targets) > 0, "targets", "at least one file", self.targets)
         require(self.window_bp >= 0, "window_bp", "a number of bases, or 0", self.window_bp)
         require(0 < self.valid_fraction < 1, "valid_fraction", "a share between 0 and 1", self.valid_fraction)
+        require(self.soft_clip >= 0, "soft_clip", "0 or more", self.soft_clip)
         require(self.total_weight > 0, "total_weight", "more than 0", self.total_weight)
         require(self.segments >= 1, "segments", "at least 1", self.segments)
 
