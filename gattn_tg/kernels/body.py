@@ -44,6 +44,8 @@ class Body:
     def write(self, buffer: UOp, index: tuple[UOp | int, ...], value: UOp | float, when: UOp | None = None) -> None:
         """The statement `buffer[index] = value`, only where `when` holds."""
         if when is not None:
+            if not when.simplify().vmax:
+                return  # never: tinygrad drops such a store together with all statements before it
             # on the flat buffer: a condition does not survive a reshape whose axes have size 1
             flat = UOp.const(0, dtypes.weakint)
             for size, at in zip(buffer.shape, index, strict=True):
