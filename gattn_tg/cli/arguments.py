@@ -52,6 +52,8 @@ def parser() -> Parser:
         "-o", "--output", type=Path, default=None, help="folder of the run (runs/NAME of the TOML file)"
     )
     _resume(train)
+    train.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
+    train.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
 
     predict = _verb(verbs, "predict", "class probabilities of every sequence of a file, as TSV")
     _checkpoint(predict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gattn_tg.cli import device
+from gattn_tg.cli import device, ranks
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
@@ -18,15 +18,19 @@ INTERRUPTED = 130
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, tests and tells where the checkpoint is; 130 after Ctrl-C, with a run that --resume goes on with."""
-    config = TrainConfig.from_toml(arguments.config)
-    folder = arguments.output or Path("runs") / arguments.config.stem
-    chosen = mode(arguments, "gattn train")
-    watcher = Progress(quiet=arguments.json)
-    with device.on(arguments.device, arguments.threads):
-        done = train(
-            config, folder, mode=chosen, seed=arguments.seed, watcher=watcher,
-            from_checkpoint=arguments.from_checkpoint or "",
-        )  # fmt: skip
+    with ranks.world(arguments.mpi) as world:
+        config = TrainConfig.from_toml(arguments.config)
+        folder = arguments.output or Path("runs") / arguments.config.stem
+        chosen = mode(arguments, "gattn train")
+        watcher = Progress(quiet=arguments.json or world.rank > 0)
+        kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
+        with device.on(kind, ranks.n_threads(world, arguments.threads)):
+            done = train(
+                config, folder, mode=chosen, seed=arguments.seed, watcher=watcher, communicator=world,
+                device=ranks.devices(world, arguments.devices), from_checkpoint=arguments.from_checkpoint or "",
+            )  # fmt: skip
+    if world.rank > 0:
+        return INTERRUPTED if done.fitted.interrupted else 0
     return report(done, arguments.json, f"gattn train {arguments.config} -o {folder} --resume")
 
 

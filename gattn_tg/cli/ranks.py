@@ -1,0 +1,69 @@
+"""The processes that train together as the command line sees them: who started them, what each one gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from tinygrad import Device
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.kernels import device_list
+from gattn_tg.kernels.devices import cores
+from gattn_tg.train.communicator import Alone, Communicator, Mpi
+
+# Where launchers say how many processes they started: mpiexec of MPICH and Intel MPI, of Open MPI, srun.
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+
+
+def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communicator:
+    """All processes of an MPI launcher, or this one alone.
+
+    Args:
+        forced: --mpi, for launchers that leave no trace.
+        environment: Where the traces are.
+
+    Raises:
+        MissingExtraError: mpi4py is not installed.
+        ConfigError: The launcher started several processes that MPI does not connect.
+    """
+    n = max((int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()), default=1)
+    if n == 1 and not forced:
+        return Alone()
+    ranks = Mpi()
+    if ranks.n_ranks < n:
+        raise ConfigError(
+            f"train: {n} processes that MPI connects are required, but it sees {ranks.n_ranks}; start them with the "
+            "mpiexec that belongs to mpi4py's library, or with srun --mpi=pmi2"
+        )
+    return ranks
+
+
+def n_threads(ranks: Communicator, wanted: int | None) -> int | None:
+    """Cores of one process: --threads, else a fair share where several processes see all cores of one machine."""
+    n_local = getattr(ranks, "n_local", 1)
+    if wanted is not None or n_local == 1:
+        return wanted
+    here = cores()
+    return max(1, here // n_local) if here == (os.cpu_count() or 1) else here
+
+
+def devices(ranks: Communicator, listed: str | None) -> str | tuple[str, ...] | None:
+    """Where a process trains: the listed devices, else a GPU of its own, else tinygrad's default (None).
+
+    Raises:
+        ConfigError: A list came for several processes on one machine.
+    """
+    n_local = getattr(ranks, "n_local", 1)
+    if listed is not None:
+        if n_local > 1:
+            raise ConfigError(
+                f"train: one process per machine is required with --devices, but here are {n_local}; leave --devices "
+                "out, then every process takes a device of its own"
+            )
+        found = device_list.devices_of(listed)
+        return found if len(found) > 1 else found[0]
+    kind = Device.DEFAULT.split(":")[0]
+    if n_local == 1 or kind in device_list.UNCOUNTED:
+        return None
+    return f"{kind}:{getattr(ranks, 'local_rank', 0) % device_list.count(kind)}"
