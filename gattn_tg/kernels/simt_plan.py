@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tinygrad import Device
 from tinygrad.dtype import DType
+from tinygrad.renderer import Renderer
 
 from gattn_tg.kernels.simt import Layout
 
@@ -17,8 +19,10 @@ GPU = """
 8 8  32 32
 8 8  32 16
 8 8  16 16
+8 8  16  8
 8 8   8  8
 4 8   8  8
+4 8   4  8
 """
 # One thread where the device is a CPU in disguise (PoCL): its compiler makes vectors of the loops of a thread, but
 # keeps the registers of several threads in memory across barriers.
@@ -28,6 +32,11 @@ CPU = """
 1 1   8 32
 1 1   8  8
 """
+MANY = 31  # more operands than any of the kernels has; Metal binds that many
+# Shared memory that the plan spends, where it is less than the renderer says: browsers promise a WebGPU kernel 16 KB;
+# on AMD tiles that fill more spill registers at head width 128.
+SHARED_BYTES = {"WEBGPU": 16 * 1024, "AMD": 48 * 1024}
+BUFFERS = {"WEBGPU": 10}  # likewise operands
 MOST_REGISTERS = 160  # words of register tiles per thread; the rest of 255 is for addresses and operands
 
 
@@ -41,6 +50,7 @@ class Machine:
         shared_bytes: shared memory.
         threads: threads at most.
         stored: dtypes it reads and writes by itself.
+        buffers: operands of a kernel at most.
     """
 
     has_groups: bool
@@ -48,15 +58,34 @@ class Machine:
     shared_bytes: int
     threads: int
     stored: frozenset[DType] = frozenset()
+    buffers: int = MANY
+
+    @property
+    def is_short_of_buffers(self) -> bool:
+        """Whether operands must share buffers."""
+        return self.buffers < MANY
 
 
 def machine(device: str) -> Machine:
     """What tinygrad and the driver say about a device."""
-    renderer = Device[device].renderer
+    found = of_renderer(Device[device].renderer, device)
+    match device.split(":")[0]:
+        case "CL" if _opencl_is_cpu(device):
+            return replace(found, is_cpu=True, shared_bytes=128 * 1024)
+        case "WEBGPU":
+            limits = _webgpu_limits(device)
+            threads = min(found.threads, limits.maxComputeInvocationsPerWorkgroup)
+            buffers = min(limits.maxStorageBuffersPerShaderStage, MANY - 1)
+            return replace(found, shared_bytes=limits.maxComputeWorkgroupStorageSize, threads=threads, buffers=buffers)
+    return found
+
+
+def of_renderer(renderer: Renderer, device: str) -> Machine:
+    """What tinygrad says about a kind of device."""
     most = (renderer.local_max or (1024,))[0]
-    is_cpu, shared = device.split(":")[0] == "CL" and _opencl_is_cpu(device), renderer.shared_max
-    bytes_, stored = 128 * 1024 if is_cpu else shared, frozenset(renderer.supported_dtypes())
-    return Machine(renderer.has_local, is_cpu, bytes_, min(most, 1024), stored)
+    name, stored = device.split(":")[0], frozenset(renderer.supported_dtypes())
+    shared = min(renderer.shared_max, SHARED_BYTES.get(name, renderer.shared_max))
+    return Machine(renderer.has_local, False, shared, min(most, 1024), stored, BUFFERS.get(name, MANY))
 
 
 def _opencl_is_cpu(device: str) -> bool:
@@ -64,6 +93,13 @@ def _opencl_is_cpu(device: str) -> bool:
     cl = sys.modules[type(opened).__module__].cl  # the bindings that tinygrad loaded when it opened the device
     cl.clGetDeviceInfo(opened.cl_dev, cl.CL_DEVICE_TYPE, 8, ctypes.byref(kind), None)
     return not kind.value & cl.CL_DEVICE_TYPE_GPU
+
+
+def _webgpu_limits(device: str) -> Any:
+    opened = Device[device]
+    webgpu = sys.modules[type(opened).__module__].webgpu  # as above
+    webgpu.wgpuDeviceGetLimits(opened.device_res, found := webgpu.WGPUSupportedLimits())
+    return found.limits
 
 
 def layouts(of: Machine) -> tuple[Layout, ...]:

@@ -96,8 +96,20 @@ class GroupScore(ScoreBody):
         value = UOp.const(0.0, dtypes.float32)
         if self.score.kind in BY_ROW:
             row = a if isinstance(a, UOp) else UOp.const(a, dtypes.weakint)
-            value = self._entry_of(b, h, row, self.lane("ids_k", j).cast(dtypes.weakint)) * LOG2E
+            value = self._entry_of(b, h, row, self.key_class(j)) * LOG2E
         return ((first + j).cast(dtypes.int) < self.keys(b)).where(value, -math.inf)
+
+    def row_class(self, b: UOp, row: UOp) -> UOp:
+        """Class id of a row."""
+        return self._bounded(self.t["ids_q"][b, row].cast(dtypes.int))
+
+    def key_class(self, j: UOp) -> UOp:
+        """Class id of a key of the block."""
+        return self._bounded(self.lane("ids_k", j))
+
+    def _bounded(self, id_: UOp) -> UOp:
+        # without a bound tinygrad computes the place in the table in 64 bits, which WebGPU does not have
+        return (id_ & ((1 << self.score.classes.bit_length()) - 1)).cast(dtypes.weakint)
 
     def _entry(self, h: UOp, *index: UOp) -> UOp:
         if self.table is None:
@@ -110,7 +122,7 @@ class GroupScore(ScoreBody):
         kind = self.score.kind
         if kind in ("between", "dense"):
             return self.class_of(b, i, first, j).cast(dtypes.weakint), value
-        key = self.lane("ids_k", j).cast(dtypes.weakint)
+        key = self.key_class(j)
         if kind == "same":
             return key, self.row_class(b, i.minimum(self.n - 1)).eq(key).where(value, 0.0)
         if kind == "ordered":

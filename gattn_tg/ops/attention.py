@@ -103,7 +103,8 @@ def _choose(problem: Problem, impl: str) -> Implementation:
     if impl == "auto":
         reasons = []
         for name, implementation in IMPLEMENTATIONS.items():
-            if (reason := implementation.refuse(problem)) is None:
+            doubt = simt.doubt(problem) if implementation is simt else None
+            if (reason := implementation.refuse(problem) or doubt) is None:
                 return implementation
             reasons.append(f"{name}: {reason}")
         raise UnsupportedError(f"attention: no implementation serves this call; {'; '.join(reasons)}")

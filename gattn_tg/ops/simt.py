@@ -13,12 +13,13 @@ from gattn_tg.kernels.simt import Layout
 from gattn_tg.kernels.simt_score import table_columns
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of, static_score
+from gattn_tg.ops.packing import Packing
 from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
-# No compiler has seen these kernels for them yet; a device leaves this tuple when a test for it is there.
-UNSEEN = ("METAL", "AMD", "WEBGPU", "QCOM")
+# Where no compiler of the vendor has read these kernels yet; a device leaves this list when a test for it is there.
+UNPROVEN = {"METAL": "only their syntax was checked", "QCOM": "OpenCL was proven by another driver"}
 Layouts = tuple[Layout, Layout, Layout]  # forward, backward by queries, backward by keys
 
 
@@ -53,16 +54,31 @@ def refuse(problem: Problem) -> str | None:
     *_, d, e = problem.sizes
     if problem.q.dtype not in STORED:
         return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
-    if (name := devices[0].split(":")[0]) in UNSEEN:
-        return f"its kernels have not been compiled for {name} yet"
     machine = simt_plan.machine(devices[0])
     if machine.has_groups and problem.q.dtype not in machine.stored:
         return f"{devices[0]} here does not store {problem.q.dtype.name}"
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
-    found = layouts(static_score(problem), d, e, devices[0])
+    score = static_score(problem)
+    if machine.is_short_of_buffers and (count := _buffers(score)) > machine.buffers:
+        return f"its kernels read and write {count} buffers, but {devices[0]} binds {machine.buffers}"
+    found = layouts(score, d, e, devices[0])
     return found if isinstance(found, str) else None
+
+
+def doubt(problem: Problem) -> str | None:
+    """Why `auto` does not take this implementation where it may be asked for by name, or None."""
+    device = problem.q.device if isinstance(problem.q.device, str) else problem.q.device[0]
+    reason = UNPROVEN.get(device.split(":")[0])
+    return f"{reason}, nothing ran on {device} yet; impl=\"simt\" takes it nevertheless" if reason else None
+
+
+def _buffers(score: Score) -> int:
+    """Buffers of the kernel that has most, where small operands share: o lse top inverse q k v, or dq sums q k v do."""
+    is_map, has_numbers = score.kind == "dense", set(score.operands) - {"table", "ids"}
+    shared = is_map + bool(has_numbers)
+    return max(7 + 1, 6 + 1) + shared
 
 
 def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
@@ -79,12 +95,14 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     assert not isinstance(found, str)
     (b, h, _, _), along = piece(q), max(pieces(q)[0], 0)
     outputs = [Output((b, h, n, e), v.dtype, along), *[Output((b, h, n), dtypes.float32, along)] * 3]
+    inputs = (q, k, v, *tensors, *angles)
+    packing = Packing(inputs, 3, simt_plan.machine(device).is_short_of_buffers)
 
     def gradient(cotangents: list[Tensor], made: list[Tensor], given: list[Tensor]) -> list[Tensor | None]:
-        return _gradient(score, rotation, found, cotangents, made, given)
+        return packing.gradients(_gradient(score, rotation, found, cotangents, made, packing.unpack(given)))
 
-    kernel = simt_forward.kernel(score, rotation, found[0])
-    o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
+    kernel = packing.kernel(simt_forward.kernel(score, rotation, found[0]), [x.shape for x in outputs])
+    o, lse, *_ = launch(kernel, outputs, packing.pack(inputs), gradient)
     return o, lse
 
 
@@ -103,8 +121,13 @@ def _gradient(
     by_rows = [Output((b, h, n, d), q.dtype, along)]
     by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
     by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]
-    dq, *sums = launch(simt_rows.kernel(score, rotation, layouts[1]), by_rows, read)
-    dk, dv = launch(simt_keys.kernel(score, rotation, layouts[2]), by_keys, read)
+    device = q.device if isinstance(q.device, str) else q.device[0]
+    packing = Packing(read, 4, simt_plan.machine(device).is_short_of_buffers)
+    buffers = packing.pack(read)
+    rows = packing.kernel(simt_rows.kernel(score, rotation, layouts[1]), [x.shape for x in by_rows])
+    keys = packing.kernel(simt_keys.kernel(score, rotation, layouts[2]), [x.shape for x in by_keys])
+    dq, *sums = launch(rows, by_rows, buffers)
+    dk, dv = launch(keys, by_keys, buffers)
     named = dict(zip((*score.operands, *rotation.operands), tensors, strict=True))
     of_table = [table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
     return [dq, dk, dv, *of_table]

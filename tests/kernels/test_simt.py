@@ -7,13 +7,13 @@ import re
 import numpy as np
 import promise
 import pytest
-from tinygrad import Device, Tensor
+from tinygrad import Device, Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels import simt_plan
 from gattn_tg.kernels.simt import Layout
-from gattn_tg.ops import simt
+from gattn_tg.ops import lazy, simt
 from gattn_tg.ops.cases import Case
 
 # More than one block each way, and sizes that fill none.
@@ -90,10 +90,24 @@ def test_refuses_devices_without_groups():
         attention(q, q, q, impl="simt")
 
 
-def test_refuses_devices_that_no_compiler_has_seen_it_for(monkeypatch):
-    monkeypatch.setattr(simt, "UNSEEN", ("CPU",))
-    with pytest.raises(UnsupportedError, match="its kernels have not been compiled for CPU yet; use impl=\"auto\""):
-        attention(*[Tensor.zeros(1, 1, 4, 8)] * 3, impl="simt")
+def test_auto_passes_over_devices_where_nothing_has_been_proven(monkeypatch):
+    monkeypatch.setattr(simt, "UNPROVEN", {"PYTHON": "only their syntax was checked"})
+    monkeypatch.setattr(simt, "refuse", lambda problem: None)
+    monkeypatch.setattr(lazy, "refuse", lambda problem: "not now")
+    text = 'simt: only their syntax was checked, nothing ran on PYTHON yet; impl="simt" takes it nevertheless; loops: '
+    with pytest.raises(UnsupportedError, match=re.escape(text)):
+        attention(*[Tensor.zeros(1, 1, 4, 8, device="PYTHON")] * 3)
+
+
+def test_refuses_devices_that_bind_few_buffers(monkeypatch):
+    machine = simt_plan.Machine(has_groups=True, is_cpu=False, shared_bytes=32768, threads=64, buffers=8,
+                                stored=frozenset([dtypes.float32]))  # fmt: skip
+    monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
+    q = Tensor.zeros(1, 1, 2, 4, device="PYTHON")
+    bias = MotifBias.key(Tensor.zeros(5), Tensor([[0, 1]], dtype=dtypes.uint8))
+    text = 'attention(impl="simt"): its kernels read and write 9 buffers, but PYTHON binds 8; use impl="auto"'
+    with pytest.raises(UnsupportedError, match=re.escape(text)):
+        attention(q, q, q, bias=bias, impl="simt")
 
 
 def test_refuses_what_the_device_does_not_store(monkeypatch):
@@ -107,8 +121,8 @@ def test_refuses_what_the_device_does_not_store(monkeypatch):
 def test_refuses_tiles_that_do_not_fit():
     q = Tensor.zeros(1, 1, 2, 600, device="PYTHON")
     text = (
-        'attention(impl="simt"): its smallest tile (forward, head widths 600 and 600, 0 table columns) needs 60640 '
-        "bytes of shared memory and 158 registers a thread, but PYTHON has 32768 and 160"
+        'attention(impl="simt"): its smallest tile (forward, head widths 600 and 600, 0 table columns) needs 50736 '
+        "bytes of shared memory and 79 registers a thread, but PYTHON has 32768 and 160"
     )
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="simt")
