@@ -79,13 +79,13 @@ class MaskedEncoder(Trunk):
 
         Args:
             bases: ids A C G T N = 0..4, masked ones as N.
-            motif_ids: motif id per base; 0 near masked bases, or it would tell what they were.
+            motif_ids: motif id per base, found in the masked bases, or it would tell what they were.
             lengths: valid bases per row; padding changes nothing.
             places: indices 0..n-1 of the tokens to name.
         """
         x = self.hidden(bases, motif_ids, lengths)
         b, n, w = x.shape
-        first = Tensor.arange(b, dtype=dtypes.int32, device=places.device).unsqueeze(1) * n
+        first = Tensor.arange(b, dtype=dtypes.int32).unsqueeze(1) * n
         at = (places.cast(dtypes.int32) + first).reshape(-1)
         picked = rows_of(x.reshape(b * n, w), at)
         logits = self.to_words(self.hidden_norm(self.to_hidden(picked, activation="gelu")))
