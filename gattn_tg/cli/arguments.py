@@ -16,6 +16,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
   gattn train config.toml          train a model on your sequences
+  gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    class probabilities of new sequences
   gattn generate run/best          new sequences from a language model
 """
@@ -48,12 +49,12 @@ def parser() -> Parser:
 
     train = _verb(verbs, "train", "train the model that a TOML file describes")
     train.add_argument("config", type=Path, metavar="CONFIG.toml")
-    train.add_argument(
-        "-o", "--output", type=Path, default=None, help="folder of the run (runs/NAME of the TOML file)"
-    )
-    _resume(train)
-    train.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
-    train.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
+    _training(train)
+
+    finetune = _verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
+    _checkpoint(finetune)
+    finetune.add_argument("config", type=Path, metavar="CONFIG.toml")
+    _training(finetune)
 
     predict = _verb(verbs, "predict", "class probabilities of every sequence of a file, as TSV")
     _checkpoint(predict)
@@ -62,9 +63,10 @@ def parser() -> Parser:
     _batch(predict)
     _overwrite(predict, "replace the output file")
 
-    evaluate = _verb(verbs, "evaluate", "accuracy, AUC and confusion on labelled sequences")
+    evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
     _checkpoint(evaluate)
-    evaluate.add_argument("input", type=Path, metavar="DATA", help="CSV/TSV with the columns sequence and label")
+    summary = "CSV/TSV with sequence and label, or a TOML file whose [data] is used (the held-out data of the run)"
+    evaluate.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
     _batch(evaluate)
 
     generate = _verb(verbs, "generate", "new sequences from a language model, as FASTA")
@@ -134,11 +136,14 @@ def _verb(verbs: argparse._SubParsersAction[Parser], name: str, summary: str) ->
     return verb
 
 
-def _resume(verb: Parser) -> None:
+def _training(verb: Parser) -> None:
+    verb.add_argument("-o", "--output", type=Path, default=None, help="folder of the run (runs/NAME of the TOML file)")
     verb.add_argument("--resume", action="store_true", help="go on with an interrupted run, or begin where none is")
     summary = "go on from this checkpoint of the run instead of the newest one"
     verb.add_argument("--from", dest="from_checkpoint", default=None, metavar="step_00000800", help=summary)
     _overwrite(verb, "replace an earlier run")
+    verb.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
+    verb.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
 
 
 def _checkpoint(verb: Parser) -> None:

@@ -1,4 +1,4 @@
-"""`gattn evaluate CKPT DATA`."""
+"""`gattn evaluate CKPT [DATA]`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,33 @@ from gattn_tg.cli import device
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.models import checkpoint
 from gattn_tg.score.evaluate import evaluate
+from gattn_tg.train.config import TrainConfig
+from gattn_tg.train.judge import judge, own_config
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the metrics and the confusion table."""
+    """Prints the metrics: of a labelled table, or of the held-out data of a configuration."""
+    data = arguments.input
+    if data is not None and data.suffix != ".toml":
+        return run_table(arguments)
+    config = own_config(arguments.checkpoint) if data is None else TrainConfig.from_toml(data)
     with device.on(arguments.device, arguments.threads):
-        model = checkpoint.load(arguments.checkpoint)
+        judged = judge(arguments.checkpoint, config)
+    sets = {"valid": judged.valid, "test": judged.test}
+    if arguments.json:
+        shown = {key: metrics and _finite(metrics) for key, metrics in sets.items()}
+        say_json({"kind": judged.kind, **shown})
+        return 0
+    for key, metrics in sets.items():
+        if metrics:
+            say(f"{key:<5}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+    return 0
+
+
+def run_table(arguments: argparse.Namespace) -> int:
+    """Prints the metrics and the confusion table of labelled sequences."""
+    with device.on(arguments.device, arguments.threads):
+        model = checkpoint.load(arguments.checkpoint, kind="SequenceClassifier")
         result = evaluate(model, arguments.input, batch_size=arguments.batch_size)
     if arguments.json:
         say_json({**result.metrics.to_dict(), "labels": list(result.labels), "confusion": result.confusion.tolist()})
@@ -36,3 +57,7 @@ def confusion_lines(table: np.ndarray, labels: tuple[str, ...]) -> list[str]:
         share = row[labels.index(label)] / max(row.sum(), 1)
         lines.append(f"  {label}".ljust(first) + "".join(f"{n:,}".rjust(wide) for n in row) + f"   {share:6.1%}")
     return lines
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
+    return {name: None if value != value else value for name, value in metrics.items()}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 from gattn_tg.cli.output import tell
+from gattn_tg.train.start import Start
 from gattn_tg.train.watch import N_COMPILING, Plan, Validated, Watcher
 
 REDRAW_S = 0.1
@@ -29,6 +32,12 @@ class Progress(Watcher):
         self.plan = Plan(0, 0, 1, 0, 0, "", True)
         self.n_seen_steps, self.loss = 0, float("nan")
         self.clock, self.drawn, self.n_rows = 0.0, 0.0, 0
+
+    def took_over(self, start: Start) -> None:
+        groups = (("begin anew", start.new), ("of another shape, begin anew", start.other_shape))
+        others = "".join(f"; {words}: {_parts(names)}" for words, names in groups if names)
+        unused = f"; not used: {_parts(start.unused)}" if start.unused else ""
+        self._line(f"from the {start.kind}: {_parts(start.loaded)}{others}{unused}")
 
     def started(self, plan: Plan) -> None:
         self.plan = plan
@@ -102,3 +111,9 @@ class Progress(Watcher):
         metrics = record.metrics
         names = [n for n in dict.fromkeys(["loss", self.plan.monitor, *metrics]) if n in metrics and n != "n"]
         return "  ".join(f"{SHORT.get(n, n)} {metrics[n]:.3f}" for n in names[:N_SHOWN])
+
+
+def _parts(names: Sequence[str]) -> str:
+    """The parts of a model that parameters belong to, with their number: `blocks (24), norm (2)`."""
+    counts = Counter(name.split(".")[0] for name in names)
+    return ", ".join(f"{part} ({n})" for part, n in counts.items())

@@ -6,32 +6,65 @@ import argparse
 from pathlib import Path
 
 from gattn_tg.cli import device, ranks
+from gattn_tg.cli.curves import Told, curves_page
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.folder import Mode
+from gattn_tg.train.folder import Mode, write_text
+from gattn_tg.train.journal import Journal
 from gattn_tg.train.run import Run, train
 
+CURVES = "curves.html"
 INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, tests and tells where the checkpoint is; 130 after Ctrl-C, with a run that --resume goes on with."""
+    folder = arguments.output or Path("runs") / arguments.config.stem
+    return run_from(arguments, folder, "gattn train", f"gattn train {arguments.config} -o {folder} --resume")
+
+
+def run_from(arguments: argparse.Namespace, folder: Path, verb: str, again: str, start: Path | None = None) -> int:
+    """Trains from the beginning or from weights of a checkpoint.
+
+    Args:
+        arguments: Those of `gattn train`.
+        folder: Of the run.
+        verb: For messages.
+        again: The command that goes on after Ctrl-C.
+        start: The checkpoint.
+    """
     with ranks.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)
-        folder = arguments.output or Path("runs") / arguments.config.stem
-        chosen = mode(arguments, "gattn train")
+        chosen = mode(arguments, verb)
         watcher = Progress(quiet=arguments.json or world.rank > 0)
         kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
         with device.on(kind, ranks.n_threads(world, arguments.threads)):
             done = train(
                 config, folder, mode=chosen, seed=arguments.seed, watcher=watcher, communicator=world,
                 device=ranks.devices(world, arguments.devices), from_checkpoint=arguments.from_checkpoint or "",
+                start=start,
             )  # fmt: skip
     if world.rank > 0:
         return INTERRUPTED if done.fitted.interrupted else 0
-    return report(done, arguments.json, f"gattn train {arguments.config} -o {folder} --resume")
+    draw(done, config)
+    return report(done, arguments.json, again)
+
+
+def draw(done: Run, config: TrainConfig) -> None:
+    """Writes curves.html of a run."""
+    told = Told(
+        name=config.path.stem,
+        kind=config.kind,
+        n_parameters=done.task.model.n_parameters,
+        monitor=config.train.monitor or next(iter(done.task.monitors)),
+        best_step=done.fitted.best_step,
+        seconds=done.fitted.seconds,
+    )
+    lines = Journal(done.folder / "metrics.jsonl").lines()
+    if drawn := curves_page(lines, told):
+        write_text(done.folder / CURVES, drawn)
 
 
 def mode(arguments: argparse.Namespace, verb: str) -> Mode:
@@ -76,6 +109,7 @@ def report(done: Run, as_json: bool, again: str) -> int:
         say(f"interrupted at step {fitted.step}; go on with: {again}")
         return INTERRUPTED
     say(f"best at step {fitted.best_step} of {fitted.step}: {done.folder / 'best'}  ({fitted.seconds:.0f} s)")
+    say(f"curves: {done.folder / CURVES}")
     if done.test:
         say("test  " + "  ".join(f"{k} {v:.4f}" for k, v in done.test.items() if k != "n"))
     return 0

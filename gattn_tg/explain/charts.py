@@ -48,7 +48,7 @@ def curves(lines: Sequence[Curve], label: str, unit: str = "{:.2f}") -> str:
     parts.append(
         text((left + width - right) / 2, height - 1, "epoch", text_anchor="middle", fill=MUTED, font_size=11)
     )
-    ends = _apart([y(line.values[-1]) for line in lines], 15.0, top + 4, height - bottom)
+    ends = apart([y(line.values[-1]) for line in lines], 15.0, top + 4, height - bottom)
     for line, end in zip(lines, ends, strict=True):
         points = " ".join(f"{x(i + 1):.1f},{y(v):.1f}" for i, v in enumerate(line.values))
         parts.append(
@@ -154,7 +154,7 @@ def motif_bars(
     return svg(width, height, parts, label)
 
 
-def _apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Positions as near to the wanted ones as a minimum distance between neighbours allows."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     placed = [min(max(wanted[i], low), high) for i in order]

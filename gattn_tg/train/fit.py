@@ -110,6 +110,8 @@ class Fit:
         Tensor.manual_seed(settings.seed)
         self.parameters = self._placed()
         learnt = {name: p for name, p in self.parameters.items() if self.rates.get(name, 1.0) > 0}
+        if not learnt:
+            raise ConfigError("train: a weight to learn is required, but trunk_rate = 0 freezes all; raise trunk_rate")
         step = Step(task.loss, learnt, settings, communicator=self.communicator, rates=self.rates)
         self.progress = Progress(fingerprint=self._fingerprint())
         self.communicator.require_equal("configuration and data", self.progress.fingerprint)
@@ -130,8 +132,12 @@ class Fit:
                 higher_is_better=task.monitors[self.monitor],
             )
         )
+        if self.folder and self.is_first and settings.tensorboard:
+            self.folder.journal.also_events(self.folder.path / "events", self.progress.step)
         if self.progress.step < self.n_steps and not self.patience_is_over():
             self._loop(step, rows)
+        if self.folder:
+            self.folder.journal.close()
         if self.best is not None and not self.interrupted:
             restore(self.parameters, self.best)
         progress = self.progress

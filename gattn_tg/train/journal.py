@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gattn_tg.train.events import Events
+
 
 class Journal:
     """The file of a run that lines are added to.
@@ -17,14 +19,31 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.events: Events | None = None
 
     def note(self, line: dict[str, Any]) -> None:
         """Adds one line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
+        if self.events:
+            self.events.note(line)
+
+    def also_events(self, folder: Path, step: int) -> None:
+        """From now on writes event files too.
+
+        Args:
+            folder: Where they go.
+            step: Steps that the run has done.
+
+        Raises:
+            MissingExtraError: tensorboardX is not installed.
+        """
+        self.events = Events(folder, step)
 
     def sync(self) -> None:
         """Puts all lines on disk: before a checkpoint that a resumed run would take for the time of the last line."""
+        if self.events:
+            self.events.sync()
         if self.path.exists():
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -51,3 +70,9 @@ class Journal:
         temporary = self.path.with_name(self.path.name + ".part")
         temporary.write_text("".join(kept), encoding="utf-8")
         os.replace(temporary, self.path)
+
+    def close(self) -> None:
+        """Ends the event files."""
+        if self.events:
+            self.events.close()
+            self.events = None

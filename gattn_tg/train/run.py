@@ -11,6 +11,7 @@ from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.fit import Fit, Fitted
 from gattn_tg.train.folder import Mode, RunFolder, write_bytes, write_text
+from gattn_tg.train.start import Start, take_over
 from gattn_tg.train.task import Device, Task, Testable
 from gattn_tg.train.tasks import task_of
 from gattn_tg.train.watch import Watcher
@@ -25,12 +26,14 @@ class Run:
         test: Metrics on the test set; None without one, or after Ctrl-C.
         folder: Where the checkpoints are.
         task: The task with the best weights in its model.
+        start: What was taken over from an earlier checkpoint; None without one.
     """
 
     fitted: Fitted
     test: dict[str, float] | None
     folder: Path
     task: Task
+    start: Start | None = None
 
 
 def train(
@@ -43,6 +46,7 @@ def train(
     watcher: Watcher | None = None,
     communicator: Communicator | None = None,
     from_checkpoint: str = "",
+    start: Path | None = None,
 ) -> Run:
     """Trains the model of a configuration, keeps its checkpoints and tests the best weights once.
 
@@ -55,6 +59,8 @@ def train(
         watcher: Told about every step and validation.
         communicator: The other processes, each of which makes the same call; None trains alone.
         from_checkpoint: Name of the checkpoint to go on from, with mode "resume"; "" takes the newest whole one.
+        start: An earlier checkpoint whose weights the model begins with, as far as they fit; `[train] trunk_rate` says
+            how fast they learn.
 
     Raises:
         ConfigError: Settings or folder do not fit.
@@ -65,11 +71,16 @@ def train(
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
+    started = take_over(task.model, start) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
     others.from_first(None)
     home = home or RunFolder(folder, "resume", config.train.keep)
-    fit = Fit(task, config.train, home, watcher or Watcher(), device, others)
+    watcher = watcher or Watcher()
+    fit = Fit(task, config.train, home, watcher, device, others)
+    if started:
+        fit.rates, fit.origin = dict.fromkeys(started.loaded, config.train.trunk_rate), started.digest
+        watcher.took_over(started)
     if others.rank == 0 and not home.checkpoints.steps():
         write_bytes(home.path / "config.toml", config.path.read_bytes())
         origin = {"config": str(config.path.resolve()), "home": str(config.resolve("").resolve()), "kind": config.kind,
@@ -80,4 +91,4 @@ def train(
     if test is not None:
         shown = {k: None if v != v else v for k, v in test.items()}
         write_text(home.path / "test.json", json.dumps(shown, indent=1) + "\n")
-    return Run(fitted, test, home.path, task)
+    return Run(fitted, test, home.path, task, started)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gattn_tg.train.start import Start
+
 N_COMPILING = 2  # steps of a process that tell nothing of its speed: the first compiles, the second is captured
 
 
@@ -94,6 +96,9 @@ class Validated:
 
 class Watcher:
     """Listens to a run and does nothing; override what is of interest."""
+
+    def took_over(self, start: Start) -> None:
+        """When the model has got weights of an earlier checkpoint."""
 
     def started(self, plan: Plan) -> None:
         """Before the first step (which also compiles the kernels)."""

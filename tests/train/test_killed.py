@@ -45,7 +45,7 @@ def test_killed_again_and_again_equals_a_run_in_peace(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(CONFIG)
     command = [sys.executable, str(HERE / "killed_run.py"), str(tmp_path / "x.toml"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent.parent)
-    lives = [line for line in done.stdout.splitlines() if ": " in line and not line.startswith("{")]
+    lives = [line for line in done.stdout.splitlines() if ", newest checkpoint " in line]
     assert lives == [
         "step 2, before any checkpoint: killed, newest checkpoint 0",
         "weights of checkpoint 3 written, state not: killed, newest checkpoint 0",
