@@ -39,10 +39,10 @@ from gattn_tg.kernels.tile import (
     padded,
     product,
     registers,
+    tree,
 )
 
-FIRST_INPUT = 5  # place of q among the operands
-FEW = 2  # rows of one head for which laying keys out by channel costs more than it saves
+TOGETHER = 2 * ROWS  # rows whose softmax is taken at once: the steps of one tile wait for each other
 
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -68,8 +68,7 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 
     @functools.cache
     def flash_forward(*operands: UOp) -> UOp:
-        is_decoding = operands[FIRST_INPUT].shape[2] <= FEW
-        return (FewRows if is_decoding else Forward)(score, rotation, *operands).build()
+        return Forward(score, rotation, *operands).build()
 
     return flash_forward
 
@@ -92,9 +91,10 @@ class Forward:
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
         self.width, self.q_width = padded(self.e), self.d
-        self.s, self.c = body.array(ROWS, LANES), body.array(ROWS, LANES)
+        self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS
+        self.s, self.c = body.array(self.together, LANES), body.array(ROWS, LANES)
         self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
-        self.lanes, self.shrink = body.array(ROWS, FOLD), body.array(ROWS)
+        self.lanes, self.shrink = body.array(self.together, FOLD), body.array(self.together)
 
     def build(self) -> UOp:
         """The whole kernel."""
@@ -107,8 +107,9 @@ class Forward:
             with self.blocks() as block:
                 self.lay_out_keys(block * LANES)
                 with self.tiles(block * LANES) as tile:
-                    self.weigh(tile * ROWS, block * LANES)
-                    self.add_values(tile * ROWS)
+                    self.weigh(tile * self.together, block * LANES)
+                    with self.body.loop(ceildiv(self.together, ROWS)) as piece:
+                        self.add_values(tile * self.together, piece * ROWS)
             self.finish()
         return self.body.finish()
 
@@ -127,6 +128,7 @@ class Forward:
         self.acc.fill(self.rows * width, 0.0)
         if width > self.e:
             self.at_v.fill(LANES * width, 0.0)
+        self.lanes_of_v: Panel | View = self.at_v
         with body.loop(self.rows) as i:
             body.write(self.top, (i,), LEAST)
         with body.loops(self.rows, FOLD) as (i, x):
@@ -155,76 +157,88 @@ class Forward:
 
     def tiles(self, first: UOp) -> AbstractContextManager[UOp]:
         """The tiles of rows that see any key of the block."""
-        size = self.rows // ROWS
+        size = self.rows // self.together
         if self.score.reach == (None, None):
             return self.body.loop(size)
         start, stop = (row - self.i0.cast(dtypes.int) for row in self.scores.seeing_rows(first))
-        return self.body.span(start // ROWS, (stop + (ROWS - 1)) // ROWS, size)
+        return self.body.span(start // self.together, (stop + (self.together - 1)) // self.together, size)
+
+    def key(self, first: UOp, j: UOp) -> UOp:
+        """A key of the block; keys that pad the last block repeat the last one."""
+        return (first + j).minimum(self.m - 1)
 
     def lay_out_keys(self, first: UOp) -> None:
-        """k in units of the score, v, and what the score needs."""
-        factor = self.score.scale * LOG2E
-
-        def key(j: UOp) -> UOp:
-            return (first + j).minimum(self.m - 1)
-
-        turn = Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
-        turn.lay_out(
-            LANES, self.d, key,
-            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
-            self.store_key, by_channel=self.keys_by_channel,
-        )  # fmt: skip
-        with self.body.loops(LANES, self.e) as (j, x):
-            self.at_v.write(j * self.width + x, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        """k, v, and what the score needs."""
+        self.lay_out_k(first)
+        self.lay_out_v(first)
         self.scores.load(self.b, self.h, first)
 
-    keys_by_channel = True
+    def lay_out_k(self, first: UOp) -> None:
+        """k in units of the score, one channel after another."""
+        factor = self.score.scale * LOG2E
+        self.turn_of_keys().lay_out(
+            LANES, self.d, lambda j: self.key(first, j),
+            lambda j, x: self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32) * factor,
+            lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
+        )  # fmt: skip
 
-    def store_key(self, j: UOp, x: UOp, value: UOp) -> None:
-        """Channel x of key j goes to where `multiply` reads it."""
-        self.at_k.write(x * LANES + j, value)
+    def turn_of_keys(self) -> Turn:
+        """The rotation of keys."""
+        return Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
+
+    def lay_out_v(self, first: UOp) -> None:
+        """v, key after key; whole blocks of float32 rows serve as they are."""
+        if self.width == self.e and self.m % LANES == 0 and self.v.dtype == dtypes.float32:
+            self.lanes_of_v = View(lambda j, x: self.v[self.b, self.g, first + j, x])
+            return
+        with self.body.loops(LANES, self.e) as (j, x):
+            value = self.v[self.b, self.g, self.key(first, j), x]
+            self.at_v.write(j * self.width + x, value.cast(dtypes.float32))
 
     def multiply(self, r: UOp) -> None:
-        """s = q k^T for one tile."""
+        """s = q k^T for the rows from r."""
         body, s = self.body, self.s
-        with body.loops(ROWS, LANES) as (i, j):
-            body.write(s, (i, j), 0.0)
-        product(body, s, self.d, self.rows_of_q.rows(self.q_width, r), self.at_k.lanes(LANES, 0))
+        with body.loop(self.together // ROWS) as tile:
+            at = tile * ROWS
+            with body.loops(ROWS, LANES) as (i, j):
+                body.write(s, (at + i, j), 0.0)
+            product(body, s, self.d, self.rows_of_q.rows(self.q_width, r + at), self.at_k.lanes(LANES, 0), row=at)
 
     def weigh(self, r: UOp, first: UOp) -> None:
-        """s = 2^(score - top) for one tile, with top, total and shrink brought up to date."""
+        """s = 2^(score - top) for the rows from r, with top, total and shrink brought up to date."""
         body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
+        rows, pieces = self.together, range(0, LANES, FOLD)
         self.multiply(r)
-        with body.loops(ROWS, LANES) as (i, j):
+        with body.loops(rows, LANES) as (i, j):
             value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
             body.write(s, (i, j), value)
 
-        with body.loops(ROWS, FOLD) as (i, j):
-            body.write(lanes, (i, j), body.read(top, r + i))
-        with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
-            body.write(lanes, (i, j), body.read(lanes, i, j).maximum(body.read(s, i, y * FOLD + j)))
-        fold(body, lanes, UOp.maximum)
-        with body.loop(ROWS) as i:
+        with body.loops(rows, FOLD) as (i, j):
+            most = tree([body.read(s, i, y + j) for y in pieces], UOp.maximum)
+            body.write(lanes, (i, j), body.read(top, r + i).maximum(most))
+        fold(body, lanes, UOp.maximum, rows)
+        with body.loop(rows) as i:
             body.write(self.shrink, (i,), exp2(body.read(top, r + i) - body.read(lanes, i, 0)))
-        with body.loop(ROWS) as i:
+        with body.loop(rows) as i:
             body.write(top, (r + i,), body.read(lanes, i, 0))
 
-        with body.loops(ROWS, LANES) as (i, j):
+        with body.loops(rows, LANES) as (i, j):
             body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i)))
-        with body.loops(ROWS, FOLD) as (i, j):
-            body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i))
-        with body.loops(ROWS, LANES // FOLD, FOLD) as (i, y, j):
-            body.write(total, (r + i, j), body.read(total, r + i, j) + body.read(s, i, y * FOLD + j))
+        with body.loops(rows, FOLD) as (i, j):
+            more = tree([body.read(s, i, y + j) for y in pieces], UOp.__add__)
+            body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i) + more)
 
-    def add_values(self, r: UOp) -> None:
-        """acc = acc * shrink + s v for one tile."""
+    def add_values(self, r: UOp, at: UOp) -> None:
+        """acc = acc * shrink + s v for one tile, which starts `at` rows after r."""
         body, c = self.body, self.c
         for start, size in lane_groups(self.e):
             with body.loops(ROWS, size) as (i, x):
-                body.write(c, (i, x), self.acc.read((r + i) * self.width + (start + x)) * body.read(self.shrink, i))
-            product(body, c, LANES, lambda i, j: body.read(self.s, i, j), self.at_v.lanes(self.width, start), size)
+                before = self.acc.read((r + at + i) * self.width + (start + x))
+                body.write(c, (i, x), before * body.read(self.shrink, at + i))
+            lanes = self.lanes_of_v.lanes(self.width, start)
+            product(body, c, LANES, lambda i, j: body.read(self.s, at + i, j), lanes, size)
             with body.loops(ROWS, size) as (i, x):
-                self.acc.write((r + i) * self.width + (start + x), body.read(c, i, x))
+                self.acc.write((r + at + i) * self.width + (start + x), body.read(c, i, x))
 
     def finish(self) -> None:
         """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
@@ -248,48 +262,3 @@ class Forward:
         with body.loops(self.rows, self.e) as (i, x):
             value = (self.acc.read(i * self.width + x) * body.read(total, i, 0)).cast(self.o.dtype)
             body.write(self.o, (self.b, self.h, self.row(i), x), value, when=self.i0 + i < self.n)
-
-
-class FewRows(Forward):
-    """The forward kernel for one or two rows per head, as in decoding against a cache of keys.
-
-    Keys stay as they come, row by row: a product runs over FOLD lanes of channels, which are folded at its end. That
-    costs more steps than a tile, but reading the keys is what takes the time here; turning them over would double it.
-    """
-
-    keys_by_channel = False
-
-    def __init__(self, score: Score, rotation: Rotation, *operands: UOp) -> None:
-        super().__init__(score, rotation, *operands)
-        self.q_width = ceildiv(self.d, FOLD) * FOLD
-        self.partial = self.body.array(LANES, FOLD)
-
-    def reads_q_in_place(self) -> bool:
-        """Never: products read q beyond its width."""
-        return False
-
-    def start(self) -> None:
-        """As for many rows; the lanes that pad a row of q and of k are 0."""
-        if self.q_width > self.d:
-            self.at_q.fill(self.rows * self.q_width, 0.0)
-            self.at_k.fill(LANES * self.q_width, 0.0)
-        super().start()
-
-    def store_key(self, j: UOp, x: UOp, value: UOp) -> None:
-        """Rows of keys, padded to whole lanes."""
-        self.at_k.write(j * self.q_width + x, value)
-
-    def multiply(self, r: UOp) -> None:
-        """s[i, j] = sum over lanes of sum_c q[i, c] k[j, c]; rows that pad the tile are 0."""
-        body, s, partial, wide = self.body, self.s, self.partial, self.q_width
-        with body.loops(ROWS, LANES) as (i, j):
-            body.write(s, (i, j), 0.0)
-        with body.loop(self.n) as i:
-            with body.loops(LANES, FOLD) as (j, x):
-                body.write(partial, (j, x), 0.0)
-            with body.loops(LANES, wide // FOLD, FOLD) as (j, c, x):
-                term = self.at_q.read(i * wide + c * FOLD + x) * self.at_k.read(j * wide + c * FOLD + x)
-                body.write(partial, (j, x), body.read(partial, j, x) + term)
-            fold(body, partial, UOp.__add__, LANES)
-            with body.loop(LANES) as j:
-                body.write(s, (i, j), body.read(partial, j, 0))

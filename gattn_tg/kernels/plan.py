@@ -20,7 +20,8 @@ def query_rows(heads: int, n: int, width: int) -> int:
     """
     most = max(LANES, panel_bytes(width) // (4 * width) // ROWS * ROWS)
     pieces = max(ceildiv(n, most), min(ceildiv(UNITS, heads), ceildiv(n, LANES)))
-    return ceildiv(ceildiv(n, pieces), ROWS) * ROWS
+    step = 2 * ROWS if n > ROWS else ROWS  # two tiles share a softmax
+    return ceildiv(ceildiv(n, pieces), step) * step
 
 
 def key_parts(groups: int, m: int, dq_bytes: int) -> int:

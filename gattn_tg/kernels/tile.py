@@ -113,14 +113,23 @@ def registers() -> tuple[int, int]:
     return plan_table.tile()
 
 
-def product(body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES) -> None:
-    """tile[i, j] += sum_x rows(i, x) * lanes(x, j), in pieces that fit the registers."""
+def product(
+    body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES, row: UOp | int = 0
+) -> None:
+    """tile[row + i, j] += sum_x rows(i, x) * lanes(x, j), in pieces that fit the registers."""
     most_rows, most_lanes = registers()
     for top in range(0, ROWS, most_rows):
         for left in range(0, width, most_lanes):
             with body.loops(depth, most_rows, min(most_lanes, width - left)) as (x, i, j):
-                at = (top + i, left + j)
-                body.write(tile, at, body.read(tile, *at) + rows(at[0], x) * lanes(x, at[1]))
+                at = (row + (top + i), left + j)
+                body.write(tile, at, body.read(tile, *at) + rows(top + i, x) * lanes(x, at[1]))
+
+
+def tree(terms: list[UOp], combine: Callable[[UOp, UOp], UOp]) -> UOp:
+    """All terms combined in pairs, pairs of pairs, and so on: fewer of them wait for each other than in a row."""
+    while len(terms) > 1:
+        terms = [combine(*terms[i : i + 2]) if i + 1 < len(terms) else terms[i] for i in range(0, len(terms), 2)]
+    return terms[0]
 
 
 def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp], rows: int = ROWS) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels import cpu, flash_backward, flash_forward
+from gattn_tg.kernels import cpu, flash_backward, flash_few, flash_forward
 from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.kernels.score import Score
 from gattn_tg.ops.launch import Output, launch, pieces
@@ -66,7 +66,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     def gradient(cotangents: list[Tensor], outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         return _gradient(score, rotation, cotangents, outputs, inputs)
 
-    o, lse, *_ = launch(flash_forward.kernel(score, rotation), outputs, (q, k, v, *tensors, *angles), gradient)
+    kernel = (flash_few if n <= flash_few.FEW else flash_forward).kernel(score, rotation)
+    o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
 
 

@@ -178,7 +178,7 @@ def test_masses_of_motifs_are_attention_to_one_hot_keys():
 def test_plans_depend_on_shapes_and_fill_cores():
     assert plan.query_rows(heads=8, n=2048, width=64) == 512
     assert plan.query_rows(heads=1, n=512, width=64) == 64  # eight units rather than two
-    assert plan.query_rows(heads=256, n=60, width=16) == 60
+    assert plan.query_rows(heads=256, n=60, width=16) == 64
     assert plan.key_parts(groups=1, m=4096, dq_bytes=4 * 4096 * 64) == 16
     assert plan.key_parts(groups=8, m=16384, dq_bytes=4 * 8 * 16384 * 64) == 1  # memory first
     assert plan.key_parts(groups=64, m=60, dq_bytes=1) == 1
