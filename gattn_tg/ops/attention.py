@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol, overload
 
 from tinygrad import Tensor
@@ -24,6 +25,8 @@ class Implementation(Protocol):
 
 # in the order `auto` tries them
 IMPLEMENTATIONS: dict[str, Implementation] = {"mma": mma, "simt": simt, "loops": fused, "lazy": lazy}
+# why `auto` passes over one that would serve the call when asked for by name
+DOUBTS: dict[str, Callable[[Problem], str | None]] = {"mma": mma.doubt, "simt": simt.doubt}
 
 
 @overload
@@ -103,8 +106,10 @@ def _choose(problem: Problem, impl: str) -> Implementation:
     if impl == "auto":
         reasons = []
         for name, implementation in IMPLEMENTATIONS.items():
-            doubt = simt.doubt(problem) if implementation is simt else None
-            if (reason := implementation.refuse(problem) or doubt) is None:
+            reason = implementation.refuse(problem)
+            if reason is None and name in DOUBTS:
+                reason = DOUBTS[name](problem)
+            if reason is None:
                 return implementation
             reasons.append(f"{name}: {reason}")
         raise UnsupportedError(f"attention: no implementation serves this call; {'; '.join(reasons)}")

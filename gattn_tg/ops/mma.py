@@ -20,6 +20,8 @@ from gattn_tg.ops.simt import table_gradient
 from gattn_tg.types import Float
 
 STEP = 16  # head widths are padded with zeros to multiples of it
+# Where no compiler of the vendor has read these kernels yet; a device leaves this list when a test for it is there.
+UNPROVEN = {"METAL": "only their syntax was checked", "AMD": "only those for CDNA were compiled"}
 
 
 @functools.cache
@@ -36,6 +38,12 @@ def refuse(problem: Problem) -> str | None:
         return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
     found = plan(static_score(problem), d, e, _device(problem.q), problem.q.dtype)
     return found if isinstance(found, str) else None
+
+
+def doubt(problem: Problem) -> str | None:
+    """Why `auto` does not take this implementation where it may be asked for by name, or None."""
+    reason = UNPROVEN.get(_device(problem.q).split(":")[0])
+    return f"{reason}, nothing ran on such a device yet; impl=\"mma\" takes it nevertheless" if reason else None
 
 
 def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
