@@ -11,7 +11,7 @@ from gattn_tg.motif.kmers import kmer_codes
 from gattn_tg.seq import reverse_complement
 
 PSEUDO = 0.5  # added to every count of the plain models
-STRENGTHS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # of the prior that the next lower order is, in counts
+STRENGTHS = (20.0, 50.0, 100.0, 200.0)  # of the prior that the next lower order is, in counts
 
 
 class Markov:
@@ -25,13 +25,15 @@ class Markov:
 
     def __init__(self, corpus: Corpus, order: int, both_strands: bool) -> None:
         self.order = order
-        self.counts = {k: np.zeros(4 ** (k + 1), np.int64) for k in range(order + 1)}
+        counts = np.zeros(4 ** (order + 1), np.int64)
         for stretch in corpus.train:
             bases = corpus.bases(stretch)
             for strand in (bases, reverse_complement(bases)) if both_strands else (bases,):
-                for k, counts in self.counts.items():
-                    codes = kmer_codes(strand, k + 1)
-                    counts += np.bincount(codes[codes >= 0], minlength=len(counts))
+                codes = kmer_codes(strand, order + 1)
+                counts += np.bincount(codes[codes >= 0], minlength=len(counts))
+        self.counts = {order: counts}
+        for k in range(order - 1, -1, -1):  # a shorter word is any longer one that ends with it
+            self.counts[k] = self.counts[k + 1].reshape(4, -1).sum(0)
 
     def plain(self, k: int) -> np.ndarray:
         """p(base | word of k bases) = (count + PSEUDO) / (total + 4 PSEUDO), flat by the code of word and base."""
