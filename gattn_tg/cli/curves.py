@@ -14,11 +14,11 @@ from gattn_tg.explain.svg import BLUE, MUTED, ORANGE, ROSE, TEAL
 
 NAMES = {
     "auc": "AUC", "mcc": "Matthews correlation", "accuracy": "Accuracy", "perplexity": "Perplexity per base",
-    "bits_per_base": "Bits per base", "pearson_r": "Pearson r",
+    "bits_per_base": "Bits per base", "pearson": "Pearson r", "average_precision": "Average precision",
 }  # fmt: skip
 COUNTS = ("n",)  # numbers in the metrics of a validation that measure nothing
 MOST = 6  # charts of metrics beside the loss
-SMOOTH = 10  # lines of training that the bold one is a mean over
+SMOOTH = 40  # the bold line of the training loss is a mean over this share of the lines: a fortieth
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,13 @@ def _tiles(trains: Sequence[dict[str, Any]], valids: Sequence[dict[str, Any]], t
 
 def _loss(trains: Sequence[dict[str, Any]], valids: Sequence[dict[str, Any]], told: Told) -> str:
     steps, losses = _points(trains, "loss")
-    drawn = [Line("", TEAL, steps, losses, is_faint=True), Line("training", TEAL, steps, smoothed(losses, SMOOTH))]
+    span = max(len(losses) // SMOOTH, 1)
+    drawn = [Line("", TEAL, steps, losses, is_faint=True)] if span > 1 else []
+    drawn.append(Line("training", TEAL, steps, smoothed(losses, span)))
+    bold = "; the bold line is a running mean" if span > 1 else ""
     steps, losses = _points([{**v["metrics"], "step": v["step"]} for v in valids], "loss")
     drawn.append(Line("validation", ORANGE, steps, losses, mark=told.best_step))
-    about = "Mean over the items, in nats; the bold line is a running mean."
+    about = f"Mean over the items, in nats{bold}."
     return section("Loss", about, line_chart([line for line in drawn if line.values], "loss over steps"))
 
 
@@ -104,8 +107,8 @@ def _metric(valids: Sequence[dict[str, Any]], name: str, told: Told) -> str:
     if not values:
         return ""
     about = "Chooses the best weights." if name == told.monitor else "On the validation set."
-    title = NAMES.get(name, name.replace("_", " "))
-    return section(title, about, line_chart([Line("", ORANGE, steps, values, mark=told.best_step)], f"{title}"))
+    title = NAMES.get(name, name[:1].upper() + name[1:].replace("_", " "))
+    return section(title, about, line_chart([Line("", ORANGE, steps, values, mark=told.best_step)], title))
 
 
 def _train(trains: Sequence[dict[str, Any]], key: str, title: str, about: str, colour: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from gattn_tg.explain.charts import apart
 from gattn_tg.explain.svg import GRID, MUTED, Scale, element, svg, text, ticks, tip
 
 WIDTH, HEIGHT = 520.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 104.0, 14.0, 34.0
+LEFT, TOP, BOTTOM = 58.0, 14.0, 38.0
+RIGHT, NAMED = 18.0, 104.0  # without and with names at the ends of lines
 MOST = 400  # points of a line; of more, neighbours are averaged
 
 
@@ -45,18 +47,19 @@ def line_chart(lines: Sequence[Line], label: str) -> str:
     shown = [_thinned(line) for line in lines if line.values]
     low, high = _range(shown)
     pad = (high - low) * 0.06 or abs(high) * 0.1 or 0.05
-    x = Scale(min(l.steps[0] for l in shown), max(l.steps[-1] for l in shown), LEFT, WIDTH - RIGHT)
+    right = WIDTH - (NAMED if any(line.name for line in shown) else RIGHT)
+    x = Scale(min(line.steps[0] for line in shown), max(line.steps[-1] for line in shown), LEFT, right)
     y = Scale(low - pad, high + pad, HEIGHT - BOTTOM, TOP)
     marks = ticks(low - pad, high + pad, 5)
-    parts = [_clip()]
+    parts = []
     for value in marks:
         parts += [
-            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(value), y2=y(value), stroke=GRID),
+            element("line", x1=LEFT, x2=right, y1=y(value), y2=y(value), stroke=GRID),
             text(LEFT - 8, y(value) + 4, _short(value, marks), text_anchor="end", fill=MUTED, font_size=11),
         ]
     for step in ticks(x.low, x.high, 5):
-        parts.append(text(x(step), HEIGHT - 14, _count(step), text_anchor="middle", fill=MUTED, font_size=11))
-    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 1, "step", text_anchor="middle", fill=MUTED, font_size=11))
+        parts.append(text(x(step), HEIGHT - 19, _count(step), text_anchor="middle", fill=MUTED, font_size=11))
+    parts.append(text((LEFT + right) / 2, HEIGHT - 4, "step", text_anchor="middle", fill=MUTED, font_size=11))
     named = [line for line in shown if line.name]
     ends = apart([y(line.values[-1]) for line in named], 15.0, TOP + 4, HEIGHT - BOTTOM)
     parts += [_drawn(line, x, y) for line in shown]
@@ -77,11 +80,12 @@ def smoothed(values: Sequence[float], span: int) -> list[float]:
 
 
 def _drawn(line: Line, x: Scale, y: Scale) -> str:
-    points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(line.steps, line.values, strict=True))
+    inside = [min(max(v, y.low), y.high) for v in line.values]
+    points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(line.steps, inside, strict=True))
     width, opacity = (1.2, 0.35) if line.is_faint else (2.2, None)
     drawn = element(
         "polyline", points=points, fill="none", stroke=line.colour, stroke_width=width, stroke_opacity=opacity,
-        stroke_linejoin="round", clip_path="url(#plot)",
+        stroke_linejoin="round",
     )  # fmt: skip
     if len(line.values) == 1:
         drawn += element("circle", cx=x(line.steps[0]), cy=y(line.values[0]), r=3.0, fill=line.colour)
@@ -92,11 +96,6 @@ def _drawn(line: Line, x: Scale, y: Scale) -> str:
             r=4.2, fill="#fff", stroke=line.colour, stroke_width=2.2,
         )  # fmt: skip
     return drawn
-
-
-def _clip() -> str:
-    box = element("rect", x=LEFT, y=TOP - 6, width=WIDTH - LEFT - RIGHT, height=HEIGHT - TOP - BOTTOM + 8)
-    return element("defs", element("clipPath", box, id="plot"))
 
 
 def _range(lines: Sequence[Line]) -> tuple[float, float]:
@@ -127,7 +126,7 @@ def _short(value: float, marks: Sequence[float]) -> str:
         return _count(value)
     if max(abs(m) for m in marks) < 0.01:
         return f"{value:.0e}" if value else "0"
-    digits = next(d for d in range(8) if d == 7 or round(step, d) >= step * 0.999)
+    digits = max(-math.floor(math.log10(step) + 1e-9), 0)
     return f"{value:.{digits}f}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from gattn_tg import __version__
 from gattn_tg.cli.main import main
 from gattn_tg.data import bundled
+from gattn_tg.models import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """
@@ -92,30 +94,30 @@ def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path:
 
 
 def test_predict_writes_a_table(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    checkpoint, fasta, table = run / "run" / "best", tmp_path / "a.fa", tmp_path / "out.tsv"
+    best, fasta, table = run / "run" / "best", tmp_path / "a.fa", tmp_path / "out.tsv"
     fasta.write_text(">one\nACGATTACA\n>two\nACG\n")
-    assert main(["predict", str(checkpoint), str(fasta)]) == 0
+    assert main(["predict", str(best), str(fasta)]) == 0
     shown = capsys.readouterr().out
     assert shown.splitlines()[0] == "name\tlength\tpredicted\tp_0\tp_1"
     assert [line.split("\t")[:2] for line in shown.splitlines()[1:]] == [["one", "9"], ["two", "3"]]
-    assert main(["predict", str(checkpoint), str(fasta), "-o", str(table), "--json"]) == 0
+    assert main(["predict", str(best), str(fasta), "-o", str(table), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["n"] == 2
     assert table.read_text() == shown
 
-    again = ["predict", checkpoint, fasta, "-o", table]
+    again = ["predict", best, fasta, "-o", table]
     assert "a new file is required, but it exists; add --overwrite" in failure(capsys, *again)
     fasta.write_text(">one\nACGATTACA\n>two\nACG!\n")
     assert "a.fa, line 4, column 4" in failure(capsys, *again, "--overwrite")
     assert table.read_text() == shown  # a failed run leaves the old file
     assert set(tmp_path.iterdir()) == {fasta, table}  # and no temporary file
-    assert "a file for the table is required with --json" in failure(capsys, "predict", checkpoint, fasta, "--json")
+    assert "a file for the table is required with --json" in failure(capsys, "predict", best, fasta, "--json")
     assert "an existing folder is required" in failure(
-        capsys, "predict", checkpoint, fasta, "-o", tmp_path / "no" / "x"
+        capsys, "predict", best, fasta, "-o", tmp_path / "no" / "x"
     )
-    assert "a file name is required, but a folder came" in failure(capsys, "predict", checkpoint, fasta, "-o", tmp_path)
+    assert "a file name is required, but a folder came" in failure(capsys, "predict", best, fasta, "-o", tmp_path)
     assert "config.json is missing" in failure(capsys, "predict", tmp_path, fasta)
-    assert "no such file" in failure(capsys, "predict", checkpoint, tmp_path / "none.fa")
+    assert "no such file" in failure(capsys, "predict", best, tmp_path / "none.fa")
 
 
 def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,6 +129,49 @@ def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert f"32 sequences  accuracy {said['accuracy']:.4f}" in out
     assert "true \\ predicted" in out
+
+
+def test_evaluate_on_the_held_out_data_of_a_run(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    best = run / "run" / "best"
+    assert main(["evaluate", str(best), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["kind"] == "SequenceClassifier"
+    assert said["test"] == json.loads((run / "run" / "test.json").read_text())
+    chosen = [x for x in map(json.loads, (run / "run" / "metrics.jsonl").read_text().splitlines()) if x.get("is_best")]
+    assert said["valid"] == chosen[-1]["metrics"]
+    assert main(["evaluate", str(best), str(run / "run.toml")]) == 0
+    assert f"valid  n 8  loss {said['valid']['loss']:.4g}" in capsys.readouterr().out
+    other = run / "other.toml"
+    other.write_text(CONFIG.replace("width = 8", "width = 16"))
+    assert "[model] width: 8 is required for the checkpoint" in failure(capsys, "evaluate", best, other)
+    other.write_text(CONFIG.replace("[model]", '[model]\nkind = "GenomicGPT"'))
+    message = "[model] kind: 'SequenceClassifier' is required for the checkpoint"
+    assert message in failure(capsys, "evaluate", best, other)
+    copied = shutil.copytree(best, tmp_path / "copy")
+    assert "a checkpoint in the folder of its run is required to find" in failure(capsys, "evaluate", copied)
+
+
+def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = run / "tuned"
+    config = run / "tune.toml"
+    config.write_text(CONFIG.replace("epochs = 2", "epochs = 1\ntrunk_rate = 0.0"))
+    command = ["finetune", str(run / "run" / "best"), str(config), "-o", str(home)]
+    assert main(command) == 0
+    err = capsys.readouterr().err
+    assert "from the SequenceClassifier: embed_" in err
+    assert "; begin anew: head (2)" in err
+    before, after = (checkpoint.read(folder / "best")[1] for folder in (run / "run", home))
+    same = {name for name in before if np.array_equal(before[name], after[name])}
+    assert same == {name for name in before if not name.startswith("head.")}  # trunk_rate = 0 freezes them
+    assert (home / "curves.html").read_text().startswith("<!doctype html>")
+    assert main([*command, "--resume"]) == 0  # nothing is left to do
+    capsys.readouterr()
+    assert "it holds a run; add --resume" in failure(capsys, *command)
+    config.write_text(CONFIG.replace("width = 8", "width = 6"))
+    message = "weights of the same name and shape as those of the new model is required, but a SequenceClassifier came"
+    assert message in failure(capsys, *command[:-1], run / "none")
 
 
 def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

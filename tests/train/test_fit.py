@@ -165,6 +165,22 @@ def test_patience(patience: int, done: int, is_over: bool) -> None:
     assert run.patience_is_over() is is_over
 
 
+def test_patience_ends_a_run_and_frozen_weights_stay() -> None:
+    """Only the motif table may change, and by so little that no metric does: three validations, then the end."""
+    settings = replace(tiny.SETTINGS, patience=2, learning_rate=1e-12, min_learning_rate=0.0, weight_decay=0.0)
+    task, heard = tiny.task(settings), Listening()
+    before = weights(task.model)
+    frozen = [name for name in before if not name.endswith("motif_bias")]
+    fitted = Fit(task, settings, None, heard, rates=dict.fromkeys(frozen, 0.0)).run()
+    assert (fitted.step, fitted.best_step, fitted.interrupted) == (18, 6, False)
+    assert [v.is_best for v in heard.valids] == [True, False, False]
+    assert {name for name, value in weights(task.model).items() if value != before[name]} == {
+        name for name in before if name not in frozen
+    }
+    with pytest.raises(ConfigError, match="a weight to learn is required, but trunk_rate = 0 freezes all; raise"):
+        Fit(task, settings, rates=dict.fromkeys(before, 0.0)).run()
+
+
 def test_monitors_are_those_of_the_task() -> None:
     assert Fit(tiny.task(), replace(tiny.SETTINGS, monitor="")).monitor == "auc"
     message = r"monitor: one of auc, accuracy, mcc, loss is required, but came 'acuracy'; did you mean 'accuracy'"
