@@ -17,7 +17,7 @@ B, H, G, N, D, T = 2, 4, 2, 24, 8, 5
 RNG = np.random.default_rng(0)
 Q, K, V, DO = (RNG.standard_normal((B, heads, N, D)).astype(np.float32) for heads in (H, G, G, H))
 IDS = RNG.integers(0, T, (B, N)).astype(np.uint8)
-TABLES = {"key": (T,), "pair": (H, T, T), "ordered": (T, T), "same": (T,)}
+TABLES = {"pair": (H, T, T), "ordered": (T, T)}
 
 
 def on_first(*arrays: np.ndarray) -> list[Tensor]:
@@ -29,7 +29,6 @@ def on_first(*arrays: np.ndarray) -> list[Tensor]:
     [
         ("pair", True, True, False),
         ("ordered", False, True, True),
-        ("key", False, False, False),
         (None, True, False, True),
     ],
 )
