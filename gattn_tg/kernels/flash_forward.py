@@ -2,11 +2,12 @@
 
 For a block of rows, over blocks of keys, exponents in units of log 2:
 
-    s = q k^T + bias      top' = max(top, rowmax s)      p = 2^(s - top')
+    s = q k^T + bias      top' = max(top, rowmax s)      p = 2^(s - top' - down)
     total = total * 2^(top - top') + rowsum p            acc = acc * 2^(top - top') + p v
-    o = acc / total       lse = (top + log2 total) / log2 e
+    o = acc / total       lse = (top + down + log2 total) / log2 e
 
-The backward pass takes top and 1 / total rather than lse: p = 2^(s - top) / total is then exactly what went into o,
+with 2^down >= m, so that sums stay below the largest |v|: o is a mean of v, and finite for every finite v.
+The backward pass takes top and 1 / (2^down total) rather than lse: their p is then exactly what went into o,
 while 2^(s log2 e - lse log2 e) would carry the rounding of lse, an absolute error that grows with the scores.
 
 Source: Dao 2023, FlashAttention-2, algorithm 1.
@@ -39,9 +40,11 @@ from gattn_tg.kernels.tile import (
     padded,
     product,
     registers,
+    saturate,
     tree,
 )
 
+LARGEST = 3.4028234e38  # a mean may round up past it
 TOGETHER = 2 * ROWS  # rows whose softmax is taken at once: the steps of one tile wait for each other
 
 
@@ -91,6 +94,7 @@ class Forward:
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
         self.width, self.q_width = padded(self.e), self.d
+        self.down = self.m.bit_length()
         self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS
         self.s, self.c = body.array(self.together, LANES), body.array(ROWS, LANES)
         self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
@@ -223,7 +227,7 @@ class Forward:
             body.write(top, (r + i,), body.read(lanes, i, 0))
 
         with body.loops(rows, LANES) as (i, j):
-            body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i)))
+            body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i), self.down))
         with body.loops(rows, FOLD) as (i, j):
             more = tree([body.read(s, i, y + j) for y in pieces], UOp.__add__)
             body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i) + more)
@@ -251,14 +255,15 @@ class Forward:
 
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
-            write(self.lse, i, (some > 0).where((body.read(self.top, i) + some.log2()) * (1 / LOG2E), -math.inf))
+            lse = (body.read(self.top, i) + (some * 2.0**self.down).log2()) * (1 / LOG2E)
+            write(self.lse, i, (some > 0).where(lse, -math.inf))
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
             body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
         with body.loop(self.rows) as i:
             write(self.row_top, i, body.read(self.top, i))
         with body.loop(self.rows) as i:
-            write(self.inverse, i, body.read(total, i, 0))
+            write(self.inverse, i, body.read(total, i, 0) * 2.0**-self.down)
         with body.loops(self.rows, self.e) as (i, x):
-            value = (self.acc.read(i * self.width + x) * body.read(total, i, 0)).cast(self.o.dtype)
-            body.write(self.o, (self.b, self.h, self.row(i), x), value, when=self.i0 + i < self.n)
+            value = saturate(self.acc.read(i * self.width + x) * body.read(total, i, 0), LARGEST)
+            body.write(self.o, (self.b, self.h, self.row(i), x), value.cast(self.o.dtype), when=self.i0 + i < self.n)

@@ -141,18 +141,18 @@ def fold(body: Body, partial: UOp, combine: Callable[[UOp, UOp], UOp], rows: int
             body.write(partial, (i, j), combine(body.read(partial, i, j), body.read(partial, i, j + width)))
 
 
-def exp2(x: UOp) -> UOp:
-    """2**x for x <= 0, relative error 1.6e-7, exactly 0 below -126.5; every step is a plain lane operation.
+def exp2(x: UOp, down: int = 0) -> UOp:
+    """2**(x - down) for x <= 0, relative error 1.6e-7, exactly 0 below -126.5; every step is a plain lane operation.
 
     tinygrad's own exp2 carries selects for nan and infinity through every lane.
     """
-    x = x.maximum(-127.0)
+    x = x.maximum(down - 127.0)
     whole = (x - 0.5).cast(dtypes.int)  # truncation of x - 0.5 rounds x <= 0 to the nearest integer
     part = x - whole.cast(dtypes.float32)
     p = UOp.const(EXP2[0], dtypes.float32)
     for coefficient in EXP2[1:]:
         p = p * part + coefficient
-    return p * ((whole + 127) * (1 << 23)).bitcast(dtypes.float32)
+    return p * ((whole + (127 - down)) * (1 << 23)).bitcast(dtypes.float32)
 
 
 def at_most(x: UOp, limit: float) -> UOp:

@@ -15,6 +15,7 @@ from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels import plan, threads
 from gattn_tg.kernels.score import Score
 from gattn_tg.ops.cases import KINDS, Case
+from gattn_tg.reference import attention as reference
 
 DEVICES = ("CPU:0", "CPU:1")
 
@@ -36,6 +37,8 @@ SHAPES = (
         rope={"rotary_dim": 6},
         lengths=(150, 99),
     ),
+    Case("one_row", b=2, h=2, g=1, n=1, m=200, d=64, e=64, kind="pair"),
+    Case("two_rows", b=1, h=2, g=2, n=2, m=128, d=48, e=96, kind="ordered", is_causal=True),
     Case("many_units", b=1, h=1, g=1, n=131, m=139, d=16, e=16, kind="ordered", is_causal=True, rope={"rotary_dim": 6}),
     Case("many_parts", b=1, h=2, g=1, n=37, m=530, d=8, e=8, kind="dense", window_size=(90, 20)),
     Case("many_parts_between", b=1, h=2, g=1, n=67, m=530, d=8, e=8, kind="between", lengths=(450,)),
@@ -91,6 +94,17 @@ def test_extreme_scores_give_numbers(size):
     o, lse, _, _, dv, dtable = call(*(Tensor(x, device="CPU") for x in (*huge, *rest)), kind="pair")
     for x in (o, lse, dv, dtable):
         assert np.isfinite(x.numpy()).all()
+
+
+@pytest.mark.parametrize(("n", "m"), [(37, 37), (1, 150), (150, 150)])
+def test_values_up_to_the_largest_number_have_their_mean(n, m):
+    """No sum on the way passes the largest value."""
+    draw = np.random.default_rng(0)
+    q, k = (draw.normal(size=(1, 2, rows, 16)).astype(np.float32) for rows in (n, m))
+    v = np.finfo(np.float32).max * draw.uniform(0.9, 1, (1, 2, m, 16)).astype(np.float32)
+    v[..., 0], v[..., 1] = np.finfo(np.float32).max, 1e-30
+    o = attention(*(Tensor(x, device="CPU") for x in (q, k, v)), impl="loops").numpy()
+    np.testing.assert_allclose(o, reference(q, k, v), rtol=2e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
