@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
+from call import MOTIFS, Call
 from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 from torch.nn.attention.flex_attention import flex_attention
@@ -31,31 +31,10 @@ from gattn_tg.reference import Bias
 from gattn_tg.reference import attention as reference
 from gattn_tg.reference import attention_backward as reference_backward
 
-MOTIFS = 16
 CHECKED = 512  # rows of the first head that are checked: float64 scores of all of them would not fit into memory
 CHECKED_BACKWARD = 2048  # longest case whose gradients are checked
 PEERS = ("eager", "sdpa", "folded", "flex")
 Run = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Call:
-    """The arrays of one case, float32."""
-
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    do: np.ndarray
-    ids: np.ndarray
-    table: np.ndarray
-
-    @classmethod
-    def draw(cls, h: int, n: int, d: int) -> Call:
-        """One batch row of normal numbers."""
-        rng = np.random.default_rng(0)
-        q, k, v, do = rng.standard_normal((4, 1, h, n, d), dtype=np.float32)
-        ids = rng.integers(0, MOTIFS, (1, n)).astype(np.uint8)
-        return cls(q, k, v, do, ids, rng.standard_normal((MOTIFS, MOTIFS), dtype=np.float32))
 
 
 def ours(call: Call) -> tuple[Run, Run]:

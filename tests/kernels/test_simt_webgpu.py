@@ -55,4 +55,6 @@ def test_auto_takes_it_within_the_limits_of_the_device(webgpu):
     assert machine.threads <= 256
     assert machine.is_short_of_buffers
     q = Tensor.zeros(1, 1, 4, 8, device=webgpu)
-    assert _choose(build(q, q, q), "auto") is simt
+    problem = build(q, q, q, bias=None, rope=None, positions=None, is_causal=False, window_size=None, lengths=None,
+                    segments=None, scale=None)  # fmt: skip
+    assert _choose(problem, "auto") is simt
