@@ -20,6 +20,7 @@ from gattn_tg.kernels.mma_fragment import Fragment
 from gattn_tg.kernels.tile import ceildiv
 
 CHUNK = 8  # elements that a thread moves at once
+BANKS = 64  # elements of 2 bytes that shared memory gives at once
 Tile = list[UOp]  # the elements of C that one lane holds
 Write = tuple[UOp, tuple[UOp | int, ...], UOp | float]
 
@@ -55,7 +56,21 @@ class Layout:
 
 def stride(width: int) -> int:
     """Elements of a row in shared memory."""
-    return width + CHUNK
+    return width if width % BANKS == 0 else width + CHUNK
+
+
+def place(row: UOp, x: UOp, width: int) -> UOp:
+    """Where element x of a row stands in it, so that lanes that read together meet different banks.
+
+    Rows that fill all banks are turned by chunks of 16 bytes, by an amount that the number of the row decides: eight
+    lanes that read four chunks of two neighbouring rows find eight different ones, and so do eight lanes that read two
+    chunks of every second of eight rows. Other rows are padded.
+    """
+    if width % BANKS:
+        return x
+    chunks = BANKS // CHUNK
+    chunk = (x // CHUNK + (row % 2 * 4 + row // 2 % 4 * 2)) % chunks
+    return x // BANKS * BANKS + chunk * CHUNK + x % CHUNK
 
 
 def held(factors: Sequence[Sequence[UOp]]) -> Callable[[int, int], UOp]:
@@ -140,6 +155,9 @@ class Warps:
         """Shared memory for rows of `width` factors."""
         return self.body.shared(rows, stride(width), dtype=self.dtype)
 
+    def _read(self, block: UOp, row: UOp, x: UOp, width: int) -> UOp:
+        return self.body.read(block, row, place(row, x, width))
+
     def moves(self, block: UOp, source: UOp, row: Callable[[UOp], UOp]) -> list[Write]:
         """The writes of `block[i] = source[row(i)]`, where row gives a row among those of all heads.
 
@@ -150,7 +168,9 @@ class Warps:
         for turn in range(ceildiv(chunks, threads)):
             at = (self.thread + turn * threads).minimum(chunks - 1)
             i, x = at // (width // CHUNK), at % (width // CHUNK)
-            writes += self._move(block, i * stride(width) + x * CHUNK, source, row(i) * width + x * CHUNK)
+            writes += self._move(
+                block, i * stride(width) + place(i, x * CHUNK, width), source, row(i) * width + x * CHUNK
+            )
         return writes
 
     def copy(self, writes: Sequence[Write]) -> None:
@@ -229,7 +249,7 @@ class Warps:
 
     def stored_rows(self, block: UOp, width: int, u: int, step: int) -> UOp:
         """One fragment of the warp's rows of A from a block: A[i, x] = block[i, x]."""
-        return self._rows(lambda r, x: self.body.read(block, r, x), width, u, step)
+        return self._rows(lambda r, x: self._read(block, r, x, width), width, u, step)
 
     def steps(self, width: int) -> range:
         """Steps of a product of this depth."""
@@ -253,7 +273,7 @@ class Warps:
         """B where columns are rows of a block: B[k, j] = block[j, k]."""
         places = [self.fragment.b(self.lane, i) for i in range(self.fragment.elements[1])]
         return UOp.stack(*[
-            self.body.read(block, column + tile * self.fragment.columns, self._factor(width, step, k))
+            self._read(block, column + tile * self.fragment.columns, self._factor(width, step, k), width)
             for k, column in places
         ])  # fmt: skip
 
@@ -261,7 +281,7 @@ class Warps:
         """B where the depth is rows of a block: B[k, x] = block[k, x]."""
         places = [self.fragment.b(self.lane, i) for i in range(self.fragment.elements[1])]
         return UOp.stack(*[
-            self.body.read(block, k + step * self.fragment.depth, self.channel(width, tile, column))
+            self._read(block, k + step * self.fragment.depth, self.channel(width, tile, column), width)
             for k, column in places
         ])  # fmt: skip
 
@@ -272,8 +292,9 @@ class Warps:
         """
         if self.fragment.chain is not None:
             return [[self._chained(tiles) for tiles in by_u] for _, by_u in given]
+        columns = self.fragment.columns
         self.body.together([
-            (block, (self.row(u, e), self.column(n, e)), value.cast(self.dtype))
+            (block, (i := self.row(u, e), place(i, self.column(n, e), len(tiles) * columns)), value.cast(self.dtype))
             for block, by_u in given for u, tiles in enumerate(by_u) for n, tile in enumerate(tiles)
             for e, value in enumerate(tile) if block is not None
         ])  # fmt: skip
