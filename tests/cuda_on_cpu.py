@@ -35,7 +35,9 @@ def run(source, grid, threads, arrays, folder):
     source = source.replace("#include <cuda_bf16.h>", "")
     text, count = PRODUCT.subn(r"\1{ return group::multiply(a, b, c); }", source)
     assert count == 1, "the kernel has no matrix product, or tinygrad renders it in another way"
-    name, operands = re.search(r'extern "C" __global__ void +(?:__launch_bounds__\(\d+\) )?(\w+)\((.*?)\)', text).groups()
+    name, operands = re.search(
+        r'extern "C" __global__ void +(?:__launch_bounds__\(\d+\) )?(\w+)\((.*?)\)', text
+    ).groups()
     types = [operand.rsplit(" ", 1)[0] for operand in operands.split(", ")]
     assert len(types) == len(arrays), f"{len(types)} operands, {len(arrays)} arrays"
     given = ", ".join(f"({kind})given[{i}]" for i, kind in enumerate(types))

@@ -78,8 +78,10 @@ class Body:
             yield tuple([stack.enter_context(self.loop(size)) for size in sizes])
 
     @contextmanager
-    def span(self, start: UOp, stop: UOp, size: int) -> Iterator[UOp]:
+    def span(self, start: UOp, stop: UOp, size: int, is_shared: bool = False) -> Iterator[UOp]:
         """Repeat for the indices start..stop-1 that lie in 0..size-1; start and stop are values.
+
+        Where it is shared, the threads of a group wait for each other at the end of every turn.
 
         Where there are none, one turn runs with some index in 0..size-1, which must do no harm: tinygrad 0.14 cannot
         express a range whose end depends on an outer index, but a loop that leaves on a condition.
@@ -95,6 +97,8 @@ class Body:
         self._last = (*self._last, turn)
         yield self.read(at, 0).maximum(0).minimum(size - 1).cast(dtypes.weakint)
         self.write(at, (0,), self.read(at, 0) + 1)
+        if is_shared:
+            self.barrier()
         self._last = (self._last[0].end(turn, self.read(at, 0) < self.read(at, 1)),)
 
     @contextmanager

@@ -148,7 +148,6 @@ class Rows(Backward):
             body.together(warps.writes(tile, dq_tiles))
             if table is not None:
                 table.add(ds, factors, b, i0, first)
-            body.barrier()
         if table is not None:
             table.write(sums[0], b, h, i0, self.n)
         scaled = [[[x * self.score.scale for x in t] for t in tiles] for tiles in warps.read(tile, self.d)]
@@ -240,7 +239,7 @@ class Keys(Backward):
                     lambda n, step: warps.across(at_q, self.d, n, step),
                 )  # fmt: skip
                 body.together([*warps.writes(sum_k, tiles_k), *warps.writes(sum_v, tiles_v)])
-                body.barrier()
+            body.barrier()  # else tinygrad adds one, and then takes statements after this loop for statements inside
         scaled = [[[x * self.score.scale for x in t] for t in tiles] for tiles in warps.read(sum_k, self.d)]
         warps.put(dv, (b, g), warps.read(sum_v, self.e), lambda j: first + j, self.m)
         warps.put(dk, (b, g), scaled, lambda j: first + j, self.m)

@@ -99,7 +99,6 @@ class Forward:
             ])  # fmt: skip
             body.barrier()
             self.add(q, first)
-            body.barrier()
         self.finish()
         return body.finish()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from tinygrad import UOp, dtypes
 
@@ -38,19 +39,25 @@ class WarpScore(GroupScore):
         return writes
 
     def key_blocks(self, b: UOp, i0: UOp) -> AbstractContextManager[UOp]:
-        """The blocks of keys that any of a block of rows sees."""
-        keys, rows = self.block_keys, self.group.layout.rows
-        size = ceildiv(self.m, keys)
-        if self.score.reach == (None, None) and not self.score.has_lengths:
-            return self.body.loop(size)
-        start, stop = self.seen_keys(b, i0, i0 + (rows - 1))
-        return self.body.span(start // keys, (stop + (keys - 1)) // keys, size)
+        """The blocks of keys that any of a block of rows sees; the threads wait for each other after each."""
+        span = None
+        if self.score.reach != (None, None) or self.score.has_lengths:
+            span = self.seen_keys(b, i0, i0 + (self.group.layout.rows - 1))
+        return self._blocks(self.m, self.block_keys, span)
 
     def row_blocks(self, first: UOp) -> AbstractContextManager[UOp]:
-        """The blocks of rows that see any key of a block."""
-        rows = self.group.layout.rows
-        size = ceildiv(self.n, rows)
-        if self.score.reach == (None, None):
-            return self.body.loop(size)
-        start, stop = self.seeing_rows(first)
-        return self.body.span(start // rows, (stop + (rows - 1)) // rows, size)
+        """The blocks of rows that see any key of a block; the threads wait for each other after each."""
+        span = self.seeing_rows(first) if self.score.reach != (None, None) else None
+        return self._blocks(self.n, self.group.layout.rows, span)
+
+    @contextmanager
+    def _blocks(self, count: int, size: int, span: tuple[UOp, UOp] | None) -> Iterator[UOp]:
+        if span is None:
+            with self.body.loop(ceildiv(count, size)) as step:
+                yield step
+                # the last statement of a loop, or tinygrad adds a second one
+                self.body.barrier()
+            return
+        start, stop = span
+        with self.body.span(start // size, (stop + (size - 1)) // size, ceildiv(count, size), is_shared=True) as step:
+            yield step
