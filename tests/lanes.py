@@ -34,6 +34,20 @@ RENDERERS = {
 OUTPUTS = {"forward": lambda _: 4, "rows": lambda score: 1 + bool(table_columns(score)), "keys": lambda _: 2}
 PASSES = {"forward": simt_forward, "rows": simt_rows, "keys": simt_keys}
 
+# What ROCm's device libraries define, by the builtins of the compiler, so that clang alone makes a whole program.
+ROCM = """
+typedef long unsigned int size_t;
+#define OURS(type, name) extern "C" __attribute__((device)) inline type name
+OURS(size_t, __ockl_get_local_id)(unsigned int) { return __builtin_amdgcn_workitem_id_x(); }
+OURS(size_t, __ockl_get_group_id)(unsigned int i) {
+  return i == 0   ? __builtin_amdgcn_workgroup_id_x()
+         : i == 1 ? __builtin_amdgcn_workgroup_id_y()
+                  : __builtin_amdgcn_workgroup_id_z();
+}
+OURS(float, __ocml_exp2_f32)(float x) { return __builtin_exp2f(x); }
+OURS(float, __ocml_log2_f32)(float x) { return __builtin_log2f(x); }
+"""
+
 
 @dataclass(frozen=True)
 class Rendered:

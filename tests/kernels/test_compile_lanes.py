@@ -25,20 +25,6 @@ SOME = [(which, d, score) for which in lanes.PASSES for d, score in ((64, "pair_
 CUDA_MOST_REGISTERS = 168  # three groups of 64 threads and more find room among the 65536 registers of a processor
 RESERVED = 1024  # shared memory that CUDA keeps for itself since sm_80
 
-# What ROCm's device libraries define, by the builtins of the compiler, so that clang alone makes a whole program.
-ROCM = """
-typedef long unsigned int size_t;
-#define OURS(type, name) extern "C" __attribute__((device)) inline type name
-OURS(size_t, __ockl_get_local_id)(unsigned int) { return __builtin_amdgcn_workitem_id_x(); }
-OURS(size_t, __ockl_get_group_id)(unsigned int i) {
-  return i == 0   ? __builtin_amdgcn_workgroup_id_x()
-         : i == 1 ? __builtin_amdgcn_workgroup_id_y()
-                  : __builtin_amdgcn_workgroup_id_z();
-}
-OURS(float, __ocml_exp2_f32)(float x) { return __builtin_exp2f(x); }
-OURS(float, __ocml_log2_f32)(float x) { return __builtin_log2f(x); }
-"""
-
 
 @cache
 def made(device, arch, which, d, score):
@@ -104,7 +90,7 @@ def test_amd_kernels_compile_without_scratch_memory(arch, tmp_path):
     for names in SOME:
         kernel = made("AMD", "gfx1030", *names)
         source, out = tmp_path / "kernel.hip", tmp_path / "kernel.s"
-        source.write_text(ROCM + kernel.source.replace("typedef long unsigned int size_t;", ""))
+        source.write_text(lanes.ROCM + kernel.source.replace("typedef long unsigned int size_t;", ""))
         command = ["clang", "-x", "hip", "--cuda-device-only", f"--offload-arch={arch}", "-nogpulib", "-nogpuinc",
                    "-O3", "-S", "-o", out, source]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -153,7 +153,7 @@ def test_refuses_tiles_that_do_not_fit(monkeypatch):
     mma.plan.cache_clear()
     q = Tensor.zeros(1, 1, 2, 512, device="CPU", dtype=dtypes.bfloat16)
     text = (
-        'attention(impl="mma"): its smallest tile (forward, head widths 512 and 512) needs 33536 bytes of shared '
+        'attention(impl="mma"): its smallest tile (forward, head widths 512 and 512) needs 33024 bytes of shared '
         'memory and 392 registers a thread, but there are 49152 and 168; use impl="auto"'
     )
     with pytest.raises(UnsupportedError, match=re.escape(text)):
