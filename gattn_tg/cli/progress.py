@@ -91,7 +91,7 @@ class Progress(Watcher):
         )
 
     def damaged(self, message: str) -> None:
-        self._line(message)
+        tell((CLEAR if self.is_live else "") + message)  # also when quiet: a disk that loses bytes is worth a line
 
     def interrupted(self, step: int) -> None:
         self._line(f"stopped after step {step}")

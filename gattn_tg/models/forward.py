@@ -9,7 +9,7 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data import LabelledSequences, batches
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.inputs import Feed
 from gattn_tg.types import Float, Int, UInt8
 
 
@@ -35,13 +35,13 @@ class Forward:
 
     def __init__(self, model: Classifier, batch_size: int, device: str | tuple[str, ...] | None = None) -> None:
         self.model, self.batch_size, self.device = model, batch_size, device
-        self._captured = TinyJit(self._run)
+        self._captured, self._feed = TinyJit(self._run), Feed(device)
 
     def __call__(self, dataset: LabelledSequences) -> Float[np.ndarray, "n c"]:
         rows = []
         with Context(TRAINING=0):
             for batch in batches(dataset, self.batch_size):
-                inputs = to_tensors(batch, self.device)
+                inputs = self._feed(batch)
                 p = self._captured(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
                 rows.append(p.numpy()[batch.valid])
         return np.concatenate(rows)

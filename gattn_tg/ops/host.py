@@ -28,6 +28,11 @@ def write(tensors: Sequence[Tensor], arrays: Sequence[Float[np.ndarray, "..."]])
                 inside[:] = array.reshape(-1)
 
 
+def is_writable(x: Tensor) -> bool:
+    """True where the memory of a realised tensor is this process's own, on one device: `write` is a copy then."""
+    return isinstance(x.device, str) and _memory(_buffers(x)[0]) is not None
+
+
 def _buffers(x: Tensor) -> list[Any]:
     """The buffers of a realised tensor, one a device; a tensor that is shared out has pieces and none of its own."""
     held = x.uop.base.realized

@@ -57,7 +57,8 @@ class TrainSettings:
         patience: Validations without improvement before the run stops early; 0 never.
         log_every: Steps from one line of training loss in metrics.jsonl to the next.
         tensorboard: Also write event files for TensorBoard; needs the extra `tensorboard`.
-        shard_optimizer: Share the moments of AdamW out over devices and ranks.
+        shard_optimizer: Every process of an MPI run keeps only its share of the moments of AdamW (and of the running
+            mean).
         seed: Of the first weights, the order of the data and dropout.
     """
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -14,27 +12,24 @@ from pathlib import Path
 import numpy as np
 from tinygrad import Tensor
 from tinygrad.helpers import Context
-from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.data import Prefetched
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.inputs import Feed
 from gattn_tg.train import strict
 from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainSettings
+from gattn_tg.train.fingerprint import fingerprint
 from gattn_tg.train.folder import RunFolder
 from gattn_tg.train.interrupt import Interrupt
 from gattn_tg.train.meter import Meter
 from gattn_tg.train.schedule import learning_rate
-from gattn_tg.train.state import Progress, holding, read_state, restore, snapshot, write_state
+from gattn_tg.train.state import Progress, holding, placed, read_state, restore, snapshot, write_state
 from gattn_tg.train.step import Step
 from gattn_tg.train.task import Arrays, Device, Task
 from gattn_tg.train.watch import Plan, Trained, Validated, Watcher
 from gattn_tg.types import Float
-
-# Settings that do not change what is learnt: a run may be resumed with others.
-FREE = ("checkpoint_every", "checkpoint_minutes", "keep", "log_every", "tensorboard", "shard_optimizer")
 
 
 @dataclass(frozen=True)
@@ -90,6 +85,12 @@ class Fit:
                 f"train: [train] monitor: one of {', '.join(monitors)} is required, but came {self.monitor!r}; "
                 f"{strict.nearest(self.monitor, monitors)}"
             )
+        if isinstance(self.device, tuple) and settings.batch_size % (n := len(self.device)):
+            rows = settings.batch_size
+            raise ConfigError(
+                f"train: [train] batch_size: a multiple of the {n} devices is required, but came {rows}; "
+                f"take {rows // n * n + n}"
+            )
         self.is_first = self.communicator.rank == 0
         self.n_steps = settings.steps or settings.epochs * self.task.steps_per_epoch
         self.progress = Progress()
@@ -108,12 +109,17 @@ class Fit:
         """
         settings, task = self.settings, self.task
         Tensor.manual_seed(settings.seed)
-        self.parameters = self._placed()
+        self.parameters = placed(task.model, self.device)
         learnt = {name: p for name, p in self.parameters.items() if self.rates.get(name, 1.0) > 0}
         if not learnt:
             raise ConfigError("train: a weight to learn is required, but trunk_rate = 0 freezes all; raise trunk_rate")
         step = Step(task.loss, learnt, settings, communicator=self.communicator, rates=self.rates)
-        self.progress = Progress(fingerprint=self._fingerprint())
+        self.progress = Progress(
+            fingerprint=fingerprint(
+                task, settings, monitor=self.monitor, n_ranks=self.communicator.n_ranks, rates=self.rates,
+                origin=self.origin,
+            )
+        )  # fmt: skip
         self.communicator.require_equal("configuration and data", self.progress.fingerprint)
         self.best = self._resumed(step, from_checkpoint) if resume or from_checkpoint else None
         self.start = time.perf_counter() - self.progress.seconds
@@ -154,10 +160,11 @@ class Fit:
     def _loop(self, step: Step, rows: int) -> None:
         settings, progress = self.settings, self.progress
         every = settings.validate_every or self.task.steps_per_epoch
+        feed = Feed(self.device)
         with Interrupt() as interrupt, closing(iter(Prefetched(self._batches()))) as batches, Context(TRAINING=1):
             for micros in batches:
                 rate = self._rate(progress.step)
-                loss, norm = step([to_tensors(arrays, self.device) for arrays in micros], rate)
+                loss, norm = step([feed(arrays, slot) for slot, arrays in enumerate(micros)], rate)
                 self._count(loss, norm, rate)
                 self.watcher.stepped(progress.step, loss, rate, rows)
                 done = progress.step == self.n_steps
@@ -273,6 +280,7 @@ class Fit:
         if self.folder is None:
             return
         state = step.state()  # on every rank: shared-out moments are gathered here
+        self.saved_at = time.perf_counter()
         if not self.is_first:
             return
 
@@ -283,7 +291,6 @@ class Fit:
         self.progress.seconds = time.perf_counter() - self.start
         self.folder.journal.sync()
         written = self.folder.checkpoints.write(self.progress.step, fill)
-        self.saved_at = time.perf_counter()
         self.watcher.saved(written, self.progress.step)
 
     def _write_model(self, folder: Path) -> None:
@@ -301,8 +308,8 @@ class Fit:
         progress, kept = read_state(found)
         if progress.fingerprint != self.progress.fingerprint:
             raise ConfigError(
-                f"{self.folder.path}: the settings, model and data of the run are required to resume it, but they "
-                "changed; restore them, or start again with --overwrite"
+                f"{self.folder.path}: the settings, model, data and number of processes of the run are required to "
+                "resume it, but they changed; restore them, or start again with --overwrite"
             )
         self.progress = progress
         if self.is_first:
@@ -312,25 +319,6 @@ class Fit:
         if progress.best is None:
             return None
         return checkpoint.read(self.folder.best)[1]
-
-    def _placed(self) -> dict[str, Tensor]:
-        """The parameters, on the devices that the inputs go to."""
-        parameters: dict[str, Tensor] = get_state_dict(self.task.model)
-        for tensor in parameters.values():
-            if isinstance(self.device, tuple):
-                tensor.shard_(self.device)
-            elif self.device is not None:
-                tensor.to_(self.device)
-        Tensor.realize(*parameters.values())
-        return parameters
-
-    def _fingerprint(self) -> str:
-        settings = {k: v for k, v in dataclasses.asdict(self.settings).items() if k not in FREE}
-        content = hashlib.sha256(self.task.fingerprint())
-        for part in (settings, self.task.model.config, sorted(self.rates.items()), self.origin, self.monitor):
-            content.update(repr(part).encode())
-        content.update(f"{self.communicator.n_ranks} ranks".encode())
-        return content.hexdigest()[:16]
 
 
 def _value(metrics: Mapping[str, float], name: str, higher_is_better: bool) -> float:

@@ -1,32 +1,33 @@
-"""Ctrl-C that waits for the end of the running step, so that weights are never half updated."""
+"""Ctrl-C, and the SIGTERM of a batch system, wait for the end of the step: weights are never half updated."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 
 class Interrupt:
-    """While it is entered, the first SIGINT only sets `requested`; a second one interrupts at once.
+    """While it is entered, the first SIGINT or SIGTERM only sets `requested`; a second one interrupts at once.
 
     Signals reach the main thread alone, so in any other thread entering it does nothing.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: object = None
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.requested:

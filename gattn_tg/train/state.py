@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tinygrad import Tensor
+from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import FormatError
 from gattn_tg.models.safetensors import pack, unpack
@@ -49,6 +51,18 @@ class Progress:
     n_line: int = 0
     seconds: float = 0.0
     fingerprint: str = ""
+
+
+def placed(model: Any, device: str | tuple[str, ...] | None) -> dict[str, Tensor]:
+    """The parameters of a model by name, moved to a device, or copied to several; None leaves them where they are."""
+    parameters: dict[str, Tensor] = get_state_dict(model)
+    for tensor in parameters.values():
+        if isinstance(device, tuple):
+            tensor.shard_(device)
+        elif device is not None:
+            tensor.to_(device)
+    Tensor.realize(*parameters.values())
+    return parameters
 
 
 def snapshot(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "..."]]:

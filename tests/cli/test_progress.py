@@ -59,6 +59,7 @@ def test_a_line_per_validation(capsys: pytest.CaptureFixture[str]) -> None:
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(quiet=True)
     progress.started(PLAN)
-    progress.damaged("x")
     progress.interrupted(3)
     assert capsys.readouterr().err == ""
+    progress.damaged("step_00000020 is damaged")
+    assert capsys.readouterr().err == "step_00000020 is damaged\n"

@@ -40,14 +40,14 @@ def weights(model: SequenceClassifier) -> dict[str, bytes]:
 
 
 class Pressing(Watcher):
-    """Presses Ctrl-C during a step."""
+    """Presses Ctrl-C during a step, or is told to end by a batch system."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, number: signal.Signals = signal.SIGINT) -> None:
+        self.step, self.number = step, number
 
     def stepped(self, step: int, loss: float, rate: float, n_rows: int) -> None:
         if step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 class Listening(Watcher):
@@ -122,14 +122,14 @@ def test_the_motif_table_learns(whole: Whole) -> None:
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(whole: Whole, tmp_path: Path) -> None:
-    """Bit for bit, after Ctrl-C in the middle of the first pass and at the very end of the second."""
+    """Bit for bit, after Ctrl-C in the middle of the first pass and SIGTERM at the very end of the second."""
     folder = RunFolder(tmp_path / "cut")
     _, stopped = fit(folder=folder, watcher=Pressing(4))
     assert stopped.interrupted
     assert (stopped.step, stopped.best_step) == (4, 0)
-    with pytest.raises(ConfigError, match="the settings, model and data of the run are required to resume it"):
+    with pytest.raises(ConfigError, match="model, data and number of processes of the run are required to resume it"):
         fit(replace(tiny.SETTINGS, learning_rate=1e-3), RunFolder(folder.path, "resume"), resume=True)
-    _, stopped = fit(folder=RunFolder(folder.path, "resume"), watcher=Pressing(12), resume=True)
+    _, stopped = fit(folder=RunFolder(folder.path, "resume"), watcher=Pressing(12, signal.SIGTERM), resume=True)
     assert stopped.interrupted
     assert (stopped.step, len(stopped.validations)) == (12, 2)
     resumed, fitted = fit(folder=RunFolder(folder.path, "resume"), resume=True)
