@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import promise
@@ -63,6 +64,16 @@ def test_any_number_of_threads_keeps_the_promise_in_the_emulator(text, layout):
     layout(text)
     x = THREADS[text].inputs().rounded(promise.rounding("float32"))
     promise.check(answers(THREADS[text], x, "PYTHON"), THREADS[text], x, "float32", x.dlse)
+
+
+def test_operands_that_share_buffers_keep_the_promise(layout, monkeypatch):
+    layout("4 8 8 8")
+    machine = replace(simt_plan.machine("PYTHON"), buffers=10)
+    monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
+    sizes = {**SMALL, "n": 5, "m": 11}
+    case = Case("shared", **sizes, kind="pair", per_head=True, rope={"rotary_dim": 2}, lengths=(9,))
+    x = case.inputs().rounded(promise.rounding("float32"))
+    promise.check(answers(case, x, "PYTHON"), case, x, "float32", x.dlse)
 
 
 @pytest.mark.parametrize("text", ["1 1 16 64", "4 8 8 8"])

@@ -29,10 +29,13 @@ def webgpu():
     if package and "WEBGPU_PATH" not in os.environ and sys.platform in LIBRARIES:
         library = Path(next(iter(package.submodule_search_locations)), "lib", LIBRARIES[sys.platform])
         os.environ["WEBGPU_PATH"] = str(library)  # tinygrad reads it when it opens the device, in this process only
+    needs = "dawn-python and a Vulkan driver (mesa-vulkan-drivers, in software) are required"
     try:
         Device["WEBGPU"]
     except Exception as error:  # tinygrad raises whatever its driver raises
-        pytest.skip(f"no WebGPU (dawn-python and a Vulkan driver, mesa-vulkan-drivers in software): {error}")
+        pytest.skip(f"no WebGPU, {needs}: {error}")
+    if (Tensor([1.0, 2.0], device="WEBGPU") + 1).tolist() != [2.0, 3.0]:
+        pytest.skip(f"WebGPU computes nothing, {needs}: without one Dawn opens a device that does no work")
     return "WEBGPU"
 
 
