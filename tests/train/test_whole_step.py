@@ -16,9 +16,11 @@ from tinygrad.nn.state import get_state_dict
 from train import tiny
 from train.rank import MODEL, RATE, Steps, Values
 
+from gattn_tg.errors import ConfigError
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.nn.block import Block
 from gattn_tg.train.communicator import Alone
+from gattn_tg.train.fit import Fit
 from gattn_tg.train.step import Step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,3 +141,11 @@ def test_two_devices_are_one(whole: Whole) -> None:
             np.testing.assert_allclose(x.numpy(), whole[1][name], rtol=1e-4, atol=1e-5, err_msg=name)
     step.restore(whole[1])
     assert differing({n: x.numpy() for n, x in step.state().items()}, {n: whole[1][n] for n in step.state()}) == []
+
+
+def test_rows_must_divide_among_devices() -> None:
+    with pytest.raises(ConfigError) as raised:
+        Fit(tiny.task(), replace(tiny.SETTINGS, batch_size=7), device=DEVICES)
+    assert str(raised.value) == (
+        "train: [train] batch_size: a multiple of the 2 devices is required, but came 7; take 8"
+    )
