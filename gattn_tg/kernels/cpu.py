@@ -90,8 +90,10 @@ def compiles_well() -> bool:
 def prepare(device: Any) -> None:
     """Lets the kernels of one CPU device use bfloat16, and 512-bit vectors where the machine has them."""
     device.renderers = [ClangRenderer if r is cstyle.ClangRenderer else r for r in device.renderers]
-    arch = device.arch
-    if toolchain.vector_bits() == 512 and arch.startswith("x86_64") and FULL_WIDTH not in arch:
+    arch, renderer = device.arch, DEV.target("CPU").renderer
+    # an option of clang, which LLVM alone does not know
+    is_wide = toolchain.vector_bits() == 512 and renderer in ("", "CLANG")
+    if is_wide and arch.startswith("x86_64") and FULL_WIDTH not in arch:
         device.arch = f"{arch},{FULL_WIDTH}"
 
 

@@ -30,6 +30,7 @@ from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
 from gattn_tg.kernels.tile import (
     LANES,
+    LARGEST,
     ROWS,
     Arena,
     Panel,
@@ -40,7 +41,10 @@ from gattn_tg.kernels.tile import (
     padded,
     product,
     registers,
+    saturate,
 )
+
+STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
 
 
 def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -237,7 +241,8 @@ class Backward:
             share = exp2(value - body.read(self.row_top, r + i)) * body.read(self.row_inverse, r + i)
             body.write(s, (i, j), share)
         with body.loops(ROWS, LANES) as (i, j):
-            body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(self.row_delta, r + i)))
+            slope = saturate(body.read(dp, i, j) - body.read(self.row_delta, r + i), STEEPEST)
+            body.write(dp, (i, j), body.read(s, i, j) * slope)
         for tile, panel in ((s, self.at_p), (dp, self.at_ds)):
             with body.loops(ROWS, LANES) as (i, j):
                 panel.write((r + i) * LANES + j, body.read(tile, i, j))
@@ -279,16 +284,16 @@ class Backward:
 
         self.turn_k.take_back(
             LANES, self.d, key,
-            lambda j, x: self.at_dk.read(j * self.wd + x) * self.score.scale,
+            lambda j, x: saturate(self.at_dk.read(j * self.wd + x), LARGEST) * self.score.scale,
             lambda j, x, value: write(self.dk, j, x, value),
         )  # fmt: skip
         with self.body.loops(LANES, self.e) as (j, x):
-            write(self.dv, j, x, self.at_dv.read(j * self.we + x))
+            write(self.dv, j, x, saturate(self.at_dv.read(j * self.we + x), LARGEST))
 
     def write_rows(self, h: UOp) -> None:
         """The unit's part of dq, turned back. The k that it was summed from carries scale * log2 e, dq wants scale."""
         self.turn_q.take_back(
             self.dq.shape[3], self.d, lambda i: i.minimum(self.n - 1),
-            lambda i, x: self.body.read(self.dq, self.part, self.b, h, i, x) * (1 / LOG2E),
+            lambda i, x: saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * (1 / LOG2E),
             lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
         )  # fmt: skip

@@ -29,6 +29,7 @@ from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tile import (
     FOLD,
     LANES,
+    LARGEST,
     ROWS,
     Arena,
     Panel,
@@ -44,7 +45,6 @@ from gattn_tg.kernels.tile import (
     tree,
 )
 
-LARGEST = 3.4028234e38  # a mean may round up past it
 TOGETHER = 2 * ROWS  # rows whose softmax is taken at once: the steps of one tile wait for each other
 
 

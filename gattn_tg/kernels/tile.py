@@ -15,6 +15,7 @@ from gattn_tg.kernels import plan_table
 from gattn_tg.kernels.body import Body
 
 ROWS, LANES = 4, 64
+LARGEST = 3.4028234e38  # float32
 FOLD = 16  # lanes in which a row is folded before it becomes one number
 
 # 2**f for |f| <= 1/2, exact at 0: minimax over degree 5, relative error 9e-8

@@ -107,6 +107,20 @@ def test_values_up_to_the_largest_number_have_their_mean(n, m):
     np.testing.assert_allclose(o, reference(q, k, v), rtol=2e-6)
 
 
+HUGE = [(3e38, 1, 1, 1), (1, 1, 3e38, 1), (1, 1, 1, 3e38), (1e30,) * 4, (3e38,) * 4]
+
+
+@pytest.mark.parametrize("sizes", HUGE, ids=str)
+def test_no_gradient_of_finite_numbers_is_nan(sizes):
+    """Slopes saturate at 1e30 and results at the largest number; inf may come where parts are added up, nan nowhere."""
+    draw = np.random.default_rng(0)
+    q, k, v, do = (draw.uniform(-size, size, (1, 2, 70, 8)).astype(np.float32) for size in sizes)
+    ids, table = draw.integers(0, 3, (1, 70)).astype(np.uint8), draw.normal(size=(3, 3)).astype(np.float32)
+    results = call(*(Tensor(x, device="CPU") for x in (q, k, v, do, ids, table)), kind="pair")
+    for x in results:
+        assert not np.isnan(x.numpy()).any()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_fifty_runs_agree_bit_for_bit(kind):
     given = [Tensor(x, device="CPU").realize() for x in arrays(1, 2, 1, 90, 8, kind)]
