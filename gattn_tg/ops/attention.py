@@ -86,7 +86,8 @@ def attention(
         UnsupportedError: the named implementation does not serve this call; the text says why.
 
     Numerics: products read the input dtype and accumulate in float32, softmax and sums are float32; two runs on
-    one machine agree bit for bit, forward and backward. Scores saturate at +-1e30.
+    one machine agree bit for bit, forward and backward. Scores saturate at +-1e30. In the CPU kernels o is finite
+    for every finite v, and the slopes <do[i], v[j]> - <do[i], o[i]> saturate at +-1e30, so that no gradient is nan.
 
     Example:
         >>> from tinygrad import Tensor
