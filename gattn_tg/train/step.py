@@ -103,11 +103,12 @@ class Step:
         Raises:
             ConfigError: The ranks do not start from equal weights.
         """
-        if not self._is_checked:
+        has_others = self.communicator.n_ranks > 1
+        if has_others and not self._is_checked:
             self.communicator.require_equal("settings and weights", self._digest())
             self._is_checked = True
         speed = self._memory(np.array([rate], np.float32))
-        if len(micros) == 1 and self.communicator.n_ranks == 1:
+        if len(micros) == 1 and not has_others:
             loss, total = self._whole(micros[0], *self._of_micro(0), speed)
             return float(loss.item()), float(total.item())
         if not self.sums:
@@ -115,9 +116,9 @@ class Step:
             self.sums += [self._memory(np.zeros(1, np.float32)) for _ in range(2)]
         for number, inputs in enumerate(micros):
             self._add(inputs, *self._of_micro(number))
-        arrays = arrays_of(self.sums)
-        self.communicator.sum_in_place(arrays)
-        if self.communicator.n_ranks > 1:
+        if has_others:
+            arrays = arrays_of(self.sums)
+            self.communicator.sum_in_place(arrays)
             write(self.sums, arrays)
         loss, total = self._apply(speed)
         if self.is_sharded:
