@@ -52,7 +52,7 @@ def answers(x, dtype):
 
 def main(names):
     """The emulator is slow: one warp, the smallest tiles."""
-    mma_plan.FORWARD = mma_plan.BY_ROWS = mma_plan.BY_KEYS = "1 1 16"
+    mma_plan.FORWARD = mma_plan.BY_ROWS = mma_plan.BY_KEYS = "1 1 16 1"
     for name in names:
         case, dtype = BY_NAME[name.removesuffix("_float32")], "float32" if name.endswith("_float32") else "bfloat16"
         x = case.inputs().rounded(promise.rounding(dtype))

@@ -9,11 +9,14 @@ registers where the fragment allows it, else through shared memory.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import DType
+from tinygrad.uop.ops import Ops
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.mma_fragment import Fragment
@@ -34,14 +37,16 @@ class Layout:
         lanes: threads of a warp.
         rows: queries at a time.
         keys: keys at a time.
-        is_wide: 16-byte moves between memories, by pointers of another type.
+        is_early: the next block is read from memory before the present one is worked on.
+        is_cuda: what only CUDA's text says: 16-byte moves by pointers of another type, numbers of other lanes.
     """
 
     warps: int
     lanes: int
     rows: int
     keys: int
-    is_wide: bool = False
+    is_early: bool = False
+    is_cuda: bool = False
 
     @property
     def threads(self) -> int:
@@ -51,7 +56,16 @@ class Layout:
     @property
     def name(self) -> str:
         """The part of a kernel's name that tells layouts apart."""
-        return f"mma{self.warps}_{self.rows}x{self.keys}"
+        return f"mma{self.warps}_{self.rows}x{self.keys}{'_early' * self.is_early}"
+
+    def fold_words(self, fragment: Fragment) -> int:
+        """Words of shared memory that rows are folded through."""
+        slots = self.rows // (self.warps * fragment.rows) * (1 + max(fragment.own_rows))
+        return 0 if self.is_cuda else self.threads * slots
+
+    def early_words(self, across: int, width: int, itemsize: int) -> int:
+        """Words of one thread that hold the next block, of `across` rows of all together `width` factors."""
+        return across * width * itemsize // (4 * self.threads) if self.is_early else 0
 
 
 def stride(width: int) -> int:
@@ -71,6 +85,17 @@ def place(row: UOp, x: UOp, width: int) -> UOp:
     chunks = BANKS // CHUNK
     chunk = (x // CHUNK + (row % 2 * 4 + row // 2 % 4 * 2)) % chunks
     return x // BANKS * BANKS + chunk * CHUNK + x % CHUNK
+
+
+class Steps(Protocol):
+    """Some of the blocks that a dimension is cut into, in order."""
+
+    size: int
+
+    @property
+    def first(self) -> UOp: ...
+
+    def run(self) -> AbstractContextManager[UOp]: ...
 
 
 def held(factors: Sequence[Sequence[UOp]]) -> Callable[[int, int], UOp]:
@@ -173,6 +198,23 @@ class Warps:
             )
         return writes
 
+    @contextmanager
+    def fed(self, writes: Callable[[UOp], list[Write]], steps: Steps) -> Iterator[UOp]:
+        """Repeat for all steps with the shared memory filled for the step by `writes(step)`."""
+        is_early = self.layout.is_early
+        if is_early:
+            self.copy(writes(steps.first))
+            self.body.barrier()
+        with steps.run() as step:
+            following = writes((step + 1).minimum(steps.size - 1) if is_early else step)
+            if not is_early:
+                self.copy(following)
+                self.body.barrier()
+            yield step
+            if is_early:
+                self.body.barrier()
+                self.body.together(following)
+
     def copy(self, writes: Sequence[Write]) -> None:
         """One statement that fills shared memory, after a barrier where some was filled before."""
         self.part()
@@ -181,7 +223,7 @@ class Warps:
     def _move(self, to: UOp, at: UOp, source: UOp, start: UOp) -> list[Write]:
         to, source = to.base, source.base
         count = CHUNK
-        if self.layout.is_wide:
+        if self.layout.is_cuda:
             per_word = 4 // self.dtype.itemsize
             count, at, start = CHUNK // per_word, at // per_word, start // per_word
             to, source = to.bitcast(dtypes.uint32), source.bitcast(dtypes.uint32)
@@ -261,7 +303,7 @@ class Warps:
         return UOp.stack(*[element(first + r, self._factor(width, step, k)) for r, k in places])
 
     def _element(self, source: UOp, start: UOp, x: UOp) -> UOp:
-        if not self.layout.is_wide or self.dtype.itemsize == 4:
+        if not self.layout.is_cuda or self.dtype.itemsize == 4:
             return self.body.read(source.base, start + x)
         # nvcc does not know that such pointers are aligned, and would load every 2 bytes alone
         word = self.body.read(source.base.bitcast(dtypes.uint32), start // 2 + x // 2)
@@ -334,6 +376,8 @@ class Warps:
 
     def fold(self, values: Sequence[UOp], combine: Callable[[UOp, UOp], UOp]) -> list[UOp]:
         """One number a slot, combined over the lanes that share the row, in the same order for all of them."""
+        if self.layout.is_cuda:
+            return [self._shuffled(value, combine) for value in values]
         self.body.together([(self.scratch, (self.thread, slot), value) for slot, value in enumerate(values)])
         self.body.barrier()
         folded = []
@@ -346,6 +390,15 @@ class Warps:
             assert total is not None
             folded.append(total)
         return folded
+
+    def _shuffled(self, value: UOp, combine: Callable[[UOp, UOp], UOp]) -> UOp:
+        # sharers are neighbours; a statement of its own, because all lanes must take part whatever is done with it
+        if value.op is Ops.INDEX:
+            value = value.load()
+        for step in (1, 2):
+            text = f"__shfl_xor_sync(0xffffffffu, {{0}}, {step})"
+            value = combine(value, UOp(Ops.CUSTOM, dtypes.float32, (value,), text))
+        return value
 
     def by_slot(self, tiles: Sequence[Sequence[Tile]], combine: Callable[[UOp, UOp], UOp]) -> list[UOp]:
         """One number a slot from a lane's own elements: tiles[u][n][e]."""

@@ -34,8 +34,7 @@ def rows_bytes(layout: Layout, fragment: Fragment, d: int, e: int, score: Score,
     """Shared memory of one group of the pass that owns queries."""
     factors = layout.keys * (stride(d) + stride(e)) + (0 if fragment.chain else layout.rows * stride(layout.keys))
     factors += mma_table.shared_elements(score, fragment, layout.rows, layout.keys)
-    slots = layout.rows // (layout.warps * fragment.rows) * (1 + max(fragment.own_rows))
-    return itemsize * factors + 4 * (layout.threads * slots + words(score, layout.keys))
+    return itemsize * factors + 4 * (layout.fold_words(fragment) + words(score, layout.keys))
 
 
 def rows_registers(layout: Layout, fragment: Fragment, d: int, e: int, score: Score, itemsize: int) -> int:
@@ -43,7 +42,8 @@ def rows_registers(layout: Layout, fragment: Fragment, d: int, e: int, score: Sc
     up = layout.rows // (layout.warps * fragment.rows)
     sums = (d + 2 * layout.keys) // fragment.columns * fragment.elements[2]
     factors = (d + e) // fragment.depth * fragment.elements[0] * itemsize // 4
-    return up * (sums + factors) + mma_table.registers(score, fragment, up)
+    early = layout.early_words(layout.keys, d + e, itemsize)
+    return up * (sums + factors) + mma_table.registers(score, fragment, up) + early
 
 
 def keys_bytes(layout: Layout, fragment: Fragment, d: int, e: int, score: Score, itemsize: int) -> int:
@@ -58,7 +58,7 @@ def keys_registers(layout: Layout, fragment: Fragment, d: int, e: int, score: Sc
     up = layout.keys // (layout.warps * fragment.rows)
     sums = (d + e + 2 * layout.rows) // fragment.columns * fragment.elements[2]
     kept = (d + e) // fragment.depth * fragment.elements[0] * itemsize // 4 if d + e <= RESIDENT else 0
-    return up * (sums + kept)
+    return up * (sums + kept) + layout.early_words(layout.rows, d + e, itemsize)
 
 
 @functools.cache
@@ -132,13 +132,15 @@ class Rows(Backward):
         body.together([*warps.writes(tile, warps.zeros(self.d)), *(table.clear() if table else [])])
         q, do = (warps.rows_of(x, self.rows_from(b, h, i0)) for x in (self.q, self.do))
         self.scores.load_table(h)
-        with self.scores.key_blocks(b, i0) as step:
+
+        def writes(step: UOp) -> list[Write]:
+            key = self.keys_from(b, g, step * layout.keys)
+            factors = [*warps.moves(at_k, self.k, key), *warps.moves(at_v, self.v, key)]
+            return [*factors, *self.scores.moves(b, step * layout.keys)]
+
+        with warps.fed(writes, self.scores.key_blocks(b, i0)) as step:
             first = step * layout.keys
-            key = self.keys_from(b, g, first)
-            warps.copy([
-                *warps.moves(at_k, self.k, key), *warps.moves(at_v, self.v, key), *self.scores.moves(b, h, first),
-            ])  # fmt: skip
-            body.barrier()
+            self.scores.place = (b, h, first)
             ds = self.gradient(q, do, at_k, at_v, b, h, i0, first)
             (factors,) = warps.exchange((at_ds, ds))
             dq_tiles = warps.multiply(
@@ -196,7 +198,7 @@ class Keys(Backward):
         body.together([*warps.writes(sum_k, warps.zeros(self.d)), *warps.writes(sum_v, warps.zeros(self.e))])
         key = self.keys_from(b, g, first)
         own = [warps.rows_of(x, key) for x in (self.k, self.v)] if is_kept else None
-        start = self.scores.moves(b, g * self.heads, first)
+        start = self.scores.moves(b, first)
         if kept is not None:
             start += [*warps.moves(kept[0], self.k, key), *warps.moves(kept[1], self.v, key)]
         if start:
@@ -212,13 +214,15 @@ class Keys(Backward):
             h = g * self.heads + head
             self.scores.place = (b, h, first)
             self.scores.load_table(h)
-            with self.scores.row_blocks(first) as step:
+
+            def writes(step: UOp, h: UOp = h) -> list[Write]:
                 i0 = step * layout.rows
                 row = self.rows_from(b, h, i0)
-                warps.copy([
-                    *warps.moves(at_q, self.q, row), *warps.moves(at_do, self.do, row), *self.numbers(b, h, i0),
-                ])  # fmt: skip
-                body.barrier()
+                factors = [*warps.moves(at_q, self.q, row), *warps.moves(at_do, self.do, row)]
+                return [*factors, *self.numbers(b, h, i0)]
+
+            with warps.fed(writes, self.scores.row_blocks(first)) as step:
+                i0 = step * layout.rows
                 s = warps.multiply(
                     warps.zeros(layout.rows), warps.steps(self.d), factor(0, self.d),
                     lambda n, step: warps.along(at_q, self.d, n, step),

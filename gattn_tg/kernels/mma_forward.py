@@ -16,7 +16,7 @@ from collections.abc import Callable
 from tinygrad import UOp
 
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.mma import Layout, Tile, Warps, held, stride
+from gattn_tg.kernels.mma import Layout, Tile, Warps, Write, held, stride
 from gattn_tg.kernels.mma_fragment import Fragment
 from gattn_tg.kernels.mma_score import WarpScore
 from gattn_tg.kernels.score import LEAST, LOG2E, Score
@@ -27,15 +27,15 @@ from gattn_tg.kernels.tile import ceildiv
 def shared_bytes(layout: Layout, fragment: Fragment, d: int, e: int, score: Score, itemsize: int) -> int:
     """Shared memory of one group."""
     factors = layout.keys * (stride(d) + stride(e)) + (0 if fragment.chain else layout.rows * stride(layout.keys))
-    slots = layout.rows // (layout.warps * fragment.rows) * (1 + max(fragment.own_rows))
-    return itemsize * factors + 4 * (layout.threads * slots + words(score, layout.keys))
+    return itemsize * factors + 4 * (layout.fold_words(fragment) + words(score, layout.keys))
 
 
 def registers(layout: Layout, fragment: Fragment, d: int, e: int, score: Score, itemsize: int) -> int:
     """Words of one thread that hold tiles: sums of o, scores, q."""
     up = layout.rows // (layout.warps * fragment.rows)
     sums = (e + layout.keys) // fragment.columns * fragment.elements[2]
-    return up * (sums + d // fragment.depth * fragment.elements[0] * itemsize // 4)
+    factors = d // fragment.depth * fragment.elements[0] * itemsize // 4
+    return up * (sums + factors) + layout.early_words(layout.keys, d + e, itemsize)
 
 
 @functools.cache
@@ -87,18 +87,19 @@ class Forward:
             self.q, lambda i: (self.b * self.h_size + self.h) * self.n + (self.i0 + i).minimum(self.n - 1)
         )
         self.scores.load_table(self.h)
-        with self.scores.key_blocks(self.b, self.i0) as step:
+
+        def writes(step: UOp) -> list[Write]:
             first = step * self.layout.keys
 
-            def key(j: UOp, first: UOp = first) -> UOp:
+            def key(j: UOp) -> UOp:
                 return (self.b * self.g_size + g) * self.m + (first + j).minimum(self.m - 1)
 
-            warps.copy([
-                *warps.moves(self.at_k, self.k, key), *warps.moves(self.at_v, self.v, key),
-                *self.scores.moves(self.b, self.h, first),
-            ])  # fmt: skip
-            body.barrier()
-            self.add(q, first)
+            factors = [*warps.moves(self.at_k, self.k, key), *warps.moves(self.at_v, self.v, key)]
+            return [*factors, *self.scores.moves(self.b, first)]
+
+        with warps.fed(writes, self.scores.key_blocks(self.b, self.i0)) as step:
+            self.scores.place = (self.b, self.h, step * self.layout.keys)
+            self.add(q, step * self.layout.keys)
         self.finish()
         return body.finish()
 

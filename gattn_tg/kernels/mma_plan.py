@@ -13,28 +13,29 @@ from gattn_tg.kernels.mma import Layout
 from gattn_tg.kernels.mma_fragment import Fragment, find
 from gattn_tg.kernels.score import Score
 
-# warps, tiles of rows a warp owns, columns at a time; the first that fits is taken
+# warps, tiles of rows a warp owns, columns at a time, whether the next ones are read early; the first that fits
 FORWARD = """
-4 2 64
-4 1 64
-4 1 32
-4 1 16
-2 1 16
-1 1 16
+4 2 32 1
+4 1 64 1
+4 1 32 1
+4 1 16 1
+2 1 16 0
+1 1 16 0
 """
 BY_ROWS = """
-4 1 64
-4 1 32
-4 1 16
-2 1 16
-1 1 16
+4 1 64 1
+4 1 32 1
+4 1 32 0
+4 1 16 0
+2 1 16 0
+1 1 16 0
 """
 BY_KEYS = """
-4 1 64
-4 1 32
-4 1 16
-2 1 16
-1 1 16
+4 1 32 1
+4 1 16 1
+4 1 16 0
+2 1 16 0
+1 1 16 0
 """
 MOST_REGISTERS = 168  # words of tiles per thread; the rest of 255 is for addresses and what is on its way
 
@@ -47,13 +48,13 @@ class Machine:
         maker: whose matrix instructions it has.
         arch: what tinygrad compiles for.
         shared_bytes: shared memory.
-        is_wide: pointers may be read as another type, so that 16 bytes move at once.
+        is_cuda: its kernels are text for CUDA's compiler.
     """
 
     maker: str
     arch: str
     shared_bytes: int
-    is_wide: bool = False
+    is_cuda: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,12 @@ def machine(device: str) -> Machine:
     """What tinygrad says about a device."""
     renderer = Device[device].renderer
     # off the hardware (NULL, PYTHON) the renderer tells whose instructions are meant
-    is_cuda = isinstance(renderer, CUDARenderer)
-    maker = "CUDA" if is_cuda else renderer.target.device
-    return Machine(maker, renderer.target.arch, renderer.shared_max, is_wide=is_cuda)
+    is_cuda, maker = isinstance(renderer, CUDARenderer), renderer.target.device
+    if is_cuda:
+        maker = "CUDA"
+    elif maker in ("CUDA", "NV") and device.split(":")[0] != "PYTHON":
+        maker = type(renderer).__name__  # its text was never tried
+    return Machine(maker, renderer.target.arch, renderer.shared_max, is_cuda=is_cuda)
 
 
 def plan(of: Machine, score: Score, d: int, e: int, dtype: DType) -> Plan | str:
@@ -86,7 +90,7 @@ def plan(of: Machine, score: Score, d: int, e: int, dtype: DType) -> Plan | str:
         ("backward by queries", BY_ROWS, mma_backward.rows_bytes, mma_backward.rows_registers),
         ("backward by keys", BY_KEYS, mma_backward.keys_bytes, mma_backward.keys_registers),
     ):
-        for layout in layouts(table, fragment, of.is_wide, by_keys=name == "backward by keys"):
+        for layout in layouts(table, fragment, of.is_cuda, by_keys=name == "backward by keys"):
             shared = bytes_of(layout, fragment, d, e, score, dtype.itemsize)
             words = registers(layout, fragment, d, e, score, dtype.itemsize)
             if shared <= of.shared_bytes and words <= MOST_REGISTERS:
@@ -100,12 +104,12 @@ def plan(of: Machine, score: Score, d: int, e: int, dtype: DType) -> Plan | str:
     return Plan(fragment, *chosen)
 
 
-def layouts(table: str, fragment: Fragment, is_wide: bool, by_keys: bool) -> list[Layout]:
+def layouts(table: str, fragment: Fragment, is_cuda: bool, by_keys: bool) -> list[Layout]:
     """The layouts of a table for a fragment, best first."""
     made = []
     for line in table.strip().splitlines():
-        warps, up, across = (int(word) for word in line.split())
+        warps, up, across, is_early = (int(word) for word in line.split())
         owned = warps * up * fragment.rows
         rows, keys = (across, owned) if by_keys else (owned, across)
-        made.append(Layout(warps, fragment.lanes, rows, keys, is_wide))
+        made.append(Layout(warps, fragment.lanes, rows, keys, bool(is_early), is_cuda))
     return made

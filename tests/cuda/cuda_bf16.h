@@ -84,6 +84,8 @@ inline void run(int gx, int gy, int gz, int threads) {
       }
 }
 
+static float numbers[1024];
+
 struct Held { float a[8], b[4]; };
 static Held held[1024];
 
@@ -109,3 +111,11 @@ inline float4 multiply(A a, B b, float4 c) {
 }  // namespace group
 
 inline void __syncthreads() { group::step(); }
+
+inline float __shfl_xor_sync(unsigned, float x, int mask) {
+  group::numbers[threadIdx.x] = x;
+  group::step();
+  const float other = group::numbers[threadIdx.x ^ mask];
+  group::step();
+  return other;
+}

@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import subprocess
-from functools import cache
 
 import cubin
 import cuda_on_cpu
 import lanes
+import matrix
 import numpy as np
 import nvrtc
 import promise
 import pytest
-from tinygrad import dtypes
-from tinygrad.codegen import to_program
 
-from gattn_tg.kernels import mma_backward, mma_forward, mma_plan
+from gattn_tg.kernels import mma_backward
 from gattn_tg.kernels.mma import Layout
 from gattn_tg.kernels.mma_fragment import CUDA
 from gattn_tg.kernels.mma_plan import Machine
-from gattn_tg.kernels.rotation import Rotation
 from gattn_tg.ops.cases import Case
 
-KERNELS = {
-    "forward": (mma_forward.kernel, mma_forward.shared_bytes),
-    "rows": (mma_backward.rows_kernel, mma_backward.rows_bytes),
-    "keys": (mma_backward.keys_kernel, mma_backward.keys_bytes),
-}
-H100 = Machine("CUDA", "sm_90", 48 * 1024, is_wide=True)
-
-
-def render(which, score, layout, n, d):
-    """One kernel as CUDA: two query heads, one key head, 16 motifs."""
-    kernel, shared_bytes = KERNELS[which]
-    given = lanes.operands(which, score, Rotation(), n, d, dtypes.bfloat16)
-    program = to_program(kernel(score, CUDA, layout)(*given), lanes.renderer("CUDA", "sm_90"))
-    return lanes.rendered(program, shared_bytes(layout, CUDA, d, d, score, 2))
+H100 = Machine("CUDA", "sm_90", 48 * 1024, is_cuda=True)
 
 
 # ---- run
 
 # several warps and tiles a warp, more than one block each way, the last one not full
 LAYOUTS = {
-    "forward": Layout(2, 32, 64, 32, is_wide=True),
-    "rows": Layout(2, 32, 32, 32, is_wide=True),
-    "keys": Layout(2, 32, 16, 32, is_wide=True),
+    "forward": Layout(2, 32, 64, 32, is_early=True, is_cuda=True),
+    "rows": Layout(2, 32, 32, 32, is_early=True, is_cuda=True),
+    "keys": Layout(2, 32, 16, 32, is_early=True, is_cuda=True),
 }
 
 
@@ -68,7 +52,7 @@ def flash(score, x, folder):
 
     def run(which, owned, heads, outputs, *given):
         layout = LAYOUTS[which]
-        text = render(which, score, layout, n, d).source
+        text = matrix.render(which, "CUDA", "sm_90", score, CUDA, layout, n, d).source
         size = layout.keys if which == "keys" else layout.rows
         arrays = [np.zeros(shape, dtype) for shape, dtype in outputs]
         cuda_on_cpu.run(text, (-(-owned // size), heads, 1), layout.threads, [*arrays, *given, *of_score], folder)
@@ -92,31 +76,17 @@ def flash(score, x, folder):
 # ---- compile
 
 
-@cache
-def planned(which, d):
-    """One kernel with the layout that the plan gives it on an H100."""
-    score = lanes.scores()["pair_causal"]
-    plan = mma_plan.plan(H100, score, d, d, dtypes.bfloat16)
-    layout = {"forward": plan.forward, "rows": plan.rows, "keys": plan.keys}[which]
-    return render(which, score, layout, 4096, d), layout, products(which, layout, d, score.classes)
-
-
-def products(which, layout, d, classes):
-    """Matrix instructions that one turn of the inner loop takes."""
-    owned, across = (layout.keys, layout.rows) if which == "keys" else (layout.rows, layout.keys)
-    scores, sums = across // CUDA.columns * (d // CUDA.depth), d // CUDA.columns * (across // CUDA.depth)
-    table = classes // CUDA.columns * (across // CUDA.depth)
-    of_tile = {"forward": scores + sums, "rows": 2 * scores + sums + table, "keys": 2 * scores + 2 * sums}[which]
-    return owned // (layout.warps * CUDA.rows) * of_tile
-
-
 @pytest.mark.parametrize(("which", "d"), [("forward", 64), ("forward", 128), ("rows", 128), ("keys", 128)])
 def test_compiled_for_cuda_they_multiply_by_mma_and_spill_nothing(which, d, tmp_path):
     if nvrtc.compiler() != "nvcc":
         pytest.skip("nvcc is not on the PATH; the headers of bfloat16 come with it")
-    kernel, layout, count = planned(which, d)
+    score = lanes.scores()["pair_causal"]
+    fragment, layouts = matrix.planned(H100, score, d)
+    layout = layouts[which]
+    kernel = matrix.render(which, "CUDA", "sm_90", score, fragment, layout, 4096, d)
+    count = matrix.products(which, fragment, layout, d, score.classes)
     assert kernel.threads == layout.threads
-    assert kernel.shared_bytes <= kernel.planned_bytes <= H100.shared_bytes
+    assert kernel.shared_bytes == kernel.planned_bytes <= H100.shared_bytes
     source, ptx = tmp_path / "kernel.cu", tmp_path / "kernel.ptx"
     source.write_text(kernel.source)
     subprocess.run(["nvcc", "-arch=sm_80", "-ptx", "-o", ptx, source], check=True, capture_output=True)
