@@ -24,7 +24,7 @@ from gattn_tg.train.fingerprint import fingerprint
 from gattn_tg.train.folder import RunFolder
 from gattn_tg.train.interrupt import Interrupt
 from gattn_tg.train.meter import Meter
-from gattn_tg.train.schedule import learning_rate
+from gattn_tg.train.schedule import scheduled
 from gattn_tg.train.state import Progress, holding, placed, read_state, restore, snapshot, write_state
 from gattn_tg.train.step import Step
 from gattn_tg.train.task import Arrays, Device, Task
@@ -163,7 +163,7 @@ class Fit:
         feed = Feed(self.device)
         with Interrupt() as interrupt, closing(iter(Prefetched(self._batches()))) as batches, Context(TRAINING=1):
             for micros in batches:
-                rate = self._rate(progress.step)
+                rate = scheduled(settings, progress.step, self.n_steps)
                 loss, norm = step([feed(arrays, slot) for slot, arrays in enumerate(micros)], rate)
                 self._count(loss, norm, rate)
                 self.watcher.stepped(progress.step, loss, rate, rows)
@@ -175,9 +175,10 @@ class Fit:
                     self._validate(step, rate, rows)
                 self.interrupted = self.communicator.any(interrupt.requested) and not done
                 stop = done or self.interrupted or self.patience_is_over()
-                if stop or self._is_checkpoint_due(validated):
+                saved = stop or self._is_checkpoint_due(validated)
+                if saved:
                     self._save(step)
-                if validated or stop:
+                if validated or saved:
                     self.line_meter.went_on()
                     self.pass_meter.went_on()
                 if stop:
@@ -193,15 +194,13 @@ class Fit:
 
     def _count(self, loss: float, norm: float, rate: float) -> None:
         settings, progress = self.settings, self.progress
-        progress.step += 1
+        progress.count(loss)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise DivergedError(
                 f"train: a finite loss is required, but step {progress.step} gave loss {loss} with gradient norm "
                 f"{norm}; lower learning_rate (now {settings.learning_rate:g}), lengthen warmup_steps (now "
                 f"{settings.warmup_steps}) or set clip_norm (now {settings.clip_norm:g})"
             )
-        progress.loss_sum, progress.n_losses = progress.loss_sum + loss, progress.n_losses + 1
-        progress.line_sum, progress.n_line = progress.line_sum + loss, progress.n_line + 1
         progress.seconds = time.perf_counter() - self.start
         self.line_meter.stepped()
         self.pass_meter.stepped()
@@ -212,16 +211,14 @@ class Fit:
         record = Trained(
             step=progress.step,
             epoch=progress.step / self.task.steps_per_epoch,
-            loss=progress.line_sum / max(progress.n_line, 1),
+            loss=progress.take_line(),
             learning_rate=rate,
             gradient_norm=norm,
             examples_per_s=speed and speed * rows,
             positions_per_s=speed and speed * rows * n_positions,
             seconds=progress.seconds,
         )
-        progress.line_sum, progress.n_line = 0.0, 0
-        if self.folder and self.is_first:
-            self.folder.journal.note(record.to_dict())
+        self._note(record)
         self.watcher.trained(record)
 
     def _validate(self, step: Step, rate: float, rows: int) -> None:
@@ -231,11 +228,8 @@ class Fit:
                 measured = self.task.validate() if self.is_first else None
             metrics = self.communicator.from_first(measured) or {}
             value = [_value(metrics, self.monitor, self.task.monitors[self.monitor]), _value(metrics, "loss", False)]
-            is_best = progress.best is None or value > progress.best
-            progress.n_validations += 1
+            is_best = progress.judge(value)
             if is_best:
-                progress.best, progress.best_step = value, progress.step
-                progress.best_validation = progress.n_validations
                 self.best = snapshot(self.parameters)
                 if self.folder and self.is_first:
                     self.folder.write_best(self._write_model)
@@ -243,29 +237,20 @@ class Fit:
         record = Validated(
             step=progress.step,
             epoch=progress.step / self.task.steps_per_epoch,
-            train_loss=progress.loss_sum / max(progress.n_losses, 1),
+            train_loss=progress.take_losses(),
             learning_rate=rate,
             metrics=metrics,
             is_best=is_best,
             examples_per_s=speed and speed * rows,
             seconds=progress.seconds,
         )
-        progress.loss_sum, progress.n_losses = 0.0, 0
         self.validations.append(record)
-        if self.folder and self.is_first:
-            self.folder.journal.note(record.to_dict())
+        self._note(record)
         self.watcher.validated(record)
 
-    def _rate(self, step: int) -> float:
-        settings = self.settings
-        return learning_rate(
-            step,
-            self.n_steps,
-            peak=settings.learning_rate,
-            floor=settings.min_learning_rate,
-            warmup_steps=settings.warmup_steps,
-            shape=settings.schedule,
-        )
+    def _note(self, record: Trained | Validated) -> None:
+        if self.folder and self.is_first:
+            self.folder.journal.note(record.to_dict())
 
     def _is_checkpoint_due(self, validated: bool) -> bool:
         settings = self.settings

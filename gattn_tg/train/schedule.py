@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from gattn_tg.train.config import TrainSettings
+
 
 def learning_rate(
     step: int, n_steps: int, *, peak: float, floor: float, warmup_steps: int, shape: str = "cosine"
@@ -30,3 +32,15 @@ def learning_rate(
     share = min((step - warmup) / max(n_steps - 1 - warmup, 1), 1.0)
     weight = {"cosine": (1 + math.cos(math.pi * share)) / 2, "linear": 1 - share, "constant": 1.0}[shape]
     return floor + (peak - floor) * weight
+
+
+def scheduled(settings: TrainSettings, step: int, n_steps: int) -> float:
+    """The rate of one step as the [train] table has it."""
+    return learning_rate(
+        step,
+        n_steps,
+        peak=settings.learning_rate,
+        floor=settings.min_learning_rate,
+        warmup_steps=settings.warmup_steps,
+        shape=settings.schedule,
+    )

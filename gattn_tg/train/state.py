@@ -52,6 +52,36 @@ class Progress:
     seconds: float = 0.0
     fingerprint: str = ""
 
+    def count(self, loss: float) -> None:
+        """One more step, with this loss."""
+        self.step += 1
+        self.loss_sum, self.n_losses = self.loss_sum + loss, self.n_losses + 1
+        self.line_sum, self.n_line = self.line_sum + loss, self.n_line + 1
+
+    def take_line(self) -> float:
+        """Mean loss since the last line of training; the next one begins anew."""
+        mean = self.line_sum / max(self.n_line, 1)
+        self.line_sum, self.n_line = 0.0, 0
+        return mean
+
+    def take_losses(self) -> float:
+        """Mean loss since the last validation; the next one begins anew."""
+        mean = self.loss_sum / max(self.n_losses, 1)
+        self.loss_sum, self.n_losses = 0.0, 0
+        return mean
+
+    def judge(self, value: list[float]) -> bool:
+        """One more validation; True when it is the best so far.
+
+        Args:
+            value: What `best` holds.
+        """
+        self.n_validations += 1
+        if self.best is not None and value <= self.best:
+            return False
+        self.best, self.best_step, self.best_validation = value, self.step, self.n_validations
+        return True
+
 
 def placed(model: Any, device: str | tuple[str, ...] | None) -> dict[str, Tensor]:
     """The parameters of a model by name, moved to a device, or copied to several; None leaves them where they are."""

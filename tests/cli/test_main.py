@@ -75,6 +75,8 @@ def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path:
     before = {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
     assert "it holds a run; add --resume, --overwrite" in failure(capsys, "train", config, "-o", run / "run")
     assert "one of --resume and --overwrite" in failure(capsys, "train", config, "--resume", "--overwrite")
+    said = failure(capsys, "train", config, "-o", run / "run", "--from", "step_00000003", "--json")
+    assert "checkpoints: one of step_00000002, step_00000004 is required, but came 'step_00000003'; name one of" in said
     assert before == {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
     assert "none.toml: a configuration file is required" in failure(capsys, "train", tmp_path / "none.toml")
     bad = run / "bad.toml"
