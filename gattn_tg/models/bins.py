@@ -19,7 +19,7 @@ def bin_ids(motif_ids: UInt8[Tensor, "b n"], bin_bp: int, ranks: Sequence[int]) 
 
     Attention over bins needs one id per bin, but a bin of 32 bases often holds several. The one that says most about
     what the stretch does is taken; how many CpG a bin has still reaches the model, through the motif embedding of its
-    bases. The id does not depend on the strand or on the order of the bases.
+    bases. The id does not depend on the order of the bases.
 
     Args:
         motif_ids: id of every base.

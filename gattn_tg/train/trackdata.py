@@ -18,7 +18,7 @@ from gattn_tg.io.rows import rows, whole
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.train.config import TrainConfig, require
 
-Loss = Literal["poisson_multinomial", "poisson"]
+Loss = Literal["poisson_multinomial", "poisson", "squared_log"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class TrackSettings:
             alike; predictions are multiplied by it again.
         soft_clip: Scaled targets above this grow like a square root only, so that a few high bins do not decide the
             gradient; predictions are turned back. 0 leaves them as they are.
-        loss: "poisson_multinomial" or "poisson".
+        loss: "poisson_multinomial" or "poisson", for data of the usual size; "squared_log" is the squared error of
+            log(1 + count) in standard deviations of each track, which small data sets need: a Poisson loss of sparse
+            tracks is decided by the few bins with counts where little was expected. It scales tracks by itself.
         total_weight: Weight of the total in the former.
         segments: Stretches of a piece with a total of their own, in the former.
         both_strands: Validate with the mean of the predictions for both strands.

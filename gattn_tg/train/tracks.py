@@ -42,7 +42,7 @@ class Tracks:
         n_ranks: Processes that train together.
 
     Attributes:
-        scale: Mean of every track over the training windows, which targets are divided by; 1 without scaling.
+        scale: What the counts of each track are divided by, see `learnt`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Tracks:
         self.monitors: Mapping[str, bool] = MONITORS
         per_step = settings.batch_size * settings.accumulate * n_ranks
         self.steps_per_epoch = math.ceil(len(data.train) / per_step)
-        self.scale = self._means() if data_settings.scale_tracks else np.ones(len(data.table.names), np.float32)
+        self.scale = self._scale()
         self._forward = TinyJit(self._rates)
 
     @classmethod
@@ -84,13 +84,15 @@ class Tracks:
         sampler = Sampler(len(self.data.train), n.batch_size, n.seed, rank, n_ranks)
         at = step * n.accumulate + micro
         batch = self.data.train.batch(sampler.rows(at), lambda stream: sampler.draws(at, stream))
-        targets = soft_clipped(batch.targets / self.scale, self.choices.soft_clip)
+        targets = self.learnt(batch.targets)
         return {"bases": batch.bases, "motif_ids": batch.motif_ids, "targets": targets}
 
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss that the configuration names, summed over bins and tracks, and the number of these."""
         rates, targets = self.model(inputs["bases"], inputs["motif_ids"], self.choices.head), inputs["targets"]
-        if self.choices.loss == "poisson":
+        if self.choices.loss == "squared_log":
+            total = (rates - targets).square().sum() / 2
+        elif self.choices.loss == "poisson":
             total = poisson(rates, targets)
         else:
             total = poisson_multinomial(rates, targets, self.choices.total_weight, self.choices.segments)
@@ -125,8 +127,22 @@ class Tracks:
                     rates = (rates + (back if pairs is None else back[:, :, np.array(pairs)])) / 2
                 for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
                     out[row // pieces.per_window, first : first + pieces.bins] = values
-        counts: np.ndarray = unclipped(out, self.choices.soft_clip) * self.scale
-        return counts
+        return self.counts(out)
+
+    def learnt(self, counts: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
+        """Counts as the model is to predict them: scaled and clipped, or logarithms in standard deviations."""
+        if self.choices.loss == "squared_log":
+            logs: np.ndarray = np.log1p(counts) / self.scale
+            return logs
+        return soft_clipped(counts / self.scale, self.choices.soft_clip)
+
+    def counts(self, learnt: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
+        """What `learnt` was made of."""
+        if self.choices.loss == "squared_log":
+            raw: np.ndarray = np.expm1(learnt * self.scale)
+            return raw
+        scaled: np.ndarray = unclipped(learnt, self.choices.soft_clip) * self.scale
+        return scaled
 
     def about(self) -> dict[str, Any]:
         """Vocabulary, names and assays of the tracks, their scales, the head."""
@@ -161,9 +177,16 @@ class Tracks:
     def _rates(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
         return self.model(bases, motif_ids, self.choices.head).realize()
 
-    def _means(self) -> Float[np.ndarray, "k"]:
-        means = targets_of(self.data.train).mean((0, 1), dtype=np.float64)
-        kept: np.ndarray = np.maximum(means, 1e-4).astype(np.float32)
+    def _scale(self) -> Float[np.ndarray, "k"]:
+        counts = targets_of(self.data.train)
+        scale = np.ones(counts.shape[2])
+        if self.choices.loss == "squared_log":
+            scale = np.log1p(counts).std((0, 1), dtype=np.float64)
+        elif self.choices.scale_tracks:
+            scale = counts.mean((0, 1), dtype=np.float64)
+        if (pairs := self.data.table.pairs) is not None:
+            scale = (scale + scale[list(pairs)]) / 2  # one for both strands, which turning exchanges
+        kept: np.ndarray = np.maximum(scale, 1e-4).astype(np.float32)
         return kept
 
 
