@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.plan import PARTS, key_parts
+from gattn_tg.kernels.plan import key_parts, runs
 from gattn_tg.kernels.plan_table import chunk_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
@@ -71,7 +71,7 @@ def dtable_shape(b: int, h: int, g: int, n: int, m: int, d: int, score: Score) -
 
 def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tuple[int, int]:
     """Shape of the scratch operand."""
-    return min(PARTS, b * g * dq_shape(b, h, g, n, m, d)[0]), arena(n, d, e)[1].size
+    return runs(b * g * dq_shape(b, h, g, n, m, d)[0]), arena(n, d, e)[1].size
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.plan import PARTS, query_rows
+from gattn_tg.kernels.plan import query_rows, runs
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tile import (
@@ -58,7 +58,7 @@ def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
 def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
     """Shape of the scratch operand."""
     rows, panels = arena(b, h, n, d, e)
-    return min(PARTS, b * h * ceildiv(n, rows)), panels.size
+    return runs(b * h * ceildiv(n, rows)), panels.size
 
 
 @functools.cache

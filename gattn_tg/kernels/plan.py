@@ -1,13 +1,22 @@
-"""How a problem is cut into units of work; from shapes alone, so that results do not depend on the number of cores."""
+"""How a problem is cut into units of work; from shapes alone, so that results do not depend on the number of cores.
+
+Only the number of runs that units are dealt out in does; each has scratch memory of its own.
+"""
 
 from __future__ import annotations
 
+from gattn_tg.kernels import threads
 from gattn_tg.kernels.plan_table import panel_bytes
 from gattn_tg.kernels.tile import LANES, ROWS, ceildiv
 
-PARTS = 64  # runs of units that a kernel is split into at most; each is one call of its machine code
+RUNS_PER_CORE = 8  # so that a core that was held up costs the others an eighth of its share
 UNITS = 16  # units a large problem should give, so that up to that many cores are busy
 PARTIAL_BYTES = 32 * 1024**2  # what partial sums of dq may take before fewer of them are made
+
+
+def runs(units: int) -> int:
+    """Runs that the units of a kernel are dealt out in; each is one call of its machine code."""
+    return min(units, RUNS_PER_CORE * threads.count())
 
 
 def query_rows(heads: int, n: int, width: int) -> int:
