@@ -1,101 +1,23 @@
 """Warps of a group that compute tiles with matrix units: the `mma` schedule.
 
-Blocks of rows lie in shared memory as they lie in memory, each row padded by 16 bytes. A warp owns `up` tiles of rows;
-a fragment of B is read along the rows of a block where they are columns of the product (k in q k^T), or across them
-where they are its depth (v in p v). Sums stay in registers, and a result becomes the factor of the next product in
-registers where the fragment allows it, else through shared memory.
+A warp owns `up` tiles of rows; a fragment of B is read along the rows of a block where they are columns of the product
+(k in q k^T), or across them where they are its depth (v in p v). Sums stay in registers, and a result becomes the
+factor of the next product in registers where the fragment allows it, else through shared memory.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import DType
 from tinygrad.uop.ops import Ops
 
 from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.mma_feed import Feed
 from gattn_tg.kernels.mma_fragment import Fragment
-from gattn_tg.kernels.tile import ceildiv
-
-CHUNK = 8  # elements that a thread moves at once
-BANKS = 64  # elements of 2 bytes that shared memory gives at once
-Tile = list[UOp]  # the elements of C that one lane holds
-Write = tuple[UOp, tuple[UOp | int, ...], UOp | float]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the warps of a group cut their work.
-
-    Args:
-        warps: warps of a group.
-        lanes: threads of a warp.
-        rows: queries at a time.
-        keys: keys at a time.
-        is_early: the next block is read from memory before the present one is worked on.
-        is_cuda: what only CUDA's text says: 16-byte moves by pointers of another type, numbers of other lanes.
-    """
-
-    warps: int
-    lanes: int
-    rows: int
-    keys: int
-    is_early: bool = False
-    is_cuda: bool = False
-
-    @property
-    def threads(self) -> int:
-        """Threads of a group."""
-        return self.warps * self.lanes
-
-    @property
-    def name(self) -> str:
-        """The part of a kernel's name that tells layouts apart."""
-        return f"mma{self.warps}_{self.rows}x{self.keys}{'_early' * self.is_early}"
-
-    def fold_words(self, fragment: Fragment) -> int:
-        """Words of shared memory that rows are folded through."""
-        slots = self.rows // (self.warps * fragment.rows) * (1 + max(fragment.own_rows))
-        return 0 if self.is_cuda else self.threads * slots
-
-    def early_words(self, across: int, width: int, itemsize: int) -> int:
-        """Words of one thread that hold the next block, of `across` rows of all together `width` factors."""
-        return across * width * itemsize // (4 * self.threads) if self.is_early else 0
-
-
-def stride(width: int) -> int:
-    """Elements of a row in shared memory."""
-    return width if width % BANKS == 0 else width + CHUNK
-
-
-def place(row: UOp, x: UOp, width: int) -> UOp:
-    """Where element x of a row stands in it, so that lanes that read together meet different banks.
-
-    Rows that fill all banks are turned by chunks of 16 bytes, by an amount that the number of the row decides: eight
-    lanes that read four chunks of two neighbouring rows find eight different ones, and so do eight lanes that read two
-    chunks of every second of eight rows. Other rows are padded.
-    """
-    if width % BANKS:
-        return x
-    chunks = BANKS // CHUNK
-    chunk = (x // CHUNK + (row % 2 * 4 + row // 2 % 4 * 2)) % chunks
-    return x // BANKS * BANKS + chunk * CHUNK + x % CHUNK
-
-
-class Steps(Protocol):
-    """Some of the blocks that a dimension is cut into, in order."""
-
-    size: int
-
-    @property
-    def first(self) -> UOp: ...
-
-    def run(self) -> AbstractContextManager[UOp]: ...
+from gattn_tg.kernels.mma_layout import Layout, Tile, Write, place
 
 
 def held(factors: Sequence[Sequence[UOp]]) -> Callable[[int, int], UOp]:
@@ -103,7 +25,7 @@ def held(factors: Sequence[Sequence[UOp]]) -> Callable[[int, int], UOp]:
     return lambda u, step: factors[u][step]
 
 
-class Warps:
+class Warps(Feed):
     """The threads of one group inside one kernel.
 
     Args:
@@ -115,30 +37,17 @@ class Warps:
     """
 
     def __init__(self, body: Body, fragment: Fragment, layout: Layout, owned: int, dtype: DType) -> None:
-        self.body, self.fragment, self.layout, self.dtype = body, fragment, layout, dtype
+        super().__init__(body, layout, dtype)
+        self.fragment = fragment
         self.up = owned // (layout.warps * fragment.rows)
-        self.thread = body.threads(layout.threads)
         self.lane, self.warp = self.thread % fragment.lanes, self.thread // fragment.lanes
         self.top = self.warp * (self.up * fragment.rows)  # first row of this warp
         self.slots = self.up * (1 + max(fragment.own_rows))  # rows of C that a lane has elements of
-        self._has_written = False
 
     @functools.cached_property
     def scratch(self) -> UOp:
         """Shared memory for one number a slot of every lane."""
         return self.body.shared(self.layout.threads, self.slots)
-
-    # ---- what a score function needs of a group
-
-    def line(self, size: int, dtype: DType = dtypes.float32) -> UOp:
-        """Shared memory for `size` numbers."""
-        return self.body.shared(size, dtype=dtype)
-
-    def part(self) -> None:
-        """A barrier between two runs of writes to shared memory; else tinygrad places one in every turn."""
-        if self._has_written:
-            self.body.barrier()
-        self._has_written = True
 
     # ---- places
 
@@ -174,62 +83,10 @@ class Warps:
             place = self.fragment.sharer(self.lane, x).eq(self.lane).where(x, place)
         return place
 
-    # ---- shared memory
-
-    def block(self, rows: int, width: int) -> UOp:
-        """Shared memory for rows of `width` factors."""
-        return self.body.shared(rows, stride(width), dtype=self.dtype)
+    # ---- fragments
 
     def _read(self, block: UOp, row: UOp, x: UOp, width: int) -> UOp:
         return self.body.read(block, row, place(row, x, width))
-
-    def moves(self, block: UOp, source: UOp, row: Callable[[UOp], UOp]) -> list[Write]:
-        """The writes of `block[i] = source[row(i)]`, where row gives a row among those of all heads.
-
-        Spare threads copy the last chunk again.
-        """
-        threads, width, writes = self.layout.threads, source.shape[-1], []
-        chunks = block.shape[0] * (width // CHUNK)
-        for turn in range(ceildiv(chunks, threads)):
-            at = (self.thread + turn * threads).minimum(chunks - 1)
-            i, x = at // (width // CHUNK), at % (width // CHUNK)
-            writes += self._move(
-                block, i * stride(width) + place(i, x * CHUNK, width), source, row(i) * width + x * CHUNK
-            )
-        return writes
-
-    @contextmanager
-    def fed(self, writes: Callable[[UOp], list[Write]], steps: Steps) -> Iterator[UOp]:
-        """Repeat for all steps with the shared memory filled for the step by `writes(step)`."""
-        is_early = self.layout.is_early
-        if is_early:
-            self.copy(writes(steps.first))
-            self.body.barrier()
-        with steps.run() as step:
-            following = writes((step + 1).minimum(steps.size - 1) if is_early else step)
-            if not is_early:
-                self.copy(following)
-                self.body.barrier()
-            yield step
-            if is_early:
-                self.body.barrier()
-                self.body.together(following)
-
-    def copy(self, writes: Sequence[Write]) -> None:
-        """One statement that fills shared memory, after a barrier where some was filled before."""
-        self.part()
-        self.body.together(writes)
-
-    def _move(self, to: UOp, at: UOp, source: UOp, start: UOp) -> list[Write]:
-        to, source = to.base, source.base
-        count = CHUNK
-        if self.layout.is_cuda:
-            per_word = 4 // self.dtype.itemsize
-            count, at, start = CHUNK // per_word, at // per_word, start // per_word
-            to, source = to.bitcast(dtypes.uint32), source.bitcast(dtypes.uint32)
-        return [(to, (at + x,), self.body.read(source, start + x)) for x in range(count)]
-
-    # ---- fragments
 
     def zeros(self, columns: int) -> list[list[Tile]]:
         """Tiles of C that are 0."""

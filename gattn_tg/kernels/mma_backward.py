@@ -19,8 +19,9 @@ from tinygrad import UOp
 
 from gattn_tg.kernels import mma_table
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.mma import Layout, Tile, Warps, Write, held, stride
+from gattn_tg.kernels.mma import Warps, held
 from gattn_tg.kernels.mma_fragment import Fragment
+from gattn_tg.kernels.mma_layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma_score import WarpScore
 from gattn_tg.kernels.mma_table import TableSums
 from gattn_tg.kernels.score import LOG2E, NEVER, Score

@@ -9,8 +9,8 @@ from tinygrad.dtype import DType
 from tinygrad.renderer.cstyle import CUDARenderer
 
 from gattn_tg.kernels import mma_backward, mma_forward
-from gattn_tg.kernels.mma import Layout
 from gattn_tg.kernels.mma_fragment import Fragment, find
+from gattn_tg.kernels.mma_layout import Layout
 from gattn_tg.kernels.score import Score
 
 # warps, tiles of rows a warp owns, columns at a time, whether the next ones are read early; the first that fits

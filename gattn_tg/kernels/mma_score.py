@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.mma import Warps, Write
+from gattn_tg.kernels.mma import Warps
+from gattn_tg.kernels.mma_layout import Write
 from gattn_tg.kernels.score import Score
 from gattn_tg.kernels.simt_score import GroupScore
 from gattn_tg.kernels.tile import ceildiv

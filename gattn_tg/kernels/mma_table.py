@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.mma import Tile, Warps, Write, held, stride
+from gattn_tg.kernels.mma import Warps, held
 from gattn_tg.kernels.mma_fragment import Fragment
+from gattn_tg.kernels.mma_layout import Tile, Write, stride
 from gattn_tg.kernels.mma_score import WarpScore
 from gattn_tg.kernels.score import BY_ROW, Score
 from gattn_tg.kernels.simt_score import table_columns

@@ -14,8 +14,8 @@ import promise
 import pytest
 
 from gattn_tg.kernels import mma_backward
-from gattn_tg.kernels.mma import Layout
 from gattn_tg.kernels.mma_fragment import CUDA
+from gattn_tg.kernels.mma_layout import Layout
 from gattn_tg.kernels.mma_plan import Machine
 from gattn_tg.ops.cases import Case
 
