@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tinygrad import Tensor, TinyJit, dtypes
+from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.errors import ConfigError, ShapeError
@@ -13,8 +13,9 @@ from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs, reads_motifs
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.follow import Follower
-from gattn_tg.nn.cache import KeyValueCache, decode, projected
+from gattn_tg.nn.cache import KeyValueCache, angles, decode, projected
 from gattn_tg.ops.attention import attention
+from gattn_tg.ops.host import arrays_of, write
 from gattn_tg.seq.alphabet import N
 from gattn_tg.types import Float, Int, UInt8
 
@@ -38,6 +39,7 @@ class Generator:
         self.size = model.config.context
         self.recent = max(model.config.words, default=1)  # bases that the input of one token is made of
         self._steps: dict[int, _Step] = {}
+        self._readers: dict[tuple[int, ...], TinyJit] = {}
 
     def __call__(
         self, prompts: Sequence[UInt8[np.ndarray, "p"]], length: int, *, temperature: float = 1.0,
@@ -77,10 +79,30 @@ class Generator:
                     state.push(written[:, i])
         return written
 
+    def reader_of(self, shape: tuple[int, ...]) -> TinyJit:
+        """The captured pass over prompts of one shape."""
+        if shape not in self._readers:
+            self._readers[shape] = TinyJit(self._read)
+        return self._readers[shape]
+
+    def _read(self, bases: Tensor, motif_ids: Tensor, cos: Tensor, sin: Tensor) -> list[Tensor]:
+        """Logits after every base, then keys and values of every layer."""
+        x, held = self.model.embedded(bases, motif_ids), []
+        for block in self.model.blocks:
+            layer = block.attention
+            q, k, v = projected(layer, block.attention_norm(x), cos, sin)
+            o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.window_size)
+            x = x + layer.merged(o)
+            x = x + block.mlp(block.mlp_norm(x))
+            held += [k.contiguous(), v.contiguous()]
+        found = [self.model.to_bases(self.model.norm(x)), *held]
+        Tensor.realize(*found)
+        return found
+
     def step_of(self, state: _State) -> _Step:
         """The captured step for so many sequences, with their caches in it."""
         if len(state.rows) not in self._steps:
-            self._steps[len(state.rows)] = _Step(self.model, state.caches)
+            self._steps[len(state.rows)] = _Step(self.model, state.caches, self.device)
         step = self._steps[len(state.rows)]
         step.take(state.caches)
         return step
@@ -124,23 +146,14 @@ class _State:
         longest = max(len(row) for row in self.rows)
         n = -(-longest // BUCKET) * BUCKET
         bases = np.full((len(self.rows), n), N, np.uint8)
-        for row, given in zip(bases, self.rows, strict=True):
-            row[: len(given)] = given
+        for row, known in zip(bases, self.rows, strict=True):
+            row[: len(known)] = known
         ids = causal_motifs(model.config, bases, generator.vocabulary)
-        places = Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0)
-        of_motifs = Tensor(ids, device=generator.device)
-        x = model.embedded(Tensor(bases, device=generator.device), of_motifs)
-        held = []
-        for block in model.blocks:
-            layer = block.attention
-            q, k, v = projected(layer, block.attention_norm(x), places)
-            o = attention(q, k, v, bias=layer.bias(of_motifs), is_causal=True, window_size=layer.window_size)
-            x = x + layer.merged(o)
-            x = x + block.mlp(block.mlp_norm(x))
-            held.append((k, v))
-        logits = model.to_bases(model.norm(x))
-        Tensor.realize(logits, *(t for pair in held for t in pair))
-        caches = [KeyValueCache(self._ring(k.numpy()), self._ring(v.numpy()), generator.device) for k, v in held]
+        inputs = [bases, ids, *angles(model.blocks[0].attention, np.arange(n)[None])]
+        given = (Tensor(t, device=generator.device).realize() for t in inputs)
+        logits, *held = generator.reader_of(bases.shape)(*given)
+        rings = [self._ring(t.numpy()) for t in held]
+        caches = [KeyValueCache(*pair, generator.device) for pair in zip(rings[::2], rings[1::2], strict=True)]
         for i, row in enumerate(self.rows):
             for base, motif_id in zip(row.tolist(), ids[i].tolist(), strict=False):
                 self.followers[i].push(base)
@@ -179,44 +192,67 @@ class _State:
         if self.is_between:  # what began after a key and before this base
             keys = np.clip(before[:, None] - self.counts, 0, 255)
         positions = self.lengths - 1
-        packed = np.concatenate([
-            np.stack([positions, positions % size, np.minimum(self.lengths, size), self.last_id], axis=1),
-            self.recent, keys,
-        ], axis=1).astype(np.int32)  # fmt: skip
-        self.logits = self.step(Tensor(packed, device=self.generator.device).realize()).numpy()
+        cos, sin = angles(self.generator.model.blocks[0].attention, positions[:, None])
+        words = [word_rows(self.recent, k) for k in self.generator.model.config.words]
+        self.logits = self.step({
+            "bases": self.recent[:, -1:], "motif_ids": self.last_id[:, None], "places": positions % size,
+            "lengths": np.minimum(self.lengths, size), "key_ids": keys, "cos": cos, "sin": sin,
+            **{f"words{i}": rows for i, rows in enumerate(words)},
+        })  # fmt: skip
+
+
+def word_rows(recent: UInt8[np.ndarray, "b r"], k: int) -> Int[np.ndarray, "b 1"]:
+    """The row of the word of the last k bases, as `models.words.word_ids` gives it."""
+    last = recent[:, recent.shape[1] - k :].astype(np.int64)
+    code = (last * 4 ** np.arange(k - 1, -1, -1)).sum(axis=1)
+    found: np.ndarray = np.where((last < N).all(axis=1), code, 4**k)[:, None]
+    return found
 
 
 class _Step:
-    """One token of every sequence through the model, captured once."""
+    """One token of every sequence through the model, captured once; its inputs have memory of their own.
 
-    def __init__(self, model: GenomicGPT, caches: list[KeyValueCache]) -> None:
+    A small model takes less time for a base than tinygrad for handing an input over, so the host writes into that
+    memory and reads the logits from where they are.
+    """
+
+    def __init__(self, model: GenomicGPT, caches: list[KeyValueCache], device: str | None) -> None:
         self.model, self.caches = model, caches
+        b, c = caches[0].keys.shape[0], angles(model.blocks[0].attention, np.zeros((1, 1)))[0].shape[-1]
+        size = caches[0].keys.shape[2]
+        shapes: dict[str, tuple[type, tuple[int, ...]]] = {
+            "bases": (np.uint8, (b, 1)), "motif_ids": (np.uint8, (b, 1)), "places": (np.int32, (b,)),
+            "lengths": (np.int32, (b,)), "key_ids": (np.uint8, (b, size)), "cos": (np.float32, (b, 1, c)),
+            "sin": (np.float32, (b, 1, c)),
+            **{f"words{i}": (np.int32, (b, 1)) for i in range(len(model.config.words))},
+        }  # fmt: skip
+        self.inputs = {
+            name: Tensor(np.zeros(shape, kind), device=device).contiguous().realize()
+            for name, (kind, shape) in shapes.items()
+        }  # fmt: skip
+        self.kinds = {name: kind for name, (kind, _) in shapes.items()}
         self._captured = TinyJit(self._run)
 
     def take(self, caches: list[KeyValueCache]) -> None:
         """Begin with the contents of other caches, in the memory that was captured."""
         for mine, given in zip(self.caches, caches, strict=True):
             if mine is not given:
-                for held, new in ((mine.keys, given.keys), (mine.values, given.values)):
-                    held.assign(new).realize()
+                write([mine.keys, mine.values], [given.keys.numpy(), given.values.numpy()])
 
-    def __call__(self, packed: Int[Tensor, "b x"]) -> Float[Tensor, "b 4"]:
-        out: Tensor = self._captured(packed)
-        return out
+    def __call__(self, arrays: dict[str, np.ndarray]) -> Float[np.ndarray, "b 4"]:
+        write(list(self.inputs.values()), [arrays[name].astype(self.kinds[name]) for name in self.inputs])
+        logits: Tensor = self._captured()
+        return arrays_of([logits])[0].copy()
 
-    def _run(self, packed: Tensor) -> Tensor:
-        model = self.model
-        k = max(model.config.words, default=1)
-        packed = packed.contiguous()
-        positions, places, lengths = (packed[:, i].contiguous() for i in range(3))
-        recent, keys = (packed[:, a:b].cast(dtypes.uint8).contiguous() for a, b in ((4, 4 + k), (4 + k, None)))
-        motif_ids = packed[:, 3:4].cast(dtypes.uint8).contiguous()
-        # only the motif id of the last base is used
-        x = model.embedded(recent, motif_ids.expand(-1, k))[:, -1:]
+    def _run(self) -> Tensor:
+        model, given = self.model, self.inputs
+        words = [given[f"words{i}"] for i in range(len(model.config.words))]
+        motif_ids = given["motif_ids"]
+        x = model.summed(given["bases"], words, motif_ids)
         for block, cache in zip(model.blocks, self.caches, strict=True):
-            h = decode(block.attention, block.attention_norm(x), cache, positions, places, lengths, motif_ids, keys)
-            x = x + h
+            x = x + decode(block.attention, block.attention_norm(x), cache, given["cos"], given["sin"],
+                           given["places"], given["lengths"], motif_ids, given["key_ids"])
             x = x + block.mlp(block.mlp_norm(x))
-        logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED)
+        logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED).contiguous()
         Tensor.realize(logits, *(t for cache in self.caches for t in (cache.keys, cache.values)))
         return logits

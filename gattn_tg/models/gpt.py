@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
-from gattn_tg.types import Float, UInt8
+from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T and N, which is also what stands before the first base
 N_PREDICTED = 4  # A C G T
@@ -82,7 +82,13 @@ class GenomicGPT(Trunk):
 
     def embedded(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
         """What the first block reads: base, words that end at it, and motif id, summed."""
+        return self.summed(bases, [word_ids(bases, k) for k in self.config.words], motif_ids)
+
+    def summed(
+        self, bases: UInt8[Tensor, "b n"], words: Sequence[Int[Tensor, "b n"]], motif_ids: UInt8[Tensor, "b n"]
+    ) -> Float[Tensor, "b n w"]:
+        """The rows of all tables: base, one word of each length, motif id."""
         x = self.embed_bases(bases)
-        for k, table in zip(self.config.words, self.embed_words, strict=True):
-            x = x + table(word_ids(bases, k))
+        for ids, table in zip(words, self.embed_words, strict=True):
+            x = x + table(ids)
         return self.with_motifs(x, motif_ids)

@@ -12,7 +12,7 @@ from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.ops.attention import attention
 from gattn_tg.ops.bias import MotifBias
 from gattn_tg.ops.launch import on_one_cpu, update
-from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.ops.rope import rotate
 from gattn_tg.types import Float, Int
 
 
@@ -43,20 +43,31 @@ class KeyValueCache:
             held.assign(is_here.where(new, held).contiguous())
 
 
+def angles(
+    layer: GenomicAttention, positions: Int[np.ndarray, "b n"]
+) -> tuple[Float[np.ndarray, "b n c"], Float[np.ndarray, "b n c"]]:
+    """Cosine and sine of every rotation at these positions, float32; no columns for a layer without rotation."""
+    if layer.rope is None:
+        none = np.zeros((*positions.shape, 0), np.float32)
+        return none, none
+    turned = positions[..., None] * layer.rope.frequencies(layer.head_width)
+    return np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
+
+
 def projected(
-    layer: GenomicAttention, x: Float[Tensor, "b n w"], positions: Int[Tensor, "b n"]
+    layer: GenomicAttention, x: Float[Tensor, "b n w"], cos: Float[Tensor, "b n c"], sin: Float[Tensor, "b n c"]
 ) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], Float[Tensor, "b g n d"]]:
-    """Queries and keys, turned to their positions, and values."""
+    """Queries and keys, turned by the angles of their positions, and values."""
     q, k, v = layer.heads(x)
     if layer.rope is not None:
-        cos, sin = cos_sin(layer.rope, layer.head_width, positions, x.device)
         q, k = (rotate(t, cos, sin, layer.rope.interleaved) for t in (q, k))
     return q, k, v
 
 
 def decode(
-    layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, positions: Int[Tensor, "b"],
-    places: Int[Tensor, "b"], lengths: Int[Tensor, "b"], motif_ids: Int[Tensor, "b 1"], key_ids: Int[Tensor, "b m"],
+    layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, cos: Float[Tensor, "b 1 c"],
+    sin: Float[Tensor, "b 1 c"], places: Int[Tensor, "b"], lengths: Int[Tensor, "b"], motif_ids: Int[Tensor, "b 1"],
+    key_ids: Int[Tensor, "b m"],
 ) -> Float[Tensor, "b 1 w"]:
     """What `layer` would give for the last token of a sequence.
 
@@ -64,14 +75,14 @@ def decode(
         layer: causal attention.
         x: the new token.
         cache: of this layer; takes the token's key and value.
-        positions: coordinate of the token.
+        cos, sin: `angles` of its position.
         places: place in the ring that it takes.
         lengths: places in use, its own included.
         motif_ids: its motif id.
         key_ids: of every place of the ring the motif id, or for the `between` kind the number of motif occurrences
             between it and the token.
     """
-    q, k, v = projected(layer, x, positions.unsqueeze(1))
+    q, k, v = projected(layer, x, cos, sin)
     cache.put(k, v, places)
     o = attention(q, cache.keys, cache.values, bias=_bias(layer, motif_ids, key_ids), lengths=lengths,
                   impl=layer.impl)
