@@ -35,7 +35,7 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     threads.set_threads(a.threads)
-    config = ClassifierConfig(2, width=a.width, n_layers=a.layers, n_heads=a.heads, motif=a.motif, mlp_ratio=4,
+    config = ClassifierConfig(n_classes=2, width=a.width, n_layers=a.layers, n_heads=a.heads, motif=a.motif, mlp_ratio=4,
                               stem_kernel=0, dropout=0.0)
     model = SequenceClassifier(config, seed=0)
     weights = get_state_dict(model)

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             yield fields(prediction)
 
     with device.on(arguments.device, arguments.threads):
-        model = checkpoint.load(arguments.checkpoint)
+        model = checkpoint.load(arguments.checkpoint, kind="SequenceClassifier")
         found = predict(model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input))
         if arguments.output is None:
             lines = rows(found)
