@@ -23,7 +23,8 @@ def softplus(z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     t = exp2_nonpositive((wide > 0).where(-wide, wide) * LOG2E)
     series = t * (1.0 - t * (1 / 2 - t * (1 / 3 - t / 4)))
     log1p = (t < 0.03).where(series, (1.0 + t).log())
-    return (wide.maximum(0.0) + log1p).cast(z.dtype)
+    # where and not maximum: both terms take the side of z <= 0 at 0, so that their slopes add up to 1/2 there
+    return ((wide > 0).where(wide, 0.0) + log1p).cast(z.dtype)
 
 
 def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[Tensor, ""]:

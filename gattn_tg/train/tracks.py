@@ -25,6 +25,7 @@ from gattn_tg.train import trackdata
 from gattn_tg.train.config import TrainConfig, TrainSettings
 from gattn_tg.train.task import Arrays, Device
 from gattn_tg.train.trackdata import TrackData, TrackSettings
+from gattn_tg.train.warmstart import fit_composition
 from gattn_tg.types import Float
 
 MONITORS = {"pearson": True, "pearson_log1p": True, "loss": False}
@@ -76,7 +77,10 @@ class Tracks:
                 f"came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
             )
         model = TrackModel(shape, seed=config.train.seed)
-        return cls(model, data, config.train, choices, device=device, n_ranks=n_ranks)
+        task = cls(model, data, config.train, choices, device=device, n_ranks=n_ranks)
+        if choices.fit_composition and shape.composition_bp:
+            fit_composition(model, choices.head, data.train, task.learnt(targets_of(data.train)))
+        return task
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Pieces of this step, micro-batch and rank, with scaled targets."""
