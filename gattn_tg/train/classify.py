@@ -21,10 +21,11 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.train import datasets
 from gattn_tg.train.config import TrainConfig, TrainSettings
 from gattn_tg.train.task import Arrays, Device
-from gattn_tg.types import Bool, Float, Int
+from gattn_tg.types import Float, Int
 
 MONITORS = {"auc": True, "accuracy": True, "mcc": True, "loss": False}
 
@@ -107,7 +108,8 @@ class Classify:
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Cross entropy, summed over the valid rows, and their number."""
         logits = self.model(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
-        return cross_entropy(logits, inputs["labels"], inputs["valid"], self.settings.label_smoothing)
+        labels = inputs["valid"].where(inputs["labels"], -1)
+        return cross_entropy(logits, labels, self.settings.label_smoothing)
 
     def validate(self) -> dict[str, float]:
         """Loss, accuracy, AUC and Matthews correlation of the validation set."""
@@ -141,27 +143,6 @@ class Classify:
     def _measured(self, dataset: LabelledSequences) -> dict[str, float]:
         metrics = measure(_labels(dataset), self.forward(dataset))
         return {name: getattr(metrics, name) for name in ("n", "loss", "accuracy", "auc", "mcc")}
-
-
-def cross_entropy(
-    logits: Float[Tensor, "b c"],
-    labels: Int[Tensor, "b"],
-    valid: Bool[Tensor, "b"],
-    smoothing: float = 0.0,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Sum over the valid rows of -(1 - s) log p[label] - s mean_c log p[c], and the number of valid rows.
-
-    Args:
-        logits: scores of the classes.
-        labels: true class.
-        valid: False for rows that only fill the batch.
-        smoothing: s, the share of the target spread over all classes.
-    """
-    log_p = logits.float().log_softmax()
-    picked = log_p.gather(1, labels.reshape(-1, 1)).reshape(-1)
-    row = -(1.0 - smoothing) * picked - smoothing * log_p.mean(1)
-    weight = valid.float()
-    return (row * weight).sum(), weight.sum()
 
 
 def _labels(dataset: LabelledSequences) -> np.ndarray:
