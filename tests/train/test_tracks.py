@@ -20,6 +20,7 @@ from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.fit import Fit
 from gattn_tg.train.tasks import task_of
 from gattn_tg.train.tracks import Tracks, measure, soft_clipped, targets_of, unclipped
+from gattn_tg.train.warmstart import EVERY
 
 WIDTH, MARGIN, BINS = 128, 32, 8
 TRACKS = """[data]
@@ -154,6 +155,21 @@ def test_predictions_for_the_other_strand_are_mirrored(tracks: Tracks, folder: P
     turned = [type(i)(i.chrom, size - i.end, size - i.start) for i in pieces.intervals]
     back = replace(pieces, genome=Stretches.from_fasta(folder / "back.fa"), intervals=turned)
     assert np.allclose(tracks.predict(back), forward[:, ::-1][:, :, [1, 0, 2]], rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_can_begin_as_a_regression_on_composition(folder: Path) -> None:
+    (folder / "warm.toml").write_text(TRACKS.replace("soft_clip = 2.0", 'loss = "squared_log"\nfit_composition = true'))
+    task = task_of(TrainConfig.from_toml(folder / "warm.toml"))
+    assert isinstance(task, Tracks)
+    weight = task.model.heads["human"].weight.numpy()
+    assert (weight[:, :-6] == 0).all()  # the network itself has no say yet
+    assert (np.abs(weight[:, -6:]).max(1) > 0).all()
+    counts = targets_of(task.data.train)
+    learnt = task.learnt(counts)
+    assert np.allclose(task.counts(learnt), counts, rtol=1e-3, atol=1e-3)
+    fitted = task.learnt(task.predict(task.data.train))[:, ::EVERY]  # the bins that were fitted
+    learnt = learnt[:, ::EVERY]
+    assert ((fitted - learnt) ** 2).mean() < 0.7 * ((learnt.mean((0, 1)) - learnt) ** 2).mean()
 
 
 def test_measures_are_means_over_tracks_then_assays() -> None:
