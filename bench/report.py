@@ -115,8 +115,64 @@ def study_bias() -> str:
                      "examples to a validation AUC"], map(row, study_rows()))
 
 
+def opencl() -> str:
+    rows = [[x["case"], x["pass"], *(f"{x[who]['median_ms']:.0f}" for who in ("simt", "lazy")), f"{x['ratio']:.1f}"]
+            for x in newest("opencl", "case", "pass")]
+    return markdown(["case", "pass", "simt ms", "lazy ms", "ratio"], rows)
+
+
+def decode() -> str:
+    rows = [[x["case"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:.1f}", f"{x['sdpa']['median_ms']:.1f}",
+             f"{x['ratio']:.2f}"] for x in newest("decode", "case", "threads")]
+    return markdown(["case", "threads", "gattn_tg ms", "SDPA ms", "ratio"], rows)
+
+
+def convolution() -> str:
+    rows = [[x["case"].replace(",", " x "), str(x["threads"]),
+             *(f"{x[part]['median_ms']:.1f} ({x[f'ratio_{part}']:.2f})" for part in ("forward", "both"))]
+            for x in newest("convolution", "case", "threads")]
+    return markdown(["batch x bases x in x out x kernel", "threads", "forward ms", "forward + backward ms"], rows)
+
+
+def cold() -> str:
+    rows = [[x["cache"], f"{x['first_step']:.1f}", f"{x['first_prediction']:.1f}"] for x in newest("cold", "cache")]
+    return markdown(["kernel cache", "first training step, s", "first prediction, s"], rows)
+
+
+def language() -> str:
+    """Bits per base of the newest run, beside the Markov models that its line holds."""
+    x = next(line for line in reversed(newest("language", "part", "commit")) if "gpt" in line)
+    gpt, markov = x["gpt"], x["markov"]
+    shown = {"order 8, plain, 1 strand (the bar)": markov["order 8, 1 strand"], "order 8, plain, 2 strands":
+             markov["order 8, 2 strand"], f"best of all, {x['best_markov'][0]}": x["best_markov"][1]}
+    rows = [[f"Markov, {name}", f"{bits:.4f}", "", "", ""] for name, bits in shown.items()]
+    genomes = ("E. coli", "yeast", "human")
+    minutes = x["seconds"] / 60
+    rows.append([f"GenomicGPT tiny, {minutes:.0f} minutes", *(f"{gpt[name]:.4f}" for name in ("all", *genomes))])
+    return markdown(["model", "bits per base, all", *genomes], rows)
+
+
+def tracks() -> str:
+    found = newest("tracks", "seed")[-1]
+    assays = list(found["pearson"]["model"])
+    names = {"model": "TrackModel tiny", "gc_cpg_bin": "GC + CpG of the bin", "gc_cpg_1kb": "GC + CpG within 1 kb",
+             "gc_cpg_16kb": "GC + CpG within 16 kb"}
+    kinds = {"pearson": "counts", "pearson_log1p": "log(1 + counts)"}
+    rows = [[names[who], what, *(f"{r[assay]:.3f}" for assay in assays)]
+            for key, what in kinds.items() for who, r in found[key].items()]
+    return markdown(["model", "Pearson r of", *assays], rows)
+
+
+def methylation() -> str:
+    lines = newest("methylation", "split")
+    rows = [[who, *(f"{x['auc'][who]:.3f} ({x['auc_without_isolated'][who]:.3f})" for x in lines)]
+            for who in lines[0]["auc"]] if lines else []
+    return markdown(["AUC (without isolated sites)", *(f"split {x['split']}" for x in lines)], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias)
+    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
+                            decode, convolution, cold, language, tracks, methylation)
 }
 
 
