@@ -1,9 +1,9 @@
 """Trains examples/configs/methylation.toml and tests it beside CpG islands and CpG density.
 
-    python bench/methylation.py [--splits 0 1 2] [--threads 2] [--dry]
+    python bench/methylation.py [--folds 0 1 2 3] [--threads 2] [--dry]
 
-Which of 12,046 CpGs of chr22 are called methylated in IMR90 cells. Blocks of 20 kb are dealt out to training,
-validation and test, once per split; the test blocks are judged by AUC of
+Which of 12,046 CpGs of chr22 are called methylated in IMR90 cells. Blocks of 10 kb are dealt out to training,
+validation and test so that four folds test every block once; the test blocks are judged by AUC of
 
 * the model, weights chosen on the validation blocks;
 * membership in a CpG island (not methylated), of the UCSC track and of `gattn_tg.motif.cpg_islands`;
@@ -13,7 +13,7 @@ validation and test, once per split; the test blocks are judged by AUC of
 "Not called" means unmethylated or not covered, and the file has no coverage for such sites (Cov is 0 for all of them),
 so it cannot be told which. Isolated ones, whose neighbours on both sides are called, are probably the latter: the line
 has all AUCs twice, with every site and without these. Labels are the same for model and baselines. One JSON line per
-split goes to bench/results/methylation.jsonl.
+fold and one for all folds together (scores of all test sites in one ranking) go to bench/results/methylation.jsonl.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def sites(windows: MarkedWindows, start: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([p.start for p in places]) - start, labels
 
 
-def measure(split: int, config: TrainConfig) -> dict[str, object]:
-    """One training run and its baselines."""
-    config = replace(config, data={**config.data, "split_seed": split}, train=replace(config.train, seed=split))
+def measure(fold: int, config: TrainConfig) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """One training run and its baselines; labels and scores of the test sites."""
+    config = replace(config, data={**config.data, "fold": fold}, train=replace(config.train, seed=fold))
     begin = time.perf_counter()
     task = task_of(config)
     assert isinstance(task, Bases)
@@ -113,29 +113,43 @@ def measure(split: int, config: TrainConfig) -> dict[str, object]:
               "ucsc_island": -region.ucsc[at].astype(float), "own_island": -region.own[at].astype(float)}
     isolated = np.zeros(len(at), bool)
     isolated[1:-1] = ~labels[1:-1] & labels[:-2] & labels[2:]
-    kept = ~isolated
-    return {"split": split, "steps": fitted.step, "best_step": fitted.best_step, "minutes": round(minutes, 2),
+    line = {"fold": fold, "steps": fitted.step, "best_step": fitted.best_step, "minutes": round(minutes, 2),
             "sites": len(labels), "called": round(float(labels.mean()), 4), "isolated": int(isolated.sum()),
-            "parameters": task.model.n_parameters,
-            "auc": {name: round(auc(labels, s), 4) for name, s in scores.items()},
+            "parameters": task.model.n_parameters}
+    seen = {"labels": labels, "isolated": isolated, **scores}
+    return line | areas(seen), seen
+
+
+def areas(seen: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """AUC of every score, with and without the isolated sites."""
+    labels, kept = seen["labels"], ~seen["isolated"]
+    scores = {name: s for name, s in seen.items() if name not in ("labels", "isolated")}
+    return {"auc": {name: round(auc(labels, s), 4) for name, s in scores.items()},
             "auc_without_isolated": {name: round(auc(labels[kept], s[kept]), 4) for name, s in scores.items()}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default=str(ROOT / "examples/configs/methylation.toml"))
-    parser.add_argument("--splits", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dry", action="store_true", help="write no line")
     a = parser.parse_args()
     threads.set_threads(a.threads)
     config = TrainConfig.from_toml(a.config)
-    for split in a.splits:
-        line = measure(split, config)
-        print(f"split {split}: {line['sites']} sites, AUC {line['auc']}, without isolated "
-              f"{line['auc_without_isolated']}, best step {line['best_step']}, {line['minutes']} minutes", flush=True)
+    gathered = []
+    for fold in a.folds:
+        line, seen = measure(fold, config)
+        gathered.append(seen)
+        print(f"fold {fold}: {line['sites']} sites, AUC {line['auc']}, best step {line['best_step']}, "
+              f"{line['minutes']} minutes", flush=True)
         if not a.dry:
             write("methylation", line | {"threads": a.threads})
+    together = {name: np.concatenate([seen[name] for seen in gathered]) for name in gathered[0]}
+    everything = {"fold": "all", "folds": a.folds, "sites": len(together["labels"]), **areas(together)}
+    print(f"all folds: AUC {everything['auc']}, without isolated {everything['auc_without_isolated']}")
+    if not a.dry:
+        write("methylation", everything | {"threads": a.threads})
 
 
 if __name__ == "__main__":

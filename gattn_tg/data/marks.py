@@ -75,7 +75,7 @@ def read_marks(path: str | Path, column: str) -> list[Marks]:
 
 
 def split_blocks(
-    marks: Sequence[Marks], block_bp: int, shares: Sequence[float], seed: int
+    marks: Sequence[Marks], block_bp: int, shares: Sequence[float], seed: int, fold: int = 0
 ) -> tuple[list[Interval], ...]:
     """Deal stretches of `block_bp` with labels out to parts, so that neighbouring sites stay together.
 
@@ -84,6 +84,7 @@ def split_blocks(
         block_bp: bases of a block; many times the distance over which labels are alike.
         shares: of the blocks, one per part; the first part takes what is left over.
         seed: of the order in which blocks are dealt.
+        fold: the order begins so many last parts later; with a last share of 1/4, folds 0 to 3 have it once around.
 
     Raises:
         ConfigError: fewer blocks than parts need.
@@ -95,7 +96,7 @@ def split_blocks(
     if min(sizes) < 1:
         raise ConfigError(f"split_blocks: at least one block for each of {len(sizes)} parts is required, but came "
                           f"{len(blocks)} blocks of {block_bp} bases; make them shorter or the shares larger")
-    order = shuffled(len(blocks), seed)
+    order = np.roll(shuffled(len(blocks), seed), fold * sizes[-1])
     cuts = np.cumsum([0, *sizes])
     return tuple(sorted(blocks[i] for i in order[a:b]) for a, b in pairwise(cuts))
 

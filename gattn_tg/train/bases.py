@@ -44,6 +44,7 @@ class BaseSettings:
         valid_fraction: Share of the blocks that the best weights are chosen by.
         test_fraction: Share of the blocks that are looked at once at the end.
         split_seed: Seed of that choice; it does not depend on the seed of the run.
+        fold: Which of the folds of that choice: with test_fraction = 0.25, folds 0 to 3 test every block once.
         both_strands: Predict with the mean logit of both strands.
         vocabulary: "default", or the path of a motif vocabulary in TOML; a folder as genome brings its own.
     """
@@ -56,6 +57,7 @@ class BaseSettings:
     valid_fraction: float = 0.15
     test_fraction: float = 0.25
     split_seed: int = 0
+    fold: int = 0
     both_strands: bool = True
     vocabulary: str = "default"
 
@@ -111,7 +113,7 @@ class Bases:
         genome = open_windows(config.resolve(choices.genome), vocabulary)
         marks = read_marks(config.file("labels", choices.labels), choices.label_column)
         shares = (1 - choices.valid_fraction - choices.test_fraction, choices.valid_fraction, choices.test_fraction)
-        parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed)
+        parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)
         train, valid, test = (
             MarkedWindows(genome, marks, part, choices.window_bp, rc=config.train.reverse_complement and i == 0)
             for i, part in enumerate(parts)
