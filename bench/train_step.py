@@ -35,8 +35,8 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     threads.set_threads(a.threads)
-    config = ClassifierConfig(n_classes=2, width=a.width, n_layers=a.layers, n_heads=a.heads, motif=a.motif, mlp_ratio=4,
-                              stem_kernel=0, dropout=0.0)
+    config = ClassifierConfig(n_classes=2, width=a.width, n_layers=a.layers, n_heads=a.heads, motif=a.motif,
+                              mlp_ratio=4, stem_kernel=0, dropout=0.0)
     model = SequenceClassifier(config, seed=0)
     weights = get_state_dict(model)
     peer = TorchClassifier(config, {name: t.numpy() for name, t in weights.items()})
