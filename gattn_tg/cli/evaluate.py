@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for key, metrics in sets.items():
         if metrics:
-            say(f"{key:<5}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+            told = (f"{name} {value:,.0f}" if name == "n" else f"{name} {value:.4g}" for name, value in metrics.items())
+            say(f"{key:<5}  " + "  ".join(told))
     return 0
 
 
