@@ -164,10 +164,11 @@ def tracks() -> str:
 
 
 def methylation() -> str:
-    lines = newest("methylation", "split")
+    lines = newest("methylation", "fold")
     rows = [[who, *(f"{x['auc'][who]:.3f} ({x['auc_without_isolated'][who]:.3f})" for x in lines)]
             for who in lines[0]["auc"]] if lines else []
-    return markdown(["AUC (without isolated sites)", *(f"split {x['split']}" for x in lines)], rows)
+    folds = ("all" if x["fold"] == "all" else f"fold {x['fold']}" for x in lines)
+    return markdown(["AUC (without isolated sites)", *folds], rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
