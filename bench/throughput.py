@@ -32,7 +32,7 @@ from gattn_tg.models.bins import bin_ids
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.registry import KINDS
 from gattn_tg.ops.cross_entropy import cross_entropy
-from gattn_tg.ops.poisson import EPS, binary_cross_entropy, poisson
+from gattn_tg.ops.poisson import LEAST, binary_cross_entropy, poisson
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.step import BETAS, Step
 
@@ -75,7 +75,7 @@ def _torch_next_bases(model: TorchTrunk, x: dict[str, torch.Tensor]) -> torch.Te
 
 def _torch_rates(model: TorchTrunk, x: dict[str, torch.Tensor]) -> torch.Tensor:
     rate = model(x["bases"], x["motif_ids"], x["bins"])
-    return (rate - x["targets"] * (rate + EPS).log()).mean()
+    return (rate - x["targets"] * rate.clamp_min(LEAST).log()).mean()
 
 
 CASES = {
@@ -86,8 +86,8 @@ CASES = {
         {"tiny": (16, 512), "small": (8, 512), "base": (4, 512)}, {"dropout": 0.0}, TorchGPT, _next_bases,
         _torch_next_bases),
     "TrackModel": Case(
-        {"tiny": (2, 16384), "small": (1, 16384)}, {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "dropout": 0.0},
-        TorchTracks, _rates, _torch_rates),
+        {"tiny": (2, 16384), "small": (1, 16384)},
+        {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "composition_bp": (), "dropout": 0.0}, TorchTracks, _rates, _torch_rates),
     "PerBaseModel": Case(
         {"tiny": (4, 2048), "small": (2, 2048), "base": (1, 2048)}, {"dropout": 0.0}, TorchPerBase, _marks,
         lambda model, x: F.binary_cross_entropy_with_logits(model(x["bases"], x["motif_ids"]), x["marks"])),
