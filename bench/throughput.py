@@ -87,7 +87,8 @@ CASES = {
         _torch_next_bases),
     "TrackModel": Case(
         {"tiny": (2, 16384), "small": (1, 16384)},
-        {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "composition_bp": (), "dropout": 0.0}, TorchTracks, _rates, _torch_rates),
+        {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "composition_bp": (), "dropout": 0.0}, TorchTracks,
+        _rates, _torch_rates),
     "PerBaseModel": Case(
         {"tiny": (4, 2048), "small": (2, 2048), "base": (1, 2048)}, {"dropout": 0.0}, TorchPerBase, _marks,
         lambda model, x: F.binary_cross_entropy_with_logits(model(x["bases"], x["motif_ids"]), x["marks"])),
