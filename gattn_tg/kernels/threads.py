@@ -89,6 +89,9 @@ class RingPool:
     A part starts about 25 us after it is posted, against 130 us through a Python thread, which has to win the
     interpreter lock first. Only for x86-64: the worker publishes `done` by a plain store after the stores of the
     kernel, an order that weaker memory models do not keep.
+
+    Where the pool takes all cores, every worker has a core of its own: Linux wakes a sleeping thread on the core of the
+    thread that woke it and moves it away only after some milliseconds, longer than most kernels last.
     """
 
     def __init__(self, workers: int) -> None:
@@ -98,8 +101,10 @@ class RingPool:
         self._semaphores: list[ctypes.c_void_p] = []
         self._done: list[ctypes.c_uint64] = []
         self._posted = [0] * workers
+        earlier = _tasks()
         # tinygrad caches its workers by name; one ring must not have two senders, so no name comes twice.
         self._workers = [device.worker(f"GATTN{os.getpid()}:{next(_names)}") for _ in range(workers)]
+        self._own_core = _spread(sorted(_tasks() - earlier), workers)
         size = ops_cpu.CMD_SIZE * ops_cpu.RING_SLOTS
         for worker in self._workers:
             ring = (ctypes.c_uint64 * size).from_address(worker.ring._buf.va_addr)
@@ -113,6 +118,9 @@ class RingPool:
     def run(self, program: Any, words: Sequence[int], core_slot: int, parts: int) -> None:
         command = array.array("Q", [program.addr, *words])
         workers = len(self._rings)
+        anywhere = os.sched_getaffinity(0) if self._own_core else set()
+        if self._own_core:
+            os.sched_setaffinity(0, self._own_core)
         for part in range(parts):
             if turn := part % (workers + 1):
                 self._send(turn - 1, command, core_slot, part)
@@ -121,6 +129,8 @@ class RingPool:
                 _call(program, words, core_slot, part)
         finally:
             self._wait()
+            if anywhere:
+                os.sched_setaffinity(0, anywhere)
 
     def _send(self, worker: int, command: array.array[int], core_slot: int, part: int) -> None:
         command[1 + core_slot] = part
@@ -142,6 +152,21 @@ class RingPool:
                 interrupt = pressed
         if interrupt is not None:
             raise interrupt
+
+
+def _tasks() -> set[int]:
+    """The threads of this process, as Linux numbers them; none elsewhere."""
+    return {int(name) for name in os.listdir("/proc/self/task")} if os.path.isdir("/proc/self/task") else set()
+
+
+def _spread(tasks: Sequence[int], workers: int) -> set[int]:
+    """Gives each worker a core of its own and returns the one left for the caller; none unless the pool takes all."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(tasks) != workers or len(allowed) != workers + 1:
+        return set()
+    for task, core in zip(tasks, allowed[1:], strict=True):
+        os.sched_setaffinity(task, {core})
+    return {allowed[0]}
 
 
 class PythonPool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import threading
 import warnings
 from collections.abc import Iterator
@@ -168,3 +169,17 @@ def test_few_cores_compile_in_this_process() -> None:
     if cpu.toolchain.variable("PARALLEL") is not None:
         pytest.skip("PARALLEL is set")
     assert (cpu.PARALLEL.value == 0) == (cpu.cores() <= cpu.FEW_CORES)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads have no affinity on this system")
+def test_a_pool_of_all_cores_has_a_core_per_worker_and_leaves_the_caller_free() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2 or platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip("one core, or workers in Python")
+    earlier = threads._tasks()
+    pool = threads.RingPool(len(allowed) - 1)
+    homes = [os.sched_getaffinity(task) for task in threads._tasks() - earlier]
+    assert sorted(home for (home,) in homes) == sorted(allowed)[1:]
+    assert pool._own_core == {min(allowed)}
+    assert os.sched_getaffinity(0) == allowed
+    assert threads.RingPool(len(allowed))._own_core == set()  # more workers than cores: the system decides
