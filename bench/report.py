@@ -25,11 +25,13 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def newest(bench: str, *key: str) -> list[Line]:
-    """The lines of a bench, of equal keys only the last, in the order of first appearance."""
+    """The lines of a bench, of equal keys only the last, in the order in which they were written."""
     path, found = RESULTS / f"{bench}.jsonl", {}
     for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         line = json.loads(text)
-        found[tuple(str(line.get(k)) for k in key)] = line
+        named = tuple(str(line.get(k)) for k in key)
+        found.pop(named, None)
+        found[named] = line
     return list(found.values())
 
 
