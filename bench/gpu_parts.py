@@ -16,7 +16,7 @@ from tinygrad.nn.state import get_state_dict
 from gattn_tg import MotifBias, attention
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.ops.attention import IMPLEMENTATIONS, _choose
+from gattn_tg.ops.attention import IMPLEMENTATIONS, choose
 from gattn_tg.ops.problem import build
 
 Run = Callable[[], list[Tensor]]
@@ -34,7 +34,7 @@ def choice(call: Call, dtype: str, device: str, impl: str) -> str:
     q, k, v, _, ids, table = operands(call, dtype, device)
     problem = build(q, k, v, bias=MotifBias.pair(table, ids), rope=None, positions=None, is_causal=False,
                     window_size=None, lengths=None, segments=None, scale=None)  # fmt: skip
-    chosen = _choose(problem, impl)
+    chosen = choose(problem, impl)
     return next(name for name, implementation in IMPLEMENTATIONS.items() if implementation is chosen)
 
 

@@ -9,18 +9,14 @@ JSON line per length and pass goes to bench/results/opencl.jsonl.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
 import numpy as np
 from call import Call
+from gpu_parts import runs
 from record import alternate, summary, write
-from tinygrad import Device, Tensor, TinyJit
-
-from gattn_tg import MotifBias, attention
 
 IMPLEMENTATIONS = ("simt", "lazy")
 ROWS, ALLOWED = 512, 1e-4
-Run = Callable[[], list[Tensor]]
 
 
 def main() -> None:
@@ -38,15 +34,15 @@ def main() -> None:
 def measure(call: Call, device: str, rounds: int) -> None:
     """One length."""
     _, h, n, d = call.q.shape
-    made = {impl: runs(call, device, impl) for impl in IMPLEMENTATIONS}
+    made = {impl: runs(call, "float32", device, impl)[0] for impl in IMPLEMENTATIONS}
     worst = 0.0
-    for impl, (_, both) in made.items():
-        o, *gradients = (x.numpy() for x in both())
+    for impl, passes in made.items():
+        o, *gradients = (x.numpy() for x in passes["forward+backward"]())
         errors = {"o": call.output_error(o, ROWS), **call.gradient_errors(gradients)}
         assert max(errors.values()) < ALLOWED, f"{impl}: {errors}"
         worst = max(worst, *errors.values())
-    for i, what in enumerate(("forward", "forward+backward")):
-        times = alternate({impl: both[i] for impl, both in made.items()}, rounds, seconds=60)
+    for what in ("forward", "forward+backward"):
+        times = alternate({impl: passes[what] for impl, passes in made.items()}, rounds, seconds=60)
         ratio = float(np.median(times["lazy"] / times["simt"]))
         write("opencl", {
             "case": f"b1 h{h} n{n} d{d} float32 pair table", "pass": what, "device": device,
@@ -55,28 +51,6 @@ def measure(call: Call, device: str, rounds: int) -> None:
         })  # fmt: skip
         print(f"n {n}, {what}: simt {np.median(times['simt']) * 1e3:.1f} ms, lazy {np.median(times['lazy']) * 1e3:.1f} "
               f"ms = {ratio:.2f} x; error {worst:.1e}", flush=True)  # fmt: skip
-
-
-def runs(call: Call, device: str, impl: str) -> tuple[Run, Run]:
-    """Forward, and forward with all gradients; both captured, both back when their work is done."""
-    q, k, v, do, ids, table = (Tensor(x, device=device).realize() for x in vars(call).values())
-
-    @TinyJit
-    def forward(q: Tensor, k: Tensor, v: Tensor) -> list[Tensor]:
-        return [attention(q, k, v, MotifBias.pair(table, ids), impl=impl).realize()]
-
-    @TinyJit
-    def both(q: Tensor, k: Tensor, v: Tensor, do: Tensor) -> list[Tensor]:
-        o = attention(q, k, v, MotifBias.pair(table, ids), impl=impl)
-        results = [o, *o.gradient(q, k, v, table, gradient=do)]
-        Tensor.realize(*results)
-        return results
-
-    def finished(results: list[Tensor]) -> list[Tensor]:
-        Device[device].synchronize()
-        return results
-
-    return lambda: finished(forward(q, k, v)), lambda: finished(both(q, k, v, do))
 
 
 if __name__ == "__main__":

@@ -27,11 +27,33 @@ def flip_strands(
         epoch: 0-based pass over the data.
     """
     chosen = shuffled(len(dataset), seed, epoch, STREAM) < len(dataset) // 2
-    return replace(
-        dataset,
-        bases=turned(dataset.bases, dataset.lengths, chosen, COMPLEMENT),
-        motif_ids=turned(dataset.motif_ids, dataset.lengths, chosen, np.asarray(motif_complement, np.uint8)),
-    )
+    bases, motif_ids = other_strand(dataset.bases, dataset.motif_ids, motif_complement, chosen, dataset.lengths)
+    return replace(dataset, bases=bases, motif_ids=motif_ids)
+
+
+def other_strand(
+    bases: UInt8[np.ndarray, "r n"],
+    motif_ids: UInt8[np.ndarray, "r n"],
+    motif_complement: Sequence[int] | None,
+    chosen: Bool[np.ndarray, "r"] | None = None,
+    lengths: Int[np.ndarray, "r"] | None = None,
+) -> tuple[UInt8[np.ndarray, "r n"], UInt8[np.ndarray, "r n"]]:
+    """Windows and their motif ids as they read on the other strand; padding at the right stays where it is.
+
+    Args:
+        bases: base ids.
+        motif_ids: motif ids of the same windows.
+        motif_complement: `MotifVocabulary.complement`; None leaves the motif ids as they are, where they mean nothing.
+        chosen: which rows to turn; None turns all.
+        lengths: bases of each row without padding; None where every row is full.
+    """
+    if chosen is None:
+        chosen = np.ones(len(bases), dtype=bool)
+    if lengths is None:
+        lengths = np.full(len(bases), bases.shape[1])
+    if motif_complement is not None:
+        motif_ids = turned(motif_ids, lengths, chosen, np.asarray(motif_complement, np.uint8))
+    return turned(bases, lengths, chosen, COMPLEMENT), motif_ids
 
 
 def turned(

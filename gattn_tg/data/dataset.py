@@ -15,8 +15,9 @@ from gattn_tg.types import Int
 Draw = Callable[[int], np.ndarray]
 """Stream -> one random 64-bit number per row of the batch; `Sampler.draws` of a step."""
 
-STRAND, JITTER, PLACE = 1, 2, 3
-"""Streams of random numbers: which rows are turned, by how much windows move, where random windows lie."""
+STRAND, JITTER, PLACE, MASK = 1, 2, 3, 11
+"""Streams of random numbers: which rows are turned, by how much windows move, where random windows lie, what is hidden
+from a masked language model."""
 
 B = TypeVar("B", covariant=True)
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.data.augment import turned
+from gattn_tg.data.augment import other_strand
 from gattn_tg.data.dataset import PLACE, Draw, flips
 from gattn_tg.data.order import shuffled
 from gattn_tg.data.stretches import Windowed
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.rows import rows as lines_of
 from gattn_tg.io.rows import whole
-from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Bool, Float, Int, UInt8
 
@@ -175,11 +174,8 @@ class MarkedWindows:
                     weight[row, at[inside], 0] = 1.0
         bases, motif_ids = self.genome.windows(here, self.window_bp)
         if chosen.any():
-            lengths = np.full(len(rows), self.window_bp, np.int32)
-            bases = turned(bases, lengths, chosen, COMPLEMENT)
-            if self.genome.vocabulary is not None:
-                other = np.asarray(self.genome.vocabulary.complement, np.uint8)
-                motif_ids = turned(motif_ids, lengths, chosen, other)
+            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
+            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
         return MarkBatch(bases, motif_ids, labels, weight)
 
     def sites(self) -> tuple[list[Interval], Bool[np.ndarray, "s"]]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.data.augment import turned, turned_targets
+from gattn_tg.data.augment import other_strand, turned_targets
 from gattn_tg.data.dataset import PLACE, Draw, flips, shifts
 from gattn_tg.data.stretches import Windowed
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets, TrackBatch
 from gattn_tg.errors import ShapeError
-from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float, Int
 
@@ -105,10 +104,8 @@ class TrackPieces:
         lengths = np.full(len(rows), self.window_bp, dtype=np.int32)
         if self.rc:
             chosen = flips(draw, len(rows), True)
-            bases = turned(bases, lengths, chosen, COMPLEMENT)
-            if self.genome.vocabulary is not None:
-                other = np.asarray(self.genome.vocabulary.complement, dtype=np.uint8)
-                motif_ids = turned(motif_ids, lengths, chosen, other)
+            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
+            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
             targets = turned_targets(targets, chosen, self.track_pairs)
         return TrackBatch(bases, motif_ids, lengths, targets, np.ones(len(rows), dtype=bool))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.data.augment import turned
+from gattn_tg.data.augment import other_strand
 from gattn_tg.data.batches import Batch
 from gattn_tg.data.dataset import Draw, flips, shifts
 from gattn_tg.data.labelled import LabelledSequences
@@ -15,7 +15,6 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.io.genome import Genome
 from gattn_tg.motif.annotate import annotate
 from gattn_tg.motif.vocabulary import MotifVocabulary
-from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.seq.codec import encode
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Int
@@ -59,8 +58,7 @@ class SequenceDataset:
         lengths = np.minimum(data.lengths[rows], width).astype(np.int32)
         if self.motif_complement is not None:
             chosen = flips(draw, len(rows), True)
-            bases = turned(bases, lengths, chosen, COMPLEMENT)
-            motif_ids = turned(motif_ids, lengths, chosen, np.asarray(self.motif_complement, dtype=np.uint8))
+            bases, motif_ids = other_strand(bases, motif_ids, self.motif_complement, chosen, lengths)
         labels = None if data.labels is None else data.labels[rows]
         return Batch(bases, motif_ids, lengths, labels, np.ones(len(rows), dtype=bool))
 

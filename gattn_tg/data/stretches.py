@@ -35,6 +35,11 @@ class Windowed(Protocol):
         ...
 
 
+def vocabulary_in(genome: Windowed) -> MotifVocabulary:
+    """The motif classes of a genome; the default ones where it has no motif ids."""
+    return genome.vocabulary or MotifVocabulary.default()
+
+
 @dataclass(frozen=True)
 class Stretch:
     """One record and where it lies in the genome."""

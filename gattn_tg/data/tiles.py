@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gattn_tg.data.augment import turned
+from gattn_tg.data.augment import other_strand
 from gattn_tg.data.batches import Batch
 from gattn_tg.data.dataset import PLACE, Draw, flips
 from gattn_tg.data.encoded import EncodedGenome
 from gattn_tg.data.sampler import hashed, mixed
 from gattn_tg.errors import ConfigError
-from gattn_tg.seq.alphabet import COMPLEMENT, N
+from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Int
 
@@ -116,10 +116,8 @@ class GenomeDataset:
         lengths = np.full(len(rows), self.width, dtype=np.int32)
         if self.rc:
             chosen = flips(draw, len(rows), True)
-            bases = turned(bases, lengths, chosen, COMPLEMENT)
-            if self.genome.vocabulary is not None:
-                other = np.asarray(self.genome.vocabulary.complement, dtype=np.uint8)
-                motif_ids = turned(motif_ids, lengths, chosen, other)
+            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
+            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
         return Batch(bases, motif_ids, lengths, None, np.ones(len(rows), dtype=bool))
 
     def _random(self, keys: np.ndarray) -> Int[np.ndarray, "b"]:

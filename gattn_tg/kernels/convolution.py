@@ -21,7 +21,7 @@ from tinygrad.uop.ops import AxisType
 
 from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.gemm import activate
+from gattn_tg.kernels.epilogue import Epilogue
 from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.kernels.tile import ceildiv
 
@@ -140,21 +140,10 @@ def forward(g: Windows) -> Callable[..., UOp]:
             with body.loops(height, g.width) as (i, j):
                 body.write(acc, (i, j), 0.0)
 
-        def finish(row: UOp, p: UOp) -> None:
-            """What follows the sum, and the tile goes to y."""
-            n0 = p * g.width
-            if bias is not None:
-                with body.loops(height, g.width) as (i, j):
-                    body.write(acc, (i, j), body.read(acc, i, j) + bias[n0 + j].cast(dtypes.float32))
-            if z is not None:
-                with body.loops(height, g.width) as (i, j):
-                    body.write(z, (row + i, n0 + j), body.read(acc, i, j).cast(z.dtype))
-            with body.loops(height, g.width) as (i, j):
-                value = activate(g.activation, body.read(acc, i, j))
-                if residual is not None:
-                    value = value + residual[row + i, n0 + j].cast(dtypes.float32)
-                body.write(y, (row + i, n0 + j), value.cast(y.dtype))
+        def store(row: UOp, column: UOp, value: UOp) -> None:
+            body.write(y, (row, column), value.cast(y.dtype))
 
+        finish = Epilogue(body, acc, height, g.width, store, bias, z, g.activation, residual)
         tiles = ceildiv(g.inner, height)
         together = min(TILES, tiles)
         groups, ends = ceildiv(tiles, together), ceildiv(g.half, height)
@@ -168,7 +157,7 @@ def forward(g: Windows) -> Callable[..., UOp]:
                 with body.loops(g.depth, height, g.width) as (d, i, j):
                     left = x[(first + i) * g.n_in + d].cast(dtypes.float32)
                     body.write(acc, (i, j), body.read(acc, i, j) + left * w[p, d, j].cast(dtypes.float32))
-                finish(first + g.half, p)
+                finish(first + g.half, p * g.width)
             if ends:
                 # every core does some of the ends, and where there are fewer than cores the same ones twice
                 some = body.span(part * g.b // g.parts, ((part + 1) * g.b + g.parts - 1) // g.parts, g.b)
@@ -182,7 +171,7 @@ def forward(g: Windows) -> Callable[..., UOp]:
                         left = inside.where(value.cast(dtypes.float32), 0.0)
                         right = w[p, tap * g.n_in + c, j].cast(dtypes.float32)
                         body.write(acc, (i, j), body.read(acc, i, j) + left * right)
-                    finish(batch * g.n + row, p)
+                    finish(batch * g.n + row, p * g.width)
         return body.finish()
 
     return convolve

@@ -19,8 +19,9 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
+from gattn_tg.kernels.epilogue import Epilogue
 from gattn_tg.kernels.plan_table import gemm_tile
-from gattn_tg.kernels.tile import ceildiv, exp2
+from gattn_tg.kernels.tile import ceildiv
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
 WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it
@@ -29,11 +30,6 @@ LAID_OUT = 1024 * 1024  # bytes of A that a unit lays out
 WIDE = 3  # rows of A cost this many times more to lay out than columns of B: below it rows are dealt to cores
 LINE = 16  # float32 in a cache line
 QUAD = 4  # float32 that one instruction moves on every machine
-GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
-LOG2E = 1.4426950408889634
-
-ACTIVATIONS = ("gelu", "relu")
-
 
 @dataclass(frozen=True)
 class Gemm:
@@ -182,20 +178,10 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
             column = ((unit // g.groups * g.together + p) * g.width).minimum(g.n - g.stored)
             return tile, (tile * g.height).minimum(g.m - g.height), column
 
-        def finish(r0: UOp, n0: UOp) -> None:
-            """What follows the sum, and the tile goes to C."""
-            at = body.loops
-            if bias is not None:
-                with at(g.height, g.stored) as (i, j):
-                    body.write(acc, (i, j), body.read(acc, i, j) + bias[n0 + j].cast(dtypes.float32))
-            if z is not None:
-                with at(g.height, g.stored) as (i, j):
-                    body.write(z, (r0 + i, n0 + j), body.read(acc, i, j).cast(z.dtype))
-            with at(g.height, g.stored) as (i, j):
-                value = activate(g.activation, body.read(acc, i, j))
-                if residual is not None:
-                    value = value + residual[r0 + i, n0 + j].cast(dtypes.float32)
-                body.write(c, (n0 + j, r0 + i) if g.transposed else (r0 + i, n0 + j), value.cast(c.dtype))
+        def store(row: UOp, column: UOp, value: UOp) -> None:
+            body.write(c, (column, row) if g.transposed else (row, column), value.cast(c.dtype))
+
+        finish = Epilogue(body, acc, g.height, g.stored, store, bias, z, g.activation, residual)
 
         def wait(t: UOp, p: UOp, i: UOp, j: UOp) -> tuple[UOp, UOp]:
             """Where an unfinished sum is kept."""
@@ -288,28 +274,3 @@ def _pack_rows(body: Body, g: Gemm, scratch: UOp, a: UOp, part: UOp, t: UOp, k0:
             put(x, i)
     with body.loop(g.height) as i:
         put(i * 0 + (g.depth - 1), i)
-
-
-def activate(name: str | None, x: UOp) -> UOp:
-    """The activation of one element.
-
-    gelu(x) = x / (1 + exp(-2 u)),  u = sqrt(2 / pi) (x + 0.044715 x^3), the tanh form; exp through 2^-|y| on lanes.
-    """
-    if name is None:
-        return x
-    return x.maximum(0.0) if name == "relu" else x * _gate(x)
-
-
-def slope(name: str, x: UOp) -> UOp:
-    """The derivative of the activation: of gelu, g + x g (1 - g) 2 u', with g = 1 / (1 + exp(-2 u))."""
-    if name == "relu":
-        return (x > 0).where(UOp.const(1.0, dtypes.float32), 0.0)
-    g = _gate(x)
-    return g + x * g * (1 - g) * ((2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * x * x))
-
-
-def _gate(x: UOp) -> UOp:
-    """1 / (1 + exp(-2 u)) of gelu."""
-    y = (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)
-    small = exp2((y > 0).where(-y, y))
-    return (y > 0).where(UOp.const(1.0, dtypes.float32), small) / (1 + small)

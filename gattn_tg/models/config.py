@@ -137,6 +137,11 @@ class TrunkConfig(Config):
                               f"are {below} and {below + self.n_heads}")
         object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
 
+    @property
+    def reads_motifs(self) -> bool:
+        """Whether the model looks at motif ids at all."""
+        return self.embed_motifs or self.motif != NO_MOTIF
+
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""
         linear = self.rope_factor if self.rope_scaling == "linear" else 1.0

@@ -10,7 +10,7 @@ from tinygrad.helpers import Context
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
-from gattn_tg.models.likelihood import causal_motifs, reads_motifs
+from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.follow import Follower
 from gattn_tg.nn.cache import KeyValueCache, angles, decode, projected
@@ -183,7 +183,7 @@ class _State:
 
     def push(self, bases: UInt8[np.ndarray, "b"]) -> None:
         """Every row grows by a base; the logits of the next one are there afterwards."""
-        reads = reads_motifs(self.generator.model.config)
+        reads = self.generator.model.config.reads_motifs
         before = self.n_occurrences.copy()
         for i, base in enumerate(bases.tolist()):
             self._note(i, base, self.followers[i].push(base) if reads else 0)

@@ -9,22 +9,17 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data.corpus import behind
-from gattn_tg.models.config import NO_MOTIF, TrunkConfig
+from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.motif import MotifVocabulary, causal_ids
 from gattn_tg.types import Float, UInt8
-
-
-def reads_motifs(config: TrunkConfig) -> bool:
-    """Whether a model looks at motif ids at all."""
-    return config.embed_motifs or config.motif != NO_MOTIF
 
 
 def causal_motifs(
     config: TrunkConfig, bases: UInt8[np.ndarray, "b n"], vocabulary: MotifVocabulary
 ) -> UInt8[np.ndarray, "b n"]:
     """The motif ids that a causal model reads beside these bases; zeros where it reads none."""
-    return causal_ids(bases, vocabulary) if reads_motifs(config) else np.zeros_like(bases)
+    return causal_ids(bases, vocabulary) if config.reads_motifs else np.zeros_like(bases)
 
 
 class Likelihood:

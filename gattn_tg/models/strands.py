@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.data.augment import turned
-from gattn_tg.seq.alphabet import COMPLEMENT
+from gattn_tg.data.augment import other_strand
 from gattn_tg.types import Float
 
 
@@ -33,11 +32,7 @@ class StrandAverage:
     complement: Sequence[int]
 
     def __call__(self, dataset: LabelledSequences) -> Float[np.ndarray, "n c"]:
-        every = np.ones(len(dataset), dtype=bool)
-        other = replace(
-            dataset,
-            bases=turned(dataset.bases, dataset.lengths, every, COMPLEMENT),
-            motif_ids=turned(dataset.motif_ids, dataset.lengths, every, np.asarray(self.complement, np.uint8)),
-        )
+        bases, ids = other_strand(dataset.bases, dataset.motif_ids, self.complement, lengths=dataset.lengths)
+        other = replace(dataset, bases=bases, motif_ids=ids)
         mean: np.ndarray = (self.forward(dataset) + self.forward(other)) * np.float32(0.5)
         return mean

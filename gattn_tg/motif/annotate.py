@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gattn_tg.errors import ShapeError
+from gattn_tg.motif.rows import as_one, base_ids
 from gattn_tg.motif.sites import Found, find_all, strands
 from gattn_tg.motif.spans import Spans
 from gattn_tg.motif.vocabulary import MotifVocabulary
-from gattn_tg.seq.alphabet import N
-from gattn_tg.seq.codec import encode
 from gattn_tg.types import Bool, UInt8
 
 
@@ -41,18 +39,8 @@ def annotate(
         [0, 0, 1, 1, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4]
     """
     vocabulary = vocabulary or MotifVocabulary.default()
-    ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
-    if ids.ndim == 1:
-        return paint(len(ids), find_all(ids, vocabulary), vocabulary)
-    if ids.ndim != 2:
-        raise ShapeError(
-            f"annotate: one sequence (n) or one per row (N, n) is required, but came {ids.ndim} axes; "
-            "reshape the base ids"
-        )
-    # An N behind each row keeps motifs from crossing into the next, so all rows are one long sequence.
-    apart = np.pad(ids, ((0, 0), (0, 1)), constant_values=N)
-    row = apart.ravel()
-    return paint(len(row), find_all(row, vocabulary), vocabulary).reshape(apart.shape)[:, :-1]
+    row, back = as_one(base_ids(sequence, "annotate"))
+    return back(paint(len(row), find_all(row, vocabulary), vocabulary))
 
 
 def paint(length: int, found: Found, vocabulary: MotifVocabulary) -> UInt8[np.ndarray, "n"]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gattn_tg.errors import ShapeError
+from gattn_tg.motif.rows import as_one, base_ids
 from gattn_tg.motif.sites import strands
 from gattn_tg.motif.vocabulary import MotifVocabulary
-from gattn_tg.seq.alphabet import N
-from gattn_tg.seq.codec import encode
 from gattn_tg.types import UInt8
 
 
@@ -39,21 +37,15 @@ def causal_ids(
         [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]
     """
     vocabulary = vocabulary or MotifVocabulary.default()
-    ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
-    if ids.ndim not in (1, 2):
-        raise ShapeError(
-            f"causal_ids: one sequence (n) or one per row (N, n) is required, but came {ids.ndim} axes; "
-            "reshape the base ids"
-        )
-    # An N behind each row keeps motifs from crossing into the next, so all rows are one long sequence.
-    apart = np.pad(np.atleast_2d(ids), ((0, 0), (0, 1)), constant_values=N)
-    row, motif_ids = apart.ravel(), np.zeros(apart.size, dtype=np.uint8)
+    ids = base_ids(sequence, "causal_ids")
+    row, back = as_one(ids)
+    motif_ids = np.zeros(row.size, dtype=np.uint8)
     classes = dict(enumerate(vocabulary.classes, start=1))
     # From the lowest priority to the highest, so later classes paint over earlier ones.
     for k in sorted(classes, key=lambda k: (classes[k].priority, -k)):
         for strand in strands(classes[k]):
             motif_ids[classes[k].rule.last_bases(row, reverse=strand == "-")] = k
-    return motif_ids.reshape(apart.shape)[:, :-1].reshape(ids.shape)
+    return back(motif_ids)
 
 
 def lookback(vocabulary: MotifVocabulary) -> int:

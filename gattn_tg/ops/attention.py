@@ -99,11 +99,17 @@ def attention(
     """
     problem = build(q, k, v, bias=bias, rope=rope, positions=positions, is_causal=is_causal, window_size=window_size,
                     lengths=lengths, segments=segments, scale=scale)
-    o, lse = _choose(problem, impl).run(problem)
+    o, lse = choose(problem, impl).run(problem)
     return (o, lse) if return_lse else o
 
 
-def _choose(problem: Problem, impl: str) -> Implementation:
+def choose(problem: Problem, impl: str) -> Implementation:
+    """The implementation of this name; for "auto" the first that serves the call without doubts about it.
+
+    Raises:
+        ConfigError: there is no implementation of this name.
+        UnsupportedError: it does not serve the call.
+    """
     if impl == "auto":
         reasons = []
         for name, implementation in IMPLEMENTATIONS.items():

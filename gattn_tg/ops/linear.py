@@ -7,7 +7,8 @@ import math
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.gemm import ACTIVATIONS, Gemm, kernel, plan
+from gattn_tg.kernels.epilogue import ACTIVATIONS
+from gattn_tg.kernels.gemm import Gemm, kernel, plan
 from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.rows import activation_slopes, column_sums

@@ -12,18 +12,15 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.augment import turned
+from gattn_tg.data.augment import other_strand
 from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
 from gattn_tg.data.metrics import auc
 from gattn_tg.data.precision import average_precision
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.stretches import open_windows
-from gattn_tg.errors import ConfigError
+from gattn_tg.data.stretches import open_windows, vocabulary_in
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.poisson import binary_cross_entropy
-from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.train.config import TrainConfig, TrainSettings, require
 from gattn_tg.train.task import Arrays, Device
 from gattn_tg.types import Bool, Float
@@ -96,7 +93,7 @@ class Bases:
         self.both_strands = both_strands
         self.monitors: Mapping[str, bool] = MONITORS
         self.steps_per_epoch = math.ceil(len(data.train) / (settings.batch_size * settings.accumulate * n_ranks))
-        self.vocabulary = data.train.genome.vocabulary or MotifVocabulary.default()
+        self.vocabulary = vocabulary_in(data.train.genome)
         self._forward = TinyJit(lambda bases, motif_ids: self.model(bases, motif_ids).float().realize())
 
     @classmethod
@@ -108,9 +105,7 @@ class Bases:
             FormatError: A file is malformed.
         """
         choices = config.data_settings(BaseSettings)
-        own = choices.vocabulary != "default"
-        vocabulary = MotifVocabulary.from_toml(config.file("vocabulary", choices.vocabulary)) if own else None
-        genome = open_windows(config.resolve(choices.genome), vocabulary)
+        genome = open_windows(config.resolve(choices.genome), config.vocabulary(choices.vocabulary))
         marks = read_marks(config.file("labels", choices.labels), choices.label_column)
         shares = (1 - choices.valid_fraction - choices.test_fraction, choices.valid_fraction, choices.test_fraction)
         parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)
@@ -119,12 +114,7 @@ class Bases:
             for i, part in enumerate(parts)
         )
         shape = config.model_settings(PerBaseConfig, {"n_labels": 1})
-        n_motifs = (genome.vocabulary or MotifVocabulary.default()).n_motifs
-        if shape.n_motifs < n_motifs:
-            raise ConfigError(
-                f"{config.path}: [model] n_motifs: at least the {n_motifs} ids of the vocabulary are required, but "
-                f"came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
-            )
+        config.require_motifs(shape, vocabulary_in(genome))
         model = PerBaseModel(shape, seed=config.train.seed)
         return cls(
             model, BaseData(train, valid, test), config.train,
@@ -155,16 +145,13 @@ class Bases:
         """Labels and logits of all sites that count, in the order of `windows.sites()`."""
         labels, logits = [], []
         size = self.settings.batch_size
-        other = np.asarray(self.vocabulary.complement, np.uint8)
         with Context(TRAINING=0):
             for start in range(0, len(windows), size):
                 rows = np.minimum(np.arange(start, start + size), len(windows) - 1)
                 batch = windows.batch(rows)
                 z = self._run(batch.bases, batch.motif_ids)
                 if self.both_strands:
-                    every, lengths = np.ones(size, bool), np.full(size, windows.window_bp, np.int32)
-                    turned_ids = turned(batch.motif_ids, lengths, every, other)
-                    back = self._run(turned(batch.bases, lengths, every, COMPLEMENT), turned_ids)[:, ::-1]
+                    back = self._run(*other_strand(batch.bases, batch.motif_ids, self.vocabulary.complement))[:, ::-1]
                     # the first base of a site on the other strand is its last one on this
                     z = (z + np.roll(back, 1 - windows.site_bp, axis=1)) / 2
                 real = np.arange(start, start + size) < len(windows)

@@ -78,11 +78,7 @@ class Classify:
         data = datasets.load(config)
         given = {"n_classes": len(data.train.label_names), "max_length": data.train.width}
         shape = config.model_settings(ClassifierConfig, given)
-        if shape.n_motifs < data.vocabulary.n_motifs:
-            raise ConfigError(
-                f"{config.path}: [model] n_motifs: at least the {data.vocabulary.n_motifs} ids of the vocabulary are "
-                f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
-            )
+        config.require_motifs(shape, data.vocabulary)
         model = SequenceClassifier(shape, seed=config.train.seed)
         return cls(
             model, data.train, data.valid, data.vocabulary, config.train,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.config import Config
+from gattn_tg.models.config import Config, TrunkConfig
+from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.train import strict
 
 Precision = Literal["float32", "bfloat16"]
@@ -203,6 +204,22 @@ class TrainConfig:
                 "paths are relative to the folder of the TOML file"
             )
         return found
+
+    def vocabulary(self, name: str) -> MotifVocabulary | None:
+        """The motif vocabulary that [data] names; None for "default".
+
+        Raises:
+            ConfigError: There is no such file, or it is no vocabulary.
+        """
+        return None if name == "default" else MotifVocabulary.from_toml(self.file("vocabulary", name))
+
+    def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary) -> None:
+        """Raises ConfigError where a model reads motif ids and has no room for those of a vocabulary."""
+        if shape.reads_motifs and shape.n_motifs < vocabulary.n_motifs:
+            raise ConfigError(
+                f"{self.path}: [model] n_motifs: at least the {vocabulary.n_motifs} ids of the vocabulary are "
+                f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
+            )
 
     def resolve(self, name: str) -> Path:
         """A path of the file, relative to the folder of the file."""

@@ -72,12 +72,10 @@ def load(config: TrainConfig) -> Datasets:
     settings = config.data_settings(DataSettings)
     paths = {
         key: config.file(key, value)
-        for key in ("train", "valid", "test", "vocabulary")
-        if (value := getattr(settings, key)) not in ("", "default") or key == "train"
+        for key in ("train", "valid", "test")
+        if (value := getattr(settings, key)) or key == "train"
     }
-    vocabulary = (
-        MotifVocabulary.from_toml(paths["vocabulary"]) if "vocabulary" in paths else MotifVocabulary.default()
-    )
+    vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
     table = read_labelled(paths["train"])
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 

@@ -28,29 +28,8 @@ from gattn_tg.train.schedule import scheduled
 from gattn_tg.train.state import Progress, holding, placed, read_state, restore, snapshot, write_state
 from gattn_tg.train.step import Step
 from gattn_tg.train.task import Arrays, Device, Task
-from gattn_tg.train.watch import Plan, Trained, Validated, Watcher
+from gattn_tg.train.watch import Fitted, Plan, Trained, Validated, Watcher
 from gattn_tg.types import Float
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a run leaves; the model holds the best weights, or after Ctrl-C those of the last step.
-
-    Args:
-        validations: One record per validation of this process.
-        best_step: Steps done at the best validation; 0 when the run was stopped before the first.
-        interrupted: Ctrl-C ended the run; it can be resumed.
-        step: Steps done.
-        steps_per_epoch: Steps of one pass over the data.
-        seconds: Duration, earlier processes of the run included.
-    """
-
-    validations: tuple[Validated, ...]
-    best_step: int
-    interrupted: bool
-    step: int
-    steps_per_epoch: int
-    seconds: float
 
 
 @dataclass
@@ -165,7 +144,7 @@ class Fit:
             for micros in batches:
                 rate = scheduled(settings, progress.step, self.n_steps)
                 loss, norm = step([feed(arrays, slot) for slot, arrays in enumerate(micros)], rate)
-                self._count(loss, norm, rate)
+                self._count(loss, norm)
                 self.watcher.stepped(progress.step, loss, rate, rows)
                 done = progress.step == self.n_steps
                 if progress.step % settings.log_every == 0 or done:
@@ -192,7 +171,7 @@ class Fit:
         for step in range(self.progress.step, self.n_steps):
             yield [self.task.batch(step, micro, rank, n_ranks) for micro in range(self.settings.accumulate)]
 
-    def _count(self, loss: float, norm: float, rate: float) -> None:
+    def _count(self, loss: float, norm: float) -> None:
         settings, progress = self.settings, self.progress
         progress.count(loss)
         if not (math.isfinite(loss) and math.isfinite(norm)):

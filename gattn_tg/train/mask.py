@@ -11,16 +11,16 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data.corpus import Corpus
+from gattn_tg.data.dataset import MASK
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
 from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.models.likelihood import reads_motifs
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.train.config import TrainConfig, TrainSettings, require
-from gattn_tg.train.language import MASK, LanguageData, Windows, read_corpus, require_vocabulary
 from gattn_tg.train.task import Arrays, Device
+from gattn_tg.train.windows import LanguageData, Windows, read_corpus
 from gattn_tg.types import Float, UInt8
 
 MONITORS = {"loss": False, "accuracy": True}
@@ -90,9 +90,7 @@ class Mask:
             FormatError: A file is malformed.
         """
         data = config.data_settings(MaskData)
-        corpus, vocabulary = read_corpus(config, data)
-        shape = config.model_settings(EncoderConfig)
-        require_vocabulary(config, shape, vocabulary)
+        corpus, vocabulary, shape = read_corpus(config, data, EncoderConfig)
         model = MaskedEncoder(shape, seed=config.train.seed)
         return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
 
@@ -135,7 +133,7 @@ class Mask:
 
     def _masked(self, windows: UInt8[np.ndarray, "b n"], keys: np.ndarray) -> Arrays:
         hidden = mask(windows, keys, self.data.mask_share, self.model.config.k)
-        is_read = reads_motifs(self.model.config)
+        is_read = self.model.config.reads_motifs
         ids = annotate(hidden.bases, self.vocabulary) if is_read else np.zeros_like(hidden.bases)
         lengths = np.full(len(windows), self.data.width, dtype=np.int32)
         return {"bases": hidden.bases, "motif_ids": ids, "lengths": lengths, "places": hidden.places,

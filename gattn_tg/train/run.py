@@ -9,12 +9,12 @@ from pathlib import Path
 from gattn_tg import __version__
 from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.fit import Fit, Fitted
+from gattn_tg.train.fit import Fit
 from gattn_tg.train.folder import Mode, RunFolder, write_bytes, write_text
 from gattn_tg.train.start import Start, take_over
 from gattn_tg.train.task import Device, Task, Testable
 from gattn_tg.train.tasks import task_of
-from gattn_tg.train.watch import Watcher
+from gattn_tg.train.watch import Fitted, Watcher
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ import numpy as np
 
 from gattn_tg.data.order import shuffled
 from gattn_tg.data.pieces import TrackPieces
-from gattn_tg.data.stretches import Windowed, open_windows
+from gattn_tg.data.stretches import open_windows
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets
 from gattn_tg.errors import ConfigError
 from gattn_tg.io.bed import read_bed
 from gattn_tg.io.bigwig import BigWig
 from gattn_tg.io.rows import rows, whole
-from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.train.config import TrainConfig, require
 
 Loss = Literal["poisson_multinomial", "poisson", "squared_log"]
@@ -111,9 +110,7 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
         ConfigError: A part without windows, or files that do not fit.
         FormatError: A file is malformed.
     """
-    own = settings.vocabulary != "default"
-    vocabulary = MotifVocabulary.from_toml(config.file("vocabulary", settings.vocabulary)) if own else None
-    genome = open_windows(config.resolve(settings.genome), vocabulary)
+    genome = open_windows(config.resolve(settings.genome), config.vocabulary(settings.vocabulary))
     records = list(read_bed(config.file("windows", settings.windows)))
     intervals, parts = [r.interval for r in records], np.array([r.name for r in records])
     files = [config.file("targets", name) for name in settings.targets]
@@ -156,11 +153,6 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
         train, valid = train[np.sort(order[held:])], train[np.sort(order[:held])]
     test = part(named("test", settings.test), False) if settings.test else None
     return TrackData(part(train, True), part(valid, False), test, table)
-
-
-def vocabulary_of(genome: Windowed) -> MotifVocabulary:
-    """The motif classes of a genome; the default ones where it has no motif ids."""
-    return genome.vocabulary or MotifVocabulary.default()
 
 
 def _table(config: TrainConfig, settings: TrackSettings, n_tracks: int) -> TrackTable:

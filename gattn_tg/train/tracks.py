@@ -11,16 +11,15 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.augment import turned
+from gattn_tg.data.augment import other_strand
 from gattn_tg.data.correlation import by_group, pearson
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
+from gattn_tg.data.stretches import vocabulary_in
 from gattn_tg.data.tracks import ArrayTargets
-from gattn_tg.errors import ConfigError
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
-from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.train import trackdata
 from gattn_tg.train.config import TrainConfig, TrainSettings
 from gattn_tg.train.task import Arrays, Device
@@ -70,12 +69,7 @@ class Tracks:
         before = config.model_settings(TrackConfig, {"heads": ((choices.head, 1),)})
         data = trackdata.load(config, choices, before.bin_bp, before.crop_bp, config.train.reverse_complement)
         shape = config.model_settings(TrackConfig, {"heads": ((choices.head, len(data.table.names)),)})
-        n_motifs = trackdata.vocabulary_of(data.train.genome).n_motifs
-        if shape.n_motifs < n_motifs:
-            raise ConfigError(
-                f"{config.path}: [model] n_motifs: at least the {n_motifs} ids of the vocabulary are required, but "
-                f"came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
-            )
+        config.require_motifs(shape, vocabulary_in(data.train.genome))
         model = TrackModel(shape, seed=config.train.seed)
         task = cls(model, data, config.train, choices, device=device, n_ranks=n_ranks)
         if choices.fit_composition and shape.composition_bp:
@@ -123,10 +117,8 @@ class Tracks:
                 batch = pieces.batch(rows)
                 rates = self._run(batch.bases, batch.motif_ids)
                 if self.choices.both_strands:
-                    every = np.ones(size, bool)
-                    other = np.asarray(trackdata.vocabulary_of(pieces.genome).complement, np.uint8)
-                    turned_ids = turned(batch.motif_ids, batch.lengths, every, other)
-                    back = self._run(turned(batch.bases, batch.lengths, every, COMPLEMENT), turned_ids)[:, ::-1]
+                    complement = vocabulary_in(pieces.genome).complement
+                    back = self._run(*other_strand(batch.bases, batch.motif_ids, complement))[:, ::-1]
                     pairs = self.data.table.pairs
                     rates = (rates + (back if pairs is None else back[:, :, np.array(pairs)])) / 2
                 for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
@@ -152,7 +144,7 @@ class Tracks:
         """Vocabulary, names and assays of the tracks, their scales, the head."""
         table = self.data.table
         return {
-            "vocabulary": trackdata.vocabulary_of(self.data.train.genome).to_toml(),
+            "vocabulary": vocabulary_in(self.data.train.genome).to_toml(),
             "head": self.choices.head,
             "tracks": list(table.names),
             "assays": list(table.assays),

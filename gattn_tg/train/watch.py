@@ -94,6 +94,27 @@ class Validated:
         return {"kind": "valid", **_finite(asdict(self)), "metrics": _finite(self.metrics)}
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a run leaves; the model holds the best weights, or after Ctrl-C those of the last step.
+
+    Args:
+        validations: One record per validation of this process.
+        best_step: Steps done at the best validation; 0 when the run was stopped before the first.
+        interrupted: Ctrl-C ended the run; it can be resumed.
+        step: Steps done.
+        steps_per_epoch: Steps of one pass over the data.
+        seconds: Duration, earlier processes of the run included.
+    """
+
+    validations: tuple[Validated, ...]
+    best_step: int
+    interrupted: bool
+    step: int
+    steps_per_epoch: int
+    seconds: float
+
+
 class Watcher:
     """Listens to a run and does nothing; override what is of interest."""
 

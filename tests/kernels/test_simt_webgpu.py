@@ -15,7 +15,7 @@ from tinygrad import Device, Tensor
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.kernels import simt_plan
 from gattn_tg.ops import simt
-from gattn_tg.ops.attention import _choose
+from gattn_tg.ops.attention import choose
 from gattn_tg.ops.cases import Case
 from gattn_tg.ops.problem import build
 
@@ -60,4 +60,4 @@ def test_auto_takes_it_within_the_limits_of_the_device(webgpu):
     q = Tensor.zeros(1, 1, 4, 8, device=webgpu)
     problem = build(q, q, q, bias=None, rope=None, positions=None, is_causal=False, window_size=None, lengths=None,
                     segments=None, scale=None)  # fmt: skip
-    assert _choose(problem, "auto") is simt
+    assert choose(problem, "auto") is simt

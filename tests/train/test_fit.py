@@ -19,10 +19,10 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
-from gattn_tg.train.fit import Fit, Fitted
+from gattn_tg.train.fit import Fit
 from gattn_tg.train.folder import RunFolder
 from gattn_tg.train.state import Progress
-from gattn_tg.train.watch import Plan, Trained, Validated, Watcher
+from gattn_tg.train.watch import Fitted, Plan, Trained, Validated, Watcher
 
 
 def fit(
