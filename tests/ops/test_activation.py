@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from tinygrad import Tensor
 
 from gattn_tg.ops.activation import exp2_nonpositive, gelu
@@ -29,9 +30,13 @@ def test_gelu() -> None:
     np.testing.assert_allclose(gelu(Tensor(x, device="CPU")).numpy(), true_gelu(x.astype(np.float64)), 2e-6, 1e-7)
 
 
-def test_gradient_of_gelu() -> None:
+@pytest.mark.parametrize("upstream", [1e-3, 1.0, 1e3])
+def test_gradient_of_gelu(upstream: float) -> None:
     x = np.linspace(-8, 8, 2001)
     step = 1e-5
     true = (true_gelu(x + step) - true_gelu(x - step)) / (2 * step)
     tensor = Tensor(x.astype(np.float32), device="CPU")
-    np.testing.assert_allclose(gelu(tensor).sum().gradient(tensor)[0].numpy(), true, atol=1e-5)
+    given = Tensor.full((2001,), upstream)
+    np.testing.assert_allclose(
+        gelu(tensor).gradient(tensor, gradient=given)[0].numpy() / upstream, true, atol=1e-5
+    )
