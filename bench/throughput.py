@@ -25,7 +25,7 @@ from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
-from torch_models import TorchClassifier, TorchGPT, TorchPerBase, TorchTracks, TorchTrunk
+from torch_models import TorchClassifier, TorchEncoder, TorchGPT, TorchPerBase, TorchTracks, TorchTrunk
 
 from gattn_tg.kernels import threads
 from gattn_tg.models.bins import bin_ids
@@ -37,7 +37,8 @@ from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.step import BETAS, Step
 
 SETTINGS = TrainSettings(weight_decay=0.0, motif_rate=1.0, clip_norm=1.0)
-RATE, STEPS, N_TRACKS = 1e-3, 3, 8
+RATE, STEPS, N_TRACKS, MASKED = 1e-3, 3, 8, 0.15
+ALLOWED = 1e-4  # between losses of about 1 after three steps; the kernels and PyTorch sum in other orders
 Arrays = dict[str, np.ndarray]
 
 
@@ -60,6 +61,10 @@ def _next_bases(model: Any, x: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return cross_entropy(model(x["bases"], x["motif_ids"]), x["following"])
 
 
+def _words(model: Any, x: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    return cross_entropy(model(x["bases"], x["motif_ids"], x["lengths"], x["places"]), x["words"])
+
+
 def _rates(model: Any, x: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return poisson(model(x["bases"], x["motif_ids"]), x["targets"]), Tensor(float(np.prod(x["targets"].shape)))
 
@@ -71,6 +76,10 @@ def _marks(model: Any, x: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
 
 def _torch_next_bases(model: TorchTrunk, x: dict[str, torch.Tensor]) -> torch.Tensor:
     return F.cross_entropy(model(x["bases"], x["motif_ids"]).flatten(0, 1), x["following"].flatten())
+
+
+def _torch_words(model: TorchTrunk, x: dict[str, torch.Tensor]) -> torch.Tensor:
+    return F.cross_entropy(model(x["bases"], x["motif_ids"], x["places"]).flatten(0, 1), x["words"].flatten())
 
 
 def _torch_rates(model: TorchTrunk, x: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -85,6 +94,8 @@ CASES = {
     "GenomicGPT": Case(
         {"tiny": (16, 512), "small": (8, 512), "base": (4, 512)}, {"dropout": 0.0}, TorchGPT, _next_bases,
         _torch_next_bases),
+    "MaskedEncoder": Case(
+        {"tiny": (16, 512), "small": (8, 512), "base": (4, 512)}, {"dropout": 0.0}, TorchEncoder, _words, _torch_words),
     "TrackModel": Case(
         {"tiny": (2, 16384), "small": (1, 16384)},
         {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "composition_bp": (), "dropout": 0.0}, TorchTracks,
@@ -102,7 +113,10 @@ def arrays(model: Any, batch: int, n: int) -> Arrays:
     found = {"bases": bases, "motif_ids": rng.integers(0, c.n_motifs, (batch, n)).astype(np.uint8),
              "lengths": np.full(batch, n, np.int32), "labels": rng.integers(0, 2, batch).astype(np.int32),
              "following": rng.integers(0, 4, (batch, n)).astype(np.int32),
-             "marks": rng.integers(0, 2, (batch, n, 1)).astype(np.float32)}
+             "marks": rng.integers(0, 2, (batch, n, 1)).astype(np.float32),
+             "places": np.sort(rng.permuted(np.tile(np.arange(n), (batch, 1)), axis=1)[:, : round(MASKED * n)], axis=1)}
+    found["words"] = np.take_along_axis(bases, found["places"], axis=1).astype(np.int32)
+    found["places"] = found["places"].astype(np.int32)
     if hasattr(c, "bin_bp"):
         n_bins = (n - 2 * c.crop_bp) // c.bin_bp
         found["targets"] = rng.gamma(1.0, 1.0, (batch, n_bins, N_TRACKS)).astype(np.float32)
@@ -149,7 +163,7 @@ def measured(kind: str, preset: str, n_threads: int, seconds: float) -> dict[str
         runners["torch folded" if folded else "torch eager"] = torch_runner(case, model, weights, given, folded)
     losses = {name: [run() for _ in range(STEPS)] for name, run in runners.items()}
     error = max(abs(x - y) for peer in list(losses.values())[1:] for x, y in zip(losses["gattn_tg"], peer, strict=True))
-    assert error < 2e-3, f"{kind} {preset}: losses differ: {losses}"
+    assert error < ALLOWED, f"{kind} {preset}: losses differ: {losses}"
     times = alternate(runners, 15, seconds, warm=1, rest=REST_SECONDS)
     best = min(list(times)[1:], key=lambda name: float(np.median(times[name])))
     per_s = {name: batch * n / float(np.median(times[name])) for name in ("gattn_tg", best)}

@@ -111,6 +111,16 @@ class TorchGPT(TorchTrunk):
         return self.linear("to_bases", self.attended(self.with_motifs(x, ids), ids))
 
 
+class TorchEncoder(TorchTrunk):
+    """MaskedEncoder over bases: the words at some places of every row."""
+
+    def forward(self, bases: torch.Tensor, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        x = self.with_motifs(F.embedding(bases, self.w("embed_bases.weight")), ids)
+        x = self.attended(x + gelu(self.convolution("stem", x)), ids)
+        picked = x.gather(1, places[..., None].expand(*places.shape, x.shape[-1]))
+        return self.linear("to_words", self.norm("hidden_norm", gelu(self.linear("to_hidden", picked))))
+
+
 class TorchTracks(TorchTrunk):
     """TrackModel: stem, tower of convolutions with pooling by two, blocks over bins, the first head."""
 

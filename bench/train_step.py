@@ -71,7 +71,7 @@ def main() -> None:
 
     pairs = [(step().item(), torch_step()) for _ in range(STEPS)]
     error = max(abs(x - y) for x, y in pairs)
-    assert error < 2e-3, f"losses differ: {pairs}"
+    assert error < 1e-4, f"losses differ: {pairs}"
 
     def run() -> None:
         step()
