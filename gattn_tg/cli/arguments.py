@@ -61,6 +61,7 @@ def parser() -> Parser:
     predict.add_argument("input", type=Path, metavar="INPUT", help="FASTA, or CSV/TSV with a column sequence")
     predict.add_argument("-o", "--output", type=Path, default=None, help="TSV to write (standard output)")
     _batch(predict)
+    _both_strands(predict)
     _overwrite(predict, "replace the output file")
 
     evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
@@ -68,6 +69,7 @@ def parser() -> Parser:
     summary = "CSV/TSV with sequence and label, or a TOML file whose [data] is used (the held-out data of the run)"
     evaluate.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
     _batch(evaluate)
+    _both_strands(evaluate)
 
     generate = _verb(verbs, "generate", "new sequences from a language model, as FASTA")
     _checkpoint(generate)
@@ -152,6 +154,11 @@ def _checkpoint(verb: Parser) -> None:
 
 def _batch(verb: Parser) -> None:
     verb.add_argument("--batch-size", type=_positive, default=128, help="sequences per call of the model (128)")
+
+
+def _both_strands(verb: Parser) -> None:
+    summary = "mean of the probabilities of a sequence and of its reverse complement; twice the time"
+    verb.add_argument("--both-strands", action="store_true", help=summary)
 
 
 def _vocabulary(verb: Parser) -> None:

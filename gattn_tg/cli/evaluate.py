@@ -8,6 +8,7 @@ import numpy as np
 
 from gattn_tg.cli import device
 from gattn_tg.cli.output import say, say_json
+from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
 from gattn_tg.score.evaluate import evaluate
 from gattn_tg.train.config import TrainConfig
@@ -19,6 +20,11 @@ def run(arguments: argparse.Namespace) -> int:
     data = arguments.input
     if data is not None and data.suffix != ".toml":
         return run_table(arguments)
+    if arguments.both_strands:
+        raise ConfigError(
+            "gattn evaluate: a labelled table is required for --both-strands, but came the data of a configuration; "
+            "name a table (the [data] of tracks and sites has both_strands of its own)"
+        )
     config = own_config(arguments.checkpoint) if data is None else TrainConfig.from_toml(data)
     with device.on(arguments.device, arguments.threads):
         judged = judge(arguments.checkpoint, config)
@@ -38,7 +44,9 @@ def run_table(arguments: argparse.Namespace) -> int:
     """Prints the metrics and the confusion table of labelled sequences."""
     with device.on(arguments.device, arguments.threads):
         model = checkpoint.load(arguments.checkpoint, kind="SequenceClassifier")
-        result = evaluate(model, arguments.input, batch_size=arguments.batch_size)
+        result = evaluate(
+            model, arguments.input, batch_size=arguments.batch_size, both_strands=arguments.both_strands
+        )
     if arguments.json:
         say_json({**result.metrics.to_dict(), "labels": list(result.labels), "confusion": result.confusion.tolist()})
         return 0

@@ -28,7 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     with device.on(arguments.device, arguments.threads):
         model = checkpoint.load(arguments.checkpoint, kind="SequenceClassifier")
-        found = predict(model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input))
+        found = predict(
+            model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input),
+            both_strands=arguments.both_strands,
+        )  # fmt: skip
         if arguments.output is None:
             lines = rows(found)
             first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.data.augment import other_strand
+from gattn_tg.errors import ConfigError
+from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float
 
 
@@ -22,17 +24,27 @@ class StrandAverage:
 
     Args:
         forward: rows of a dataset to rows of numbers that mean the same on both strands, such as `models.Forward`.
-        complement: motif id of every motif on the other strand, `MotifVocabulary.complement`; the vocabulary must be
-            `is_strand_symmetric`, or the motifs of the other strand are not those that annotation would find.
+        vocabulary: what the motif ids mean; it must be `is_strand_symmetric`, or the motifs of the other strand are
+            not those that annotation would find.
+
+    Raises:
+        ConfigError: the vocabulary is not symmetric.
 
     Source: averaging over both strands at prediction, as in Shrikumar, Greenside and Kundaje 2017, bioRxiv 103663.
     """
 
     forward: Callable[[LabelledSequences], Float[np.ndarray, "n c"]]
-    complement: Sequence[int]
+    vocabulary: MotifVocabulary
+
+    def __post_init__(self) -> None:
+        if not self.vocabulary.is_strand_symmetric:
+            raise ConfigError(
+                "StrandAverage: a vocabulary whose classes mean the same on both strands is required, but came one "
+                "with a class of one strand without its partner; predict without averaging, or add the partner"
+            )
 
     def __call__(self, dataset: LabelledSequences) -> Float[np.ndarray, "n c"]:
-        bases, ids = other_strand(dataset.bases, dataset.motif_ids, self.complement, lengths=dataset.lengths)
+        bases, ids = other_strand(dataset.bases, dataset.motif_ids, self.vocabulary.complement, lengths=dataset.lengths)
         other = replace(dataset, bases=bases, motif_ids=ids)
         mean: np.ndarray = (self.forward(dataset) + self.forward(other)) * np.float32(0.5)
         return mean

@@ -12,6 +12,7 @@ from gattn_tg.data.metrics import Metrics, confusion, measure
 from gattn_tg.io import read_labelled
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
+from gattn_tg.models.strands import StrandAverage
 from gattn_tg.types import Int
 
 
@@ -25,17 +26,19 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint, path: Path | str, *, batch_size: int = 128, device: str | None = None
-) -> Evaluation:
-    """Predicts a CSV/TSV with the columns sequence and label and compares.
+    checkpoint: Checkpoint, path: Path | str, *, batch_size: int = 128, device: str | None = None,
+    both_strands: bool = False,
+) -> Evaluation:  # fmt: skip
+    """Predicts a CSV/TSV with the columns sequence and label and compares; `both_strands` as for `predict`.
 
     Raises:
         FormatError: The file is malformed, or has a sequence too long for the model.
-        ConfigError: The file has a class the model does not know.
+        ConfigError: The file has a class the model does not know, or the vocabulary is not strand-symmetric.
     """
     labels = checkpoint.labels
     dataset = encode_labelled(read_labelled(path), checkpoint.vocabulary, checkpoint.config.max_length, labels)
     assert dataset.labels is not None  # read_labelled was asked for labels
-    probabilities = Forward(checkpoint.model, batch_size, device)(dataset)
+    forward = Forward(checkpoint.model, batch_size, device)
+    probabilities = (StrandAverage(forward, checkpoint.vocabulary) if both_strands else forward)(dataset)
     table = confusion(dataset.labels, probabilities.argmax(1), len(labels))
     return Evaluation(measure(dataset.labels, probabilities), table, labels)

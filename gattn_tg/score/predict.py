@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
+from gattn_tg.models.strands import StrandAverage
 from gattn_tg.score.sequences import chunks
 
 BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches
@@ -30,6 +31,7 @@ def predict(
     device: str | None = None,
     where: str = "input",
     forward: Forward | None = None,
+    both_strands: bool = False,
 ) -> Iterator[Prediction]:
     """Predictions in the order of the records.
 
@@ -40,14 +42,17 @@ def predict(
         device: Where to run; None is tinygrad's default.
         where: Name of the input for messages.
         forward: A captured network of this model, to save compiling it again; brings its own batch size.
+        both_strands: The mean of the probabilities of a sequence and of its reverse complement, see `StrandAverage`.
 
     Raises:
         FormatError: A record is malformed or too long.
+        ConfigError: `both_strands` with a vocabulary that is not strand-symmetric.
     """
     network = forward or Forward(checkpoint.model, batch_size, device)
+    probabilities_of = StrandAverage(network, checkpoint.vocabulary) if both_strands else network
     size = network.batch_size * BATCHES_PER_CHUNK
     for group, dataset in chunks(records, checkpoint.vocabulary, checkpoint.config.max_length, size, where):
-        probabilities = network(dataset)
+        probabilities = probabilities_of(dataset)
         for record, row in zip(group, probabilities, strict=True):
             label = checkpoint.labels[int(row.argmax())]
             yield Prediction(record.name, len(record.sequence), label, tuple(float(p) for p in row))

@@ -29,7 +29,7 @@ def test_both_strands_get_the_same_answer() -> None:
     rows[0][4:12] = [3, 0, 3, 0, 0, 0, 0, 2]  # a TATA box, which has a strand
     config = ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2, motif="pair", stem_kernel=3)
     forward = Forward(SequenceClassifier(config, seed=1), 3)
-    average = StrandAverage(forward, VOCABULARY.complement)
+    average = StrandAverage(forward, VOCABULARY)
     here, there = dataset(rows), dataset([reverse_complement(row) for row in rows])
     np.testing.assert_array_equal(average(here), average(there))
     assert (forward(here) != forward(there)).any()

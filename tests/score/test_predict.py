@@ -69,6 +69,25 @@ def test_reads_fasta_and_tables(tmp_path: Path) -> None:
         list(read(tmp_path / "c.txt"))
 
 
+def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> None:
+    """Equal answers on both strands, in between those of the strands; the same through a table; refused by name."""
+    checkpoint, forward = trained
+    records = [Record("here", "", b"ACGTATAAAG"), Record("there", "", b"CTTTATACGT")]
+    apart = [p.probabilities[1] for p in predict(checkpoint, records, forward=forward)]
+    here, there = (p.probabilities[1] for p in predict(checkpoint, records, forward=forward, both_strands=True))
+    assert here == there == pytest.approx(np.mean(apart), abs=1e-6)
+    assert apart[0] != apart[1]
+    path = tmp_path / "a.csv"
+    path.write_text("sequence,label\n" + "".join(f"{r.sequence.decode()},yes\n" for r in records))
+    loss = evaluate(checkpoint, path, batch_size=4, both_strands=True).metrics.loss
+    assert loss == pytest.approx(-np.log(here), abs=1e-5)
+    vocabulary = checkpoint.vocabulary
+    tata = next(motif for motif in vocabulary.classes if motif.name == "tata_box")
+    lone = MotifVocabulary((tata,))
+    with pytest.raises(ConfigError, match="StrandAverage: a vocabulary whose classes mean the same on both strands"):
+        list(predict(Checkpoint(checkpoint.model, ("no", "yes"), lone), records, forward=forward, both_strands=True))
+
+
 def test_evaluation_counts(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> None:
     checkpoint, forward = trained
     letters = np.random.default_rng(1).choice(list("ACGT"), (9, 10))
