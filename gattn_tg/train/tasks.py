@@ -9,16 +9,16 @@ from gattn_tg.train import strict
 from gattn_tg.train.bases import Bases
 from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainConfig
+from gattn_tg.train.heads import Heads
 from gattn_tg.train.language import Language
 from gattn_tg.train.mask import Mask
 from gattn_tg.train.task import Device, Task, TaskKind
-from gattn_tg.train.tracks import Tracks
 
 TASKS: dict[str, TaskKind[Any]] = {
     "SequenceClassifier": Classify,
     "GenomicGPT": Language,
     "MaskedEncoder": Mask,
-    "TrackModel": Tracks,
+    "TrackModel": Heads,
     "PerBaseModel": Bases,
 }
 

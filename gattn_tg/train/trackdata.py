@@ -46,7 +46,6 @@ class TrackSettings:
         loss: "poisson_multinomial" or "poisson", for data of the usual size; "squared_log" is the squared error of
             log(1 + count) in standard deviations of each track, which small data sets need: a Poisson loss of sparse
             tracks is decided by the few bins with counts where little was expected. It scales tracks by itself.
-        fit_composition: Begin with the head fitted to GC and CpG content (see `warmstart`), for small data sets.
         total_weight: Weight of the total in the former.
         segments: Stretches of a piece with a total of their own, in the former.
         both_strands: Validate with the mean of the predictions for both strands.
@@ -69,7 +68,6 @@ class TrackSettings:
     scale_tracks: bool = True
     soft_clip: float = 10.0
     loss: Loss = "poisson_multinomial"
-    fit_composition: bool = False
     total_weight: float = 0.2
     segments: int = 1
     both_strands: bool = True

@@ -18,13 +18,11 @@ from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.stretches import vocabulary_in
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.models.tracks import TrackConfig, TrackModel
+from gattn_tg.models.tracks import TrackModel
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
-from gattn_tg.train import trackdata
-from gattn_tg.train.config import TrainConfig, TrainSettings
+from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.task import Arrays, Device
 from gattn_tg.train.trackdata import TrackData, TrackSettings
-from gattn_tg.train.warmstart import fit_composition
 from gattn_tg.types import Float
 
 MONITORS = {"pearson": True, "pearson_log1p": True, "loss": False}
@@ -56,25 +54,6 @@ class Tracks:
         self.steps_per_epoch = math.ceil(len(data.train) / per_step)
         self.scale = self._scale()
         self._forward = TinyJit(self._rates)
-
-    @classmethod
-    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Tracks:
-        """Reads the data and makes the model, whose one head has as many tracks as the data.
-
-        Raises:
-            ConfigError: Settings or data do not fit.
-            FormatError: A file is malformed.
-        """
-        choices = config.data_settings(TrackSettings)
-        before = config.model_settings(TrackConfig, {"heads": ((choices.head, 1),)})
-        data = trackdata.load(config, choices, before.bin_bp, before.crop_bp, config.train.reverse_complement)
-        shape = config.model_settings(TrackConfig, {"heads": ((choices.head, len(data.table.names)),)})
-        config.require_motifs(shape, vocabulary_in(data.train.genome))
-        model = TrackModel(shape, seed=config.train.seed)
-        task = cls(model, data, config.train, choices, device=device, n_ranks=n_ranks)
-        if choices.fit_composition and shape.composition_bp:
-            fit_composition(model, choices.head, data.train, task.learnt(targets_of(data.train)))
-        return task
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Pieces of this step, micro-batch and rank, with scaled targets."""

@@ -12,15 +12,18 @@ from gattn_tg.data.marks import MarkedWindows
 from gattn_tg.data.stretches import Stretches
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.errors import ConfigError
+from gattn_tg.models import checkpoint
 from gattn_tg.models.inputs import to_tensors
+from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq.codec import decode
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.train.bases import Bases
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.fit import Fit
+from gattn_tg.train.folder import RunFolder
+from gattn_tg.train.heads import Heads
 from gattn_tg.train.tasks import task_of
 from gattn_tg.train.tracks import Tracks, measure, soft_clipped, targets_of, unclipped
-from gattn_tg.train.warmstart import EVERY
 
 WIDTH, MARGIN, BINS = 128, 32, 8
 TRACKS = """[data]
@@ -157,19 +160,66 @@ def test_predictions_for_the_other_strand_are_mirrored(tracks: Tracks, folder: P
     assert np.allclose(tracks.predict(back), forward[:, ::-1][:, :, [1, 0, 2]], rtol=1e-4, atol=1e-5)
 
 
-def test_a_head_can_begin_as_a_regression_on_composition(folder: Path) -> None:
-    (folder / "warm.toml").write_text(TRACKS.replace("soft_clip = 2.0", 'loss = "squared_log"\nfit_composition = true'))
-    task = task_of(TrainConfig.from_toml(folder / "warm.toml"))
-    assert isinstance(task, Tracks)
-    weight = task.model.heads["human"].weight.numpy()
-    assert (weight[:, :-6] == 0).all()  # the network itself has no say yet
-    assert (np.abs(weight[:, -6:]).max(1) > 0).all()
-    counts = targets_of(task.data.train)
-    learnt = task.learnt(counts)
-    assert np.allclose(task.counts(learnt), counts, rtol=1e-3, atol=1e-3)
-    fitted = task.learnt(task.predict(task.data.train))[:, ::EVERY]  # the bins that were fitted
-    learnt = learnt[:, ::EVERY]
-    assert ((fitted - learnt) ** 2).mean() < 0.7 * ((learnt.mean((0, 1)) - learnt) ** 2).mean()
+@pytest.fixture(scope="module")
+def heads(folder: Path) -> Heads:
+    """The same windows twice, under two names and with other targets."""
+    rng = np.random.default_rng(1)
+    np.savez(folder / "mouse.npz", targets=rng.gamma(0.5, 3.0, (6, BINS, 2)).astype(np.float16))
+    data, rest = TRACKS.split("[model]")
+    mouse = data.replace("[data]", "[data.mouse]").replace("targets.npz", "mouse.npz")
+    mouse = mouse.replace('tracks = "tracks.tsv"\n', "").replace('test = "held"\n', "")
+    text = data.replace("[data]", "[data.human]") + mouse + "[model]" + rest
+    (folder / "heads.toml").write_text(text)
+    task = task_of(TrainConfig.from_toml(folder / "heads.toml"))
+    assert isinstance(task, Heads)
+    return task
+
+
+def test_heads_share_the_trunk_and_count_alike(heads: Heads, tracks: Tracks) -> None:
+    assert heads.model.config.heads == (("human", 3), ("mouse", 2))
+    batch = heads.batch(5, 0, 1, 2)
+    alone = tracks.batch(5, 0, 1, 2)  # a head sees what it would see alone
+    assert {k: v.shape for k, v in batch.items() if k.startswith("human.")} == {
+        f"human.{k}": v.shape for k, v in alone.items()
+    }
+    assert np.array_equal(batch["human.bases"], alone["bases"])
+    total, count = heads.loss(to_tensors(batch))
+    assert count.item() == 2
+    means = []
+    for name, task in heads.tasks.items():
+        mine = {key.split(".")[1]: x for key, x in batch.items() if key.startswith(name)}
+        summed, n = task.loss(to_tensors(mine))
+        means.append(summed.item() / n.item())
+    assert total.item() == pytest.approx(sum(means), rel=1e-5)
+
+
+def test_a_run_trains_several_heads(heads: Heads, folder: Path) -> None:
+    before = {name: head.weight.numpy() for name, head in heads.model.heads.items()}
+    run = RunFolder(folder / "run")
+    assert Fit(heads, heads.tasks["human"].settings, run).run().step == 3
+    assert all((before[name] != head.weight.numpy()).any() for name, head in heads.model.heads.items())
+    metrics = heads.validate()
+    assert metrics["pearson"] == pytest.approx((metrics["human_pearson"] + metrics["mouse_pearson"]) / 2)
+    held = heads.test()
+    assert held is not None
+    assert "human_pearson" in held
+    assert "mouse_pearson" not in held  # its data names no test part
+    about = checkpoint.read(run.best)[0]["about"]
+    assert about["heads"]["human"]["tracks"] == ["a+", "a-", "b"]
+    assert about["heads"]["mouse"]["assays"] == ["all", "all"]
+
+
+def test_heads_that_do_not_fit_are_refused(folder: Path, heads: Heads) -> None:
+    text = (folder / "heads.toml").read_text()
+    (folder / "wrong.toml").write_text("[data]\nwindow_bp = 96\n" + text)
+    with pytest.raises(ConfigError, match=r"only tables \[data.NAME\], one per head, .* came 'window_bp'"):
+        task_of(TrainConfig.from_toml(folder / "wrong.toml"))
+    classes = MotifVocabulary.default().classes
+    (folder / "other.toml").write_text(MotifVocabulary(classes[:3]).to_toml())
+    head, mouse = text.split("[data.mouse]")
+    (folder / "wrong.toml").write_text(head + '[data.mouse]\nvocabulary = "other.toml"' + mouse)
+    with pytest.raises(ConfigError, match=r"one motif vocabulary for all heads is required, .* but came several"):
+        task_of(TrainConfig.from_toml(folder / "wrong.toml"))
 
 
 def test_measures_are_means_over_tracks_then_assays() -> None:
