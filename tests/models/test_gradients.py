@@ -1,4 +1,5 @@
-"""Gradients of whole models: linear in the gradient of the loss, which no comparison at one scale would show."""
+"""Gradients of whole models: linear in the gradient of the loss, which no comparison at one scale would show, and the
+same on several devices."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from tinygrad import Tensor
-from tinygrad.nn.state import get_state_dict
 
+from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.registry import KINDS
+from gattn_tg.train.state import placed
+from gattn_tg.train.task import Device
 
 N = 64
 SHAPE = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "dropout": 0.0}
@@ -26,22 +29,34 @@ def test_every_kind_is_here() -> None:
     assert set(FIELDS) == set(KINDS)
 
 
+def gradients(kind: str, scale: float, device: Device = None) -> dict[str, np.ndarray]:
+    """Gradients by parameter of one loss times `scale`, divided by it again."""
+    model = KINDS[kind].model(KINDS[kind].config(**SHAPE, **FIELDS[kind]), seed=0)
+    parameters = placed(model, device)
+    rng = np.random.default_rng(0)
+    arrays = {"bases": rng.integers(0, 4, (2, N)).astype(np.uint8), "ids": rng.integers(0, 16, (2, N)).astype(np.uint8)}
+    if kind in ("SequenceClassifier", "MaskedEncoder"):
+        arrays["lengths"] = np.array([N, N - 9], np.int32)
+    if kind == "MaskedEncoder":
+        arrays["places"] = np.array([[3, 17], [40, 2]], np.int32)
+    loss = (model(*to_tensors(arrays, device).values()) * scale).square().sum() / scale
+    found = loss.gradient(*parameters.values())
+    Tensor.realize(*found)
+    return {name: x.numpy() / scale for name, x in zip(parameters, found, strict=True)}
+
+
 @pytest.mark.parametrize("kind", FIELDS)
 def test_twice_the_loss_has_twice_the_gradient(kind: str) -> None:
     """Bit for bit for powers of two: nothing in a backward pass may depend on how large a gradient is."""
-    model = KINDS[kind].model(KINDS[kind].config(**SHAPE, **FIELDS[kind]), seed=0)
-    parameters = get_state_dict(model)
-    rng = np.random.default_rng(0)
-    bases, ids = (Tensor(rng.integers(0, top, (2, N)).astype(np.uint8)).realize() for top in (4, 16))
-    more = [Tensor([N, N - 9])] if kind in ("SequenceClassifier", "MaskedEncoder") else []
-    if kind == "MaskedEncoder":
-        more.append(Tensor([[3, 17], [40, 2]]))
-    found = []
-    for scale in (2.0**-12, 2.0**12):
-        loss = (model(bases, ids, *more) * scale).square().sum() / scale
-        gradients = loss.gradient(*parameters.values())
-        Tensor.realize(*gradients)
-        found.append([x.numpy() / scale for x in gradients])
-    assert any(np.abs(x).max() > 0 for x in found[0])
-    for name, small, large in zip(parameters, *found, strict=True):
-        assert np.array_equal(small, large), name
+    small, large = gradients(kind, 2.0**-12), gradients(kind, 2.0**12)
+    assert any(np.abs(x).max() > 0 for x in small.values())
+    for name, x in small.items():
+        assert np.array_equal(x, large[name]), name
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_rows_on_two_devices_have_the_gradients_of_one(kind: str) -> None:
+    one, two = gradients(kind, 1.0), gradients(kind, 1.0, ("CPU:0", "CPU:1"))
+    largest = max(np.abs(x).max() for x in one.values())
+    for name, x in one.items():
+        np.testing.assert_allclose(two[name], x, rtol=1e-4, atol=1e-6 * largest, err_msg=name)
