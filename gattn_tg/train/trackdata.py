@@ -17,7 +17,7 @@ from gattn_tg.io.bigwig import BigWig
 from gattn_tg.io.rows import rows, whole
 from gattn_tg.train.config import TrainConfig, require
 
-Loss = Literal["poisson_multinomial", "poisson", "squared_log"]
+Loss = Literal["poisson_multinomial", "poisson"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,7 @@ class TrackSettings:
             alike; predictions are multiplied by it again.
         soft_clip: Scaled targets above this grow like a square root only, so that a few high bins do not decide the
             gradient; predictions are turned back. 0 leaves them as they are.
-        loss: "poisson_multinomial" or "poisson", for data of the usual size; "squared_log" is the squared error of
-            log(1 + count) in standard deviations of each track, which small data sets need: a Poisson loss of sparse
-            tracks is decided by the few bins with counts where little was expected. It scales tracks by itself.
+        loss: "poisson_multinomial", which tells the height of a piece from its shape, or "poisson".
         total_weight: Weight of the total in the former.
         segments: Stretches of a piece with a total of their own, in the former.
         both_strands: Validate with the mean of the predictions for both strands.

@@ -67,9 +67,7 @@ class Tracks:
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss that the configuration names, summed over bins and tracks, and the number of these."""
         rates, targets = self.model(inputs["bases"], inputs["motif_ids"], self.choices.head), inputs["targets"]
-        if self.choices.loss == "squared_log":
-            total = (rates - targets).square().sum() / 2
-        elif self.choices.loss == "poisson":
+        if self.choices.loss == "poisson":
             total = poisson(rates, targets)
         else:
             total = poisson_multinomial(rates, targets, self.choices.total_weight, self.choices.segments)
@@ -105,17 +103,11 @@ class Tracks:
         return self.counts(out)
 
     def learnt(self, counts: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
-        """Counts as the model is to predict them: scaled and clipped, or logarithms in standard deviations."""
-        if self.choices.loss == "squared_log":
-            logs: np.ndarray = np.log1p(counts) / self.scale
-            return logs
+        """Counts as the model is to predict them: scaled and clipped."""
         return soft_clipped(counts / self.scale, self.choices.soft_clip)
 
     def counts(self, learnt: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
         """What `learnt` was made of."""
-        if self.choices.loss == "squared_log":
-            raw: np.ndarray = np.expm1(learnt * self.scale)
-            return raw
         scaled: np.ndarray = unclipped(learnt, self.choices.soft_clip) * self.scale
         return scaled
 
@@ -155,9 +147,7 @@ class Tracks:
     def _scale(self) -> Float[np.ndarray, "k"]:
         counts = targets_of(self.data.train)
         scale = np.ones(counts.shape[2])
-        if self.choices.loss == "squared_log":
-            scale = np.log1p(counts).std((0, 1), dtype=np.float64)
-        elif self.choices.scale_tracks:
+        if self.choices.scale_tracks:
             scale = counts.mean((0, 1), dtype=np.float64)
         if (pairs := self.data.table.pairs) is not None:
             scale = (scale + scale[list(pairs)]) / 2  # one for both strands, which turning exchanges

@@ -12,6 +12,7 @@ from gattn_tg.data.marks import MarkedWindows
 from gattn_tg.data.stretches import Stretches
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.errors import ConfigError
+from gattn_tg.io import write_bigwig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.motif import MotifVocabulary
@@ -25,7 +26,7 @@ from gattn_tg.train.heads import Heads
 from gattn_tg.train.tasks import task_of
 from gattn_tg.train.tracks import Tracks, measure, soft_clipped, targets_of, unclipped
 
-WIDTH, MARGIN, BINS = 128, 32, 8
+WIDTH, MARGIN, BINS, BIN_BP = 128, 32, 8, 8
 TRACKS = """[data]
 genome = "genome.fa"
 windows = "windows.bed"
@@ -220,6 +221,28 @@ def test_heads_that_do_not_fit_are_refused(folder: Path, heads: Heads) -> None:
     (folder / "wrong.toml").write_text(head + '[data.mouse]\nvocabulary = "other.toml"' + mouse)
     with pytest.raises(ConfigError, match=r"one motif vocabulary for all heads is required, .* but came several"):
         task_of(TrainConfig.from_toml(folder / "wrong.toml"))
+
+
+def test_targets_may_come_from_bigwig_files(folder: Path) -> None:
+    """A file per track whose value at a base is its number: every bin of every window is the mean of its bases."""
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    for name, factor in (("a", 1.0), ("b", 3.0)):
+        values = [("chr1", at, at + 1, factor * at) for at in range(800)]
+        write_bigwig(folder / f"{name}.bw", {"chr1": 800}, values)
+    text = TRACKS.replace('"targets.npz"', '"a.bw", "b.bw"').replace('tracks = "tracks.tsv"\n', "")
+    (folder / "bigwig.toml").write_text(text)
+    task = task_of(TrainConfig.from_toml(folder / "bigwig.toml"))
+    assert isinstance(task, Tracks)
+    first = np.array([interval.start + MARGIN for interval in task.data.train.intervals])
+    means = first[:, None] + BIN_BP * np.arange(BINS) + (BIN_BP - 1) / 2
+    np.testing.assert_allclose(targets_of(task.data.train), means[..., None] * [1.0, 3.0], rtol=1e-6)
+    for step in range(4):  # pieces by chance, some of them turned
+        batch = task.batch(step, 0, 0, 1)
+        counts = task.counts(batch["targets"])
+        np.testing.assert_allclose(counts[..., 1], 3 * counts[..., 0], rtol=1e-4)
+        np.testing.assert_allclose(np.abs(np.diff(counts[..., 0], axis=1)), BIN_BP, rtol=1e-2)
+    assert Fit(task, task.settings).run().step == 3
+    assert np.isfinite(task.validate()["loss"])
 
 
 def test_measures_are_means_over_tracks_then_assays() -> None:
