@@ -8,12 +8,13 @@ from gattn_tg.data.encoded import EncodedGenome, EncodedPart, write_encoded
 from gattn_tg.data.folds import read_folds, split_by_contig, split_by_folds
 from gattn_tg.data.labelled import LabelledSequences, encode_labelled
 from gattn_tg.data.negatives import gc_fraction, gc_matched
+from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.prefetch import Prefetched
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.sequences import SequenceDataset, encode_loci
 from gattn_tg.data.split import split
 from gattn_tg.data.tiles import GenomeDataset, tiles
-from gattn_tg.data.tracks import ArrayTargets, BigWigTargets, TrackBatch, TrackDataset
+from gattn_tg.data.tracks import ArrayTargets, BigWigTargets, TrackBatch
 from gattn_tg.data.workers import in_order
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "Sampler",
     "SequenceDataset",
     "TrackBatch",
-    "TrackDataset",
+    "TrackPieces",
     "batches",
     "bundled",
     "dinucleotide_shuffle",

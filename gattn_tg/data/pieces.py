@@ -113,6 +113,6 @@ class TrackPieces:
         self, windows: Int[np.ndarray, "b"], first: Int[np.ndarray, "b"], here: Sequence[Interval]
     ) -> Float[np.ndarray, "b p k"]:
         if isinstance(self.targets, BigWigTargets):
-            return self.targets.at(windows, here)
+            return self.targets.at(here)
         bins = first[:, None] + np.arange(self.bins)
         return np.asarray(self.targets.values[windows[:, None], bins], dtype=np.float32)
