@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from record import ROOT, write
+from study_motifs import annotated, vocabulary_for
 from study_table import lines, show
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
@@ -40,7 +41,7 @@ from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.schedule import learning_rate
 from gattn_tg.train.state import restore, snapshot
-from gattn_tg.train.step import Step
+from gattn_tg.train.step import Step, is_motif_table
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"
 VOCABULARY = MotifVocabulary.default()
@@ -63,6 +64,12 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "key heads": {"motif": "key", "per_head": True},
     "same heads": {"motif": "same", "per_head": True},
     "ordered heads": {"motif": "ordered", "per_head": True},
+    "key +1": {"motif": "key", "start": 1.0},      # every motif begins with a bias of 1 and not of 0
+    # motif ids of JASPAR matrices, chosen by the training rows, instead of those of the default vocabulary
+    "jaspar key": {"motif": "key", "chosen": True},
+    "jaspar pair": {"motif": "pair", "chosen": True},
+    "jaspar embed": {"embed_motifs": True, "chosen": True},
+    "jaspar key+embed": {"motif": "key", "embed_motifs": True, "chosen": True},
 }
 
 
@@ -92,6 +99,7 @@ class Trial:
     def __init__(self, network: ClassifierConfig, design: str, data: LabelledSequences) -> None:
         changes = dict(DESIGNS[design])
         self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
+        self.first, self.chooses = changes.pop("start", 0.0), changes.pop("chosen", False)
         self.config = replace(network, max_length=data.width, **changes)
         self.model = SequenceClassifier(self.config)
         self.parameters = get_state_dict(self.model)
@@ -103,7 +111,11 @@ class Trial:
         self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool
     ) -> list[tuple[int, float]]:
         """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times."""
-        restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
+        weights = snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed)))
+        for name, values in weights.items():
+            if is_motif_table(name):
+                values[1:] = self.first  # id 0 is no motif
+        restore(self.parameters, weights)
         self.step.restore(self.start)
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)
@@ -162,8 +174,12 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         if key not in trials:
             trials[key] = Trial(task.network, design, train)
         start = time.perf_counter()
-        curve = trials[key].train(train, parts["valid"], task.passes[fraction], seed, task.flips)
-        test = trials[key].auc(parts["test"])
+        valid, test_rows = parts["valid"], parts["test"]
+        if trials[key].chooses:
+            vocabulary = vocabulary_for(train)
+            train, valid, test_rows = (annotated(part, vocabulary) for part in (train, valid, test_rows))
+        curve = trials[key].train(train, valid, task.passes[fraction], seed, task.flips)
+        test = trials[key].auc(test_rows)
         seconds = time.perf_counter() - start
         write("study_bias", {"set": name, "fraction": fraction, "design": design, "seed": seed, "curve": curve,
                              "examples": len(train), "passes": task.passes[fraction], "test_auc": round(test, 4),
