@@ -1,4 +1,4 @@
-"""A motif vocabulary for a labelled set: the JASPAR matrices whose hits tell its classes apart, in the training rows."""
+"""A motif vocabulary for a labelled set: JASPAR matrices whose hits tell its classes apart, in the training rows."""
 
 from __future__ import annotations
 
