@@ -17,7 +17,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
-  gattn predict run/best new.fa    class probabilities of new sequences
+  gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn generate run/best          new sequences from a language model
 """
 EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
@@ -56,10 +56,15 @@ def parser() -> Parser:
     finetune.add_argument("config", type=Path, metavar="CONFIG.toml")
     _training(finetune)
 
-    predict = _verb(verbs, "predict", "class probabilities of every sequence of a file, as TSV")
+    predict = _verb(verbs, "predict", "classes of sequences as TSV; tracks and sites along a genome as BigWig or npz")
     _checkpoint(predict)
-    predict.add_argument("input", type=Path, metavar="INPUT", help="FASTA, or CSV/TSV with a column sequence")
-    predict.add_argument("-o", "--output", type=Path, default=None, help="TSV to write (standard output)")
+    summary = "FASTA; CSV/TSV with a column sequence, for classes; a folder of `gattn preprocess`, for tracks and sites"
+    predict.add_argument("input", type=Path, metavar="INPUT", help=summary)
+    summary = "TSV to write (standard output); for tracks and sites NAME.npz, NAME.bw or a folder of BigWig files"
+    predict.add_argument("-o", "--output", type=Path, default=None, help=summary)
+    predict.add_argument("--bed", type=Path, default=None, help="tracks and sites in these intervals only")
+    predict.add_argument("--head", default=None, help="head of a model of tracks (the first)")
+    predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help="these tracks only")
     _batch(predict)
     _both_strands(predict)
     _overwrite(predict, "replace the output file")

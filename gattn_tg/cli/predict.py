@@ -1,4 +1,4 @@
-"""`gattn predict CKPT INPUT -o out.tsv`."""
+"""`gattn predict CKPT INPUT -o OUT`: classes of sequences, or values along them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,38 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from gattn_tg.cli import device, output
+from gattn_tg.cli import along, device, output
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import write_tsv
 from gattn_tg.models import checkpoint
 from gattn_tg.score.predict import Prediction, fields, header, predict
 from gattn_tg.score.sequences import read
 
+ALONG = ("TrackModel", "PerBaseModel")
+
 
 def run(arguments: argparse.Namespace) -> int:
+    """Writes what a model says of sequences, in the way of its kind."""
+    with device.on(arguments.device, arguments.threads):
+        model = checkpoint.load(arguments.checkpoint)
+        kind = type(model.model).__name__
+        if kind in ALONG:
+            return along.run(arguments, model)
+        if kind != checkpoint.CLASSIFIER:
+            raise FormatError(
+                f"{arguments.checkpoint}: a checkpoint of a {checkpoint.CLASSIFIER}, {' or '.join(ALONG)} is required, "
+                f"but this one is of a {kind}; give another, or see `gattn generate` and `gattn finetune`"
+            )
+        for name in ("bed", "head", "tracks"):
+            if getattr(arguments, name) is not None:
+                raise ConfigError(
+                    f"gattn predict: --{name}: a checkpoint of a {' or '.join(ALONG)} is required, but this one is of "
+                    f"a {kind}; leave it out"
+                )
+        return classes(arguments, model)
+
+
+def classes(arguments: argparse.Namespace, model: checkpoint.Checkpoint) -> int:
     """Writes one line per sequence; the file appears only when all are done."""
     output.check("gattn predict", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     start = time.perf_counter()
@@ -26,20 +50,18 @@ def run(arguments: argparse.Namespace) -> int:
             counts[prediction.label] += 1
             yield fields(prediction)
 
-    with device.on(arguments.device, arguments.threads):
-        model = checkpoint.load(arguments.checkpoint, kind="SequenceClassifier")
-        found = predict(
-            model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input),
-            both_strands=arguments.both_strands,
-        )  # fmt: skip
-        if arguments.output is None:
-            lines = rows(found)
-            first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing
-            head: list[object] = [*header(model.labels)]
-            for row in chain([head], first, lines):
-                output.say("\t".join(map(str, row)))
-            return 0
-        n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)
+    found = predict(
+        model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input),
+        both_strands=arguments.both_strands,
+    )  # fmt: skip
+    if arguments.output is None:
+        lines = rows(found)
+        first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing
+        head: list[object] = [*header(model.labels)]
+        for row in chain([head], first, lines):
+            output.say("\t".join(map(str, row)))
+        return 0
+    n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)
     seconds = time.perf_counter() - start
     if arguments.json:
         output.say_json(

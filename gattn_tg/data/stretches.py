@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -84,6 +84,12 @@ class Stretches:
     def intervals(self) -> tuple[Interval, ...]:
         """Where the stretches lie, contig by contig."""
         return tuple(s.interval for group in self._on.values() for s in group)
+
+    def alone(self) -> Iterator[tuple[Interval, Stretches]]:
+        """Yield every stretch without the others, so that windows beyond its ends see N and not its neighbours."""
+        for group in self._on.values():
+            for stretch in group:
+                yield stretch.interval, Stretches([stretch], self.vocabulary)
 
     def windows(
         self, intervals: Iterable[Interval], width: int

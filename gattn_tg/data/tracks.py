@@ -76,3 +76,18 @@ class BigWigTargets:
         """Return the tracks of windows, float32."""
         inner = [Interval(i.chrom, i.start + self.crop_bp, i.end - self.crop_bp) for i in intervals]
         return np.stack([np.stack([track.binned(i, self.bin_bp) for track in self.tracks], axis=1) for i in inner])
+
+
+def soft_clipped(x: Float[np.ndarray, "..."], limit: float) -> Float[np.ndarray, "..."]:
+    """x up to the limit c, 2 sqrt(c x) - c above it, which goes on with slope 1; c = 0 changes nothing.
+
+    Source: Linder et al. 2025 (Borzoi), Methods.
+    """
+    clipped: np.ndarray = np.where(x > limit, 2 * np.sqrt(limit * np.maximum(x, 0)) - limit, x) if limit else x
+    return clipped
+
+
+def unclipped(y: Float[np.ndarray, "..."], limit: float) -> Float[np.ndarray, "..."]:
+    """What `soft_clipped` made y of."""
+    x: np.ndarray = np.where(y > limit, (y + limit) ** 2 / (4 * limit), y) if limit else y
+    return x

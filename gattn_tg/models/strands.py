@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,10 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.data.augment import other_strand
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.types import Float
+from gattn_tg.types import Float, UInt8
+
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(base ids, motif ids) of rows to values along them, (rows, positions, tracks)."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,33 @@ class StrandAverage:
         other = replace(dataset, bases=bases, motif_ids=ids)
         mean: np.ndarray = (self.forward(dataset) + self.forward(other)) * np.float32(0.5)
         return mean
+
+
+def over_strands(
+    run: Run, vocabulary: MotifVocabulary, mirror: Callable[[np.ndarray], np.ndarray]
+) -> Run:
+    """The mean of a model's values along windows and of those along their reverse complements.
+
+    Args:
+        run: (base ids, motif ids) to values (rows, positions, tracks).
+        vocabulary: what the motif ids mean.
+        mirror: what values of the other strand are on this one.
+    """
+
+    def both(bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"]) -> Float[np.ndarray, "b p k"]:
+        here, there = run(bases, motif_ids), run(*other_strand(bases, motif_ids, vocabulary.complement))
+        mean: np.ndarray = (here + mirror(there)) * np.float32(0.5)
+        return mean
+
+    return both
+
+
+def mirrored(values: Float[np.ndarray, "b p k"], pairs: Sequence[int] | None) -> Float[np.ndarray, "b p k"]:
+    """Values of bins of the other strand: in reverse order, and on the tracks of the other strand where there are."""
+    back = values[:, ::-1]
+    return back if pairs is None else back[:, :, np.array(pairs)]
+
+
+def mirrored_sites(values: Float[np.ndarray, "b n k"], site_bp: int) -> Float[np.ndarray, "b n k"]:
+    """Values of sites, which stand at the first base, of the other strand: its last base there is the first here."""
+    return np.roll(values[:, ::-1], 1 - site_bp, axis=1)

@@ -12,7 +12,6 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.augment import other_strand
 from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
 from gattn_tg.data.metrics import auc
 from gattn_tg.data.precision import average_precision
@@ -20,6 +19,7 @@ from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.stretches import open_windows, vocabulary_in
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.inputs import Inputs, to_tensors
+from gattn_tg.models.strands import Run, mirrored_sites, over_strands
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.train.config import TrainConfig, TrainSettings, require
 from gattn_tg.train.task import Arrays, Device
@@ -149,11 +149,10 @@ class Bases:
             for start in range(0, len(windows), size):
                 rows = np.minimum(np.arange(start, start + size), len(windows) - 1)
                 batch = windows.batch(rows)
-                z = self._run(batch.bases, batch.motif_ids)
+                run: Run = self._run
                 if self.both_strands:
-                    back = self._run(*other_strand(batch.bases, batch.motif_ids, self.vocabulary.complement))[:, ::-1]
-                    # the first base of a site on the other strand is its last one on this
-                    z = (z + np.roll(back, 1 - windows.site_bp, axis=1)) / 2
+                    run = over_strands(run, self.vocabulary, lambda z: mirrored_sites(z, windows.site_bp))
+                z = run(batch.bases, batch.motif_ids)
                 real = np.arange(start, start + size) < len(windows)
                 counts = (batch.weight[..., 0] > 0) & real[:, None]
                 labels.append(batch.labels[..., 0][counts] > 0.5)
@@ -161,10 +160,12 @@ class Bases:
         return np.concatenate(labels), np.concatenate(logits)
 
     def about(self) -> dict[str, Any]:
-        """The vocabulary, and where the parts lie."""
+        """The vocabulary, the window, the length of a site, and where the parts lie."""
         parts = {name: getattr(self.data, name).blocks for name in ("train", "valid", "test")}
         blocks = {name: [str(block) for block in part] for name, part in parts.items()}
-        return {"vocabulary": self.vocabulary.to_toml(), "blocks": blocks}
+        train = self.data.train
+        return {"vocabulary": self.vocabulary.to_toml(), "blocks": blocks, "window_bp": train.window_bp,
+                "site_bp": train.site_bp}
 
     def fingerprint(self) -> bytes:
         """Digest of the labelled sites, the blocks and the sequences of training and validation."""

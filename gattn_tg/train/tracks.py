@@ -11,13 +11,13 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.augment import other_strand
 from gattn_tg.data.correlation import by_group, pearson
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.stretches import vocabulary_in
-from gattn_tg.data.tracks import ArrayTargets
+from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.models.inputs import Inputs, to_tensors
+from gattn_tg.models.strands import Run, mirrored, over_strands
 from gattn_tg.models.tracks import TrackModel
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.train.config import TrainSettings
@@ -92,12 +92,10 @@ class Tracks:
             for start in range(0, len(pieces), size):
                 rows = np.minimum(np.arange(start, start + size), len(pieces) - 1)
                 batch = pieces.batch(rows)
-                rates = self._run(batch.bases, batch.motif_ids)
+                run: Run = self._run
                 if self.choices.both_strands:
-                    complement = vocabulary_in(pieces.genome).complement
-                    back = self._run(*other_strand(batch.bases, batch.motif_ids, complement))[:, ::-1]
-                    pairs = self.data.table.pairs
-                    rates = (rates + (back if pairs is None else back[:, :, np.array(pairs)])) / 2
+                    run = over_strands(run, vocabulary_in(pieces.genome), lambda x: mirrored(x, self.data.table.pairs))
+                rates = run(batch.bases, batch.motif_ids)
                 for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
                     out[row // pieces.per_window, first : first + pieces.bins] = values
         return self.counts(out)
@@ -112,14 +110,17 @@ class Tracks:
         return scaled
 
     def about(self) -> dict[str, Any]:
-        """Vocabulary, names and assays of the tracks, their scales, the head."""
+        """Vocabulary, head, window, names, assays and strands of the tracks, and how counts follow from rates."""
         table = self.data.table
         return {
             "vocabulary": vocabulary_in(self.data.train.genome).to_toml(),
             "head": self.choices.head,
             "tracks": list(table.names),
             "assays": list(table.assays),
+            "pairs": None if table.pairs is None else list(table.pairs),
             "scale": [float(x) for x in self.scale],
+            "soft_clip": self.choices.soft_clip,
+            "window_bp": self.data.train.window_bp,
         }
 
     def fingerprint(self) -> bytes:
@@ -153,21 +154,6 @@ class Tracks:
             scale = (scale + scale[list(pairs)]) / 2  # one for both strands, which turning exchanges
         kept: np.ndarray = np.maximum(scale, 1e-4).astype(np.float32)
         return kept
-
-
-def soft_clipped(x: Float[np.ndarray, "..."], limit: float) -> Float[np.ndarray, "..."]:
-    """x up to the limit c, 2 sqrt(c x) - c above it, which goes on with slope 1; c = 0 changes nothing.
-
-    Source: Linder et al. 2025 (Borzoi), Methods.
-    """
-    clipped: np.ndarray = np.where(x > limit, 2 * np.sqrt(limit * np.maximum(x, 0)) - limit, x) if limit else x
-    return clipped
-
-
-def unclipped(y: Float[np.ndarray, "..."], limit: float) -> Float[np.ndarray, "..."]:
-    """What `soft_clipped` made y of."""
-    x: np.ndarray = np.where(y > limit, (y + limit) ** 2 / (4 * limit), y) if limit else y
-    return x
 
 
 def targets_of(pieces: TrackPieces) -> Float[np.ndarray, "N p k"]:

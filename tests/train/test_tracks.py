@@ -10,7 +10,7 @@ import pytest
 
 from gattn_tg.data.marks import MarkedWindows
 from gattn_tg.data.stretches import Stretches
-from gattn_tg.data.tracks import ArrayTargets
+from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import write_bigwig
 from gattn_tg.models import checkpoint
@@ -24,7 +24,7 @@ from gattn_tg.train.fit import Fit
 from gattn_tg.train.folder import RunFolder
 from gattn_tg.train.heads import Heads
 from gattn_tg.train.tasks import task_of
-from gattn_tg.train.tracks import Tracks, measure, soft_clipped, targets_of, unclipped
+from gattn_tg.train.tracks import Tracks, measure, targets_of
 
 WIDTH, MARGIN, BINS, BIN_BP = 128, 32, 8, 8
 TRACKS = """[data]

@@ -1,0 +1,137 @@
+"""`gattn predict CKPT GENOME -o OUT` for models that say something along the genome."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gattn_tg.cli import output
+from gattn_tg.cli.bar import Bar
+from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.stretches import Stretches, Windowed, open_windows
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import read_bed, replacing_path, write_bigwig
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.score.along import Along
+from gattn_tg.seq import Interval
+
+ARRAYS, BIGWIG = ".npz", (".bw", ".bigwig")
+Found = list[tuple[Interval, np.ndarray]]
+
+
+def run(arguments: argparse.Namespace, checkpoint: Checkpoint) -> int:
+    """Writes the values of every bin of the sequences, or of the intervals of --bed: arrays, or a BigWig per track."""
+    path = check(arguments)
+    began = time.perf_counter()
+    along = Along(
+        checkpoint, head=arguments.head, batch_size=min(arguments.batch_size, 4), both_strands=arguments.both_strands
+    )
+    columns = chosen(along.names, arguments.tracks)
+    names = [along.names[k] for k in columns]
+    if path.suffix.lower() in BIGWIG and len(names) != 1:
+        raise ConfigError(
+            f"gattn predict: {path}: one track is required for one BigWig file, but there are {len(names)}; choose one "
+            "with --tracks, or name a folder or an .npz file"
+        )
+    genome = open_windows(arguments.input, checkpoint.vocabulary)
+    sizes = sizes_of(genome)
+    wanted = list(places(genome, arguments.bed))
+    bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))
+    found: Found = list(
+        bar.over((len(place), (place, along(source, place)[:, columns])) for place, source in wanted)
+    )
+    write(path, found, names, along.bin_bp, sizes, overwrite=arguments.overwrite)
+    n_bins, seconds = sum(len(values) for _, values in found), time.perf_counter() - began
+    if arguments.json:
+        output.say_json({"output": str(path), "bins": n_bins, "bin_bp": along.bin_bp, "tracks": names,
+                         "seconds": round(seconds, 2)})
+    else:
+        output.say(f"{n_bins:,} bins of {along.bin_bp} bp, {len(names)} tracks -> {path}  ({seconds:.1f} s)")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> Path:
+    """The output, refused before any work is done for it where it is missing or in the way."""
+    path: Path | None = arguments.output
+    if path is None:
+        raise ConfigError(
+            "gattn predict: a name for the values is required, but none came; add -o FILE.npz, FILE.bw or FOLDER"
+        )
+    if path.suffix.lower() in (ARRAYS, *BIGWIG):
+        output.check("gattn predict", path, overwrite=arguments.overwrite, as_json=False)
+    elif path.exists() and not (arguments.overwrite and path.is_dir()):
+        raise ConfigError(
+            f"gattn predict: {path}: a new folder is required, but it exists; add --overwrite or choose another name"
+        )
+    return path
+
+
+def chosen(names: Sequence[str], wanted: Sequence[str] | None) -> list[int]:
+    """Columns of the tracks that are asked for; all without."""
+    if wanted is None:
+        return list(range(len(names)))
+    if unknown := [name for name in wanted if name not in names]:
+        shown = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+        raise ConfigError(
+            f"gattn predict: --tracks: names of tracks of the model are required, but came {unknown[0]!r}; "
+            f"there are {shown}"
+        )
+    return [names.index(name) for name in wanted]
+
+
+def sizes_of(genome: Windowed) -> dict[str, int]:
+    """Bases of every contig, as far as the sequences show."""
+    if isinstance(genome, EncodedGenome):
+        return genome.sizes
+    assert isinstance(genome, Stretches)  # open_windows gives nothing else
+    sizes: dict[str, int] = {}
+    for interval in genome.intervals:
+        sizes[interval.chrom] = max(interval.end, sizes.get(interval.chrom, 0))
+    return sizes
+
+
+def places(genome: Windowed, bed: Path | None) -> Iterator[tuple[Interval, Windowed]]:
+    """Where values are wanted, contig by contig, and what to read the sequence from."""
+    if bed is not None:
+        order = {chrom: i for i, chrom in enumerate(sizes_of(genome))}
+        found = [record.interval for record in read_bed(bed)]
+        yield from ((i, genome) for i in sorted(found, key=lambda i: (order.get(i.chrom, len(order)), i.start)))
+    elif isinstance(genome, Stretches):
+        yield from sorted(genome.alone(), key=lambda pair: (list(sizes_of(genome)).index(pair[0].chrom), pair[0].start))
+    else:
+        yield from ((Interval(chrom, 0, size), genome) for chrom, size in sizes_of(genome).items())
+
+
+def write(
+    path: Path, found: Found, names: Sequence[str], bin_bp: int, sizes: dict[str, int], *, overwrite: bool
+) -> None:
+    """Arrays in one file, one BigWig file, or a folder of them."""
+    if path.suffix.lower() == ARRAYS:
+        ends = np.cumsum([0, *(len(values) for _, values in found)])
+        with replacing_path(path, overwrite=overwrite) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file, values=np.concatenate([values for _, values in found]), ends=ends, bin_bp=bin_bp,
+                intervals=np.array([str(interval) for interval, _ in found]), tracks=np.array(names),
+            )  # fmt: skip
+        return
+    if path.suffix.lower() in BIGWIG:
+        write_bigwig(path, sizes, bars(found, 0, bin_bp), overwrite=overwrite)
+        return
+    path.mkdir(parents=True, exist_ok=overwrite)
+    for k, name in enumerate(names):
+        clean = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)
+        label = clean if sum(other == name for other in names) == 1 else f"{clean}_{k}"
+        write_bigwig(path / f"{label}.bw", sizes, bars(found, k, bin_bp), overwrite=overwrite)
+
+
+def bars(found: Found, column: int, bin_bp: int) -> Iterator[tuple[str, int, int, float]]:
+    """Bins of one track as BigWig has them."""
+    for interval, values in found:
+        starts = interval.start + bin_bp * np.arange(len(values))
+        for start, value in zip(starts.tolist(), values[:, column].tolist(), strict=True):
+            yield interval.chrom, start, min(start + bin_bp, interval.end), value

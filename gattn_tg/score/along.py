@@ -1,0 +1,140 @@
+"""What a model says along sequences: tracks of a `TrackModel`, probabilities of a `PerBaseModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from tinygrad import Tensor, TinyJit
+from tinygrad.helpers import Context
+
+from gattn_tg.data.stretches import Windowed
+from gattn_tg.data.tracks import unclipped
+from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.strands import mirrored, mirrored_sites, over_strands
+from gattn_tg.models.tracks import TrackModel
+from gattn_tg.seq.interval import Interval
+from gattn_tg.types import Float
+
+
+class Along:
+    """Calling it with a stretch of a genome gives one row of values per bin of it.
+
+    Windows as long as those of training are laid side by side by their inner parts, which have sequence on both sides;
+    beyond the ends of what there is, a model sees N.
+
+    Args:
+        checkpoint: of a `TrackModel` or a `PerBaseModel`, as `gattn train` writes them.
+        head: head of a `TrackModel` with several; None takes the first.
+        batch_size: windows per call of the model.
+        both_strands: the mean over the sequence and its reverse complement.
+        device: where to run; None is tinygrad's default.
+
+    Attributes:
+        names: of the tracks; a `PerBaseModel` has one, "probability".
+        bin_bp: bases per row.
+
+    Raises:
+        ConfigError: another kind of model, no such head, or `both_strands` with motifs of one strand only.
+        FormatError: the checkpoint does not say how it was trained.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, head: str | None = None, batch_size: int = 2, both_strands: bool = True,
+        device: str | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.vocabulary = checkpoint.model, checkpoint.vocabulary
+        self.batch_size, self.both_strands, self.device = batch_size, both_strands, device
+        if both_strands and not self.vocabulary.is_strand_symmetric:
+            raise ConfigError(
+                "Along: a vocabulary whose classes mean the same on both strands is required to average over them, but "
+                "came one with a class of one strand without its partner; ask for one strand"
+            )
+        self.is_binned = isinstance(self.model, TrackModel)
+        about = _about_head(checkpoint, head) if self.is_binned else checkpoint.about
+        missing = {"window_bp", *(("tracks", "scale", "soft_clip") if self.is_binned else ("site_bp",))} - set(about)
+        if missing:
+            raise FormatError(
+                f"checkpoint of a {type(self.model).__name__}: {', '.join(sorted(missing))} of its training are "
+                "required, but it does not say; was it written by `gattn train` of this version?"
+            )
+        self.window_bp = int(about["window_bp"])
+        if self.is_binned:
+            self.head = str(about["head"])
+            self.names, self.bin_bp = tuple(about["tracks"]), int(self.model.config.bin_bp)
+            self.margin, self.pairs = int(self.model.config.crop_bp), about.get("pairs")
+            self.scale, self.soft_clip = np.array(about["scale"], np.float32), float(about["soft_clip"])
+        else:
+            self.names, self.bin_bp = ("probability",), 1
+            self.margin, self.site_bp = self.window_bp // 4, int(about["site_bp"])
+        self._captured = TinyJit(self._forward)
+
+    @property
+    def inner_bp(self) -> int:
+        """Bases of a window that get values."""
+        return self.window_bp - 2 * self.margin
+
+    def __call__(self, genome: Windowed, interval: Interval) -> Float[np.ndarray, "p k"]:
+        """Values of the bins that begin in the interval, the first one at its start.
+
+        Args:
+            genome: bases, and motif ids of the vocabulary that the model was trained with.
+            interval: where; its strand is not looked at.
+
+        Raises:
+            CoordinateError: an interval where there is no sequence.
+            ConfigError: the motif ids of the genome mean something else.
+        """
+        if genome.vocabulary is not None and genome.vocabulary != self.vocabulary:
+            raise ConfigError(
+                "Along: a genome annotated with the vocabulary of the model is required, but came one with another; "
+                "preprocess it again with that one"
+            )
+        starts = range(interval.start - self.margin, interval.end - self.margin, self.inner_bp)
+        windows = [Interval(interval.chrom, start, start + self.window_bp) for start in starts]
+        found = []
+        with Context(TRAINING=0):
+            for first in range(0, len(windows), self.batch_size):
+                some = windows[first : first + self.batch_size]
+                rows = some + some[-1:] * (self.batch_size - len(some))  # one shape: the program is captured
+                found += list(self._values(*genome.windows(rows, self.window_bp))[: len(some)])
+        bins = -(-len(interval) // self.bin_bp)
+        kept: np.ndarray = np.concatenate(found)[:bins]
+        return kept
+
+    def _values(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
+        run = over_strands(self._run, self.vocabulary, self._mirror) if self.both_strands else self._run
+        z = run(bases, motif_ids)
+        if self.is_binned:
+            counts: np.ndarray = unclipped(z, self.soft_clip) * self.scale
+            return counts
+        inner = z[:, self.margin : self.window_bp - self.margin]
+        probabilities: np.ndarray = 0.5 * (1 + np.tanh(0.5 * inner))  # the sigmoid, without overflow
+        return probabilities
+
+    def _mirror(self, values: np.ndarray) -> np.ndarray:
+        return mirrored(values, self.pairs) if self.is_binned else mirrored_sites(values, self.site_bp)
+
+    def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
+        inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
+        copied: np.ndarray = np.array(self._captured(inputs["bases"], inputs["motif_ids"]).numpy())
+        return copied
+
+    def _forward(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
+        z = self.model(bases, motif_ids, self.head) if self.is_binned else self.model(bases, motif_ids)
+        return z.float().realize()
+
+
+def _about_head(checkpoint: Checkpoint, head: str | None) -> Mapping[str, Any]:
+    """What the checkpoint says of a head, which is all of it where there is one only."""
+    about = checkpoint.about
+    several = about.get("heads")
+    heads: dict[str, Any] = several if isinstance(several, dict) else {str(about.get("head")): about}
+    name = next(iter(heads)) if head is None else head
+    if name not in heads:
+        raise ConfigError(f"Along: a head named {' or '.join(heads)} is required, but came {name!r}; correct it")
+    found: Mapping[str, Any] = heads[name]
+    return found

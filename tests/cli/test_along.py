@@ -1,0 +1,147 @@
+"""`gattn predict` with models of tracks and of sites: every bin once, against windows cut by hand, in every output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+
+from gattn_tg.cli.main import main
+from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.io import BigWig
+from gattn_tg.models import checkpoint
+from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.tracks import TrackConfig, TrackModel
+from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.score.along import Along
+from gattn_tg.seq import Interval, decode, reverse_complement
+
+WINDOW, CROP, BIN, N = 96, 32, 8, 150
+SIZES: dict[str, Any] = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "dropout": 0.0}
+VOCABULARY = MotifVocabulary.default()
+TRACKS = {"head": "human", "tracks": ["a+", "a-"], "assays": ["x", "x"], "pairs": [1, 0], "scale": [2.0, 3.0],
+          "soft_clip": 1.0, "window_bp": WINDOW}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two records, the first a piece of chr1 from base 1000 on, and a checkpoint of each kind."""
+    folder, rng = tmp_path_factory.mktemp("along"), np.random.default_rng(0)
+    records = [("chr1:1000-1150", N), ("chr2", 40)]
+    (folder / "g.fa").write_text("".join(f">{name}\n{decode(rng.integers(0, 4, n))}\n" for name, n in records))
+    shape = TrackConfig(heads=(("human", 2),), stem_width=32, bin_bp=BIN, crop_bp=CROP, composition_bp=(8,), **SIZES)
+    model = TrackModel(shape, seed=1)
+    head = model.heads["human"]
+    head.weight.assign(Tensor((0.3 * rng.standard_normal(head.weight.shape)).astype(np.float32))).realize()
+    checkpoint.save(model, folder / "tracks", vocabulary=VOCABULARY, about=TRACKS)
+    sites = {"window_bp": WINDOW, "site_bp": 2, "blocks": {}}
+    checkpoint.save(PerBaseModel(PerBaseConfig(**SIZES), seed=1), folder / "sites", vocabulary=VOCABULARY, about=sites)
+    return folder
+
+
+def by_hand(folder: Path, bases: np.ndarray, both: bool = False) -> np.ndarray:
+    """Counts of all bins of one sequence: N on both sides, windows side by side by what they predict."""
+    model = checkpoint.load(folder / "tracks").model
+    inner = WINDOW - 2 * CROP
+    n = -(-len(bases) // inner) * inner
+    wide = np.full(n + 2 * CROP, 4, np.uint8)
+    wide[CROP : CROP + len(bases)] = bases
+    ids = np.zeros_like(wide)
+    ids[CROP : CROP + len(bases)] = annotate(bases)
+    rates = []
+    for start in range(0, n, inner):
+        window, motifs = wide[start : start + WINDOW], ids[start : start + WINDOW]
+        rate = model(Tensor(window[None]), Tensor(motifs[None])).numpy()[0]
+        if both:
+            back = Tensor(reverse_complement(window)[None]), Tensor(np.array(VOCABULARY.complement)[motifs][None, ::-1])
+            rate = (rate + model(*back).numpy()[0][::-1, ::-1]) / 2
+        rates.append(rate)
+    rate = np.concatenate(rates)[: -(-len(bases) // BIN)]
+    return np.where(rate > 1, (rate + 1) ** 2 / 4, rate) * [2.0, 3.0]
+
+
+def sequences(folder: Path) -> list[np.ndarray]:
+    lines = (folder / "g.fa").read_text().split("\n")
+    return [np.array(["ACGT".index(x) for x in line], np.uint8) for line in lines[1::2]]
+
+
+@pytest.mark.parametrize("flags", [[], ["--both-strands"]])
+def test_every_bin_of_every_record(home: Path, tmp_path: Path, flags: list[str]) -> None:
+    out = tmp_path / "x.npz"
+    assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(out), *flags]) == 0
+    found = np.load(out)
+    assert found["intervals"].tolist() == ["chr1:1000-1150", "chr2:0-40"]
+    assert found["tracks"].tolist() == ["a+", "a-"]
+    assert (int(found["bin_bp"]), found["ends"].tolist()) == (BIN, [0, 19, 24])
+    expected = np.concatenate([by_hand(home, bases, bool(flags)) for bases in sequences(home)])
+    assert expected.min() < 1 < 3 < expected.max()  # below and above the soft clip
+    np.testing.assert_allclose(found["values"], expected, rtol=1e-4)
+
+
+def test_bigwig_files_and_some_intervals(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    call = ["predict", str(home / "tracks"), str(home / "g.fa")]
+    assert main([*call, "-o", str(tmp_path / "bw"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["bins"], told["bin_bp"], told["tracks"]) == (24, BIN, ["a+", "a-"])
+    expected = by_hand(home, sequences(home)[0])
+    with BigWig(tmp_path / "bw" / "a-.bw") as track:
+        assert track.sizes == {"chr1": 1150, "chr2": 40}
+        shown = track.binned(Interval("chr1", 1000, 1144), BIN)
+    np.testing.assert_allclose(shown, expected[:18, 1], rtol=1e-4)
+    (tmp_path / "some.bed").write_text("chr1\t1064\t1096\nchr1\t1000\t1032\n")  # as windows lie, so values are equal
+    some = [*call, "--bed", str(tmp_path / "some.bed"), "--tracks", "a-", "-o"]
+    assert main([*some, str(tmp_path / "one.bw")]) == 0
+    with BigWig(tmp_path / "one.bw") as track:
+        for start in (0, 64):
+            here = track.binned(Interval("chr1", 1000 + start, 1032 + start), BIN)
+            np.testing.assert_allclose(here, expected[start // BIN : start // BIN + 4, 1], rtol=1e-4)
+
+
+def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.npz"
+    assert main(["predict", str(home / "sites"), str(home / "g.fa"), "-o", str(out)]) == 0
+    values = np.load(out)["values"]
+    assert values.shape == (190, 1)
+    bases = sequences(home)[0]
+    wide, ids = np.full(WINDOW, 4, np.uint8), np.zeros(WINDOW, np.uint8)
+    wide[24:], ids[24:] = bases[:72], annotate(bases)[:72]
+    z = checkpoint.load(home / "sites").model(Tensor(wide[None]), Tensor(ids[None])).numpy()[0]
+    np.testing.assert_allclose(values[:48], 1 / (1 + np.exp(-z[24:72])), rtol=1e-4)
+
+
+def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.fa").write_text(f">c\n{decode(sequences(home)[0])}\n")
+    assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "c")]) == 0
+    found = Along(checkpoint.load(home / "tracks"), both_strands=False)(
+        EncodedGenome(tmp_path / "c"), Interval("c", 0, N)
+    )
+    np.testing.assert_allclose(found, by_hand(home, sequences(home)[0]), rtol=1e-4)
+
+
+def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint.save(GenomicGPT(GPTConfig(**SIZES)), tmp_path / "gpt", vocabulary=VOCABULARY)
+    old = {key: value for key, value in TRACKS.items() if key != "window_bp"}
+    checkpoint.save(checkpoint.load(home / "tracks").model, tmp_path / "old", vocabulary=VOCABULARY, about=old)
+    full = tmp_path / "full"
+    full.mkdir()
+    out = ["-o", str(tmp_path / "x.npz")]
+    for where, more, text in (
+        (home / "tracks", [], "a name for the values is required, but none came; add -o FILE.npz, FILE.bw or FOLDER"),
+        (home / "tracks", ["-o", str(full)], "a new folder is required, but it exists"),
+        (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track is required for one BigWig file, but there are 2"),
+        (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model are required, but came 'b'"),
+        (home / "tracks", [*out, "--head", "mouse"], "a head named human is required, but came 'mouse'"),
+        (tmp_path / "gpt", out, "a SequenceClassifier, TrackModel or PerBaseModel is required, but this one is"),
+        (tmp_path / "old", out, "window_bp of its training are required, but it does not say"),
+    ):
+        assert main(["predict", str(where), str(home / "g.fa"), *more]) == 2
+        assert text in capsys.readouterr().err
+    assert not (tmp_path / "x.npz").exists()
