@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from record import RESULTS, ROOT
+from study_table import PLAIN
 from study_table import rows as study_rows
 
 Line = dict[str, Any]
@@ -111,9 +112,10 @@ def study_bias() -> str:
     def row(r: Line) -> list[str]:
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
         return [r["set"], f"{r['fraction']:.0%}", r["design"], str(r["seeds"]), f"{r['mean']:.4f} ({r['sd']:.4f})",
-                f"{r['gain']:+.4f} ({r['gain_sd']:.4f})", f"{seen} to {r['target']:.3f}"]
+                "" if r["design"] == PLAIN else f"{r['gain']:+.4f} ({r['gain_sd']:.4f}) ± {r['within']:.4f}",
+                f"{seen} to {r['target']:.3f}"]
 
-    return markdown(["set", "of the data", "design", "seeds", "test AUC (sd)", "gain over none (sd)",
+    return markdown(["set", "of the data", "design", "seeds", "test AUC (sd)", "gain over none (sd) ± 95 %",
                      "examples to a validation AUC"], map(row, study_rows()))
 
 

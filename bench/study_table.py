@@ -13,6 +13,8 @@ from record import RESULTS
 
 PLAIN = "none"  # the design that all others are compared with
 LEAST_SEEDS = 3
+# Student's t at 97.5 % for 2, 3, ... degrees of freedom: half of a 95 % interval in standard errors of the mean
+STUDENT = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 def lines() -> Iterator[dict[str, Any]]:
@@ -30,6 +32,14 @@ def target(of_plain: Iterable[dict[str, Any]]) -> float:
 def reached(curve: list[tuple[int, float]], auc: float) -> float:
     """Examples seen when the validation AUC first was at least `auc`; infinite when it never was."""
     return next((seen for seen, value in curve if value >= auc), math.inf)
+
+
+def within(gains: np.ndarray) -> float:
+    """Half of the 95 % interval of a mean difference at equal seeds; nan for fewer than three or more than ten."""
+    at = len(gains) - LEAST_SEEDS
+    if not 0 <= at < len(STUDENT):
+        return math.nan
+    return float(STUDENT[at] * gains.std(ddof=1) / math.sqrt(len(gains)))
 
 
 def rows() -> list[dict[str, Any]]:
@@ -53,16 +63,18 @@ def rows() -> list[dict[str, Any]]:
             steps = [reached(x["curve"], auc) for x in runs.values()]
             found.append({"set": name, "fraction": fraction, "design": design, "seeds": len(runs),
                           "mean": tests.mean(), "sd": tests.std(ddof=1), "gain": gains.mean(),
-                          "gain_sd": gains.std(ddof=1) if len(gains) > 1 else math.nan, "target": auc,
+                          "gain_sd": gains.std(ddof=1) if len(gains) > 1 else math.nan, "within": within(gains),
+                          "target": auc,
                           "examples": float(np.median(steps))})
     return found
 
 
 def show() -> None:
     """Print the tables."""
-    head = f"{'set':17} {'share':>5} {'design':13} {'test AUC (sd)':>16} {'gain (sd)':>18} {'examples to':>18}"
+    head = (f"{'set':17} {'share':>5} {'design':16} {'n':>2} {'test AUC (sd)':>16} {'gain (sd) +- 95 %':>26} "
+            f"{'examples to':>18}")
     print(head + "\n" + "-" * len(head))
     for r in rows():
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
-        print(f"{r['set']:17} {r['fraction']:5g} {r['design']:13} {r['mean']:8.4f} ({r['sd']:.4f}) "
-              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) {seen:>9} to {r['target']:.3f}")
+        print(f"{r['set']:17} {r['fraction']:5g} {r['design']:16} {r['seeds']:2} {r['mean']:8.4f} ({r['sd']:.4f}) "
+              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) +-{r['within']:.4f} {seen:>9} to {r['target']:.3f}")
