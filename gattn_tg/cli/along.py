@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, checkpoint: Checkpoint) -> int:
         )
     genome = open_windows(arguments.input, checkpoint.vocabulary)
     sizes = sizes_of(genome)
-    wanted = list(places(genome, arguments.bed))
+    wanted = places(genome, arguments.bed)
     bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))
     found: Found = list(
         bar.over((len(place), (place, along(source, place)[:, columns])) for place, source in wanted)
@@ -95,16 +95,18 @@ def sizes_of(genome: Windowed) -> dict[str, int]:
     return sizes
 
 
-def places(genome: Windowed, bed: Path | None) -> Iterator[tuple[Interval, Windowed]]:
+def places(genome: Windowed, bed: Path | None) -> list[tuple[Interval, Windowed]]:
     """Where values are wanted, contig by contig, and what to read the sequence from."""
+    sizes = sizes_of(genome)
+    found: list[tuple[Interval, Windowed]]
     if bed is not None:
-        order = {chrom: i for i, chrom in enumerate(sizes_of(genome))}
-        found = [record.interval for record in read_bed(bed)]
-        yield from ((i, genome) for i in sorted(found, key=lambda i: (order.get(i.chrom, len(order)), i.start)))
+        found = [(record.interval, genome) for record in read_bed(bed)]
     elif isinstance(genome, Stretches):
-        yield from sorted(genome.alone(), key=lambda pair: (list(sizes_of(genome)).index(pair[0].chrom), pair[0].start))
+        found = list(genome.alone())
     else:
-        yield from ((Interval(chrom, 0, size), genome) for chrom, size in sizes_of(genome).items())
+        found = [(Interval(chrom, 0, size), genome) for chrom, size in sizes.items()]
+    order = {chrom: i for i, chrom in enumerate(sizes)}
+    return sorted(found, key=lambda pair: (order.get(pair[0].chrom, len(order)), pair[0].start))
 
 
 def write(

@@ -162,7 +162,7 @@ def _batch(verb: Parser) -> None:
 
 
 def _both_strands(verb: Parser) -> None:
-    summary = "mean of the probabilities of a sequence and of its reverse complement; twice the time"
+    summary = "the mean over a sequence and its reverse complement; twice the time"
     verb.add_argument("--both-strands", action="store_true", help=summary)
 
 

@@ -88,10 +88,10 @@ class Along:
             CoordinateError: an interval where there is no sequence.
             ConfigError: the motif ids of the genome mean something else.
         """
-        if genome.vocabulary is not None and genome.vocabulary != self.vocabulary:
+        if self.model.config.reads_motifs and genome.vocabulary != self.vocabulary:
             raise ConfigError(
-                "Along: a genome annotated with the vocabulary of the model is required, but came one with another; "
-                "preprocess it again with that one"
+                "Along: a genome annotated with the vocabulary of the model is required, but came one with "
+                f"{'no motifs' if genome.vocabulary is None else 'another'}; preprocess it again with that vocabulary"
             )
         starts = range(interval.start - self.margin, interval.end - self.margin, self.inner_bp)
         windows = [Interval(interval.chrom, start, start + self.window_bp) for start in starts]

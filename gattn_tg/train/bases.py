@@ -114,7 +114,7 @@ class Bases:
             for i, part in enumerate(parts)
         )
         shape = config.model_settings(PerBaseConfig, {"n_labels": 1})
-        config.require_motifs(shape, vocabulary_in(genome))
+        config.require_motifs(shape, genome.vocabulary)
         model = PerBaseModel(shape, seed=config.train.seed)
         return cls(
             model, BaseData(train, valid, test), config.train,

@@ -213,9 +213,16 @@ class TrainConfig:
         """
         return None if name == "default" else MotifVocabulary.from_toml(self.file("vocabulary", name))
 
-    def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary) -> None:
-        """Raises ConfigError where a model reads motif ids and has no room for those of a vocabulary."""
-        if shape.reads_motifs and shape.n_motifs < vocabulary.n_motifs:
+    def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary | None) -> None:
+        """Raises ConfigError where a model reads motif ids and there are none, or more than it has room for."""
+        if not shape.reads_motifs:
+            return
+        if vocabulary is None:
+            raise ConfigError(
+                f"{self.path}: [model]: a genome with motif ids is required by a model that reads them, but came one "
+                'without; run `gattn preprocess` without --no-motifs, or set motif = "none" and embed_motifs = false'
+            )
+        if shape.n_motifs < vocabulary.n_motifs:
             raise ConfigError(
                 f"{self.path}: [model] n_motifs: at least the {vocabulary.n_motifs} ids of the vocabulary are "
                 f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"

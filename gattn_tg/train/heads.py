@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.data.stretches import vocabulary_in
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.tracks import TrackConfig, TrackModel
@@ -57,7 +56,7 @@ class Heads:
             parts[name] = choices, data
         heads = tuple((choices.head, len(data.table.names)) for choices, data in parts.values())
         shape = config.model_settings(TrackConfig, {"heads": heads})
-        vocabularies = [vocabulary_in(data.train.genome) for _, data in parts.values()]
+        vocabularies = [data.train.genome.vocabulary for _, data in parts.values()]
         for vocabulary in vocabularies:
             config.require_motifs(shape, vocabulary)
             if vocabulary != vocabularies[0]:

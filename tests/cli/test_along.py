@@ -12,6 +12,7 @@ from tinygrad import Tensor
 
 from gattn_tg.cli.main import main
 from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.errors import ConfigError
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
@@ -124,6 +125,9 @@ def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> Non
         EncodedGenome(tmp_path / "c"), Interval("c", 0, N)
     )
     np.testing.assert_allclose(found, by_hand(home, sequences(home)[0]), rtol=1e-4)
+    assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "bare"), "--no-motifs"]) == 0
+    with pytest.raises(ConfigError, match="the vocabulary of the model is required, but came one with no motifs"):
+        Along(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
 
 
 def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

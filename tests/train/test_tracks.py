@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gattn_tg.cli.main import main
 from gattn_tg.data.marks import MarkedWindows
 from gattn_tg.data.stretches import Stretches
 from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
@@ -304,3 +305,14 @@ def test_a_table_of_other_tracks_is_refused(folder: Path) -> None:
     (folder / "wrong.toml").write_text(TRACKS.replace("tracks.tsv", "other.tsv"))
     with pytest.raises(ConfigError, match="3 rows, one per track, are required, but came 1 rows and the columns ident"):
         task_of(TrainConfig.from_toml(folder / "wrong.toml"))
+
+
+def test_a_model_that_reads_motifs_needs_a_genome_with_them(folder: Path) -> None:
+    assert main(["preprocess", str(folder / "genome.fa"), "-o", str(folder / "bare"), "--no-motifs"]) == 0
+    for name, text in (("tracks", TRACKS), ("bases", BASES)):
+        text = text.replace('genome = "genome.fa"', 'genome = "bare"')
+        (folder / "bare.toml").write_text(text)
+        with pytest.raises(ConfigError, match="a genome with motif ids is required by a model that reads them, but ca"):
+            task_of(TrainConfig.from_toml(folder / "bare.toml"))
+        (folder / "bare.toml").write_text(text.replace("[model]", '[model]\nmotif = "none"\nembed_motifs = false'))
+        assert task_of(TrainConfig.from_toml(folder / "bare.toml")).steps_per_epoch > 0, name
