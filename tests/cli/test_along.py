@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,16 @@ def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> Non
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "bare"), "--no-motifs"]) == 0
     with pytest.raises(ConfigError, match="the vocabulary of the model is required, but came one with no motifs"):
         Along(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
+
+
+def test_a_head_of_several(home: Path) -> None:
+    trained = checkpoint.load(home / "tracks")
+    mouse = {**TRACKS, "head": "mouse", "tracks": ["m"], "pairs": None}
+    several = replace(trained, about={"heads": {"human": TRACKS, "mouse": mouse}})
+    assert (Along(several).head, Along(several).names) == ("human", ("a+", "a-"))
+    assert (Along(several, head="mouse").head, Along(several, head="mouse").names) == ("mouse", ("m",))
+    with pytest.raises(ConfigError, match="a head named human or mouse is required, but came 'fly'"):
+        Along(several, head="fly")
 
 
 def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
