@@ -4,8 +4,8 @@
 
 Trains examples/configs/encoder.toml on human windows where the folder has no checkpoint yet, then fine-tunes on a share
 of the training rows of each set, the same rows in the same order for both beginnings. The best weights are chosen by
-the validation AUC; the test AUC goes to bench/results/pretraining.jsonl, one JSON line per set, seed and beginning. Cells
-that are in the file are skipped. The human windows have no labels, but may share sequence with test rows.
+the validation AUC; the test AUC goes to bench/results/pretraining.jsonl, one JSON line per set, seed and beginning.
+Cells that are in the file are skipped. The human windows have no labels, but may share sequence with test rows.
 """
 
 from __future__ import annotations

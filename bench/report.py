@@ -16,8 +16,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 from record import RESULTS, ROOT
-from study_table import PLAIN
+from study_table import PLAIN, within
 from study_table import rows as study_rows
 
 Line = dict[str, Any]
@@ -119,6 +120,22 @@ def study_bias() -> str:
                      "examples to a validation AUC"], map(row, study_rows()))
 
 
+def pretraining() -> str:
+    """Per set: means over seeds of both beginnings, and of the difference at equal seeds."""
+    cells = {(x["set"], x["fraction"], x["seed"], x["beginning"]): x["test_auc"]
+             for x in newest("pretraining", "set", "fraction", "seed", "beginning")}  # fmt: skip
+    rows = []
+    for name, fraction in sorted({key[:2] for key in cells}):
+        seeds = sorted({k[2] for k in cells if k[:2] == (name, fraction)})
+        pairs = [(cells[name, fraction, s, "scratch"], cells[name, fraction, s, "pretrained"]) for s in seeds]
+        first, then = np.array(pairs).T
+        gain = then - first
+        rows.append([name, f"{fraction:.0%}", str(len(seeds)), f"{first.mean():.4f}", f"{then.mean():.4f}",
+                     f"{gain.mean():+.4f} ({gain.std(ddof=1):.4f}) ± {within(gain):.4f}"])
+    return markdown(["set", "of the data", "seeds", "from scratch, test AUC", "from the encoder, test AUC",
+                     "gain (sd) ± 95 %"], rows)
+
+
 def opencl() -> str:
     rows = [[x["case"], x["pass"], *(f"{x[who]['median_ms']:.0f}" for who in ("simt", "lazy")), f"{x['ratio']:.1f}"]
             for x in newest("opencl", "case", "pass")]
@@ -177,7 +194,8 @@ def methylation() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
-                            decode, convolution, cold, language, tracks, methylation)
+                            decode, convolution, cold, language, tracks, methylation,
+                            pretraining)
 }
 
 
