@@ -40,17 +40,22 @@ class StrandAverage:
     vocabulary: MotifVocabulary
 
     def __post_init__(self) -> None:
-        if not self.vocabulary.is_strand_symmetric:
-            raise ConfigError(
-                "StrandAverage: a vocabulary whose classes mean the same on both strands is required, but came one "
-                "with a class of one strand without its partner; predict without averaging, or add the partner"
-            )
+        require_symmetric(self.vocabulary)
 
     def __call__(self, dataset: LabelledSequences) -> Float[np.ndarray, "n c"]:
         bases, ids = other_strand(dataset.bases, dataset.motif_ids, self.vocabulary.complement, lengths=dataset.lengths)
         other = replace(dataset, bases=bases, motif_ids=ids)
         mean: np.ndarray = (self.forward(dataset) + self.forward(other)) * np.float32(0.5)
         return mean
+
+
+def require_symmetric(vocabulary: MotifVocabulary) -> None:
+    """Raises ConfigError where the motifs of the other strand are not those that annotation would find there."""
+    if not vocabulary.is_strand_symmetric:
+        raise ConfigError(
+            "mean over both strands: a vocabulary whose classes mean the same on both is required, but came one with a "
+            "class of one strand without its partner; predict for one strand, or add the partner"
+        )
 
 
 def over_strands(

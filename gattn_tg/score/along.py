@@ -14,7 +14,7 @@ from gattn_tg.data.tracks import unclipped
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.inputs import to_tensors
-from gattn_tg.models.strands import mirrored, mirrored_sites, over_strands
+from gattn_tg.models.strands import mirrored, mirrored_sites, over_strands, require_symmetric
 from gattn_tg.models.tracks import TrackModel
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float
@@ -48,11 +48,8 @@ class Along:
     ) -> None:  # fmt: skip
         self.model, self.vocabulary = checkpoint.model, checkpoint.vocabulary
         self.batch_size, self.both_strands, self.device = batch_size, both_strands, device
-        if both_strands and not self.vocabulary.is_strand_symmetric:
-            raise ConfigError(
-                "Along: a vocabulary whose classes mean the same on both strands is required to average over them, but "
-                "came one with a class of one strand without its partner; ask for one strand"
-            )
+        if both_strands:
+            require_symmetric(self.vocabulary)
         self.is_binned = isinstance(self.model, TrackModel)
         about = _about_head(checkpoint, head) if self.is_binned else checkpoint.about
         missing = {"window_bp", *(("tracks", "scale", "soft_clip") if self.is_binned else ("site_bp",))} - set(about)
