@@ -34,6 +34,11 @@ def reached(curve: list[tuple[int, float]], auc: float) -> float:
     return next((seen for seen, value in curve if value >= auc), math.inf)
 
 
+def way(curve: list[tuple[int, float]]) -> float:
+    """Mean validation AUC while training: how fast a design learns, at every target at once."""
+    return float(np.mean([value for _, value in curve]))
+
+
 def within(gains: np.ndarray) -> float:
     """Half of the 95 % interval of a mean difference at equal seeds; nan for fewer than three or more than ten."""
     at = len(gains) - LEAST_SEEDS
@@ -44,7 +49,8 @@ def within(gains: np.ndarray) -> float:
 
 def rows() -> list[dict[str, Any]]:
     """One row per set, fraction and design with at least three seeds: mean and spread of the test AUC, the mean of the
-    differences from plain attention at equal seeds, and the median number of examples to the fixed validation AUC."""
+    differences from plain attention at equal seeds (of the test AUC, and of the mean validation AUC on the way), and
+    the median number of examples to the fixed validation AUC."""
     cells: dict[tuple[str, float], dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
     for x in lines():
         cells[x["set"], x["fraction"]][x["design"]][x["seed"]] = x
@@ -59,11 +65,14 @@ def rows() -> list[dict[str, Any]]:
             if len(runs) < LEAST_SEEDS:
                 continue
             tests = np.array([x["test_auc"] for x in runs.values()])
-            gains = np.array([runs[s]["test_auc"] - plain[s]["test_auc"] for s in sorted(set(runs) & set(plain))])
+            both = sorted(set(runs) & set(plain))
+            gains = np.array([runs[s]["test_auc"] - plain[s]["test_auc"] for s in both])
+            on_the_way = np.array([way(runs[s]["curve"]) - way(plain[s]["curve"]) for s in both])
             steps = [reached(x["curve"], auc) for x in runs.values()]
             found.append({"set": name, "fraction": fraction, "design": design, "seeds": len(runs),
                           "mean": tests.mean(), "sd": tests.std(ddof=1), "gain": gains.mean(),
                           "gain_sd": gains.std(ddof=1) if len(gains) > 1 else math.nan, "within": within(gains),
+                          "way": on_the_way.mean(), "way_within": within(on_the_way),
                           "target": auc,
                           "examples": float(np.median(steps))})
     return found
@@ -72,9 +81,10 @@ def rows() -> list[dict[str, Any]]:
 def show() -> None:
     """Print the tables."""
     head = (f"{'set':17} {'share':>5} {'design':16} {'n':>2} {'test AUC (sd)':>16} {'gain (sd) +- 95 %':>26} "
-            f"{'examples to':>18}")
+            f"{'on the way +- 95 %':>20} {'examples to':>18}")
     print(head + "\n" + "-" * len(head))
     for r in rows():
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
         print(f"{r['set']:17} {r['fraction']:5g} {r['design']:16} {r['seeds']:2} {r['mean']:8.4f} ({r['sd']:.4f}) "
-              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) +-{r['within']:.4f} {seen:>9} to {r['target']:.3f}")
+              f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) +-{r['within']:.4f} {r['way']:+9.4f} +-{r['way_within']:.4f} "
+              f"{seen:>9} to {r['target']:.3f}")

@@ -84,7 +84,7 @@ def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> No
     vocabulary = checkpoint.vocabulary
     tata = next(motif for motif in vocabulary.classes if motif.name == "tata_box")
     lone = MotifVocabulary((tata,))
-    with pytest.raises(ConfigError, match="mean over both strands: a vocabulary whose classes mean the same on both is required"):
+    with pytest.raises(ConfigError, match="mean over both strands: a vocabulary whose classes mean the"):
         list(predict(Checkpoint(checkpoint.model, ("no", "yes"), lone), records, forward=forward, both_strands=True))
 
 
