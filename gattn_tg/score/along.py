@@ -34,7 +34,7 @@ class Along:
         device: where to run; None is tinygrad's default.
 
     Attributes:
-        names: of the tracks; a `PerBaseModel` has one, "probability".
+        names: of the tracks; a `PerBaseModel` has "probability", or label_0 and so on where it has several.
         bin_bp: bases per row.
 
     Raises:
@@ -65,7 +65,8 @@ class Along:
             self.margin, self.pairs = int(self.model.config.crop_bp), about.get("pairs")
             self.scale, self.soft_clip = np.array(about["scale"], np.float32), float(about["soft_clip"])
         else:
-            self.names, self.bin_bp = ("probability",), 1
+            n, self.bin_bp = int(self.model.config.n_labels), 1
+            self.names = ("probability",) if n == 1 else tuple(f"label_{i}" for i in range(n))
             self.margin, self.site_bp = self.window_bp // 4, int(about["site_bp"])
         self._captured = TinyJit(self._forward)
 
