@@ -41,7 +41,7 @@ from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.schedule import learning_rate
 from gattn_tg.train.state import restore, snapshot
-from gattn_tg.train.step import Step, is_motif_table
+from gattn_tg.train.step import Step
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"
 VOCABULARY = MotifVocabulary.default()
@@ -64,7 +64,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "key heads": {"motif": "key", "per_head": True},
     "same heads": {"motif": "same", "per_head": True},
     "ordered heads": {"motif": "ordered", "per_head": True},
-    "key +1": {"motif": "key", "start": 1.0},      # every motif begins with a bias of 1 and not of 0
+    "key +1": {"motif": "key", "motif_start": 1.0},      # every motif begins with a bias of 1 and not of 0
     # motif ids of JASPAR matrices, chosen by the training rows, instead of those of the default vocabulary
     "jaspar key": {"motif": "key", "chosen": True},
     "jaspar pair": {"motif": "pair", "chosen": True},
@@ -99,7 +99,7 @@ class Trial:
     def __init__(self, network: ClassifierConfig, design: str, data: LabelledSequences) -> None:
         changes = dict(DESIGNS[design])
         self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
-        self.first, self.chooses = changes.pop("start", 0.0), changes.pop("chosen", False)
+        self.chooses = changes.pop("chosen", False)
         self.config = replace(network, max_length=data.width, **changes)
         self.model = SequenceClassifier(self.config)
         self.parameters = get_state_dict(self.model)
@@ -111,11 +111,7 @@ class Trial:
         self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool
     ) -> list[tuple[int, float]]:
         """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times."""
-        weights = snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed)))
-        for name, values in weights.items():
-            if is_motif_table(name):
-                values[1:] = self.first  # id 0 is no motif
-        restore(self.parameters, weights)
+        restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
         self.step.restore(self.start)
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)

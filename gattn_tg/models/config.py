@@ -93,6 +93,7 @@ class TrunkConfig(Config):
         motif: kind of motif bias (key pair same ordered between), or "none".
         n_motifs: motif ids, 0 included.
         per_head: one motif table per head.
+        motif_start: what the entries for a motif begin with; 0 is plain attention, 1 attends to motifs from the start.
         tie_strands: id map under reverse complement that ties the tables; empty for none.
         embed_motifs: whether motif ids are embedded beside the bases.
         rope_theta: base of the rotary wavelengths.
@@ -116,6 +117,7 @@ class TrunkConfig(Config):
     motif: str = "key"
     n_motifs: int = 16
     per_head: bool = False
+    motif_start: float = 0.0
     tie_strands: tuple[int, ...] = ()
     embed_motifs: bool = True
     rope_theta: float = 10_000.0

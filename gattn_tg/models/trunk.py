@@ -53,7 +53,7 @@ class Trunk:
             attention = GenomicAttention(
                 c.width, c.n_heads, c.n_kv_heads or None, motif, c.n_motifs, c.per_head, c.rope(),
                 is_causal=is_causal, window_size=window_size,
-                tie_strands=c.tie_strands or None if motif else None, rng=rng)
+                tie_strands=c.tie_strands or None if motif else None, rng=rng, motif_start=c.motif_start)
             self.blocks.append(Block(c.width, attention, c.mlp_ratio, c.dropout, rng))
         self.norm = LayerNorm(c.width)
 

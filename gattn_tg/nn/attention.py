@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.nn.linear import Linear, filled
+from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.attention import attention
 from gattn_tg.ops.bias import KINDS, SQUARE, MotifBias
 from gattn_tg.ops.problem import Window
@@ -22,7 +22,7 @@ class GenomicAttention:
     """Project, attend with motif bias, merge the heads.
 
     Parameters: q_proj, k_proj, v_proj and out_proj (each `weight`, with `proj_bias` also `bias`), and `motif_bias`,
-    the table that starts at zero, so that a new layer is plain attention.
+    the table, which starts at zero unless told otherwise, so that a new layer is plain attention.
 
     Args:
         width: channels of x.
@@ -39,6 +39,8 @@ class GenomicAttention:
         out_proj: whether the merged heads pass a last projection.
         impl: implementation of the attention, see `gattn_tg.attention`.
         rng: source of initial weights.
+        motif_start: what the entries for a motif begin with, on the last axis from id 1 on; those for id 0, "no motif",
+            begin at 0. A table that begins at 1 attends to motifs from the first step on.
 
     Raises:
         ConfigError: sizes that do not divide, or an unknown kind.
@@ -48,7 +50,7 @@ class GenomicAttention:
         self, width: int, n_heads: int, n_kv_heads: int | None = None, motif: str | None = "key", n_motifs: int = 16,
         per_head: bool = False, rope: Rope | None = _DEFAULT_ROPE, is_causal: bool = False,
         window_size: Window | None = None, tie_strands: Sequence[int] | None = None, proj_bias: bool = False,
-        out_proj: bool = True, impl: str = "auto", rng: np.random.Generator | None = None,
+        out_proj: bool = True, impl: str = "auto", rng: np.random.Generator | None = None, motif_start: float = 0.0,
     ) -> None:
         n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
         if width % n_heads:
@@ -71,7 +73,9 @@ class GenomicAttention:
         self.motif_bias: Tensor | None = None
         if motif is not None:
             shape = (n_motifs, n_motifs) if motif in SQUARE else (n_motifs,)
-            self.motif_bias = filled(0.0, *((n_heads, *shape) if per_head else shape))
+            table = np.zeros((n_heads, *shape) if per_head else shape, np.float32)
+            table[..., 1:] = motif_start
+            self.motif_bias = Tensor(table)
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,

@@ -11,6 +11,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
+from gattn_tg.models.registry import kind_of
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.state import restore
 from gattn_tg.train.task import Device, Testable
@@ -46,7 +47,8 @@ def judge(folder: Path | str, config: TrainConfig, *, device: Device = None) -> 
             f"{config.kind!r}; correct it, or give another checkpoint"
         )
     task = task_of(config, device=device)
-    have, want = json.loads(task.model.config.to_json()), written["config"]
+    described = kind_of(kind, str(folder)).config.from_dict(written["config"])  # younger fields have their defaults
+    have, want = json.loads(task.model.config.to_json()), json.loads(described.to_json())
     if have != want:
         odd = next(k for k in {**have, **want} if have.get(k) != want.get(k))
         raise ConfigError(

@@ -153,6 +153,11 @@ def test_evaluate_on_the_held_out_data_of_a_run(
     assert message in failure(capsys, "evaluate", best, other)
     copied = shutil.copytree(best, tmp_path / "copy")
     assert "a checkpoint in the folder of its run is required to find" in failure(capsys, "evaluate", copied)
+    older = json.loads((copied / "config.json").read_text())
+    del older["config"]["motif_start"]  # as versions before this field wrote it
+    (copied / "config.json").write_text(json.dumps(older))
+    assert main(["evaluate", str(copied), str(run / "run.toml"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["valid"] == said["valid"]
 
 
 def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

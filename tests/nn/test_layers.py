@@ -28,6 +28,19 @@ def test_parameters_have_the_names_of_the_seed() -> None:
                       "out_proj.weight": (32, 32), "motif_bias": (4, 16, 16)}
 
 
+@pytest.mark.parametrize(("motif", "per_head"), [("key", False), ("pair", True), ("same", True)])
+def test_a_table_may_begin_with_the_motifs(motif: str, per_head: bool) -> None:
+    layer = GenomicAttention(width=32, n_heads=4, motif=motif, per_head=per_head, motif_start=1.5)
+    assert layer.motif_bias is not None
+    table = layer.motif_bias.numpy()
+    assert (table[..., 0] == 0).all()
+    assert (table[..., 1:] == 1.5).all()
+    if motif == "key":  # where all bases have a motif, an equal bias for all is none
+        plain, x = GenomicAttention(width=32, n_heads=4, motif=None), x_of(2, 9, 32)
+        ids = Tensor(np.ones((2, 9), np.uint8))
+        np.testing.assert_allclose(layer(x, ids).numpy(), plain(x).numpy(), atol=1e-5)
+
+
 def test_a_new_table_is_plain_attention_and_a_filled_one_is_not() -> None:
     ids = Tensor(RNG(0).integers(0, 16, (2, 9)).astype(np.uint8))
     x = x_of(2, 9, 32)
