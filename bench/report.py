@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from record import RESULTS, ROOT
-from study_table import PLAIN, within
+from study_table import LEAST_SEEDS, PLAIN, within
 from study_table import rows as study_rows
 
 Line = dict[str, Any]
@@ -128,8 +128,10 @@ def pretraining() -> str:
              for x in newest("pretraining", "set", "fraction", "seed", "beginning")}  # fmt: skip
     rows = []
     for name, fraction in sorted({key[:2] for key in cells}):
-        seeds = sorted({k[2] for k in cells if k[:2] == (name, fraction)})
+        seeds = sorted(k[2] for k in cells if k[:2] == (name, fraction) and k[3] == "pretrained")
         pairs = [(cells[name, fraction, s, "scratch"], cells[name, fraction, s, "pretrained"]) for s in seeds]
+        if len(pairs) < LEAST_SEEDS:
+            continue
         first, then = np.array(pairs).T
         gain = then - first
         rows.append([name, f"{fraction:.0%}", str(len(seeds)), f"{first.mean():.4f}", f"{then.mean():.4f}",

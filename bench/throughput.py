@@ -97,7 +97,7 @@ CASES = {
     "MaskedEncoder": Case(
         {"tiny": (16, 512), "small": (8, 512), "base": (4, 512)}, {"dropout": 0.0}, TorchEncoder, _words, _torch_words),
     "TrackModel": Case(
-        {"tiny": (2, 16384), "small": (1, 16384)},
+        {"tiny": (2, 16384), "small": (1, 16384), "base": (1, 16384)},
         {"heads": (("human", N_TRACKS),), "crop_bp": 2048, "composition_bp": (), "dropout": 0.0}, TorchTracks,
         _rates, _torch_rates),
     "PerBaseModel": Case(
