@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import time
 from pathlib import Path
 
-from record import RESULTS, ROOT, write
+from record import ROOT, lines_of, write
 from study_bias import SETS, VOCABULARY, fraction_of, load
 
 from gattn_tg.kernels import threads
@@ -74,9 +73,7 @@ def main() -> None:
     if not (a.encoder / "best").is_dir():
         train(TrainConfig.from_toml(CONFIG), a.encoder, watcher=Progress())
     steps = checkpoint.load(a.encoder / "best").extra["step"]
-    path = RESULTS / "pretraining.jsonl"
-    lines = [json.loads(x) for x in path.read_text().splitlines()] if path.exists() else []
-    done = {(x["set"], x["fraction"], x["seed"], x["beginning"]) for x in lines}
+    done = {(x["set"], x["fraction"], x["seed"], x["beginning"]) for x in lines_of("pretraining")}
     for name, seed, beginning in itertools.product(a.sets, a.seeds, BEGINNINGS):
         if (name, a.fraction, seed, beginning) in done:
             continue

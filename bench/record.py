@@ -53,6 +53,12 @@ def summary(times: np.ndarray) -> dict[str, float]:
     return {"median_ms": round(middle, 4), "p10_ms": round(low, 4), "p90_ms": round(high, 4), "runs": len(times)}
 
 
+def lines_of(bench: str) -> list[dict[str, Any]]:
+    """What is in the file of results of a bench, oldest first; nothing where there is no file."""
+    path = RESULTS / f"{bench}.jsonl"
+    return [json.loads(x) for x in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
 def machine() -> dict[str, Any]:
     """Processor, versions and commit: what a number is worthless without."""
     cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")

@@ -9,7 +9,6 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`. With --check n
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import re
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from record import RESULTS, ROOT
+from record import ROOT, lines_of
 from study_table import LEAST_SEEDS, PLAIN, within
 from study_table import rows as study_rows
 
@@ -28,9 +27,8 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def newest(bench: str, *key: str) -> list[Line]:
     """The lines of a bench, of equal keys only the last, in the order in which they were written."""
-    path, found = RESULTS / f"{bench}.jsonl", {}
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        line = json.loads(text)
+    found = {}
+    for line in lines_of(bench):
         named = tuple(str(line.get(k)) for k in key)
         found.pop(named, None)
         found[named] = line

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from record import ROOT, write
+from record import ROOT, lines_of, write
 from study_motifs import annotated, vocabulary_for
-from study_table import lines, show
+from study_table import show
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 
@@ -156,7 +156,7 @@ def fraction_of(train: LabelledSequences, fraction: float, seed: int) -> Labelle
 
 def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float], seeds: Iterable[int]) -> None:
     """Train every cell that has no line yet: fractions outermost, small ones first."""
-    done = {(x["set"], x["fraction"], x["design"], x["seed"]) for x in lines()}
+    done = {(x["set"], x["fraction"], x["design"], x["seed"]) for x in lines_of("study_bias")}
     trials: dict[tuple[ClassifierConfig, str, int], Trial] = {}
     data: dict[str, dict[str, LabelledSequences]] = {}
     for fraction, name, design, seed in itertools.product(sorted(fractions), sets, designs, seeds):

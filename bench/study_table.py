@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from record import RESULTS
+from record import lines_of
 
 PLAIN = "none"  # the design that all others are compared with
 LEAST_SEEDS = 3
 # Student's t at 97.5 % for 2, 3, ... degrees of freedom: half of a 95 % interval in standard errors of the mean
 STUDENT = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-
-
-def lines() -> Iterator[dict[str, Any]]:
-    """What is in the file of results."""
-    path = RESULTS / "study_bias.jsonl"
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        yield json.loads(text)
 
 
 def target(of_plain: Iterable[dict[str, Any]]) -> float:
@@ -52,7 +44,7 @@ def rows() -> list[dict[str, Any]]:
     differences from plain attention at equal seeds (of the test AUC, and of the mean validation AUC on the way), and
     the median number of examples to the fixed validation AUC."""
     cells: dict[tuple[str, float], dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
-    for x in lines():
+    for x in lines_of("study_bias"):
         cells[x["set"], x["fraction"]][x["design"]][x["seed"]] = x
     found = []
     for name, fraction in sorted(cells, key=lambda key: (key[0], -key[1])):

@@ -9,6 +9,7 @@ import numpy as np
 
 from gattn_tg.data.labelled import LabelledSequences
 from gattn_tg.data.order import shuffled
+from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import COMPLEMENT
 from gattn_tg.types import Bool, Float, Int, UInt8
 
@@ -96,7 +97,17 @@ def turned_targets(
         >>> turned_targets(targets, np.array([True]), [1, 0]).tolist()
         [[[3.0, 2.0], [1.0, 0.0]]]
     """
-    back = targets[:, ::-1]
-    if track_pairs is not None:
-        back = back[:, :, np.asarray(track_pairs)]
-    return np.where(chosen[:, None, None], back, targets)
+    return np.where(chosen[:, None, None], mirrored(targets, track_pairs), targets)
+
+
+def mirrored(
+    values: Float[np.ndarray, "r p k"], track_pairs: Sequence[int] | None = None
+) -> Float[np.ndarray, "r p k"]:
+    """Values along windows as they stand on the other strand: in reverse order, tracks of a pair exchanged."""
+    back = values[:, ::-1]
+    return back if track_pairs is None else back[:, :, np.asarray(track_pairs)]
+
+
+def complement_of(vocabulary: MotifVocabulary | None) -> tuple[int, ...] | None:
+    """What motif ids are on the other strand; None where there are no motif ids."""
+    return None if vocabulary is None else vocabulary.complement

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.data.augment import other_strand
+from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.dataset import PLACE, Draw, flips
 from gattn_tg.data.order import shuffled
 from gattn_tg.data.stretches import Windowed
@@ -174,8 +174,7 @@ class MarkedWindows:
                     weight[row, at[inside], 0] = 1.0
         bases, motif_ids = self.genome.windows(here, self.window_bp)
         if chosen.any():
-            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
-            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
+            bases, motif_ids = other_strand(bases, motif_ids, complement_of(self.genome.vocabulary), chosen)
         return MarkBatch(bases, motif_ids, labels, weight)
 
     def sites(self) -> tuple[list[Interval], Bool[np.ndarray, "s"]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.data.augment import other_strand, turned_targets
+from gattn_tg.data.augment import complement_of, other_strand, turned_targets
 from gattn_tg.data.dataset import PLACE, Draw, flips, shifts
 from gattn_tg.data.stretches import Windowed
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets, TrackBatch
@@ -104,8 +104,7 @@ class TrackPieces:
         lengths = np.full(len(rows), self.window_bp, dtype=np.int32)
         if self.rc:
             chosen = flips(draw, len(rows), True)
-            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
-            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
+            bases, motif_ids = other_strand(bases, motif_ids, complement_of(self.genome.vocabulary), chosen)
             targets = turned_targets(targets, chosen, self.track_pairs)
         return TrackBatch(bases, motif_ids, lengths, targets, np.ones(len(rows), dtype=bool))
 

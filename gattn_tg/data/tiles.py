@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gattn_tg.data.augment import other_strand
+from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.batches import Batch
 from gattn_tg.data.dataset import PLACE, Draw, flips
 from gattn_tg.data.encoded import EncodedGenome
@@ -116,8 +116,7 @@ class GenomeDataset:
         lengths = np.full(len(rows), self.width, dtype=np.int32)
         if self.rc:
             chosen = flips(draw, len(rows), True)
-            complement = None if self.genome.vocabulary is None else self.genome.vocabulary.complement
-            bases, motif_ids = other_strand(bases, motif_ids, complement, chosen)
+            bases, motif_ids = other_strand(bases, motif_ids, complement_of(self.genome.vocabulary), chosen)
         return Batch(bases, motif_ids, lengths, None, np.ones(len(rows), dtype=bool))
 
     def _random(self, keys: np.ndarray) -> Int[np.ndarray, "b"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.data.augment import other_strand
+from gattn_tg.data.augment import mirrored, other_strand
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float, UInt8
@@ -77,12 +77,6 @@ def over_strands(
     return both
 
 
-def mirrored(values: Float[np.ndarray, "b p k"], pairs: Sequence[int] | None) -> Float[np.ndarray, "b p k"]:
-    """Values of bins of the other strand: in reverse order, and on the tracks of the other strand where there are."""
-    back = values[:, ::-1]
-    return back if pairs is None else back[:, :, np.array(pairs)]
-
-
 def mirrored_sites(values: Float[np.ndarray, "b n k"], site_bp: int) -> Float[np.ndarray, "b n k"]:
     """Values of sites, which stand at the first base, of the other strand: its last base there is the first here."""
-    return np.roll(values[:, ::-1], 1 - site_bp, axis=1)
+    return np.roll(mirrored(values), 1 - site_bp, axis=1)

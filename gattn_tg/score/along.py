@@ -9,12 +9,13 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
+from gattn_tg.data.augment import mirrored
 from gattn_tg.data.stretches import Windowed
 from gattn_tg.data.tracks import unclipped
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.inputs import to_tensors
-from gattn_tg.models.strands import mirrored, mirrored_sites, over_strands, require_symmetric
+from gattn_tg.models.strands import mirrored_sites, over_strands, require_symmetric
 from gattn_tg.models.tracks import TrackModel
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float

@@ -145,13 +145,13 @@ class Bases:
         """Labels and logits of all sites that count, in the order of `windows.sites()`."""
         labels, logits = [], []
         size = self.settings.batch_size
+        run: Run = self._run
+        if self.both_strands:
+            run = over_strands(run, self.vocabulary, lambda z: mirrored_sites(z, windows.site_bp))
         with Context(TRAINING=0):
             for start in range(0, len(windows), size):
                 rows = np.minimum(np.arange(start, start + size), len(windows) - 1)
                 batch = windows.batch(rows)
-                run: Run = self._run
-                if self.both_strands:
-                    run = over_strands(run, self.vocabulary, lambda z: mirrored_sites(z, windows.site_bp))
                 z = run(batch.bases, batch.motif_ids)
                 real = np.arange(start, start + size) < len(windows)
                 counts = (batch.weight[..., 0] > 0) & real[:, None]

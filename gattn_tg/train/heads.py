@@ -83,8 +83,7 @@ class Heads:
         """Sum of the mean losses of the heads, and their number."""
         total = Tensor(0.0)
         for name, task in self.tasks.items():
-            mine = {key.removeprefix(f"{name}."): x for key, x in inputs.items() if key.startswith(f"{name}.")}
-            summed, count = task.loss(mine)
+            summed, count = task.loss({key: inputs[f"{name}.{key}"] for key in ("bases", "motif_ids", "targets")})
             total = total + summed / count
         return total, total.detach() * 0 + len(self.tasks)
 

@@ -11,13 +11,14 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
+from gattn_tg.data.augment import mirrored
 from gattn_tg.data.correlation import by_group, pearson
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.stretches import vocabulary_in
 from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.models.strands import Run, mirrored, over_strands
+from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.models.tracks import TrackModel
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.train.config import TrainSettings
@@ -88,13 +89,13 @@ class Tracks:
         """
         out = np.zeros((len(pieces.intervals), pieces.n_targets, len(self.scale)), np.float32)
         size = self.settings.batch_size
+        run: Run = self._run
+        if self.choices.both_strands:
+            run = over_strands(run, vocabulary_in(pieces.genome), lambda x: mirrored(x, self.data.table.pairs))
         with Context(TRAINING=0):
             for start in range(0, len(pieces), size):
                 rows = np.minimum(np.arange(start, start + size), len(pieces) - 1)
                 batch = pieces.batch(rows)
-                run: Run = self._run
-                if self.choices.both_strands:
-                    run = over_strands(run, vocabulary_in(pieces.genome), lambda x: mirrored(x, self.data.table.pairs))
                 rates = run(batch.bases, batch.motif_ids)
                 for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
                     out[row // pieces.per_window, first : first + pieces.bins] = values
