@@ -20,13 +20,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from call import MOTIFS, Call
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import one_hot, scaled_dot_product_attention
 
+from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg import MotifBias, attention
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.reference import Bias
 from gattn_tg.reference import attention as reference
 from gattn_tg.reference import attention_backward as reference_backward

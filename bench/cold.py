@@ -18,7 +18,8 @@ import tempfile
 import time
 
 import numpy as np
-from record import write
+
+from bench.record import write
 
 
 def first_results(began: float) -> dict[str, float]:

@@ -13,10 +13,10 @@ import argparse
 
 import numpy as np
 import torch
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 
-from gattn_tg.kernels import threads
+from bench.record import REST_SECONDS, alternate, summary, write
+from gattn_tg.machine import threads
 from gattn_tg.ops.convolution import convolution
 
 # the stem of a track model, and stages of its tower: half the bases each time, more channels

@@ -12,12 +12,12 @@ import argparse
 
 import numpy as np
 import torch
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 from torch.nn.functional import scaled_dot_product_attention
 
+from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg import attention
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.reference import attention as reference
 
 

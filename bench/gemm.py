@@ -14,13 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor, TinyJit, dtypes
 
-from gattn_tg.kernels import threads, toolchain
+from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.gemm import kernel, plan
-from gattn_tg.kernels.plan_table import gemm_tile
+from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine.sizes import gemm_tile
 from gattn_tg.ops.launch import Output, launch
 from gattn_tg.ops.linear import product, product_tn
 

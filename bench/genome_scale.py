@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import record
 
+from bench import record
 from gattn_tg.data import EncodedGenome, GenomeDataset, Sampler, prefetched_steps, steps, tiles
 from gattn_tg.io import Genome, Vcf, read_fasta, read_matrices, select
 from gattn_tg.motif import MotifVocabulary, vocabulary_of

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from call import Call
 from gpu_parts import agree, choice, runs, training_step
-from record import alternate, summary, write
 from tinygrad import Device
 from tinygrad.helpers import DEV
+
+from bench.record import alternate, summary, write
 
 PASSES = ("forward", "forward+backward")
 FLOPS = {"forward": 4.0, "forward+backward": 14.0}  # times h n m d

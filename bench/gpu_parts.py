@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from call import MOTIFS, Call
-from record import alternate, summary
 from tinygrad import Device, GlobalCounters, Tensor, TinyJit, dtypes
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
 
+from bench.record import alternate, summary
 from gattn_tg import MotifBias, attention
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig

@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from record import write
 from tinygrad import Tensor
 
 import gattn_tg
+from bench.record import write
 from gattn_tg.ops.cases import CASES, KINDS, SWAP, Case, Inputs
 from gattn_tg.reference import Bias, Rope, attention, attention_backward, gradient
 

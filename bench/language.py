@@ -21,11 +21,11 @@ from pathlib import Path
 
 import markov
 import numpy as np
-from record import ROOT, alternate, summary, write
 from tinygrad import Tensor, TinyJit
 
+from bench.record import ROOT, alternate, summary, write
 from gattn_tg.data.corpus import Corpus
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.generate import Generator
 from gattn_tg.models.gpt import GenomicGPT

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from record import write
+from bench.record import write
 
 MOTIFS = 16
 WARM = 512

@@ -23,13 +23,13 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from record import ROOT, write
 
+from bench.record import ROOT, write
 from gattn_tg.data.marks import MarkedWindows
 from gattn_tg.data.metrics import auc
 from gattn_tg.data.stretches import Stretches
 from gattn_tg.io.bed import read_bed
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.motif.islands import cpg_islands
 from gattn_tg.train.bases import Bases
 from gattn_tg.train.config import TrainConfig

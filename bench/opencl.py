@@ -13,7 +13,8 @@ import argparse
 import numpy as np
 from call import Call
 from gpu_parts import runs
-from record import alternate, summary, write
+
+from bench.record import alternate, summary, write
 
 IMPLEMENTATIONS = ("simt", "lazy")
 ROWS, ALLOWED = 512, 1e-4

@@ -15,10 +15,10 @@ import itertools
 import time
 from pathlib import Path
 
-from record import ROOT, lines_of, write
 from study_bias import SETS, VOCABULARY, fraction_of, load
 
-from gattn_tg.kernels import threads
+from bench.record import ROOT, lines_of, write
+from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from record import ROOT, lines_of
 from study_table import LEAST_SEEDS, PLAIN, within
 from study_table import rows as study_rows
+
+from bench.record import ROOT, lines_of
 
 Line = dict[str, Any]
 PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")

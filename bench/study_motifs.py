@@ -6,8 +6,8 @@ import functools
 from dataclasses import replace
 
 import numpy as np
-from record import ROOT
 
+from bench.record import ROOT
 from gattn_tg.data import LabelledSequences
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_matrices

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from record import lines_of
+
+from bench.record import lines_of
 
 PLAIN = "none"  # the design that all others are compared with
 LEAST_SEEDS = 3

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 from torch_models import TorchClassifier, TorchEncoder, TorchGPT, TorchPerBase, TorchTracks, TorchTrunk
 
-from gattn_tg.kernels import threads
+from bench.record import REST_SECONDS, alternate, summary, write
+from gattn_tg.machine import threads
 from gattn_tg.models.bins import bin_ids
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.registry import KINDS

@@ -18,11 +18,11 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from record import ROOT, write
 
+from bench.record import ROOT, write
 from gattn_tg.data.correlation import by_group, pearson
 from gattn_tg.data.pieces import TrackPieces
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.fit import Fit
 from gattn_tg.train.tasks import task_of

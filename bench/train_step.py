@@ -12,14 +12,14 @@ import argparse
 
 import numpy as np
 import torch
-from record import REST_SECONDS, alternate, summary, write
 from tinygrad import Device, Tensor, TinyJit
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
 from torch_models import TorchClassifier
 
-from gattn_tg.kernels import threads
+from bench.record import REST_SECONDS, alternate, summary, write
+from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 

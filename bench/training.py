@@ -17,7 +17,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from record import write
+from bench.record import write
 
 
 def gattn(*words: str) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Portable genomic attention on tinygrad: learnable motif / CpG bias, RoPE, one model on CPUs and every GPU.
 
 Importing the package opens no device and no file; the names below load on first use. The only thing done at import
-is to tell tinygrad which C compiler to call when no clang is installed (see `gattn_tg.kernels.toolchain`).
+is to tell tinygrad which C compiler to call when no clang is installed (see `gattn_tg.machine.toolchain`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gattn_tg.kernels import toolchain
+from gattn_tg.machine import toolchain
 
 if TYPE_CHECKING:
     from gattn_tg.nn.attention import GenomicAttention

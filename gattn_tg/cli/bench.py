@@ -15,8 +15,9 @@ from pathlib import Path
 
 from gattn_tg.cli import output
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.kernels import devices, plan_table, toolchain
-from gattn_tg.kernels.plan_table import STAGES, Row
+from gattn_tg.machine import devices, toolchain
+from gattn_tg.machine import sizes as plan_table
+from gattn_tg.machine.sizes import STAGES, Row
 
 CANDIDATES: dict[str, tuple[tuple[int, ...], ...]] = {
     "tile": ((4, 64), (2, 64), (4, 32), (2, 32), (4, 16)),

@@ -6,7 +6,7 @@ import os
 
 from tinygrad.helpers import Context
 
-from gattn_tg.kernels import devices, threads, toolchain
+from gattn_tg.machine import devices, threads, toolchain
 
 
 def on(name: str | None, n_threads: int | None = None) -> Context:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from gattn_tg.cli.output import say, say_json
-from gattn_tg.kernels import devices
+from gattn_tg.machine import devices
 
 MARK = {True: "ok", False: "--"}
 PLAN_COLUMNS = ("stage", "d", "gflops", "from")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from tinygrad import Device
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels import device_list
-from gattn_tg.kernels.devices import cores
+from gattn_tg.machine import device_list
+from gattn_tg.machine.devices import cores
 from gattn_tg.train.communicator import Alone, Communicator, Mpi
 
 # Where launchers say how many processes they started: mpiexec of MPICH and Intel MPI, of Open MPI, srun.

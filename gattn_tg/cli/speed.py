@@ -12,7 +12,7 @@ from collections.abc import Callable
 from tinygrad import Tensor, TinyJit
 
 from gattn_tg.cli.output import say_json
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.ops.attention import attention
 from gattn_tg.ops.linear import linear
 

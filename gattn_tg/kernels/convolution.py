@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 from tinygrad.uop.ops import AxisType
 
-from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.epilogue import Epilogue
-from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.kernels.tile import ceildiv
+from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine.sizes import gemm_tile
 
 WIDTHS = (64, 48, 32)  # lanes of a tile; shorter inner loops are unrolled before clang's vectoriser sees them
 MOST_ROWS = 8  # with 12 rows clang leaves the loop over them rolled, and the sums in memory: a quarter of the speed

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import threads
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.rowwise import chunks
 from gattn_tg.kernels.score import LEAST, LOG2E
 from gattn_tg.kernels.tile import LANES, ceildiv, exp2
+from gattn_tg.machine import threads
 
 
 def forward(smoothing: float) -> Callable[..., UOp]:

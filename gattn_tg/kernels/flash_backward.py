@@ -24,7 +24,6 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.plan import key_parts, runs
-from gattn_tg.kernels.plan_table import chunk_rows
 from gattn_tg.kernels.rotation import Rotation, Turn
 from gattn_tg.kernels.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.table_gradient import TableGradient
@@ -43,6 +42,7 @@ from gattn_tg.kernels.tile import (
     registers,
     saturate,
 )
+from gattn_tg.machine.sizes import chunk_rows
 
 STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
 

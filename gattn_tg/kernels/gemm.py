@@ -17,11 +17,11 @@ from typing import Any
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import threads, toolchain
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.epilogue import Epilogue
-from gattn_tg.kernels.plan_table import gemm_tile
 from gattn_tg.kernels.tile import ceildiv
+from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine.sizes import gemm_tile
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
 WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it

@@ -5,9 +5,9 @@ Only the number of runs that units are dealt out in does; each has scratch memor
 
 from __future__ import annotations
 
-from gattn_tg.kernels import threads
-from gattn_tg.kernels.plan_table import panel_bytes
 from gattn_tg.kernels.tile import LANES, ROWS, ceildiv
+from gattn_tg.machine import threads
+from gattn_tg.machine.sizes import panel_bytes
 
 RUNS_PER_CORE = 8  # so that a core that was held up costs the others an eighth of its share
 UNITS = 16  # units a large problem should give, so that up to that many cores are busy

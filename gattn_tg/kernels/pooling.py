@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import threads
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.rowwise import chunks
+from gattn_tg.machine import threads
 
 
 def halve(y: UOp, x: UOp) -> UOp:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import threads
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.epilogue import slope
 from gattn_tg.kernels.tile import LANES, ceildiv
+from gattn_tg.machine import threads
 
 CHUNKS, LEAST_ROWS = 16, 128  # pieces of work at most, rows of one at least
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import threads
 from gattn_tg.kernels.body import Body
 from gattn_tg.kernels.tile import FOLD
+from gattn_tg.machine import threads
 
 
 def scatter_rows(out: UOp, x: UOp, ids: UOp) -> UOp:

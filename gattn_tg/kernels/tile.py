@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels import plan_table
 from gattn_tg.kernels.body import Body
+from gattn_tg.machine import sizes as plan_table
 
 ROWS, LANES = 4, 64
 LARGEST = 3.4028234e38  # float32

@@ -12,8 +12,9 @@ import pytest
 from gattn_tg.cli import bench, speed
 from gattn_tg.cli.bench import Speed
 from gattn_tg.cli.main import main
-from gattn_tg.kernels import plan_table, toolchain
-from gattn_tg.kernels.plan_table import Row
+from gattn_tg.machine import sizes as plan_table
+from gattn_tg.machine import toolchain
+from gattn_tg.machine.sizes import Row
 
 Table = dict[tuple[int, str, int], Row]
 
@@ -132,7 +133,7 @@ def test_every_stage_is_measured(
 ) -> None:
     for name, value in (("HEADS", 2), ("LENGTH", 64), ("SIDE", 64), ("SECONDS", 0.0)):
         monkeypatch.setattr(speed, name, value)
-    monkeypatch.setattr("gattn_tg.kernels.threads.set_threads", lambda n: None)  # it holds for the whole process
+    monkeypatch.setattr("gattn_tg.machine.threads.set_threads", lambda n: None)  # it holds for the whole process
     speed.main(stage, d, 1)
     said = json.loads(capsys.readouterr().out)
     assert said["gflops"] > 0

@@ -10,8 +10,8 @@ import pytest
 from gattn_tg.cli import ranks
 from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.kernels import device_list
-from gattn_tg.kernels.device_list import devices_of
+from gattn_tg.machine import device_list
+from gattn_tg.machine.device_list import devices_of
 from gattn_tg.train.communicator import Alone
 
 

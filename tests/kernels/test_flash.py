@@ -12,8 +12,9 @@ from tinygrad.codegen import to_program_cache
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.kernels import plan, threads
+from gattn_tg.kernels import plan
 from gattn_tg.kernels.score import Score
+from gattn_tg.machine import threads
 from gattn_tg.ops.cases import KINDS, Case
 from gattn_tg.reference import attention as reference
 
@@ -184,7 +185,7 @@ def test_stored_halves_are_computed_in_float32(dtype):
 def test_narrow_registers_give_the_same_numbers(monkeypatch):
     given = [Tensor(x, device="CPU") for x in arrays(1, 2, 1, 70, 48, "pair")]
     whole = [x.numpy() for x in call(*given, kind="pair")]
-    monkeypatch.setattr("gattn_tg.kernels.toolchain.vector_bits", lambda: 256)
+    monkeypatch.setattr("gattn_tg.machine.toolchain.vector_bits", lambda: 256)
     # kernels are kept by their score function, so a scale that differs by one bit makes new ones
     cut = call(*given, kind="pair", scale=48**-0.5 * (1 + 2**-23))
     for x, y in zip(whole, cut, strict=True):
@@ -237,6 +238,6 @@ def test_refusals_say_why(monkeypatch):
     refused("ids, lengths, segments and positions must be sharded over the batch like q", *cut, lengths=lengths)
     bias = MotifBias.pair(*(Tensor(x, device="CPU").shard(DEVICES, axis=0) for x in (table, ids)))
     refused("a table per head must be sharded over heads exactly when q is", *cut, bias=bias)
-    monkeypatch.setattr("gattn_tg.kernels.cpu.compiles_well", lambda: False)
+    monkeypatch.setattr("gattn_tg.machine.cpu.compiles_well", lambda: False)
     q = Tensor.ones(1, 1, 4, 8, device="CPU")
     refused("tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG", q, q, q)

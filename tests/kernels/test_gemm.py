@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels.gemm import CACHED, LAID_OUT, WHOLE, Gemm, kernel, plan
-from gattn_tg.kernels.plan_table import WIDTHS
+from gattn_tg.machine.sizes import WIDTHS
 from gattn_tg.ops.launch import Output, launch
 
 SIZES = st.integers(1, 20_000)

@@ -10,7 +10,7 @@ from tinygrad import Tensor, TinyJit, dtypes
 from tinygrad.helpers import GlobalCounters
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.ops.linear import linear
 
 Arrays = dict[str, np.ndarray]

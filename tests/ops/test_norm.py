@@ -8,7 +8,7 @@ from tinygrad import Tensor, dtypes
 from tinygrad.helpers import GlobalCounters
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.ops.rows import LARGEST_TABLE, column_sums, rows_of
 

@@ -15,7 +15,7 @@ from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 from train import tiny
 
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.train.communicator import Communicator, Mpi
 from gattn_tg.train.fit import Fit

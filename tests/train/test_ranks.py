@@ -16,7 +16,7 @@ import pytest
 from train.rank import Steps
 
 from gattn_tg.errors import FormatError, MissingExtraError
-from gattn_tg.kernels import threads
+from gattn_tg.machine import threads
 from gattn_tg.train import communicator
 from gattn_tg.train.communicator import Alone, Mpi
 

@@ -14,9 +14,11 @@ from tinygrad import Tensor
 
 from gattn_tg import attention
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels import flash_backward, plan, plan_table, toolchain
+from gattn_tg.kernels import flash_backward, plan
 from gattn_tg.kernels.gemm import Gemm
-from gattn_tg.kernels.plan_table import WIDTHS, Row
+from gattn_tg.machine import sizes as plan_table
+from gattn_tg.machine import toolchain
+from gattn_tg.machine.sizes import WIDTHS, Row
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.kernels import devices
+from gattn_tg.machine import devices
 
 
 def candidate(name: str, works: bool = True, is_gpu: bool = True) -> devices.Candidate:

@@ -25,7 +25,7 @@ from tinygrad.renderer.cstyle import ClangRenderer
 from tinygrad.runtime import ops_cpu
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels.devices import cores
+from gattn_tg.machine.devices import cores
 
 # What CPUProgram.__call__ must look like for the hook to stand in for it.
 _CALL = ("self", "bufs", "global_size", "local_size", "vals", "wait", "timeout")

@@ -14,8 +14,8 @@ from tinygrad.renderer import cstyle
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.kernels import threads, toolchain
-from gattn_tg.kernels.devices import cores
+from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine.devices import cores
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
 FULL_WIDTH = "prefer-vector-width=512"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gattn_tg.errors import MissingExtraError, UnsupportedError
-from gattn_tg.kernels import toolchain
+from gattn_tg.machine import toolchain
 
 ROOT = Path(__file__).resolve().parents[2]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="the wrapper is a POSIX shell script")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinygrad import Device
 
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.kernels.devices import NAMES
+from gattn_tg.machine.devices import NAMES
 
 ALL = "ALL"
 UNCOUNTED = ("CPU", "NULL", "PYTHON")  # tinygrad makes as many of them as are named

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gattn_tg.errors import GattnError, UnsupportedError
-from gattn_tg.kernels import plan_table, toolchain
+from gattn_tg.machine import sizes as plan_table
+from gattn_tg.machine import toolchain
 
 # GPUs in the order of tinygrad's own search. OpenCL only counts with a GPU behind it: PoCL is the CPU again,
 # slower, and one without a linker aborts the process that opens it.

@@ -14,7 +14,7 @@ import pytest
 from tinygrad import Device, Tensor, TinyJit, dtypes
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels import cpu, threads
+from gattn_tg.machine import cpu, threads
 
 RNG = np.random.default_rng(0)
 

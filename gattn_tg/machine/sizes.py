@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels import toolchain
+from gattn_tg.machine import toolchain
 
 PACKAGE = Path(__file__).with_name("plan.toml")
 WIDTHS = (128, 256, 512)  # bits of a vector register
