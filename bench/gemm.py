@@ -17,8 +17,8 @@ import torch
 from tinygrad import Tensor, TinyJit, dtypes
 
 from bench.record import REST_SECONDS, alternate, summary, write
-from gattn_tg.kernels.body import Body
-from gattn_tg.kernels.gemm import kernel, plan
+from gattn_tg.kernels.dense.gemm import kernel, plan
+from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.machine import threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 from gattn_tg.ops.launch import Output, launch

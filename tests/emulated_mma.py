@@ -14,7 +14,7 @@ import promise
 from tinygrad import Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
-from gattn_tg.kernels import mma_plan
+from gattn_tg.kernels.mma import plan as mma_plan
 from gattn_tg.ops.cases import Case
 
 # More than one block each way, and sizes that fill none.

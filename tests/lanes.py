@@ -17,10 +17,13 @@ from tinygrad.renderer.cstyle import CUDARenderer, HIPRenderer, MetalRenderer, O
 from tinygrad.renderer.wgsl import WGSLRenderer
 from tinygrad.uop.ops import Ops
 
-from gattn_tg.kernels import simt_forward, simt_keys, simt_plan, simt_rows
-from gattn_tg.kernels.rotation import OPERANDS, Rotation
-from gattn_tg.kernels.score import Score
-from gattn_tg.kernels.simt_score import table_columns
+from gattn_tg.kernels.simt import forward as simt_forward
+from gattn_tg.kernels.simt import keys as simt_keys
+from gattn_tg.kernels.simt import plan as simt_plan
+from gattn_tg.kernels.simt import rows as simt_rows
+from gattn_tg.kernels.simt.score import table_columns
+from gattn_tg.kernels.tiles.rotation import OPERANDS, Rotation
+from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.ops.packing import Packing
 
 # device: renderer, and where it takes its compiler from, which needs libraries of the vendor

@@ -6,8 +6,10 @@ import lanes
 from tinygrad import dtypes
 from tinygrad.codegen import to_program
 
-from gattn_tg.kernels import mma_backward, mma_forward, mma_plan
-from gattn_tg.kernels.rotation import Rotation
+from gattn_tg.kernels.mma import backward as mma_backward
+from gattn_tg.kernels.mma import forward as mma_forward
+from gattn_tg.kernels.mma import plan as mma_plan
+from gattn_tg.kernels.tiles.rotation import Rotation
 
 KERNELS = {
     "forward": (mma_forward.kernel, mma_forward.shared_bytes),

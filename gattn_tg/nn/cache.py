@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.put_rows import put_rows
+from gattn_tg.kernels.dense.put_rows import put_rows
 from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.ops.attention import attention
 from gattn_tg.ops.bias import MotifBias

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.epilogue import GELU_CUBE, GELU_SCALE, LOG2E
-from gattn_tg.kernels.tile import EXP2
+from gattn_tg.kernels.tiles.epilogue import GELU_CUBE, GELU_SCALE, LOG2E
+from gattn_tg.kernels.tiles.tile import EXP2
 from gattn_tg.types import Float
 
 

@@ -7,7 +7,7 @@ import functools
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.kernels.convolution import Windows, forward, plan, weight_gradient
+from gattn_tg.kernels.dense.convolution import Windows, forward, plan, weight_gradient
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.linear import linear
 from gattn_tg.ops.rows import activation_slopes, added_up, column_sums
@@ -37,7 +37,7 @@ def convolution(
         ConfigError: Unknown activation.
 
     Numerics: sums in float32. On the CPU, long sequences run as products over overlapping rows of x (see
-        `gattn_tg.kernels.convolution`), each output one sum in order; short ones, other devices and sharded operands
+        `gattn_tg.kernels.dense.convolution`), each output one sum in order; short ones, other devices and sharded operands
         as one product over unfolded windows.
     """
     if x.ndim != 3 or weight.ndim != 3 or x.shape[2] != weight.shape[1] or weight.shape[2] % 2 == 0:

@@ -8,8 +8,8 @@ import math
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.cross_entropy import backward, forward
-from gattn_tg.kernels.rowwise import chunks
+from gattn_tg.kernels.dense.cross_entropy import backward, forward
+from gattn_tg.kernels.dense.rowwise import chunks
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
 from gattn_tg.types import Float, Int
 

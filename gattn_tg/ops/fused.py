@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels import flash_backward, flash_few, flash_forward
-from gattn_tg.kernels.rotation import Rotation
-from gattn_tg.kernels.score import Score
+from gattn_tg.kernels.loops import backward as flash_backward
+from gattn_tg.kernels.loops import few as flash_few
+from gattn_tg.kernels.loops import forward as flash_forward
+from gattn_tg.kernels.tiles.rotation import Rotation
+from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of

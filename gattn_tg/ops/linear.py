@@ -7,8 +7,8 @@ import math
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.epilogue import ACTIVATIONS
-from gattn_tg.kernels.gemm import Gemm, kernel, plan
+from gattn_tg.kernels.dense.gemm import Gemm, kernel, plan
+from gattn_tg.kernels.tiles.epilogue import ACTIVATIONS
 from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.rows import activation_slopes, column_sums
@@ -42,7 +42,7 @@ def linear(
         ShapeError: Widths of x, weight, bias or residual do not fit.
         ConfigError: Unknown activation.
 
-    Numerics: on the CPU one kernel per product (see `gattn_tg.kernels.gemm`), sums over n_in in order in float32;
+    Numerics: on the CPU one kernel per product (see `gattn_tg.kernels.dense.gemm`), sums over n_in in order in float32;
         elsewhere, and for small or sharded operands, tinygrad's own product.
     """
     _check(x, weight, bias, activation, residual)

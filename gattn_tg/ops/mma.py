@@ -7,11 +7,13 @@ import functools
 from tinygrad import Tensor, dtypes
 from tinygrad.dtype import DType
 
-from gattn_tg.kernels import mma_backward, mma_forward, mma_plan
-from gattn_tg.kernels.mma_plan import Plan
-from gattn_tg.kernels.score import Score
-from gattn_tg.kernels.simt_score import table_columns
-from gattn_tg.kernels.tile import ceildiv
+from gattn_tg.kernels.mma import backward as mma_backward
+from gattn_tg.kernels.mma import forward as mma_forward
+from gattn_tg.kernels.mma import plan as mma_plan
+from gattn_tg.kernels.mma.plan import Plan
+from gattn_tg.kernels.simt.score import table_columns
+from gattn_tg.kernels.tiles.score import Score
+from gattn_tg.kernels.tiles.tile import ceildiv
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.operands import output_cotangent, piece, score_of, static_score
 from gattn_tg.ops.problem import Problem

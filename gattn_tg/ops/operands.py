@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.rotation import Rotation
-from gattn_tg.kernels.score import Score
-from gattn_tg.kernels.tile import LANES, ceildiv
+from gattn_tg.kernels.tiles.rotation import Rotation
+from gattn_tg.kernels.tiles.score import Score
+from gattn_tg.kernels.tiles.tile import LANES, ceildiv
 from gattn_tg.ops.launch import pieces
 from gattn_tg.ops.lazy import occurrence_counts
 from gattn_tg.ops.problem import Problem

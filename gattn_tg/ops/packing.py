@@ -8,7 +8,7 @@ from dataclasses import replace
 from tinygrad import Tensor, UOp, dtypes
 from tinygrad.dtype import DType
 
-from gattn_tg.kernels.packed import Place, unpacking
+from gattn_tg.kernels.tiles.packed import Place, unpacking
 
 
 class Packing:

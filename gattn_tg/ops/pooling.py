@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.kernels.pooling import halve, halve_back
+from gattn_tg.kernels.dense.pooling import halve, halve_back
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
 from gattn_tg.types import Float
 

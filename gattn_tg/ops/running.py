@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels import many
+from gattn_tg.kernels.dense import optimizer_step as many
 from gattn_tg.ops.launch import on_one_cpu, update
 from gattn_tg.types import Float
 

@@ -6,11 +6,14 @@ import functools
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels import simt_forward, simt_keys, simt_plan, simt_rows
-from gattn_tg.kernels.rotation import Rotation
-from gattn_tg.kernels.score import Score
-from gattn_tg.kernels.simt import Layout
-from gattn_tg.kernels.simt_score import table_columns
+from gattn_tg.kernels.simt import forward as simt_forward
+from gattn_tg.kernels.simt import keys as simt_keys
+from gattn_tg.kernels.simt import plan as simt_plan
+from gattn_tg.kernels.simt import rows as simt_rows
+from gattn_tg.kernels.simt.group import Layout
+from gattn_tg.kernels.simt.score import table_columns
+from gattn_tg.kernels.tiles.rotation import Rotation
+from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of, static_score
 from gattn_tg.ops.packing import Packing

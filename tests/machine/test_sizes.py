@@ -14,8 +14,9 @@ from tinygrad import Tensor
 
 from gattn_tg import attention
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels import flash_backward, plan
-from gattn_tg.kernels.gemm import Gemm
+from gattn_tg.kernels.dense.gemm import Gemm
+from gattn_tg.kernels.loops import backward as flash_backward
+from gattn_tg.kernels.loops import units as plan
 from gattn_tg.machine import sizes as plan_table
 from gattn_tg.machine import toolchain
 from gattn_tg.machine.sizes import WIDTHS, Row

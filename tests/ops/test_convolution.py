@@ -7,7 +7,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.kernels.convolution import plan
+from gattn_tg.kernels.dense.convolution import plan
 from gattn_tg.machine import threads
 from gattn_tg.ops.convolution import convolution
 

@@ -9,7 +9,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg import MotifBias, Rope, attention
-from gattn_tg.kernels import simt_plan
+from gattn_tg.kernels.simt import plan as simt_plan
 from gattn_tg.ops import simt
 
 B, H, G, N, D, T = 2, 4, 2, 6, 4, 3

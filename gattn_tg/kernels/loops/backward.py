@@ -1,0 +1,299 @@
+"""Flash attention, backward: dq, dk, dv and the table gradient, nothing of size n*m stored, no atomics.
+
+One unit owns a part of the keys of one (batch, key head), and walks over all rows of the query heads that read it:
+
+    s = q k^T + bias      p = 2^(s - top) / total       dp = do v^T      ds = p (dp - delta)
+    dv += p^T do          dk += ds^T q                  dq += ds k       dtable[class] += ds
+
+with top and 1 / total of the forward pass and delta = rowsum(do o) - dlse.
+
+Owning the keys it needs five products where two passes would need seven. dk, dv and the table sums belong to the unit;
+dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
+each of the five products finds its panels in the nearest cache.
+
+Source: Dao 2023, FlashAttention-2, algorithm 2.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from tinygrad import UOp, dtypes
+
+from gattn_tg.kernels.loops.table import TableGradient
+from gattn_tg.kernels.loops.units import key_parts, runs
+from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.rotation import Rotation, Turn
+from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, ScoreBody
+from gattn_tg.kernels.tiles.tile import (
+    LANES,
+    LARGEST,
+    ROWS,
+    Arena,
+    Panel,
+    View,
+    ceildiv,
+    exp2,
+    lane_groups,
+    padded,
+    product,
+    registers,
+    saturate,
+)
+from gattn_tg.machine.sizes import chunk_rows
+
+STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
+
+
+def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
+    """Rows per chunk, and the scratch memory of one part."""
+    rows = min(chunk_rows(d), ceildiv(n, ROWS) * ROWS)
+    wd, we = padded(d), padded(e)
+    return rows, Arena(
+        kt=d * LANES, vt=e * LANES, k=LANES * wd, dk=LANES * wd, dv=LANES * we,
+        q=rows * wd, do=rows * we, p=rows * LANES, ds=rows * LANES,
+    )  # fmt: skip
+
+
+def dq_shape(b: int, h: int, g: int, n: int, m: int, d: int) -> tuple[int, int, int, int, int]:
+    """Partial sums of dq, (parts, b, h, rows, lanes): rows and lanes are padded."""
+    rows, _ = arena(n, d, d)
+    shape = (b, h, ceildiv(n, rows) * rows, padded(d))
+    return (key_parts(b * g, m, 4 * shape[0] * shape[1] * shape[2] * shape[3]), *shape)
+
+
+def dtable_shape(b: int, h: int, g: int, n: int, m: int, d: int, score: Score) -> tuple[int, int, int, int]:
+    """Partial sums of the table gradient, (b, h, parts, entries); one number where there is no table."""
+    return b, h, dq_shape(b, h, g, n, m, d)[0], score.entries
+
+
+def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tuple[int, int]:
+    """Shape of the scratch operand."""
+    return runs(b * g * dq_shape(b, h, g, n, m, d)[0]), arena(n, d, e)[1].size
+
+
+@functools.cache
+def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
+    """The kernel of a score function and a rotation.
+
+    Its operands are dq, dk, dv, dtable, scratch, q, k, v, do, top, inverse, delta, then those of the score and of the
+    rotation; shapes come from them.
+    """
+
+    @functools.cache
+    def flash_backward(*operands: UOp) -> UOp:
+        return Backward(score, rotation, *operands).build()
+
+    return flash_backward
+
+
+class Backward:
+    """The backward kernel under construction. A unit is every `parts`-th block of keys of one key head."""
+
+    def __init__(
+        self, score: Score, rotation: Rotation, dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp,
+        v: UOp, do: UOp, top: UOp, inverse: UOp, delta: UOp, *tensors: UOp,
+    ) -> None:  # fmt: skip
+        self.dq, self.dk, self.dv, self.dtable, self.scratch = dq, dk, dv, dtable, scratch
+        self.q, self.k, self.v, self.do = q, k, v, do
+        self.top, self.inverse, self.delta = top, inverse, delta
+        self.b_size, self.h_size, self.n, self.d = q.shape
+        _, self.g_size, self.m, self.e = v.shape
+        self.parts, self.heads = dq.shape[0], self.h_size // self.g_size
+        self.rows, self.panels = arena(self.n, self.d, self.e)
+        self.wd, self.we = padded(self.d), padded(self.e)
+        self.score, self.rotation = score, rotation
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
+        self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
+        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.gradient = None if score.kind == "none" else TableGradient(self.scores)
+        self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
+        self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
+
+    def build(self) -> UOp:
+        """The whole kernel."""
+        body, parts = self.body, self.parts
+        with body.units(self.b_size * self.g_size * parts, self.scratch.shape[0]) as (worker, unit):
+            (self.kt, self.vt, self.at_k, self.at_dk, self.at_dv, self.at_q, self.at_do, self.at_p, self.at_ds) = (
+                self.panels.panels(body, self.scratch, worker)
+            )
+            self.b, self.g, self.part = unit // (self.g_size * parts), unit // parts % self.g_size, unit % parts
+            self.turn_q = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+            self.turn_k = Turn(body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
+            self.start()
+            blocks = ceildiv(self.m, LANES)
+            # blocks are dealt in turn, which balances causal and windowed problems
+            with body.span(self.part * 0, (blocks - self.part + (parts - 1)) // parts, blocks) as turn:
+                first = (turn * parts + self.part) * LANES
+                self.lay_out_keys(first)
+                with body.loop(self.heads) as head:
+                    self.walk(self.g * self.heads + head, first)
+                self.write_keys(first)
+            with body.loop(self.heads) as head:
+                self.write_rows(self.g * self.heads + head)
+        return body.finish()
+
+    def start(self) -> None:
+        """Empty the sums of the unit, and the lanes that pad the panels."""
+        body = self.body
+        with body.loops(self.heads, self.dq.shape[3], self.wd) as (x, i, j):
+            body.write(self.dq, (self.part, self.b, self.g * self.heads + x, i, j), 0.0)
+        with body.loops(self.heads, self.score.entries) as (x, j):
+            body.write(self.dtable, (self.b, self.g * self.heads + x, self.part, j), 0.0)
+        if self.wd > self.d:
+            self.at_k.fill(LANES * self.wd, 0.0)
+            self.at_q.fill(self.rows * self.wd, 0.0)
+        if self.we > self.e:
+            self.at_do.fill(self.rows * self.we, 0.0)
+
+    def lay_out_keys(self, first: UOp) -> None:
+        """k by key and by channel, in units of the score, v by channel; dk and dv start at 0."""
+        factor = self.score.scale * LOG2E
+
+        def key(j: UOp) -> UOp:
+            return (first + j).minimum(self.m - 1)
+
+        body = self.body
+        self.turn_k.lay_out(
+            LANES, self.d, key,
+            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
+            lambda j, x, value: self.at_k.write(j * self.wd + x, value),
+        )  # fmt: skip
+        with body.loops(self.d, LANES) as (x, j):
+            self.kt.write(x * LANES + j, self.at_k.read(j * self.wd + x))
+        with body.loops(self.e, LANES) as (x, j):
+            self.vt.write(x * LANES + j, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        self.at_dk.fill(LANES * self.wd, 0.0)
+        self.at_dv.fill(LANES * self.we, 0.0)
+
+    def walk(self, h: UOp, first: UOp) -> None:
+        """All rows of one query head against one block of keys."""
+        body = self.body
+        self.scores.load(self.b, h, first)
+        if self.gradient is not None:
+            self.gradient.clear()
+        with self.chunks(first) as chunk:
+            i0 = chunk * self.rows
+            self.lay_out_rows(h, i0)
+            with body.loop(self.rows // ROWS) as tile:
+                self.weigh(h, i0, tile * ROWS, first)
+            self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
+            self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
+            self.add_to_dq(h, i0)
+        if self.gradient is not None:
+            self.gradient.finish(self.dtable, (self.b, h, self.part), first)
+
+    def chunks(self, first: UOp) -> AbstractContextManager[UOp]:
+        """The chunks of rows that see any key of the block."""
+        size = ceildiv(self.n, self.rows)
+        if self.score.reach == (None, None):
+            return self.body.loop(size)
+        start, stop = self.scores.seeing_rows(first)
+        return self.body.span(start // self.rows, (stop + (self.rows - 1)) // self.rows, size)
+
+    def lay_out_rows(self, h: UOp, i0: UOp) -> None:
+        """q and do by row, and three numbers per row."""
+
+        def row(i: UOp) -> UOp:
+            return (i0 + i).minimum(self.n - 1)
+
+        body = self.body
+        # whole chunks of float32 rows that fill their lanes are read where they are
+        is_whole = self.n % self.rows == 0
+        self.rows_of_q: Panel | View = self.at_q
+        self.rows_of_do: Panel | View = self.at_do
+        if is_whole and self.wd == self.d and self.q.dtype == dtypes.float32 and not self.rotation.channels:
+            self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
+        else:
+            self.turn_q.lay_out(
+                self.rows, self.d, row,
+                lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
+                lambda i, x, value: self.at_q.write(i * self.wd + x, value),
+            )  # fmt: skip
+        if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
+            self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
+        else:
+            with body.loops(self.rows, self.e) as (i, x):
+                self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
+        with body.loop(self.rows) as i:
+            # rows that pad the chunk have no probabilities
+            body.write(self.row_top, (i,), (i0 + i < self.n).where(self.top[self.b, h, row(i)], NEVER))
+        with body.loop(self.rows) as i:
+            body.write(self.row_inverse, (i,), self.inverse[self.b, h, row(i)])
+        with body.loop(self.rows) as i:
+            body.write(self.row_delta, (i,), self.delta[self.b, h, row(i)])
+
+    def weigh(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
+        """p and ds of one tile."""
+        body, s, dp = self.body, self.s, self.dp
+        for tile, depth, rows, wide, lanes in (
+            (s, self.d, self.rows_of_q, self.wd, self.kt),
+            (dp, self.e, self.rows_of_do, self.we, self.vt),
+        ):
+            with body.loops(ROWS, LANES) as (i, j):
+                body.write(tile, (i, j), 0.0)
+            product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
+        with body.loops(ROWS, LANES) as (i, j):
+            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j)
+            share = exp2(value - body.read(self.row_top, r + i)) * body.read(self.row_inverse, r + i)
+            body.write(s, (i, j), share)
+        with body.loops(ROWS, LANES) as (i, j):
+            slope = saturate(body.read(dp, i, j) - body.read(self.row_delta, r + i), STEEPEST)
+            body.write(dp, (i, j), body.read(s, i, j) * slope)
+        for tile, panel in ((s, self.at_p), (dp, self.at_ds)):
+            with body.loops(ROWS, LANES) as (i, j):
+                panel.write((r + i) * LANES + j, body.read(tile, i, j))
+        if self.gradient is not None:
+            self.gradient.add(dp, self.b, i0 + r, first)
+
+    def add_transposed(self, out: Panel, a: Panel, lanes: Panel | View, width: int) -> None:
+        """out[j, x] += sum_i a[i, j] * lanes[i, x]."""
+        body, tile, wide = self.body, self.s, padded(width)
+        with body.loop(LANES // ROWS) as block:
+            r = block * ROWS
+            for start, size in lane_groups(width):
+                with body.loops(ROWS, size) as (j, x):
+                    body.write(tile, (j, x), out.read((r + j) * wide + (start + x)))
+                product(body, tile, self.rows, a.columns(LANES, r), lanes.lanes(wide, start), size)
+                with body.loops(ROWS, size) as (j, x):
+                    out.write((r + j) * wide + (start + x), body.read(tile, j, x))
+
+    def add_to_dq(self, h: UOp, i0: UOp) -> None:
+        """dq[i, x] += sum_j ds[i, j] * k[j, x]."""
+        body, tile = self.body, self.s
+        with body.loop(self.rows // ROWS) as block:
+            r = block * ROWS
+            for start, size in lane_groups(self.d):
+                with body.loops(ROWS, size) as (i, x):
+                    body.write(tile, (i, x), body.read(self.dq, self.part, self.b, h, i0 + r + i, start + x))
+                product(body, tile, LANES, self.at_ds.rows(LANES, r), self.at_k.lanes(self.wd, start), size)
+                with body.loops(ROWS, size) as (i, x):
+                    body.write(self.dq, (self.part, self.b, h, i0 + r + i, start + x), body.read(tile, i, x))
+
+    def write_keys(self, first: UOp) -> None:
+        """dk, times scale and turned back, and dv of one block."""
+
+        def key(j: UOp) -> UOp:
+            return (first + j).minimum(self.m - 1)
+
+        def write(out: UOp, j: UOp, x: UOp, value: UOp) -> None:
+            self.body.write(out, (self.b, self.g, key(j), x), value.cast(out.dtype), when=first + j < self.m)
+
+        self.turn_k.take_back(
+            LANES, self.d, key,
+            lambda j, x: saturate(self.at_dk.read(j * self.wd + x), LARGEST) * self.score.scale,
+            lambda j, x, value: write(self.dk, j, x, value),
+        )  # fmt: skip
+        with self.body.loops(LANES, self.e) as (j, x):
+            write(self.dv, j, x, saturate(self.at_dv.read(j * self.we + x), LARGEST))
+
+    def write_rows(self, h: UOp) -> None:
+        """The unit's part of dq, turned back. The k that it was summed from carries scale * log2 e, dq wants scale."""
+        self.turn_q.take_back(
+            self.dq.shape[3], self.d, lambda i: i.minimum(self.n - 1),
+            lambda i, x: saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * (1 / LOG2E),
+            lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
+        )  # fmt: skip

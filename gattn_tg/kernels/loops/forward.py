@@ -1,0 +1,269 @@
+"""Flash attention, forward: o and log-sum-exp in one pass over the keys, nothing of size n*m stored.
+
+For a block of rows, over blocks of keys, exponents in units of log 2:
+
+    s = q k^T + bias      top' = max(top, rowmax s)      p = 2^(s - top' - down)
+    total = total * 2^(top - top') + rowsum p            acc = acc * 2^(top - top') + p v
+    o = acc / total       lse = (top + down + log2 total) / log2 e
+
+with 2^down >= m, so that sums stay below the largest |v|: o is a mean of v, and finite for every finite v.
+The backward pass takes top and 1 / (2^down total) rather than lse: their p is then exactly what went into o,
+while 2^(s log2 e - lse log2 e) would carry the rounding of lse, an absolute error that grows with the scores.
+
+Source: Dao 2023, FlashAttention-2, algorithm 1.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from tinygrad import UOp, dtypes
+
+from gattn_tg.kernels.loops.units import query_rows, runs
+from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.rotation import Rotation, Turn
+from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score, ScoreBody
+from gattn_tg.kernels.tiles.tile import (
+    FOLD,
+    LANES,
+    LARGEST,
+    ROWS,
+    Arena,
+    Panel,
+    View,
+    ceildiv,
+    exp2,
+    fold,
+    lane_groups,
+    padded,
+    product,
+    registers,
+    saturate,
+    tree,
+)
+
+TOGETHER = 2 * ROWS  # rows whose softmax is taken at once: the steps of one tile wait for each other
+
+
+def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
+    """Rows per unit, and the scratch memory of one part."""
+    rows = query_rows(b * h, n, max(d, e))
+    folded = ceildiv(d, FOLD) * FOLD
+    return rows, Arena(q=rows * folded, k=LANES * folded, v=LANES * padded(e), acc=rows * padded(e))
+
+
+def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
+    """Shape of the scratch operand."""
+    rows, panels = arena(b, h, n, d, e)
+    return runs(b * h * ceildiv(n, rows)), panels.size
+
+
+@functools.cache
+def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
+    """The kernel of a score function and a rotation.
+
+    Its operands are o, lse, top, inverse, scratch, q, k, v, then those of the score and of the rotation; shapes come
+    from them.
+    """
+
+    @functools.cache
+    def flash_forward(*operands: UOp) -> UOp:
+        return Forward(score, rotation, *operands).build()
+
+    return flash_forward
+
+
+class Forward:
+    """The forward kernel under construction. A unit is a block of rows of one head."""
+
+    def __init__(
+        self, score: Score, rotation: Rotation, o: UOp, lse: UOp, row_top: UOp, inverse: UOp, scratch: UOp, q: UOp,
+        k: UOp, v: UOp, *tensors: UOp,
+    ) -> None:  # fmt: skip
+        self.o, self.lse, self.row_top, self.inverse, self.scratch = o, lse, row_top, inverse, scratch
+        self.q, self.k, self.v = q, k, v
+        self.b_size, self.h_size, self.n, self.d = q.shape
+        _, self.g_size, self.m, self.e = v.shape
+        self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
+        self.score, self.rotation = score, rotation
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
+        self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
+        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.width, self.q_width = padded(self.e), self.d
+        self.down = self.m.bit_length()
+        self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS
+        self.s, self.c = body.array(self.together, LANES), body.array(ROWS, LANES)
+        self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
+        self.lanes, self.shrink = body.array(self.together, FOLD), body.array(self.together)
+
+    def build(self) -> UOp:
+        """The whole kernel."""
+        per_head = ceildiv(self.n, self.rows)
+        with self.body.units(self.b_size * self.h_size * per_head, self.scratch.shape[0]) as (part, unit):
+            self.at_q, self.at_k, self.at_v, self.acc = self.panels.panels(self.body, self.scratch, part)
+            self.b, self.h = unit // (self.h_size * per_head), unit // per_head % self.h_size
+            self.g, self.i0 = self.h // (self.h_size // self.g_size), unit % per_head * self.rows
+            self.start()
+            with self.blocks() as block:
+                self.lay_out_keys(block * LANES)
+                with self.tiles(block * LANES) as tile:
+                    self.weigh(tile * self.together, block * LANES)
+                    with self.body.loop(ceildiv(self.together, ROWS)) as piece:
+                        self.add_values(tile * self.together, piece * ROWS)
+            self.finish()
+        return self.body.finish()
+
+    def row(self, i: UOp) -> UOp:
+        """A row of q; rows that pad the last block repeat the last one."""
+        return (self.i0 + i).minimum(self.n - 1)
+
+    def start(self) -> None:
+        """Lay out the rows of q, and empty the sums."""
+        body, width = self.body, self.width
+        if self.reads_q_in_place():
+            self.rows_of_q: Panel | View = View(lambda i, x: self.q[self.b, self.h, self.i0 + i, x])
+        else:
+            self.rows_of_q = self.at_q
+            self.lay_out_q()
+        self.acc.fill(self.rows * width, 0.0)
+        if width > self.e:
+            self.at_v.fill(LANES * width, 0.0)
+        self.lanes_of_v: Panel | View = self.at_v
+        with body.loop(self.rows) as i:
+            body.write(self.top, (i,), LEAST)
+        with body.loops(self.rows, FOLD) as (i, x):
+            body.write(self.total, (i, x), 0.0)
+
+    def reads_q_in_place(self) -> bool:
+        """Whether rows of q serve as they are."""
+        return not self.rotation.channels and self.q.dtype == dtypes.float32 and self.n % self.rows == 0
+
+    def lay_out_q(self) -> None:
+        """The rows of q, turned, in float32."""
+        turn = Turn(self.body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+        turn.lay_out(
+            self.rows, self.d, self.row,
+            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
+            lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
+        )  # fmt: skip
+
+    def blocks(self) -> AbstractContextManager[UOp]:
+        """The blocks of keys that any of the rows sees."""
+        size = ceildiv(self.m, LANES)
+        if self.score.reach == (None, None) and not self.score.has_lengths:
+            return self.body.loop(size)
+        start, stop = self.scores.seen_keys(self.b, self.i0, self.i0 + (self.rows - 1))
+        return self.body.span(start // LANES, (stop + (LANES - 1)) // LANES, size)
+
+    def tiles(self, first: UOp) -> AbstractContextManager[UOp]:
+        """The tiles of rows that see any key of the block."""
+        size = self.rows // self.together
+        if self.score.reach == (None, None):
+            return self.body.loop(size)
+        start, stop = (row - self.i0.cast(dtypes.int) for row in self.scores.seeing_rows(first))
+        return self.body.span(start // self.together, (stop + (self.together - 1)) // self.together, size)
+
+    def key(self, first: UOp, j: UOp) -> UOp:
+        """A key of the block; keys that pad the last block repeat the last one."""
+        return (first + j).minimum(self.m - 1)
+
+    def lay_out_keys(self, first: UOp) -> None:
+        """k, v, and what the score needs."""
+        self.lay_out_k(first)
+        self.lay_out_v(first)
+        self.scores.load(self.b, self.h, first)
+
+    def lay_out_k(self, first: UOp) -> None:
+        """k in units of the score, one channel after another."""
+        factor = self.score.scale * LOG2E
+        self.turn_of_keys().lay_out(
+            LANES, self.d, lambda j: self.key(first, j),
+            lambda j, x: self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32) * factor,
+            lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
+        )  # fmt: skip
+
+    def turn_of_keys(self) -> Turn:
+        """The rotation of keys."""
+        return Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
+
+    def lay_out_v(self, first: UOp) -> None:
+        """v, key after key; whole blocks of float32 rows serve as they are."""
+        if self.width == self.e and self.m % LANES == 0 and self.v.dtype == dtypes.float32:
+            self.lanes_of_v = View(lambda j, x: self.v[self.b, self.g, first + j, x])
+            return
+        with self.body.loops(LANES, self.e) as (j, x):
+            value = self.v[self.b, self.g, self.key(first, j), x]
+            self.at_v.write(j * self.width + x, value.cast(dtypes.float32))
+
+    def multiply(self, r: UOp) -> None:
+        """s = q k^T for the rows from r."""
+        body, s = self.body, self.s
+        with body.loop(self.together // ROWS) as tile:
+            at = tile * ROWS
+            with body.loops(ROWS, LANES) as (i, j):
+                body.write(s, (at + i, j), 0.0)
+            product(body, s, self.d, self.rows_of_q.rows(self.q_width, r + at), self.at_k.lanes(LANES, 0), row=at)
+
+    def weigh(self, r: UOp, first: UOp) -> None:
+        """s = 2^(score - top) for the rows from r, with top, total and shrink brought up to date."""
+        body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
+        rows, pieces = self.together, range(0, LANES, FOLD)
+        self.multiply(r)
+        with body.loops(rows, LANES) as (i, j):
+            value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
+            body.write(s, (i, j), value)
+
+        with body.loops(rows, FOLD) as (i, j):
+            most = tree([body.read(s, i, y + j) for y in pieces], UOp.maximum)
+            body.write(lanes, (i, j), body.read(top, r + i).maximum(most))
+        fold(body, lanes, UOp.maximum, rows)
+        with body.loop(rows) as i:
+            body.write(self.shrink, (i,), exp2(body.read(top, r + i) - body.read(lanes, i, 0)))
+        with body.loop(rows) as i:
+            body.write(top, (r + i,), body.read(lanes, i, 0))
+
+        with body.loops(rows, LANES) as (i, j):
+            body.write(s, (i, j), exp2(body.read(s, i, j) - body.read(top, r + i), self.down))
+        with body.loops(rows, FOLD) as (i, j):
+            more = tree([body.read(s, i, y + j) for y in pieces], UOp.__add__)
+            body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i) + more)
+
+    def add_values(self, r: UOp, at: UOp) -> None:
+        """acc = acc * shrink + s v for one tile, which starts `at` rows after r."""
+        body, c = self.body, self.c
+        for start, size in lane_groups(self.e):
+            with body.loops(ROWS, size) as (i, x):
+                before = self.acc.read((r + at + i) * self.width + (start + x))
+                body.write(c, (i, x), before * body.read(self.shrink, at + i))
+            lanes = self.lanes_of_v.lanes(self.width, start)
+            product(body, c, LANES, lambda i, j: body.read(self.s, at + i, j), lanes, size)
+            with body.loops(ROWS, size) as (i, x):
+                self.acc.write((r + at + i) * self.width + (start + x), body.read(c, i, x))
+
+    def finish(self) -> None:
+        """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
+        body, total = self.body, self.total
+        with body.loops(self.rows, FOLD - 1) as (i, x):
+            body.write(total, (i, 0), body.read(total, i, 0) + body.read(total, i, x + 1))
+
+        def write(out: UOp, i: UOp, value: UOp) -> None:
+            body.write(out, (self.b, self.h, self.row(i)), value, when=self.i0 + i < self.n)
+
+        with body.loop(self.rows) as i:
+            some = body.read(total, i, 0)
+            lse = (body.read(self.top, i) + (some * 2.0**self.down).log2()) * (1 / LOG2E)
+            write(self.lse, i, (some > 0).where(lse, -math.inf))
+        with body.loop(self.rows) as i:
+            some = body.read(total, i, 0)
+            body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
+        with body.loop(self.rows) as i:
+            write(self.row_top, i, body.read(self.top, i))
+        with body.loop(self.rows) as i:
+            write(self.inverse, i, body.read(total, i, 0) * 2.0**-self.down)
+        with body.loops(self.rows, self.e) as (i, x):
+            value = saturate(self.acc.read(i * self.width + x) * body.read(total, i, 0), LARGEST)
+            body.write(self.o, (self.b, self.h, self.row(i), x), value.cast(self.o.dtype), when=self.i0 + i < self.n)

@@ -1,0 +1,130 @@
+"""The score function of `score.py` where a group of threads works on a block of keys together."""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad import UOp, dtypes
+
+from gattn_tg.kernels.simt.group import Group
+from gattn_tg.kernels.tiles.score import BY_ROW, LIMIT, LOG2E, Score, ScoreBody
+from gattn_tg.kernels.tiles.tile import ceildiv, saturate
+
+STAGED = 1024  # entries of a table that is copied to shared memory; larger ones are read where they are
+
+
+def table_columns(score: Score) -> int:
+    """Sums that every row of queries keeps for the gradient of the table."""
+    return {"none": 0, "ordered": 2 * score.classes}.get(score.kind, score.classes)
+
+
+def words(score: Score, keys: int) -> int:
+    """Words of shared memory that the score takes."""
+    names = [name for name in score.operands if name in ("ids_k", "at_k", "upto_k", "before_k", "segments_k")]
+    return (score.entries if score.kind != "none" and score.entries <= STAGED else 0) + keys * len(names)
+
+
+class GroupScore(ScoreBody):
+    """A score function inside one kernel: the table and the numbers of a block of keys are in shared memory.
+
+    Args:
+        group: the threads.
+        score: the static part.
+        tensors: what `score.operands` names.
+        n, m: rows and keys.
+    """
+
+    def __init__(self, group: Group, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
+        self.group, self.body, self.score, self.n, self.m = group, group.body, score, n, m
+        self.t = dict(zip(score.operands, tensors, strict=True))
+        self.ints = {
+            name: group.line(group.layout.keys, dtypes.int)
+            for name in ("ids_k", "at_k", "upto_k", "before_k", "segments_k")
+            if name in self.t
+        }
+        is_staged = "table" in self.t and score.entries <= STAGED
+        self.table = group.line(score.entries) if is_staged else None
+        self.place: tuple[UOp, UOp, UOp] | None = None
+
+    @property
+    def block_keys(self) -> int:
+        """Keys at a time."""
+        return self.group.layout.keys
+
+    def seeing_rows(self, first: UOp) -> tuple[UOp, UOp]:
+        """First row that sees any key of the block starting at key `first`, and the one after the last."""
+        left, right = self.score.reach
+        start, stop = UOp.const(0, dtypes.int), UOp.const(self.n, dtypes.int)
+        if right is not None:
+            start = (first.cast(dtypes.int) - (self.m - self.n + right)).maximum(0)
+        if left is not None:
+            stop = stop.minimum(first.cast(dtypes.int) + (self.block_keys - self.m + self.n + left))
+        return start, stop
+
+    def load_table(self, h: UOp) -> None:
+        """Copy the table of one head; a barrier must follow."""
+        if self.table is None:
+            return
+        size, threads = self.score.entries, self.group.layout.threads
+        self.group.part()
+        given, classes = self.t["table"], self.score.classes
+        with self.body.loop(ceildiv(size, threads)) as turn:
+            entry = (turn * threads + self.group.thread).minimum(size - 1)
+            index = (entry // classes, entry % classes) if len(given.shape) == 3 else (entry,)
+            value = saturate(given[h if given.shape[0] > 1 else 0, *index].cast(dtypes.float32), LIMIT / LOG2E)
+            self.body.write(self.table, (entry,), value)
+
+    def load(self, b: UOp, h: UOp, first: UOp) -> None:
+        """Copy what the block of keys starting at `first` needs; a barrier must follow.
+
+        Spare threads write the last element again, the same number. A condition would not do: tinygrad 0.14 simplifies
+        every index that it reshapes together with all statements before it, and rewrites conditional ones only there.
+        """
+        keys, threads = self.block_keys, self.group.layout.threads
+        self.place = (b, h, first)
+        for name, lanes in self.ints.items():
+            self.group.part()
+            with self.body.loop(ceildiv(keys, threads)) as turn:
+                j = (turn * threads + self.group.thread).minimum(keys - 1)
+                number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
+                self.body.write(lanes, (j,), number)
+
+    def laid_out(self, a: UOp | int, j: UOp) -> UOp:
+        """Bias of class a and a key of the block; -inf for keys that nobody sees."""
+        assert self.place is not None
+        b, h, first = self.place
+        value = UOp.const(0.0, dtypes.float32)
+        if self.score.kind in BY_ROW:
+            row = a if isinstance(a, UOp) else UOp.const(a, dtypes.weakint)
+            value = self._entry_of(b, h, row, self.key_class(j)) * LOG2E
+        return ((first + j).cast(dtypes.int) < self.keys(b)).where(value, -math.inf)
+
+    def row_class(self, b: UOp, row: UOp) -> UOp:
+        """Class id of a row."""
+        return self._bounded(self.t["ids_q"][b, row].cast(dtypes.int))
+
+    def key_class(self, j: UOp) -> UOp:
+        """Class id of a key of the block."""
+        return self._bounded(self.lane("ids_k", j))
+
+    def _bounded(self, id_: UOp) -> UOp:
+        # without a bound tinygrad computes the place in the table in 64 bits, which WebGPU does not have
+        return (id_ & ((1 << self.score.classes.bit_length()) - 1)).cast(dtypes.weakint)
+
+    def _entry(self, h: UOp, *index: UOp) -> UOp:
+        if self.table is None:
+            return super()._entry(h, *index)
+        at = index[0] if len(index) == 1 else index[0] * self.score.classes + index[1]
+        return self.body.read(self.table, at)
+
+    def column(self, value: UOp, b: UOp, i: UOp, first: UOp, j: UOp) -> tuple[UOp, UOp]:
+        """Where the gradient of one score belongs among the `table_columns` of its row, and what is added there."""
+        kind = self.score.kind
+        if kind in ("between", "dense"):
+            return self.class_of(b, i, first, j).cast(dtypes.weakint), value
+        key = self.key_class(j)
+        if kind == "same":
+            return key, self.row_class(b, i.minimum(self.n - 1)).eq(key).where(value, 0.0)
+        if kind == "ordered":
+            return self.is_forth(b, i, first, j).where(key, key + self.score.classes), value
+        return key, value

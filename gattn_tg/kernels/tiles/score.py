@@ -1,0 +1,240 @@
+"""Score functions: what is added to a product of two rows, which products count, and the gradient of the table.
+
+    s[i, j] = product * scale + bias(i, j)      -inf where row i does not see j
+
+One object serves every pass and every schedule. The bias comes from a small table by the class ids of the rows:
+
+    key      T[id_j]            pair     T[id_i, id_j]          same   T[id_i] where id_i == id_j
+    ordered  T[id_i, id_j] where at_i <= at_j, else T[id_j, id_i]
+    between  T[min(count, t-1)], count of events strictly between i and j, from two prefix sums
+    dense    T[ids[i, j]]
+
+The first four are laid out per block of keys as rows of lanes, `panel[a, j]` for class a of the query, so that a score
+costs one contiguous addition and its gradient one contiguous sum per class; a key that nobody sees is -inf there.
+Scores are in units of log 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tinygrad import UOp, dtypes
+
+from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.tile import LANES, saturate
+
+LOG2E = math.log2(math.e)
+LIMIT = 1e30 * LOG2E  # beyond it sums of scores overflow float32
+LEAST = -1e38  # below every score, so that the maximum of an empty row is a number
+NEVER = 3e38  # a maximum that makes every probability 0
+
+BY_ROW = ("key", "pair", "same", "ordered")
+
+
+@dataclass(frozen=True)
+class Score:
+    """The static part of a score function.
+
+    Args:
+        scale: factor on the products.
+        kind: a bias kind, or "none".
+        classes: entries along one axis of the table.
+        is_causal: row i sees j <= i + m - n.
+        left, right: row i sees i + m - n - left <= j <= i + m - n + right; None is unbounded.
+        has_lengths: every batch row has its own number of keys.
+        has_segments: only equal labels see each other.
+        has_places: `ordered` compares given coordinates at_q, at_k; otherwise the places i + m - n and j.
+    """
+
+    scale: float
+    kind: str = "none"
+    classes: int = 1
+    is_causal: bool = False
+    left: int | None = None
+    right: int | None = None
+    has_lengths: bool = False
+    has_segments: bool = False
+    has_places: bool = False
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Names of the tensors the score reads, in the order in which a kernel takes them."""
+        names: tuple[str, ...] = {
+            "none": (),
+            "key": ("ids_k", "table"),
+            "dense": ("ids", "table"),
+            "pair": ("ids_q", "ids_k", "table"),
+            "same": ("ids_q", "ids_k", "table"),
+            "ordered": ("ids_q", "ids_k", "table"),
+            "between": ("upto_q", "before_q", "upto_k", "before_k", "table"),
+        }[self.kind]
+        names += ("at_q", "at_k") if self.has_places else ()
+        names += ("lengths",) if self.has_lengths else ()
+        return names + (("segments_q", "segments_k") if self.has_segments else ())
+
+    @property
+    def name(self) -> str:
+        """The part of a kernel's name that tells scores apart."""
+        words = [] if self.kind == "none" else [f"{self.kind}{self.classes}"]
+        if self.reach != (None, None):
+            words += ["causal" if self.reach == (None, 0) else f"window_{self.left}_{self.right}"]
+        words += ["places"] * self.has_places + ["lengths"] * self.has_lengths + ["segments"] * self.has_segments
+        return "_".join(words) or "plain"
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        """How far row i sees to the left and right of its own place."""
+        return self.left, (min(0, self.right or 0) if self.is_causal else self.right)
+
+    @property
+    def entries(self) -> int:
+        """Numbers in the table of one head."""
+        return self.classes**2 if self.kind in ("pair", "ordered") else self.classes
+
+    @property
+    def panel_rows(self) -> int:
+        """Rows of lanes that one block of keys is laid out in."""
+        return {"pair": self.classes, "same": self.classes, "ordered": 2 * self.classes}.get(self.kind, 1)
+
+
+class ScoreBody:
+    """A score function inside one kernel: statements for a block of keys, an expression per element.
+
+    Args:
+        body: the kernel under construction.
+        score: the static part.
+        tensors: what `score.operands` names.
+        n, m: rows and keys.
+    """
+
+    def __init__(self, body: Body, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
+        self.body, self.score, self.n, self.m = body, score, n, m
+        self.t = dict(zip(score.operands, tensors, strict=True))
+        self.panel = body.array(score.panel_rows, LANES)
+        self.ints: dict[str, UOp] = {
+            name: body.array(LANES, dtype=dtypes.int)
+            for name in ("at_k", "upto_k", "before_k", "segments_k")
+            if name in self.t
+        }
+
+    # ---- blocks of keys
+
+    def keys(self, b: UOp) -> UOp:
+        """Number of keys of batch row b."""
+        m = UOp.const(self.m, dtypes.int)
+        return self.t["lengths"][b].maximum(0).minimum(m) if "lengths" in self.t else m
+
+    def seen_keys(self, b: UOp, first: UOp, last: UOp) -> tuple[UOp, UOp]:
+        """First key seen by any of the rows first..last, and the one after the last."""
+        left, right = self.score.reach
+        start, stop = UOp.const(0, dtypes.int), self.keys(b)
+        if left is not None:
+            start = (first.cast(dtypes.int) + (self.m - self.n - left)).maximum(0)
+        if right is not None:
+            stop = stop.minimum(last.cast(dtypes.int) + (self.m - self.n + right + 1))
+        return start, stop
+
+    def seeing_rows(self, first: UOp) -> tuple[UOp, UOp]:
+        """First row that sees any key of the block starting at key `first`, and the one after the last."""
+        left, right = self.score.reach
+        start, stop = UOp.const(0, dtypes.int), UOp.const(self.n, dtypes.int)
+        if right is not None:
+            start = (first.cast(dtypes.int) - (self.m - self.n + right)).maximum(0)
+        if left is not None:
+            stop = stop.minimum(first.cast(dtypes.int) + (LANES - self.m + self.n + left))
+        return start, stop
+
+    def load(self, b: UOp, h: UOp, first: UOp) -> None:
+        """Lay out what the block of keys starting at `first` needs."""
+        body, kind = self.body, self.score.kind
+        keys = self.keys(b)
+        with body.loops(self.score.panel_rows, LANES) as (a, j):
+            inside = (first + j).cast(dtypes.int) < keys
+            value: UOp | float = 0.0
+            if kind in BY_ROW:
+                at = (first + j).minimum(self.m - 1)
+                value = self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
+            body.write(self.panel, (a, j), inside.where(value, -math.inf))
+        for name, lanes in self.ints.items():
+            with body.loop(LANES) as j:
+                body.write(lanes, (j,), self.t[name][b, (first + j).minimum(self.m - 1)])
+
+    def _entry_of(self, b: UOp, h: UOp, a: UOp, key: UOp) -> UOp:
+        match self.score.kind:
+            case "key":
+                return self._entry(h, key)
+            case "same":
+                return a.eq(key).where(self._entry(h, a), 0.0)
+            case "pair":
+                return self._entry(h, a, key)
+        t = self.score.classes
+        forth = a < t
+        return self._entry(h, forth.where(a, key), forth.where(key, a - t))
+
+    def _entry(self, h: UOp, *index: UOp) -> UOp:
+        table = self.t["table"]
+        return saturate(table[h if table.shape[0] > 1 else 0, *index], LIMIT / LOG2E)
+
+    # ---- elements
+
+    def value(self, s: UOp, b: UOp, h: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
+        """The score of row i and key first + j, from their product (in units of log 2)."""
+        s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
+        kind = self.score.kind
+        if kind == "ordered":
+            a = self.row_class(b, row)
+            forth = self.is_forth(b, i, first, j)
+            s = s + forth.where(self.laid_out(a, j), self.laid_out(a + self.score.classes, j))
+        else:
+            s = s + self.laid_out(self.row_class(b, row) if kind in ("pair", "same") else 0, j)
+        if kind in ("between", "dense"):
+            s = s + self._entry(h, self.class_of(b, i, first, j).cast(dtypes.weakint)) * LOG2E
+        seen = self._seen(b, row, i, first, j)
+        return s if seen is None else seen.where(s, -math.inf)
+
+    def class_of(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
+        """Table index of row i and key first + j, for the kinds that are not laid out."""
+        row = i.minimum(self.n - 1)
+        if self.score.kind == "dense":
+            return self.t["ids"][b, row, first + j].cast(dtypes.int)
+        upto, before = self.t["upto_q"][b, row], self.t["before_q"][b, row]
+        count = self._is_after(i, first, j).where(self.lane("before_k", j) - upto, before - self.lane("upto_k", j))
+        return count.maximum(0).minimum(self.score.classes - 1)
+
+    def is_forth(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
+        """Whether row i does not come after key first + j."""
+        if self.score.has_places:
+            return self.t["at_q"][b, i.minimum(self.n - 1)] <= self.lane("at_k", j)
+        return self._is_after(i, first, j)
+
+    def _is_after(self, i: UOp, first: UOp, j: UOp) -> UOp:
+        return j.cast(dtypes.int) >= (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int)
+
+    def _seen(self, b: UOp, row: UOp, i: UOp, first: UOp, j: UOp) -> UOp | None:
+        left, right = self.score.reach
+        rules = []
+        # lanes are compared in 32 bits against one number per row
+        place = (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int)
+        if right is not None:
+            rules.append(j.cast(dtypes.int) <= place + right)
+        if left is not None:
+            rules.append(j.cast(dtypes.int) >= place - left)
+        if self.score.has_segments:
+            rules.append(self.t["segments_q"][b, row].eq(self.lane("segments_k", j)))
+        seen = None
+        for rule in rules:
+            seen = rule if seen is None else seen & rule
+        return seen
+
+    def row_class(self, b: UOp, row: UOp) -> UOp:
+        """Class id of a row."""
+        return self.t["ids_q"][b, row].cast(dtypes.weakint)
+
+    def laid_out(self, a: UOp | int, j: UOp) -> UOp:
+        """Bias of class a and a key of the block; -inf for keys that nobody sees."""
+        return self.body.read(self.panel, a, j)
+
+    def lane(self, name: str, j: UOp) -> UOp:
+        """A key's number among those that `load` brought."""
+        return self.body.read(self.ints[name], j)
