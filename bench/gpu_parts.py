@@ -16,8 +16,8 @@ from bench.record import alternate, summary
 from gattn_tg import MotifBias, attention
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.ops.attention import IMPLEMENTATIONS, choose
-from gattn_tg.ops.problem import build
+from gattn_tg.ops.attention.api import IMPLEMENTATIONS, choose
+from gattn_tg.ops.attention.problem import build
 
 Run = Callable[[], list[Tensor]]
 

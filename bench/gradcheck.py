@@ -17,7 +17,7 @@ from tinygrad import Tensor
 
 import gattn_tg
 from bench.record import write
-from gattn_tg.ops.cases import CASES, KINDS, SWAP, Case, Inputs
+from gattn_tg.ops.attention.cases import CASES, KINDS, SWAP, Case, Inputs
 from gattn_tg.reference import Bias, Rope, attention, attention_backward, gradient
 
 PARAMETERS = ("q", "k", "v", "table")

@@ -13,17 +13,17 @@ from gattn_tg.machine import toolchain
 
 if TYPE_CHECKING:
     from gattn_tg.nn.attention import GenomicAttention
-    from gattn_tg.ops.attention import attention
-    from gattn_tg.ops.bias import MotifBias
-    from gattn_tg.ops.rope import Rope
+    from gattn_tg.ops.attention.api import attention
+    from gattn_tg.ops.attention.bias import MotifBias
+    from gattn_tg.ops.attention.rope import Rope
 
 __version__ = "0.1.0"
 __all__ = ["GenomicAttention", "MotifBias", "Rope", "__version__", "attention"]
 
 _HOME = {
-    "attention": "gattn_tg.ops.attention",
-    "MotifBias": "gattn_tg.ops.bias",
-    "Rope": "gattn_tg.ops.rope",
+    "attention": "gattn_tg.ops.attention.api",
+    "MotifBias": "gattn_tg.ops.attention.bias",
+    "Rope": "gattn_tg.ops.attention.rope",
     "GenomicAttention": "gattn_tg.nn.attention",
 }
 

@@ -15,7 +15,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.kernels.mma import plan as mma_plan
-from gattn_tg.ops.cases import Case
+from gattn_tg.ops.attention.cases import Case
 
 # More than one block each way, and sizes that fill none.
 SMALL = {"b": 1, "h": 2, "g": 1, "n": 17, "m": 19, "d": 16, "e": 16}

@@ -24,7 +24,7 @@ from gattn_tg.kernels.simt import rows as simt_rows
 from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.rotation import OPERANDS, Rotation
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.ops.packing import Packing
+from gattn_tg.ops.attention.packing import Packing
 
 # device: renderer, and where it takes its compiler from, which needs libraries of the vendor
 RENDERERS = {

@@ -13,7 +13,7 @@ from tinygrad import Tensor, TinyJit
 
 from gattn_tg.cli.output import say_json
 from gattn_tg.machine import threads
-from gattn_tg.ops.attention import attention
+from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.linear import linear
 
 HEADS, LENGTH = 16, 2048  # attention: every panel size that is tried makes other pieces of these

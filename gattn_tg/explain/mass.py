@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.ops.attention import attention
+from gattn_tg.ops.attention.api import attention
 from gattn_tg.types import Float, Int
 
 

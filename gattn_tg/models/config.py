@@ -8,8 +8,8 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.ops.bias import KINDS
-from gattn_tg.ops.rope import Rope
+from gattn_tg.ops.attention.bias import KINDS
+from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean")

@@ -9,7 +9,7 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.nn.block import Block
-from gattn_tg.ops.bias import MotifBias
+from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.types import Float
 
 

@@ -12,7 +12,7 @@ from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.problem import Window
+from gattn_tg.ops.attention.problem import Window
 from gattn_tg.types import Float, Int, UInt8
 
 

@@ -9,10 +9,10 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.nn.linear import Linear
-from gattn_tg.ops.attention import attention
-from gattn_tg.ops.bias import KINDS, SQUARE, MotifBias
-from gattn_tg.ops.problem import Window
-from gattn_tg.ops.rope import Rope
+from gattn_tg.ops.attention.api import attention
+from gattn_tg.ops.attention.bias import KINDS, SQUARE, MotifBias
+from gattn_tg.ops.attention.problem import Window
+from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
 _DEFAULT_ROPE = Rope()

@@ -9,10 +9,10 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels.dense.put_rows import put_rows
 from gattn_tg.nn.attention import GenomicAttention
-from gattn_tg.ops.attention import attention
-from gattn_tg.ops.bias import MotifBias
+from gattn_tg.ops.attention.api import attention
+from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.rope import rotate
 from gattn_tg.ops.launch import on_one_cpu, update
-from gattn_tg.ops.rope import rotate
 from gattn_tg.types import Float, Int
 
 

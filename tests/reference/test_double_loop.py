@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import double_loop
 
-from gattn_tg.ops.cases import CASES, KINDS, SWAP, Case
+from gattn_tg.ops.attention.cases import CASES, KINDS, SWAP, Case
 from gattn_tg.reference import Bias, Rope, attention, attention_backward
 
 # Above this many score terms Python loops are too slow, and the case adds nothing but size.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gattn_tg.ops.cases import CASES
+from gattn_tg.ops.attention.cases import CASES
 from gattn_tg.reference import Bias, Rope, distance, motif_mass, probabilities, received
 
 NAMED = {case.name: case for case in CASES}

@@ -15,7 +15,7 @@ from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels.loops import units as plan
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import threads
-from gattn_tg.ops.cases import KINDS, Case
+from gattn_tg.ops.attention.cases import KINDS, Case
 from gattn_tg.reference import attention as reference
 
 DEVICES = ("CPU:0", "CPU:1")

@@ -17,7 +17,7 @@ from gattn_tg.kernels.mma import backward as mma_backward
 from gattn_tg.kernels.mma.fragment import CUDA
 from gattn_tg.kernels.mma.layout import Layout
 from gattn_tg.kernels.mma.plan import Machine
-from gattn_tg.ops.cases import Case
+from gattn_tg.ops.attention.cases import Case
 
 H100 = Machine("CUDA", "sm_90", 48 * 1024, is_cuda=True)
 

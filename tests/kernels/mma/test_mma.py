@@ -21,7 +21,7 @@ from gattn_tg.kernels.mma import plan as mma_plan
 from gattn_tg.kernels.mma.fragment import CDNA, CUDA, METAL, RDNA3, RDNA4, find
 from gattn_tg.kernels.mma.plan import Machine
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.ops import mma
+from gattn_tg.ops.attention import mma
 
 FRAGMENTS = {x.name: x for x in (CUDA, METAL, RDNA3, RDNA4, CDNA)}
 EMULATED = {

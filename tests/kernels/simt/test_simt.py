@@ -14,8 +14,8 @@ from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels.simt import plan as simt_plan
 from gattn_tg.kernels.simt.group import Layout
-from gattn_tg.ops import lazy, simt
-from gattn_tg.ops.cases import Case
+from gattn_tg.ops.attention import lazy, simt
+from gattn_tg.ops.attention.cases import Case
 
 # More than one block each way, and sizes that fill none.
 SMALL = {"b": 1, "h": 2, "g": 1, "n": 9, "m": 19, "d": 5, "e": 3}

@@ -14,10 +14,10 @@ from tinygrad import Device, Tensor
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.kernels.simt import plan as simt_plan
-from gattn_tg.ops import simt
-from gattn_tg.ops.attention import choose
-from gattn_tg.ops.cases import Case
-from gattn_tg.ops.problem import build
+from gattn_tg.ops.attention import simt
+from gattn_tg.ops.attention.api import choose
+from gattn_tg.ops.attention.cases import Case
+from gattn_tg.ops.attention.problem import build
 
 LIBRARIES = {"linux": "libwebgpu_dawn_x86_64.so", "darwin": "libwebgpu_dawn_arm64.dylib", "win32": "libwebgpu_dawn.dll"}
 

@@ -14,10 +14,10 @@ from gattn_tg.kernels.simt.group import Layout
 from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
+from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of, static_score
+from gattn_tg.ops.attention.packing import Packing
+from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of, static_score
-from gattn_tg.ops.packing import Packing
-from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)

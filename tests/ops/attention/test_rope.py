@@ -7,7 +7,7 @@ import pytest
 from tinygrad import Tensor, dtypes
 
 from gattn_tg import Rope, attention
-from gattn_tg.ops.rope import cos_sin
+from gattn_tg.ops.attention.rope import cos_sin
 
 
 @pytest.mark.parametrize("rope", [Rope(), Rope(linear_scale=4.0), Rope(ntk_scale=8.0), Rope(theta=500_000.0)])

@@ -10,9 +10,9 @@ from gattn_tg.kernels.loops import forward as flash_forward
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
+from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of
+from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.operands import output_cotangent, piece, rotation_of, score_of
-from gattn_tg.ops.problem import Problem
 from gattn_tg.types import Float
 
 STORED = (dtypes.float32, dtypes.float16, dtypes.bfloat16)

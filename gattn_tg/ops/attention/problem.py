@@ -8,8 +8,8 @@ from typing import TypeAlias
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.ops.bias import MotifBias
-from gattn_tg.ops.rope import Rope
+from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
 Pair: TypeAlias = Tensor | tuple[Tensor, Tensor]

@@ -11,7 +11,7 @@ from tinygrad import Device, Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.ops.cases import CASES
+from gattn_tg.ops.attention.cases import CASES
 
 IMPLEMENTATIONS = ("lazy", "loops")
 BY_NAME = {case.name: case for case in CASES}

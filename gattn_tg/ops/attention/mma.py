@@ -14,11 +14,11 @@ from gattn_tg.kernels.mma.plan import Plan
 from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
+from gattn_tg.ops.attention.operands import output_cotangent, piece, score_of, static_score
+from gattn_tg.ops.attention.problem import Problem
+from gattn_tg.ops.attention.rope import cos_sin, rotate
+from gattn_tg.ops.attention.simt import table_gradient
 from gattn_tg.ops.launch import Output, launch, pieces
-from gattn_tg.ops.operands import output_cotangent, piece, score_of, static_score
-from gattn_tg.ops.problem import Problem
-from gattn_tg.ops.rope import cos_sin, rotate
-from gattn_tg.ops.simt import table_gradient
 from gattn_tg.types import Float
 
 STEP = 16  # head widths are padded with zeros to multiples of it

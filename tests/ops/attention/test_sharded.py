@@ -10,7 +10,7 @@ from tinygrad import Tensor
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.kernels.simt import plan as simt_plan
-from gattn_tg.ops import simt
+from gattn_tg.ops.attention import simt
 
 B, H, G, N, D, T = 2, 4, 2, 6, 4, 3
 RNG = np.random.default_rng(0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.ops.bias import MotifBias
-from gattn_tg.ops.problem import Problem
-from gattn_tg.ops.rope import cos_sin, rotate
+from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.problem import Problem
+from gattn_tg.ops.attention.rope import cos_sin, rotate
 from gattn_tg.types import Bool, Float, Int
 
 # Scores are kept inside +-1e30: beyond it float32 sums overflow, and inf - inf would be no number at all.

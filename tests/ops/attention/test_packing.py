@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.ops.packing import Packing
+from gattn_tg.ops.attention.packing import Packing
 
 RNG = np.random.default_rng(0)
 Q = RNG.normal(size=(1, 2, 3, 4)).astype(np.float32)

@@ -10,9 +10,9 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError, UnsupportedError
-from gattn_tg.ops.attention import attention
-from gattn_tg.ops.bias import MotifBias
-from gattn_tg.ops.rope import Rope
+from gattn_tg.ops.attention.api import attention
+from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
 KINDS = ("key", "pair", "same", "ordered")  # of bias that two blocks can tell from their own bases

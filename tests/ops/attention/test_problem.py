@@ -9,8 +9,8 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import ConfigError, ShapeError, UnsupportedError
-from gattn_tg.ops import attention as room
-from gattn_tg.ops.problem import Problem
+from gattn_tg.ops.attention import api as room
+from gattn_tg.ops.attention.problem import Problem
 
 B, H, N, M, D = 2, 4, 5, 7, 8
 

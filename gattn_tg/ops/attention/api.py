@@ -8,10 +8,11 @@ from typing import Literal, Protocol, overload
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.ops import fused, lazy, mma, simt
-from gattn_tg.ops.bias import MotifBias
-from gattn_tg.ops.problem import Pair, Problem, Window, build
-from gattn_tg.ops.rope import Rope
+from gattn_tg.ops.attention import lazy, mma, simt
+from gattn_tg.ops.attention import loops as fused
+from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.problem import Pair, Problem, Window, build
+from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
 

@@ -7,10 +7,10 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import LANES, ceildiv
+from gattn_tg.ops.attention.lazy import occurrence_counts
+from gattn_tg.ops.attention.problem import Problem
+from gattn_tg.ops.attention.rope import cos_sin
 from gattn_tg.ops.launch import pieces
-from gattn_tg.ops.lazy import occurrence_counts
-from gattn_tg.ops.problem import Problem
-from gattn_tg.ops.rope import cos_sin
 from gattn_tg.types import Float
 
 
