@@ -32,9 +32,9 @@ from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.language import Language
+from gattn_tg.train.loop.watch import Trained, Validated, Watcher
 from gattn_tg.train.run import train
-from gattn_tg.train.watch import Trained, Validated, Watcher
+from gattn_tg.train.tasks.language import Language
 
 DATA = ROOT.parent / "shared" / "data"
 GENOMES = ("genomes/ecoli536_NC_008253.fa.gz", "genomes/sacCer3.fa.gz", "tracks/hg38_borzoi_tiny_seqs.fa.gz")

@@ -22,12 +22,12 @@ from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainConfig, TrainSettings
-from gattn_tg.train.fit import Fit
+from gattn_tg.train.loop.fit import Fit
+from gattn_tg.train.loop.start import take_over
+from gattn_tg.train.loop.watch import Validated, Watcher
 from gattn_tg.train.run import train
-from gattn_tg.train.start import take_over
-from gattn_tg.train.watch import Validated, Watcher
+from gattn_tg.train.tasks.classify import Classify
 
 CONFIG = ROOT / "examples" / "configs" / "encoder.toml"
 BEGINNINGS = ("scratch", "pretrained")

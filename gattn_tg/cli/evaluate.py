@@ -12,7 +12,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
 from gattn_tg.score.evaluate import evaluate
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.judge import judge, own_config
+from gattn_tg.train.evaluate import judge, own_config
 
 
 def run(arguments: argparse.Namespace) -> int:

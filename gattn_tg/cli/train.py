@@ -11,8 +11,8 @@ from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.folder import Mode, write_text
-from gattn_tg.train.journal import Journal
+from gattn_tg.train.keep.folder import Mode, write_text
+from gattn_tg.train.keep.journal import Journal
 from gattn_tg.train.run import Run, train
 
 CURVES = "curves.html"

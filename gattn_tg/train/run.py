@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gattn_tg import __version__
-from gattn_tg.train.communicator import Alone, Communicator
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.fit import Fit
-from gattn_tg.train.folder import Mode, RunFolder, write_bytes, write_text
-from gattn_tg.train.start import Start, take_over
+from gattn_tg.train.keep.folder import Mode, RunFolder, write_bytes, write_text
+from gattn_tg.train.loop.communicator import Alone, Communicator
+from gattn_tg.train.loop.fit import Fit
+from gattn_tg.train.loop.start import Start, take_over
+from gattn_tg.train.loop.watch import Fitted, Watcher
 from gattn_tg.train.task import Device, Task, Testable
-from gattn_tg.train.tasks import task_of
-from gattn_tg.train.watch import Fitted, Watcher
+from gattn_tg.train.tasks.registry import task_of
 
 
 @dataclass(frozen=True)

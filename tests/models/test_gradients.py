@@ -11,7 +11,7 @@ from tinygrad import Tensor
 
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.registry import KINDS
-from gattn_tg.train.state import placed
+from gattn_tg.train.keep.state import placed
 from gattn_tg.train.task import Device
 
 N = 64

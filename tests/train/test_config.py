@@ -11,8 +11,8 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.train import strict
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.datasets import DataSettings, load
-from gattn_tg.train.tasks import task_of
+from gattn_tg.train.tasks.labelled import DataSettings, load
+from gattn_tg.train.tasks.registry import task_of
 
 
 def write(folder: Path, text: str) -> Path:

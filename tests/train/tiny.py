@@ -8,8 +8,8 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.train.classify import Classify
 from gattn_tg.train.config import TrainSettings
+from gattn_tg.train.tasks.classify import Classify
 
 LENGTH = 10
 MODEL = ClassifierConfig(
