@@ -24,7 +24,7 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 
 from bench.record import ROOT, alternate, summary, write
-from gattn_tg.data.corpus import Corpus
+from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.generate import Generator

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gattn_tg.data.corpus import Corpus
+from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.motif.kmers import kmer_codes
 from gattn_tg.seq import reverse_complement
 

@@ -25,11 +25,11 @@ from dataclasses import replace
 import numpy as np
 
 from bench.record import ROOT, write
+from gattn_tg.data.genomes.stretches import Stretches
 from gattn_tg.data.marks import MarkedWindows
-from gattn_tg.data.metrics import auc
-from gattn_tg.data.stretches import Stretches
 from gattn_tg.io.bed import read_bed
 from gattn_tg.machine import threads
+from gattn_tg.metrics.classes import auc
 from gattn_tg.motif.islands import cpg_islands
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.loop.fit import Fit

@@ -30,9 +30,9 @@ from tinygrad.nn.state import get_state_dict
 
 from bench.record import ROOT, lines_of, write
 from gattn_tg.data import LabelledSequences, encode_labelled, split
-from gattn_tg.data.metrics import measure
 from gattn_tg.io import read_labelled
 from gattn_tg.machine import threads
+from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.inputs import to_tensors

@@ -20,9 +20,9 @@ from dataclasses import replace
 import numpy as np
 
 from bench.record import ROOT, write
-from gattn_tg.data.correlation import by_group, pearson
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.machine import threads
+from gattn_tg.metrics.correlation import by_group, pearson
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.loop.fit import Fit
 from gattn_tg.train.loop.watch import Validated, Watcher

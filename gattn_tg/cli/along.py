@@ -12,8 +12,8 @@ import numpy as np
 
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.data.encoded import EncodedGenome
-from gattn_tg.data.stretches import Stretches, Windowed, open_windows
+from gattn_tg.data.genomes.encoded import EncodedGenome
+from gattn_tg.data.genomes.stretches import Stretches, Windowed, open_windows
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_bed, replacing_path, write_bigwig
 from gattn_tg.models.checkpoint import Checkpoint

@@ -18,12 +18,13 @@ from gattn_tg.cli.demo_page import SHOWN, demo_page
 from gattn_tg.cli.evaluate import confusion_lines
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
-from gattn_tg.data import LabelledSequences, bundled, encode_labelled, splice_junctions
-from gattn_tg.data.bundled import ALPHA_GLOBIN
-from gattn_tg.data.metrics import Metrics, confusion, measure
+from gattn_tg.data import LabelledSequences, encode_labelled, splice_junctions
+from gattn_tg.data.genomes import bundled
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import Record, read_fasta, write_bed, write_tsv
 from gattn_tg.io.replacing import replacing
+from gattn_tg.metrics.classes import Metrics, confusion, measure
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import NO_MOTIF, ClassifierConfig

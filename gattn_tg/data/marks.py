@@ -12,8 +12,8 @@ import numpy as np
 
 from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.dataset import PLACE, Draw, flips
+from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.order import shuffled
-from gattn_tg.data.stretches import Windowed
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.rows import rows as lines_of
 from gattn_tg.io.rows import whole

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.sampler import hashed
 from gattn_tg.errors import ConfigError
 from gattn_tg.seq.alphabet import C, G, N

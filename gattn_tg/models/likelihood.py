@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.corpus import behind
+from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.motif import MotifVocabulary, causal_ids

@@ -10,7 +10,7 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data.augment import mirrored
-from gattn_tg.data.stretches import Windowed
+from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.tracks import unclipped
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models.checkpoint import Checkpoint

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from gattn_tg.data import encode_labelled
-from gattn_tg.data.metrics import Metrics, confusion, measure
 from gattn_tg.io import read_labelled
+from gattn_tg.metrics.classes import Metrics, confusion, measure
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.strands import StrandAverage

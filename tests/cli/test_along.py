@@ -12,7 +12,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.cli.main import main
-from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gattn_tg.data import (
+from gattn_tg.data import (  # fmt: skip
     ArrayTargets,
     BigWigTargets,
     EncodedGenome,
@@ -24,9 +24,9 @@ from gattn_tg.data import (
     gc_matched,
     prefetched_steps,
     steps,
-    tiles,
     write_encoded,
-)  # fmt: skip
+)
+from gattn_tg.data.genomes import tiles
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, ShapeError
 from gattn_tg.io import BigWig, Genome, write_bigwig
 from gattn_tg.motif import MotifVocabulary, annotate

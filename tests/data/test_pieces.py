@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gattn_tg.data.correlation import by_group, pearson
+from gattn_tg.data.genomes.stretches import Stretches, open_windows
 from gattn_tg.data.marks import MarkedWindows, Marks, read_marks, split_blocks
 from gattn_tg.data.pieces import TrackPieces
-from gattn_tg.data.precision import average_precision
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.stretches import Stretches, open_windows
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, ShapeError
+from gattn_tg.metrics.correlation import by_group, pearson
+from gattn_tg.metrics.precision import average_precision
 from gattn_tg.motif import annotate
 from gattn_tg.seq.codec import decode
 from gattn_tg.seq.interval import Interval

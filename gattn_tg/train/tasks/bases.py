@@ -12,11 +12,11 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
+from gattn_tg.data.genomes.stretches import open_windows, vocabulary_in
 from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
-from gattn_tg.data.metrics import auc
-from gattn_tg.data.precision import average_precision
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.stretches import open_windows, vocabulary_in
+from gattn_tg.metrics.classes import auc
+from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.models.strands import Run, mirrored_sites, over_strands

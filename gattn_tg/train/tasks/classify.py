@@ -13,9 +13,9 @@ from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.data.augment import flip_strands
-from gattn_tg.data.metrics import measure
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
+from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import Forward

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad import Tensor
 
-from gattn_tg.data.corpus import Corpus, behind
+from gattn_tg.data.genomes.corpus import Corpus, behind
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs

@@ -10,8 +10,8 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data.corpus import Corpus
 from gattn_tg.data.dataset import MASK
+from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from gattn_tg.data.genomes.stretches import open_windows
 from gattn_tg.data.order import shuffled
 from gattn_tg.data.pieces import TrackPieces
-from gattn_tg.data.stretches import open_windows
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets
 from gattn_tg.errors import ConfigError
 from gattn_tg.io.bed import read_bed

@@ -12,11 +12,11 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data.augment import mirrored
-from gattn_tg.data.correlation import by_group, pearson
+from gattn_tg.data.genomes.stretches import vocabulary_in
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.stretches import vocabulary_in
 from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
+from gattn_tg.metrics.correlation import by_group, pearson
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.models.tracks import TrackModel

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from gattn_tg.data.corpus import Corpus, read_contigs
 from gattn_tg.data.dataset import MASK, PLACE, flips
+from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.motif import MotifVocabulary

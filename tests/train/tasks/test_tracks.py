@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gattn_tg.cli.main import main
+from gattn_tg.data.genomes.stretches import Stretches
 from gattn_tg.data.marks import MarkedWindows
-from gattn_tg.data.stretches import Stretches
 from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import write_bigwig

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.errors import CoordinateError
 from gattn_tg.io.fasta import read_fasta
 from gattn_tg.motif.annotate import annotate

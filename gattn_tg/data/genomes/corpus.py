@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.data.encoded import HEADER, EncodedGenome
+from gattn_tg.data.genomes.encoded import HEADER, EncodedGenome
 from gattn_tg.data.sampler import hashed, mixed
 from gattn_tg.errors import ConfigError
 from gattn_tg.io.fasta import read_fasta

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gattn_tg.data.metrics import auc, confusion, mcc, measure
 from gattn_tg.errors import ShapeError
+from gattn_tg.metrics.classes import auc, confusion, mcc, measure
 
 
 def pairwise_auc(positive: np.ndarray, score: np.ndarray) -> float:

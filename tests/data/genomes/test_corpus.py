@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gattn_tg.data import EncodedPart, write_encoded
-from gattn_tg.data.corpus import Contig, Corpus, behind, read_contigs
+from gattn_tg.data.genomes.corpus import Contig, Corpus, behind, read_contigs
 from gattn_tg.data.masking import mask, n_masked
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif.kmers import kmer_codes

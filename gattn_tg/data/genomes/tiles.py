@@ -10,7 +10,7 @@ import numpy as np
 from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.batches import Batch
 from gattn_tg.data.dataset import PLACE, Draw, flips
-from gattn_tg.data.encoded import EncodedGenome
+from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.sampler import hashed, mixed
 from gattn_tg.errors import ConfigError
 from gattn_tg.seq.alphabet import N
