@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gattn_tg import __version__
-from gattn_tg.explain.lines import Line, line_chart, smoothed
-from gattn_tg.explain.page import Tile, page, pair, section
-from gattn_tg.explain.svg import BLUE, MUTED, ORANGE, ROSE, TEAL
+from gattn_tg.explain.drawings.lines import Line, line_chart, smoothed
+from gattn_tg.explain.drawings.page import Tile, page, pair, section
+from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, ROSE, TEAL
 
 NAMES = {
     "auc": "AUC", "mcc": "Matthews correlation", "accuracy": "Accuracy", "perplexity": "Perplexity per base",

@@ -8,11 +8,11 @@ import numpy as np
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.explain import charts
+from gattn_tg.explain.drawings import charts
+from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
+from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, TEAL
+from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 from gattn_tg.explain.motif_table import centred, motif_frequency
-from gattn_tg.explain.page import Tile, legend, page, pair, section
-from gattn_tg.explain.svg import BLUE, MUTED, ORANGE, TEAL
-from gattn_tg.explain.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.seq import encode
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.explain import charts, page
+from gattn_tg.explain.drawings import charts, page
+from gattn_tg.explain.drawings.svg import Scale, ticks
+from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 from gattn_tg.explain.motif_table import centred, motif_frequency
-from gattn_tg.explain.svg import Scale, ticks
-from gattn_tg.explain.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 
 
 def test_centred_does_not_see_constants() -> None:

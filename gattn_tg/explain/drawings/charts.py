@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.explain.svg import GRID, INK, MUTED, Scale, element, svg, text, ticks, tip
+from gattn_tg.explain.drawings.svg import GRID, INK, MUTED, Scale, element, svg, text, ticks, tip
 from gattn_tg.types import Float, Int
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gattn_tg.explain.svg import BLUE, GRID, INK, MUTED, ORANGE, TEAL, Scale, element, svg, text, ticks, tip
+from gattn_tg.explain.drawings.svg import BLUE, GRID, INK, MUTED, ORANGE, TEAL, Scale, element, svg, text, ticks, tip
 from gattn_tg.seq import encode
 from gattn_tg.types import Float
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.explain.charts import apart
-from gattn_tg.explain.svg import GRID, MUTED, Scale, element, svg, text, ticks, tip
+from gattn_tg.explain.drawings.charts import apart
+from gattn_tg.explain.drawings.svg import GRID, MUTED, Scale, element, svg, text, ticks, tip
 
 WIDTH, HEIGHT = 520.0, 250.0
 LEFT, TOP, BOTTOM = 58.0, 14.0, 38.0

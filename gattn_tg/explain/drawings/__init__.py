@@ -1,0 +1,1 @@
+"""TODO gattn_tg.explain.drawings."""
