@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from study_table import LEAST_SEEDS, PLAIN, within
-from study_table import rows as study_rows
 
+from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
+from bench.biology.study_table import rows as study_rows
 from bench.record import ROOT, lines_of
 
 Line = dict[str, Any]

@@ -1,4 +1,4 @@
-"""bench/gpu.py runs from start to end on whatever is here: checks, times, equality of runs, a step, the table."""
+"""bench/kernels/gpu.py runs from start to end on whatever is here: checks, times, equality of runs, a step, the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_the_script_ends_with_its_table_on_a_cpu():
     sizes = "--device CPU --lengths 32 --widths 16 --dtypes float32 --heads 2 --layers 1 --rounds 1 --no-lines"
     done = subprocess.run(
-        [sys.executable, ROOT / "bench" / "gpu.py", *sizes.split()],
+        [sys.executable, ROOT / "bench" / "kernels" / "gpu.py", *sizes.split()],
         capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

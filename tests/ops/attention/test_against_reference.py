@@ -16,7 +16,7 @@ from gattn_tg.ops.attention.cases import CASES
 IMPLEMENTATIONS = ("lazy", "loops")
 BY_NAME = {case.name: case for case in CASES}
 
-# Every feature at least once; a case costs seconds of compilation, so bench/gradcheck.py runs the whole list.
+# Every feature at least once; a case costs seconds of compilation, so bench/kernels/gradcheck.py runs the whole list.
 FLOAT32 = (
     "decode",
     "odd_widths",

@@ -1,6 +1,6 @@
 """Trains examples/configs/methylation.toml and tests it beside CpG islands and CpG density.
 
-    python bench/methylation.py [--folds 0 1 2 3] [--threads 2] [--dry]
+    python bench/biology/methylation.py [--folds 0 1 2 3] [--threads 2] [--dry]
 
 Which of 12,046 CpGs of chr22 are called methylated in IMR90 cells. Blocks of 10 kb are dealt out to training,
 validation and test so that four folds test every block once; the test blocks are judged by AUC of

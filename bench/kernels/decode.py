@@ -1,6 +1,6 @@
 """One row of queries per head against a cache of keys, as in generation, beside PyTorch SDPA.
 
-    python bench/decode.py [--threads 1 2] [--batch 1 8] [--heads 8] [--keys 16384] [--width 64]
+    python bench/kernels/decode.py [--threads 1 2] [--batch 1 8] [--heads 8] [--keys 16384] [--width 64]
 
 The result is checked against float64 before anything is timed. Reading the cache is what takes the time, so the line
 has gigabytes per second. One JSON line per case goes to bench/results/decode.jsonl.

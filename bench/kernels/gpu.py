@@ -1,6 +1,6 @@
 """Everything about attention on one GPU in one run of at most 8 minutes: checks, times, memory, determinism, a table.
 
-    python bench/gpu.py [--device CUDA] [--impl auto] [--lengths 1024 4096 16384 65536] [--minutes 7.5]
+    python bench/kernels/gpu.py [--device CUDA] [--impl auto] [--lengths 1024 4096 16384 65536] [--minutes 7.5]
 
 Needs this repository, tinygrad and NumPy. Where PyTorch with CUDA is installed too, its FlexAttention (same table,
 captured, compiled), scaled_dot_product_attention with the bias materialised, the same without any bias (the ceiling)
@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from call import Call
-from gpu_parts import agree, choice, runs, training_step
 from tinygrad import Device
 from tinygrad.helpers import DEV
 
+from bench.kernels.call import Call
+from bench.kernels.gpu_parts import agree, choice, runs, training_step
 from bench.record import alternate, summary, write
 
 PASSES = ("forward", "forward+backward")
@@ -56,7 +56,7 @@ def main() -> None:
 
     lines, missed = [], []
     if with_torch:
-        from gpu_peers import matmul_tflops
+        from bench.kernels.gpu_peers import matmul_tflops
 
         for dtype in a.dtypes:
             found = round(matmul_tflops(dtype), 1)
@@ -99,7 +99,7 @@ def measure(
     same = agree(ours["forward+backward"], 20 if n <= 4096 else 3)
     peers = None
     if with_torch:
-        from gpu_peers import Peers
+        from bench.kernels.gpu_peers import Peers
 
         peers = Peers(call, dtype, with_flex=True)
     found = []
@@ -107,7 +107,7 @@ def measure(
         runners: dict[str, Callable[[], object]] = {"gattn_tg": ours[what], **(peers.of(what) if peers else {})}
         memory = {}
         if peers:
-            from gpu_peers import peak_megabytes
+            from bench.kernels.gpu_peers import peak_megabytes
 
             runners = {name: run for name, run in runners.items() if name == "gattn_tg" or _works(name, run)}
             memory = {name: round(peak_megabytes(run), 1) for name, run in runners.items() if name != "gattn_tg"}

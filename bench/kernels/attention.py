@@ -1,6 +1,6 @@
 """Attention with a learned motif table on the CPU beside PyTorch: forward, and forward with all gradients.
 
-    python bench/attention.py [--threads 1 2] [--lengths 1024 2048 4096 8192] [--heads 8] [--width 64] [--kind pair]
+    python bench/kernels/attention.py [--threads 1 2] [--lengths 1024 2048 4096 8192] [--heads 8] [--width 64] [--kind pair]
 
 Peers, in one process, taking turns, on the same number of threads:
     eager    softmax(q k^T * scale + T[ids]) v, as the seed module of the project writes it
@@ -19,11 +19,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from call import MOTIFS, Call
 from tinygrad import Tensor, TinyJit
 from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import one_hot, scaled_dot_product_attention
 
+from bench.kernels.call import MOTIFS, Call
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg import MotifBias, attention
 from gattn_tg.machine import threads

@@ -1,6 +1,6 @@
 """A genome from end to end: annotation, encoding, dataset throughput, reference alleles; time and memory.
 
-    python bench/genome_scale.py [--data ../shared/data] [--processes 2]
+    python bench/biology/genome_scale.py [--data ../shared/data] [--processes 2]
 
 Checks first that the work is right (contig sizes, windows equal to the FASTA file, all reference alleles), then
 prints a table and appends one JSON line per measurement to bench/results/genome_scale.jsonl. Memory is the largest

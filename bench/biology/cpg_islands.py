@@ -1,6 +1,6 @@
 """CpG islands called on real human sequence against the UCSC tables: recall, precision, and why they differ.
 
-    python bench/cpg_islands.py [--data ../shared/data] [--json]
+    python bench/biology/cpg_islands.py [--data ../shared/data] [--json]
 
 Three callers: the two published criteria of `gattn_tg.motif.cpg_islands`, and `ucsc_islands`, which is UCSC's own
 method. UCSC masks repeats before it calls; the sequences here carry no mask, so one is made from the sequences
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from newcpgreport import print_emboss
 
+from bench.biology.newcpgreport import print_emboss
 from gattn_tg.io import read_fasta
 from gattn_tg.motif import CpgIsland, cpg_islands, kmer_codes, ucsc_islands
 from gattn_tg.motif.cpg_counts import CpgCounts

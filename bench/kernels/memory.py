@@ -1,6 +1,6 @@
 """Peak memory of attention beyond its inputs on the CPU, forward and with all gradients, beside PyTorch.
 
-    python bench/memory.py [--length 16384] [--heads 8] [--width 64] [--long 65536] [--long-heads 2]
+    python bench/kernels/memory.py [--length 16384] [--heads 8] [--width 64] [--long 65536] [--long-heads 2]
 
 Every measurement is a process of its own. Extra memory is the peak of its resident set during the call (results and
 kept intermediates included) minus what was resident before; Linux only. The long case runs without a limit and shows

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from call import MOTIFS, Call
 from tinygrad import Device, GlobalCounters, Tensor, TinyJit, dtypes
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
 
+from bench.kernels.call import MOTIFS, Call
 from bench.record import alternate, summary
 from gattn_tg import MotifBias, attention
 from gattn_tg.models.classifier import SequenceClassifier

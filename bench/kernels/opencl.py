@@ -1,6 +1,6 @@
 """Attention with a learned motif table through OpenCL: the kernels of GPU threads beside plain tensor operations.
 
-    python bench/opencl.py [--device CL] [--lengths 1024] [--heads 4] [--width 64]
+    python bench/kernels/opencl.py [--device CL] [--lengths 1024] [--heads 4] [--width 64]
 
 Forward, and forward with the gradients of q, k, v and the table; checked against float64 before anything is timed. One
 JSON line per length and pass goes to bench/results/opencl.jsonl.
@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from call import Call
-from gpu_parts import runs
 
+from bench.kernels.call import Call
+from bench.kernels.gpu_parts import runs
 from bench.record import alternate, summary, write
 
 IMPLEMENTATIONS = ("simt", "lazy")

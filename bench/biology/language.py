@@ -1,6 +1,6 @@
 """A tiny GenomicGPT on E. coli, yeast and human windows against Markov models of the same data.
 
-    python bench/language.py [--minutes 20] [--folder /tmp/language] [--threads 2]
+    python bench/biology/language.py [--minutes 20] [--folder /tmp/language] [--threads 2]
 
 The model is trained by `gattn_tg.train` for as many steps as fit into the time, compiling, validation and checkpoints
 included; a run that was stopped goes on with the same command. Then the model and Markov models of orders 0 to 11
@@ -19,10 +19,10 @@ import signal
 import time
 from pathlib import Path
 
-import markov
 import numpy as np
 from tinygrad import Tensor, TinyJit
 
+from bench.biology import markov
 from bench.record import ROOT, alternate, summary, write
 from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.machine import threads

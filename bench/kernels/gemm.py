@@ -1,6 +1,6 @@
 """Matrix products of a linear layer on the CPU beside PyTorch (MKL): forward, gradient of x, gradient of W.
 
-    python bench/gemm.py [--threads 1 2] [--shapes 512,512,512 1024,1024,1024] [--rounds 25]
+    python bench/kernels/gemm.py [--threads 1 2] [--shapes 512,512,512 1024,1024,1024] [--rounds 25]
 
 A shape is tokens,outputs,inputs: y (tokens, outputs) = x W^T. Every run is a jitted step of four equal products, as
 in a model; results are checked against float64 before anything is timed. One JSON line per product goes to

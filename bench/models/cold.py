@@ -1,6 +1,6 @@
 """Seconds from the start of a process to the first results of the demo's model, with no kernel compiled before.
 
-    python bench/cold.py [--runs 3]
+    python bench/models/cold.py [--runs 3]
 
 Every run is a process of its own with an empty kernel cache: imports, data, model, the first training step and the
 first predicted batch. The warm line is one more run with the cache that the last one has left. Lines go to

@@ -1,6 +1,6 @@
 """Gradient check: the largest relative error of every gradient, for every kind of motif bias.
 
-    python bench/gradcheck.py [--impl lazy] [--device CPU] [--every-case]
+    python bench/kernels/gradcheck.py [--impl lazy] [--device CPU] [--every-case]
 
 Two comparisons per kind: the analytic gradients of the float64 reference against central differences of its forward,
 and the float32 gradients of an implementation against the reference on the same rounded inputs. An error is

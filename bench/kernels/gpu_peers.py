@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from call import Call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import scaled_dot_product_attention
+
+from bench.kernels.call import Call
 
 Run = Callable[[], object]
 LONGEST_BIAS = {"forward": 32768, "forward+backward": 8192}  # longer ones would fill the card with n x m numbers

@@ -1,6 +1,6 @@
 """Does a masked encoder help a classifier that has little data? The same classifier from scratch and from its trunk.
 
-    python bench/pretraining.py [--encoder runs/encoder] [--sets tf_human_3 ...] [--fraction .1] [--seeds 0 1 2]
+    python bench/biology/pretraining.py [--encoder runs/encoder] [--sets tf_human_3 ...] [--fraction .1] [--seeds 0 1 2]
 
 Trains examples/configs/encoder.toml on human windows where the folder has no checkpoint yet, then fine-tunes on a share
 of the training rows of each set, the same rows in the same order for both beginnings. The best weights are chosen by
@@ -15,8 +15,7 @@ import itertools
 import time
 from pathlib import Path
 
-from study_bias import SETS, VOCABULARY, fraction_of, load
-
+from bench.biology.study_bias import SETS, VOCABULARY, fraction_of, load
 from bench.record import ROOT, lines_of, write
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint

@@ -1,6 +1,6 @@
 """Training speed of every model in tokens (bases) per second, beside the same architecture in PyTorch.
 
-    python bench/throughput.py [--kinds GenomicGPT ...] [--presets tiny small] [--threads 1 2] [--seconds 20]
+    python bench/models/throughput.py [--kinds GenomicGPT ...] [--presets tiny small] [--threads 1 2] [--seconds 20]
 
 One step is loss, gradients, clipping and AdamW, float32, from equal weights; the losses of three steps are compared
 before anything is timed, and the two take turns. PyTorch runs twice: with the `key` bias folded into q and k, so that
@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
-from torch_models import TorchClassifier, TorchEncoder, TorchGPT, TorchPerBase, TorchTracks, TorchTrunk
 
+from bench.models.torch_models import TorchClassifier, TorchEncoder, TorchGPT, TorchPerBase, TorchTracks, TorchTrunk
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.machine import threads
 from gattn_tg.models.bins import bin_ids

@@ -1,7 +1,7 @@
 """Does a motif bias help? The same classifier with and without it, on four labelled sets, fractions of them, and seeds.
 
-    python bench/study_bias.py [--sets tf_human_0 ...] [--designs none key ...] [--fractions .1 .25 1] [--seeds 0 1 2]
-    python bench/study_bias.py --show
+    python bench/biology/study_bias.py [--sets tf_human_0 ...] [--designs none key ...] [--fractions .1 .25 1] [--seeds 0 1 2]
+    python bench/biology/study_bias.py --show
 
 Every cell (set, fraction, design, seed) trains for a fixed number of examples and appends one JSON line to
 bench/results/study_bias.jsonl: the validation AUC as it rises, and the test AUC of the last weights. Cells that are in
@@ -23,11 +23,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from study_motifs import annotated, vocabulary_for
-from study_table import show
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 
+from bench.biology.study_motifs import annotated, vocabulary_for
+from bench.biology.study_table import show
 from bench.record import ROOT, lines_of, write
 from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.io import read_labelled

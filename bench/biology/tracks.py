@@ -1,6 +1,6 @@
 """Trains examples/configs/tracks.toml and tests it beside what GC and CpG content alone explain.
 
-    python bench/tracks.py [--steps N] [--seed 0] [--threads 2] [--dry]
+    python bench/biology/tracks.py [--steps N] [--seed 0] [--threads 2] [--dry]
 
 The model is trained by the trainer of the package on 38 windows of 131,072 bases; 7 more choose the best weights, and
 10 windows that nothing else has seen are the test. The baseline is ridge regression of every track on GC content, CpG

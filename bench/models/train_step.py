@@ -1,6 +1,6 @@
 """One training step of a classifier on the CPU, beside the same model in PyTorch with eager attention.
 
-    python bench/train_step.py [--layers 6 --width 256 --length 1024 --batch 2 --threads 2]
+    python bench/models/train_step.py [--layers 6 --width 256 --length 1024 --batch 2 --threads 2]
 
 Forward, backward and AdamW; the two models start from the same weights, and their losses are compared before anything
 is timed. One JSON line goes to bench/results/train_step.jsonl.
@@ -16,8 +16,8 @@ from tinygrad import Device, Tensor, TinyJit
 from tinygrad.helpers import Context
 from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
-from torch_models import TorchClassifier
 
+from bench.models.torch_models import TorchClassifier
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier

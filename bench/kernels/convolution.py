@@ -1,6 +1,6 @@
 """Convolution along long sequences on the CPU beside PyTorch's conv1d: forward alone, and with both gradients.
 
-    python bench/convolution.py [--threads 1 2] [--shapes 1,131072,5,32,15 ...] [--rounds 15]
+    python bench/kernels/convolution.py [--threads 1 2] [--shapes 1,131072,5,32,15 ...] [--rounds 15]
 
 A shape is sequences,bases,channels in,channels out,kernel. PyTorch gets its own layout (channels first), ours has
 channels last; both add a bias. Values and gradients are compared before anything is timed. One JSON line per shape goes
