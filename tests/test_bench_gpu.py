@@ -1,4 +1,4 @@
-"""bench/kernels/gpu.py runs from start to end on whatever is here: checks, times, equality of runs, a step, the table."""
+"""bench/kernels/gpu.py runs from start to end on whatever is here: checks, times, equality, a step, the table."""
 
 from __future__ import annotations
 

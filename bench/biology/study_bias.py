@@ -1,6 +1,7 @@
 """Does a motif bias help? The same classifier with and without it, on four labelled sets, fractions of them, and seeds.
 
-    python bench/biology/study_bias.py [--sets tf_human_0 ...] [--designs none key ...] [--fractions .1 .25 1] [--seeds 0 1 2]
+    python bench/biology/study_bias.py [--sets tf_human_0 ...] [--designs none key ...] [--fractions .1 .25 1]
+        [--seeds 0 1 2]
     python bench/biology/study_bias.py --show
 
 Every cell (set, fraction, design, seed) trains for a fixed number of examples and appends one JSON line to

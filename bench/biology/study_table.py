@@ -1,4 +1,4 @@
-"""The tables of bench/biology/study_bias.py from its lines: means and spreads over seeds, gains over plain attention."""
+"""The tables of study_bias.py from its lines: means and spreads over seeds, gains over plain attention."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Attention with a learned motif table on the CPU beside PyTorch: forward, and forward with all gradients.
 
-    python bench/kernels/attention.py [--threads 1 2] [--lengths 1024 2048 4096 8192] [--heads 8] [--width 64] [--kind pair]
+    python bench/kernels/attention.py [--threads 1 2] [--lengths 1024 2048 4096 8192] [--heads 8] [--width 64]
+        [--kind pair]
 
 Peers, in one process, taking turns, on the same number of threads:
     eager    softmax(q k^T * scale + T[ids]) v, as the seed module of the project writes it

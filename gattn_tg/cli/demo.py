@@ -19,8 +19,7 @@ from gattn_tg.cli.evaluate import confusion_lines
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.data import LabelledSequences, encode_labelled, splice_junctions
-from gattn_tg.data.genomes import bundled
-from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import Record, read_fasta, write_bed, write_tsv
 from gattn_tg.io.replacing import replacing

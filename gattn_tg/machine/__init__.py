@@ -1,1 +1,1 @@
-"""TODO gattn_tg.machine."""
+"""Which computer this is: devices, the C compiler, threads, sizes of kernels that were measured."""

@@ -1,6 +1,6 @@
 """The measured sizes of the CPU kernels: `plan.toml` beside this file, and before it the user's own file.
 
-Files are read once, when the first kernel is built. `plan.py` makes shapes from these sizes.
+Files are read once, when the first kernel is built. `kernels/loops/units.py` makes shapes from these sizes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""TODO gattn_tg.metrics."""
+"""How well predictions agree with what was measured: NumPy only."""

@@ -37,8 +37,8 @@ def convolution(
         ConfigError: Unknown activation.
 
     Numerics: sums in float32. On the CPU, long sequences run as products over overlapping rows of x (see
-        `gattn_tg.kernels.dense.convolution`), each output one sum in order; short ones, other devices and sharded operands
-        as one product over unfolded windows.
+        `gattn_tg.kernels.dense.convolution`), each output one sum in order; short ones, other devices and sharded
+        operands as one product over unfolded windows.
     """
     if x.ndim != 3 or weight.ndim != 3 or x.shape[2] != weight.shape[1] or weight.shape[2] % 2 == 0:
         raise ShapeError(

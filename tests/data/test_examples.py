@@ -12,9 +12,9 @@ import gattn_tg
 
 PACKAGE = Path(gattn_tg.__file__).parent
 MODULES = sorted(
-    f"gattn_tg.{room}.{path.stem}"
-    for room in ("seq", "motif", "io", "data")
-    for path in (PACKAGE / room).glob("*.py")
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for room in ("seq", "motif", "io", "data", "metrics")
+    for path in (PACKAGE / room).rglob("*.py")
     if ">>>" in path.read_text(encoding="utf-8")
 )
 

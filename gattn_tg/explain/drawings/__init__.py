@@ -1,1 +1,1 @@
-"""TODO gattn_tg.explain.drawings."""
+"""Drawings as scalable vector graphics, and the page that holds them."""

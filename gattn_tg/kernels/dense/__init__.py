@@ -1,1 +1,1 @@
-"""TODO gattn_tg.kernels.dense."""
+"""The other CPU kernels: matrix products, convolution, rows of a matrix, updates of all parameters."""

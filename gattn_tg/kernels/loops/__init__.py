@@ -1,1 +1,1 @@
-"""TODO gattn_tg.kernels.loops."""
+"""Attention on CPUs: one kernel forward, one backward, nothing of size n * m in memory."""

@@ -1,1 +1,1 @@
-"""TODO gattn_tg.kernels.mma."""
+"""Attention on matrix units: warps, fragments, and the three kernels."""

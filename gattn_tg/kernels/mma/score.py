@@ -1,4 +1,4 @@
-"""The score function of `score.py` where warps with matrix units work on a block of keys together."""
+"""The score function of `tiles/score.py` where warps with matrix units work on a block of keys together."""
 
 from __future__ import annotations
 

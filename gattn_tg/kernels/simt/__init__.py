@@ -1,1 +1,1 @@
-"""TODO gattn_tg.kernels.simt."""
+"""Attention by groups of GPU threads without matrix units."""

@@ -2,9 +2,9 @@
 
     s = q k^T + bias      p = 2^(s - top) / total       dp = do v^T      ds = p (dp - delta)
 
-with top and 1 / total of the forward pass and delta = rowsum(do o) - dlse. A group of the first pass (`simt_rows.py`)
+with top and 1 / total of the forward pass and delta = rowsum(do o) - dlse. A group of the first pass (`rows.py`)
 owns rows of queries, and sums dq += ds k and the sums of ds per class of key that the table's gradient is made of. A
-group of the second pass (`simt_keys.py`) owns keys, and sums dv += p^T do and dk += ds^T q over all query heads that
+group of the second pass (`keys.py`) owns keys, and sums dv += p^T do and dk += ds^T q over all query heads that
 read them. Every sum has one owner and a fixed order; s and dp are computed twice for it. Here: what both passes share.
 
 Source: Dao 2023, FlashAttention-2, algorithm 2.

@@ -1,4 +1,4 @@
-"""Flash attention forward by groups of GPU threads: the algorithm of `flash_forward.py`, a block of queries per group.
+"""Flash attention forward by groups of GPU threads: the algorithm of `loops/forward.py`, a block of queries per group.
 
     s = q k^T + bias      top' = max(top, rowmax s)      p = 2^(s - top')
     total = total * 2^(top - top') + rowsum p            acc = acc * 2^(top - top') + p v

@@ -1,1 +1,1 @@
-"""TODO gattn_tg.kernels.tiles."""
+"""The language of the kernels: statements, tiles in registers, rotations, score functions, epilogues."""

@@ -1,1 +1,1 @@
-"""TODO gattn_tg.ops.attention."""
+"""Scaled dot-product attention with a motif bias: `api` is the operation; beside it operands and implementations."""

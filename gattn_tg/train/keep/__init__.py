@@ -1,1 +1,1 @@
-"""TODO gattn_tg.train.keep."""
+"""What a run leaves on disk: checkpoints, states, the journal of losses."""

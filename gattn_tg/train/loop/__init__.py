@@ -1,1 +1,1 @@
-"""TODO gattn_tg.train.loop."""
+"""The training loop: steps, schedule, what a run tells, processes that train together."""

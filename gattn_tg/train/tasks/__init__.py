@@ -1,1 +1,1 @@
-"""TODO gattn_tg.train.tasks."""
+"""What is learnt: one task per kind of model, and the data that a configuration names."""
