@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from train.rank import Steps
+from train.loop.rank import Steps
 
 from gattn_tg.errors import FormatError, MissingExtraError
 from gattn_tg.machine import threads

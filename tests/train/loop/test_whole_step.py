@@ -14,7 +14,7 @@ from tinygrad import Tensor, dtypes
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 from train import tiny
-from train.rank import MODEL, RATE, Steps, Values
+from train.loop.rank import MODEL, RATE, Steps, Values
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.inputs import to_tensors
@@ -30,7 +30,7 @@ LATER = """
 import sys
 import numpy as np
 from gattn_tg.train.loop.communicator import Alone
-from train.rank import Steps
+from train.loop.rank import Steps
 steps = Steps(Alone())
 steps.restore(dict(np.load(sys.argv[1])))
 steps.run(3, 6)
