@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
-from gattn_tg.errors import FormatError
-from gattn_tg.models.registry import kind_of
-from gattn_tg.models.safetensors import pack, unpack
+from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.io.strict_json import parse
+from gattn_tg.io.whole import beside, opened, write_folder
+from gattn_tg.models.registry import Kind, kind_of
+from gattn_tg.models.safetensors import Entry, pack, read_header, require_finite, unpack
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.nn.initial import outline
 from gattn_tg.ops.host import arrays_of
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
 CLASSIFIER = "SequenceClassifier"
+FLOATS = ("F64", "F32", "F16", "BF16")  # types that weights may have; they become float32
 NAMED = ("labels", "vocabulary")  # what the file has beside `about`, as it had before there was more than a classifier
 
 
@@ -55,11 +59,11 @@ def save(
     model: Trunk, folder: str | Path, *, labels: tuple[str, ...] = (), vocabulary: MotifVocabulary | None = None,
     extra: dict[str, Any] | None = None, about: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a checkpoint; each file appears whole or not at all, and the configuration names the weights' digest.
+    """Write a checkpoint in one piece; readers see the one before or this one, never a part of either.
 
     Args:
         model: of a class of `models.registry`.
-        folder: created where needed.
+        folder: created where needed; a checkpoint that is there is replaced.
         labels: class names; the same as `about["labels"]`.
         vocabulary: motif classes; the same as `about["vocabulary"]`, which is TOML.
         extra: anything the writer wants to keep, JSON values only.
@@ -67,35 +71,45 @@ def save(
 
     Returns:
         The folder.
+
+    Raises:
+        ConfigError: something else than a checkpoint is there; it is left as it is.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{WEIGHTS}.tmp"
-    tensors = get_state_dict(model)
-    Tensor.realize(*tensors.values())
-    data = pack(dict(zip(tensors, arrays_of(list(tensors.values())), strict=True)), {"format": "gattn_tg"})
-    staged.write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    _publish(staged, folder / WEIGHTS)
+    held = [p.name for p in folder.iterdir()] if folder.is_dir() else [folder.name] if folder.exists() else []
+    if others := sorted(set(held) - {WEIGHTS, CONFIG}):
+        raise ConfigError(f"{folder}: expected a new folder or one of a checkpoint, got one with {others[0]!r}; choose "
+                          "another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     told = dict(about or {})
     if labels:
         told["labels"] = list(labels)
     if vocabulary is not None:
         told["vocabulary"] = vocabulary.to_toml()
-    others = {key: value for key, value in told.items() if key not in NAMED}
+    write_folder(folder, lambda part: write(model, part, extra=extra, about=told))
+    return folder
+
+
+def write(model: Trunk, folder: Path, *, extra: dict[str, Any] | None = None, about: dict[str, Any]) -> None:
+    """Write the files of a checkpoint into a folder that nobody reads yet; the arguments are those of `save`."""
+    tensors = get_state_dict(model)
+    Tensor.realize(*tensors.values())
+    data = pack(dict(zip(tensors, arrays_of(list(tensors.values())), strict=True)), {"format": "gattn_tg"})
+    (folder / WEIGHTS).write_bytes(data)
+    others = {key: value for key, value in about.items() if key not in NAMED}
     text = json.dumps({
         "format": FORMAT, "model": type(model).__name__, "config": json.loads(model.config.to_json()),
-        "weights_sha256": digest, "extra": extra or {}, **{key: told[key] for key in NAMED if key in told},
-        **({"about": others} if others else {}),
+        "weights_sha256": hashlib.sha256(data).hexdigest(), "extra": extra or {},
+        **{key: about[key] for key in NAMED if key in about}, **({"about": others} if others else {}),
     }, indent=2, sort_keys=True) + "\n"
-    staged = folder / f".{CONFIG}.tmp"
-    staged.write_text(text, encoding="utf-8")
-    _publish(staged, folder / CONFIG)
-    return folder
+    (folder / CONFIG).write_text(text, encoding="utf-8")
 
 
 def load(folder: str | Path, device: str | None = None, kind: str | None = None) -> Checkpoint:
     """Read a checkpoint and check that it is whole.
+
+    Nothing in it is believed: what the configuration asks for is compared with the header of the weights before memory
+    is taken for it.
 
     Args:
         folder: what `save` wrote.
@@ -103,71 +117,128 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
         kind: the model that is required, a key of `models.registry.KINDS`; None takes any.
 
     Raises:
-        FormatError: a file is missing, truncated, of another format or kind, or does not belong to the other.
+        FormatError: a file is missing, truncated, of another format or kind, or does not belong to the other; weights
+            that are not finite.
         ConfigError: a kind of model, or a field of its configuration, that this version does not know.
     """
-    written, weights = read(folder)
-    name, where = str(written.get("model", CLASSIFIER)), str(folder)
-    if kind is not None and name != kind:
-        raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give another")
-    known = kind_of(name, f"{where}/{CONFIG}")
-    model = known.model(known.config.from_dict(written["config"]))
-    restore(model, weights, f"{where}/{WEIGHTS}", device)
+    where = str(folder)
+    with _files(Path(folder)) as (written, file, size):
+        name = written["model"]
+        if kind is not None and name != kind:
+            raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give "
+                              "another")
+        entries = read_header(file, size, f"{where}/{WEIGHTS}")
+        model = _outlined(kind_of(name, f"{where}/{CONFIG}"), written["config"], entries, f"{where}/{WEIGHTS}")
+        weights = _weights(file, written["weights_sha256"], f"{where}/{WEIGHTS}")
     about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
-    toml = about.get("vocabulary")
-    vocabulary = MotifVocabulary.default() if toml is None else MotifVocabulary.from_toml(toml)
-    return Checkpoint(model, tuple(about.get("labels", ())), vocabulary, dict(written.get("extra", {})), about)
+    vocabulary, labels = vocabulary_of(written), tuple(about.get("labels", ()))
+    if name == CLASSIFIER and len(labels) != model.config.n_classes:
+        raise FormatError(f"{where}/{CONFIG}: expected {model.config.n_classes} labels, one for each class, got "
+                          f"{len(labels)}; restore the file")
+    if "vocabulary" in about and model.config.reads_motifs and vocabulary.n_motifs > model.config.n_motifs:
+        raise FormatError(f"{where}/{CONFIG}: expected a vocabulary of at most n_motifs={model.config.n_motifs} ids, "
+                          f"got {vocabulary.n_motifs}; restore the file")
+    for tensor, array in ((t, weights[n]) for n, t in get_state_dict(model).items()):
+        tensor.replace(Tensor(array, device=device or tensor.device).realize())
+    return Checkpoint(model, labels, vocabulary, dict(written.get("extra", {})), about)
 
 
 def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What config.json says and the weights by name, of a checkpoint that is whole; no model is made.
+    """What config.json says and the weights by name, as float32, of a checkpoint that is whole; no model is made.
 
     Raises:
         FormatError: as `load`.
     """
-    folder = Path(folder)
-    where = str(folder)
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file():
-            raise FormatError(f"{where}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but {file} is missing; "
-                              "give the folder that `gattn train` wrote")
+    where = f"{folder}/{WEIGHTS}"
+    with _files(Path(folder)) as (written, file, size):
+        read_header(file, size, where)
+        return written, _weights(file, written["weights_sha256"], where)
+
+
+def vocabulary_of(written: Mapping[str, Any]) -> MotifVocabulary:
+    """The motif classes that the ids of a checkpoint stand for, by what `read` gives; the default ones if none is said.
+
+    Raises:
+        FormatError, ConfigError: the vocabulary is none.
+    """
+    toml = written.get("vocabulary", written.get("about", {}).get("vocabulary"))
+    return MotifVocabulary.default() if toml is None else MotifVocabulary.from_toml(toml)
+
+
+@contextmanager
+def _files(folder: Path) -> Iterator[tuple[dict[str, Any], BinaryIO, int]]:
+    """What config.json says, and the file of the weights that belongs to it with its size in bytes."""
+    if not folder.is_dir() and not beside(folder, ".old").is_dir():
+        raise FormatError(f"{folder}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but there is no such "
+                          "folder; give the folder that `gattn train` wrote")
     try:
-        written = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{where}/{CONFIG}: JSON is required, but it does not parse ({error}); restore the "
-                          "file") from error
+        with opened(folder, (CONFIG, WEIGHTS)) as (config, weights):
+            written = _checked(parse(config.read(), f"{folder}/{CONFIG}"), f"{folder}/{CONFIG}")
+            yield written, weights, weights.seek(0, 2) - weights.seek(0)
+    except FileNotFoundError as error:
+        raise FormatError(f"{folder}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but "
+                          f"{Path(error.filename).name} is missing; give the folder that `gattn train` wrote") from error
+    except OSError as error:
+        raise FormatError(f"{folder}: expected a checkpoint that can be read, got: "
+                          f"{(error.strerror or str(error)).lower()}; check its files and permissions") from error
+
+
+def _checked(written: Any, where: str) -> dict[str, Any]:
+    """The object of config.json, when every value in it is of its type."""
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         found = written.get("format") if isinstance(written, dict) else type(written).__name__
-        raise FormatError(f"{where}/{CONFIG}: checkpoint format {FORMAT} is required, but found {found}; was it "
+        raise FormatError(f"{where}: checkpoint format {FORMAT} is required, but found {str(found)[:80]}; was it "
                           "written by another version?")
-    name = str(written.get("model", CLASSIFIER))
-    needed = {"config", "weights_sha256", *(NAMED if name == CLASSIFIER else ())}
+    written.setdefault("model", CLASSIFIER)
+    needed = {"config", "weights_sha256", *(NAMED if written["model"] == CLASSIFIER else ())}
     if missing := needed - set(written):
-        raise FormatError(f"{where}/{CONFIG}: {', '.join(sorted(missing))} must be present, but is missing; restore "
-                          "the file")
-    data = (folder / WEIGHTS).read_bytes()
-    if hashlib.sha256(data).hexdigest() != written["weights_sha256"]:
-        raise FormatError(f"{where}/{WEIGHTS}: the weights named by {CONFIG} are required, but the digest differs; "
-                          "the file is truncated, changed, or from another checkpoint")
-    return written, unpack(data, f"{where}/{WEIGHTS}")
+        raise FormatError(f"{where}: {', '.join(sorted(missing))} must be present, but is missing; restore the file")
+    about = written.get("about", {})
+    kinds: dict[str, tuple[type, str]] = {
+        "model": (str, "text"), "config": (dict, "an object"), "weights_sha256": (str, "text"),
+        "extra": (dict, "an object"), "about": (dict, "an object"), "labels": (list, "an array of text"),
+        "vocabulary": (str, "text"),
+    }  # fmt: skip
+    for key, value in [*written.items(), *(about.items() if isinstance(about, dict) else ())]:
+        if key in kinds and not isinstance(value, kinds[key][0]):
+            raise FormatError(f"{where}: expected {kinds[key][1]} for {key}, got {str(value)[:80]!r}; restore the file")
+    labels = written.get("labels", about.get("labels", []))
+    if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
+        raise FormatError(f"{where}: expected labels that are different texts, got {str(labels)[:80]}; restore the file")
+    return written
 
 
-def restore(model: Trunk, loaded: Mapping[str, np.ndarray], where: str, device: str | None = None) -> None:
-    """Put arrays into a model, by name; every name must be there, and no other."""
+def _outlined(kind: Kind, config: Any, entries: Mapping[str, Entry], where: str) -> Trunk:
+    """The model of a configuration with parameters that have no memory, when the weights are of the same shapes."""
+    shape = kind.config.from_dict(config)
+    if (n_layers := getattr(shape, "n_layers", 0)) > len(entries):
+        raise FormatError(f"{where}: the weights lack 'blocks.{n_layers - 1}'; the configuration and the weights are of "
+                          "different models")
+    with outline():
+        model: Trunk = kind.model(shape)
     wanted = get_state_dict(model)
-    if set(loaded) != set(wanted):
-        odd = sorted(set(loaded) ^ set(wanted))[0]
-        raise FormatError(f"{where}: {'the weights lack' if odd in wanted else 'the model has no'} {odd!r}; the "
-                          "configuration and the weights are of different models")
+    if odd := sorted(set(entries) ^ set(wanted)):
+        raise FormatError(f"{where}: {'the weights lack' if odd[0] in wanted else 'the model has no'} {odd[0][:80]!r}; "
+                          "the configuration and the weights are of different models")
     for name, tensor in wanted.items():
-        value = Tensor(loaded[name].astype(np.float32), device=device or tensor.device).realize()
-        if tuple(value.shape) != tuple(tensor.shape):
-            raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {tuple(value.shape)}; "
-                              "the configuration and the weights are of different models")
-        tensor.replace(value)
+        if (found := entries[name].shape) != tuple(tensor.shape):
+            raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {found}; the "
+                              "configuration and the weights are of different models")
+    return model
 
 
-def _publish(staged: Path, final: Path) -> None:
-    with staged.open("rb") as written:
-        os.fsync(written.fileno())
-    os.replace(staged, final)
+def _weights(file: BinaryIO, digest: str, where: str) -> dict[str, np.ndarray]:
+    """All arrays of the file as float32, when its digest is this one and all numbers are finite."""
+    file.seek(0)
+    data = file.read()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise FormatError(f"{where}: the weights named by {CONFIG} are required, but the digest differs; "
+                          "the file is truncated, changed, or from another checkpoint")
+    arrays = unpack(data, where)
+    if odd := next((name for name, array in arrays.items() if array.dtype.kind != "f"), None):
+        raise FormatError(f"{where}: expected weights of {', '.join(FLOATS)}, got {odd[:80]!r} of {arrays[odd].dtype}; "
+                          "convert them")
+    with np.errstate(over="ignore"):  # a number that float32 cannot hold is refused as infinite
+        weights = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
+    require_finite(weights, where)
+    return weights

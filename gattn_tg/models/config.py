@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
@@ -15,6 +16,8 @@ POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean")
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = "none"
+LARGEST = 2**31 - 1  # of the sizes of a model
+MAX_MOTIFS = 256  # ids are bytes
 BIASES = tuple(kind for kind in KINDS if kind != "dense")
 
 
@@ -131,6 +134,8 @@ class TrunkConfig(Config):
         self.require_at_least(0, "n_kv_heads")
         self.require("motif", (*BIASES, NO_MOTIF))
         self.require("rope_scaling", SCALINGS)
+        if self.n_motifs > MAX_MOTIFS:
+            raise ConfigError(f"{where}: n_motifs must be at most {MAX_MOTIFS}, but is {self.n_motifs}")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"{where}: dropout must be in [0, 1), but is {self.dropout}")
         if self.width % self.n_heads:
@@ -192,5 +197,7 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return tuple(_typed(k, v, where) for k, v in zip(kinds, value, strict=True))
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, allowed):
-        raise ConfigError(f"{where} must be {kind.__name__}, but is {value!r}")
+        raise ConfigError(f"{where} must be {kind.__name__}, but is {str(value)[:80]!r}")
+    if isinstance(value, int) and abs(value) > LARGEST or isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a number of at most {LARGEST:,}, but is {str(value)[:80]}")
     return value

@@ -18,7 +18,8 @@ from gattn_tg.models.tower import Stage, widths
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
-from gattn_tg.nn.linear import Linear, filled
+from gattn_tg.nn.initial import filled
+from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.dropout import dropout
 from gattn_tg.ops.poisson import softplus
 from gattn_tg.ops.pooling import halved

@@ -55,7 +55,7 @@ def read(source: Path | str) -> list[dict[str, Any]]:
     where = str(source) if isinstance(source, Path) else "motif vocabulary"
     try:
         document = tomllib.loads(source.read_text(encoding="utf-8") if isinstance(source, Path) else source)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of Unicode, of numbers and tables without end
         raise FormatError(f"{where}: TOML text is required, but came {error}; correct that place") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -8,6 +8,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.nn.initial import made
 from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import KINDS, SQUARE, MotifBias
@@ -72,10 +73,9 @@ class GenomicAttention:
         self.out_proj = Linear(width, width, rng, bias=proj_bias) if out_proj else None
         self.motif_bias: Tensor | None = None
         if motif is not None:
-            shape = (n_motifs, n_motifs) if motif in SQUARE else (n_motifs,)
-            table = np.zeros((n_heads, *shape) if per_head else shape, np.float32)
-            table[..., 1:] = motif_start
-            self.motif_bias = Tensor(table)
+            square = (n_motifs, n_motifs) if motif in SQUARE else (n_motifs,)
+            shape = (n_heads, *square) if per_head else square
+            self.motif_bias = made(shape, lambda: np.where(np.arange(n_motifs) == 0, 0.0, np.full(shape, motif_start)))
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,

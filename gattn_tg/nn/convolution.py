@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.nn.linear import filled, normal
+from gattn_tg.nn.initial import filled, normal
 from gattn_tg.ops.convolution import convolution
 from gattn_tg.types import Float
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.nn.linear import normal
+from gattn_tg.nn.initial import normal
 from gattn_tg.ops.rows import rows_of
 from gattn_tg.types import Float, Int
 

@@ -1,22 +1,13 @@
-"""Affine map and the initial values of every parameter."""
+"""Affine map of the last axis."""
 
 from __future__ import annotations
 
 import numpy as np
 from tinygrad import Tensor
 
+from gattn_tg.nn.initial import filled, normal
 from gattn_tg.ops.linear import linear
 from gattn_tg.types import Float
-
-
-def normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Tensor:
-    """Float32 values from N(0, std**2), drawn by NumPy so that every device starts from the same model."""
-    return Tensor((rng.standard_normal(shape) * std).astype(np.float32))
-
-
-def filled(value: float, *shape: int) -> Tensor:
-    """Float32 memory with one value, made by NumPy: no kernel has to be compiled for it."""
-    return Tensor(np.full(shape, value, np.float32))
 
 
 class Linear:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor
 
-from gattn_tg.nn.linear import filled
+from gattn_tg.nn.initial import filled
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.types import Float
 

@@ -246,5 +246,5 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: a configuration file is required, but it does not exist; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: a readable TOML file is required, but {error}; check the path") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of TOML, and of numbers and tables without end
         raise ConfigError(f"{path}: TOML is required, but {error}; correct that line") from None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import resource
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.motif import MotifVocabulary
 
 CONFIG = ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2, motif="pair", stem_kernel=3)
@@ -70,8 +76,12 @@ def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
     whole = (saved / checkpoint.WEIGHTS).read_bytes()
     (saved / checkpoint.WEIGHTS).write_bytes(whole[:-10])
-    with pytest.raises(FormatError, match="the digest differs; the file is truncated, changed, or from another"):
+    with pytest.raises(FormatError, match="expected a whole safetensors file, got .* bytes of arrays where the header"):
         checkpoint.load(saved)
+    (saved / checkpoint.WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for reader in (checkpoint.load, checkpoint.read):
+        with pytest.raises(FormatError, match="the digest differs; the file is truncated, changed, or from another"):
+            reader(saved)
     (saved / checkpoint.WEIGHTS).write_bytes(whole)
     edit(saved, format=99)
     with pytest.raises(FormatError, match="checkpoint format 1 is required, but found 99; was it written by another"):
@@ -106,3 +116,126 @@ def test_a_checkpoint_of_the_first_version_loads(saved: Path) -> None:
     old = {k: v for k, v in json.loads(CONFIG.to_json()).items() if k not in ("rope_scaling", "rope_factor")}
     edit(saved, config=old)
     assert checkpoint.load(saved).config == CONFIG
+
+
+def change(folder: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
+    """Other weights, and the digest that belongs to them."""
+    arrays = unpack((folder / checkpoint.WEIGHTS).read_bytes(), "x")
+    change(arrays)
+    replace_weights(folder, pack(arrays))
+
+
+def replace_weights(folder: Path, data: bytes) -> None:
+    (folder / checkpoint.WEIGHTS).write_bytes(data)
+    edit(folder, weights_sha256=hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("name", ["blocks.0.attention.q_proj.weight", "blocks.0.attention.motif_bias", "head.bias"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(saved: Path, name: str, value: float) -> None:
+    change(saved, lambda arrays: arrays[name].reshape(-1).__setitem__(slice(1, 2), value))
+    for reader in (checkpoint.load, checkpoint.read):
+        with pytest.raises(FormatError, match=rf"expected finite numbers, got 1 of \d+ in '{name}' that are NaN or inf"):
+            reader(saved)
+
+
+def test_weights_too_large_for_float32_are_refused(saved: Path) -> None:
+    change(saved, lambda arrays: arrays.update({"head.bias": np.array([0.0, 1e300])}))
+    with pytest.raises(FormatError, match="expected finite numbers, got 1 of 2 in 'head.bias'"):
+        checkpoint.load(saved)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F64"])
+def test_weights_of_other_float_types_are_read(saved: Path, dtype: str) -> None:
+    arrays = unpack((saved / checkpoint.WEIGHTS).read_bytes(), "x")
+    rounded, header, pieces, end = {}, {}, [], 0
+    for name, array in arrays.items():
+        if dtype == "BF16":
+            halves = (array.view(np.uint32) >> 16).astype(np.uint16)
+            rounded[name], piece = (halves.astype(np.uint32) << 16).view(np.float32), halves.tobytes()
+        else:
+            other = array.astype({"F16": np.float16, "F64": np.float64}[dtype])
+            rounded[name], piece = other.astype(np.float32), other.tobytes()
+        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [end, end := end + len(piece)]}
+        pieces.append(piece)
+    text = json.dumps(header).encode()
+    replace_weights(saved, b"".join([len(text).to_bytes(8, "little"), text, *pieces]))
+    loaded = get_state_dict(checkpoint.load(saved).model)
+    for name, array in rounded.items():
+        np.testing.assert_array_equal(loaded[name].numpy(), array)
+
+
+def test_weights_that_are_no_floats_are_refused(saved: Path) -> None:
+    change(saved, lambda arrays: arrays.update({"head.bias": np.array([0, 1])}))
+    with pytest.raises(FormatError, match="expected weights of F64, F32, F16, BF16, got 'head.bias' of int64; convert"):
+        checkpoint.load(saved)
+
+
+HUGE: dict[str, dict[str, Any]] = {
+    "width": {"width": 65_536}, "the widest": {"width": 2**30, "n_heads": 2**15}, "layers": {"n_layers": 2**31 - 1},
+    "classes": {"n_classes": 2**31 - 1}, "heads of tables": {"width": 2**16, "n_heads": 2**16, "per_head": True},
+    "positions": {"positions": "learned", "max_length": 2**31 - 1}, "widening": {"mlp_ratio": 10**9},
+    "kernel": {"stem_kernel": 10**9 + 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sizes", HUGE.values(), ids=HUGE)
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
+def test_sizes_are_compared_before_memory_is_taken(saved: Path, sizes: dict[str, Any]) -> None:
+    edit(saved, config={**json.loads(CONFIG.to_json()), **sizes})
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), before[1]))
+    try:
+        with pytest.raises(FormatError, match="the configuration and the weights are of different models"):
+            checkpoint.load(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"config": {**json.loads(CONFIG.to_json()), "width": 10**17}}, "width must be a number of at most 2,147,483,647"),
+    ({"config": {**json.loads(CONFIG.to_json()), "n_motifs": 257}}, "n_motifs must be at most 256"),
+    ({"config": {**json.loads(CONFIG.to_json()), "dropout": "0.1"}}, "dropout must be float"),
+    ({"config": []}, "expected an object for config"),
+    ({"config": None}, "expected an object for config"),
+    ({"model": ["SequenceClassifier"]}, "expected text for model"),
+    ({"weights_sha256": 7}, "expected text for weights_sha256"),
+    ({"labels": "no"}, "expected an array of text for labels"),
+    ({"labels": ["no", 7]}, "expected labels that are different texts"),
+    ({"labels": ["no", "no"]}, "expected labels that are different texts"),
+    ({"labels": ["no", "yes", "maybe"]}, "expected 2 labels, one for each class, got 3"),
+    ({"labels": {"no": 0, "yes": 1}}, "expected an array of text for labels"),
+    ({"vocabulary": 7}, "expected text for vocabulary"),
+    ({"vocabulary": "x = " + "[" * 100_000}, "motif vocabulary: "),
+    ({"vocabulary": "x = 1"}, "motif vocabulary: "),
+    ({"extra": []}, "expected an object for extra"),
+    ({"about": "x"}, "expected an object for about"),
+    ({"about": {"labels": 3}}, "expected an array of text for labels"),
+], ids=range(18))  # fmt: skip
+def test_values_of_the_wrong_type_are_refused_in_one_line(saved: Path, changes: dict[str, Any], told: str) -> None:
+    edit(saved, **changes)
+    with pytest.raises((FormatError, ConfigError), match=told) as caught:
+        checkpoint.load(saved)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("[" * 100_000, "nested too deeply"),
+    ('{"format": ' + "9" * 5000 + "}", "a whole number of 5,000 digits"),
+    ('{"format": 1, "format": 1}', "key 'format' comes twice"),
+    ('{"format": Infinity}', "Infinity is not a number of JSON"),
+    ('{"format": 1e999}', "the number 1e999 is too large"),
+    ("\udcff", "does not parse"),
+], ids=range(6))  # fmt: skip
+def test_text_that_is_no_proper_json_is_refused(saved: Path, text: str, told: str) -> None:
+    (saved / checkpoint.CONFIG).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(FormatError, match=told):
+        checkpoint.load(saved)
+
+
+def test_saving_never_takes_the_place_of_something_else(saved: Path) -> None:
+    (saved / "notes.txt").write_text("of a month")
+    with pytest.raises(ConfigError, match=r"expected a new folder or one of a checkpoint, got one with 'notes.txt'"):
+        checkpoint.save(SequenceClassifier(CONFIG), saved, labels=("a", "b"))
+    assert (saved / "notes.txt").read_text() == "of a month"
