@@ -1,7 +1,7 @@
 """Files and folders that are whole or not there: written aside, put on disk, then given their name in one step.
 
-A writer fills `name.part` and moves it over `name`. Where the process dies, what was there before stands there still, or
-the new one does. Where a folder cannot be exchanged in one step, the one before waits as `name.old` in between, and
+A writer fills `name.part` and moves it over `name`. Where the process dies, what was there before stands there still,
+or the new one does. Where a folder cannot be exchanged in one step, the one before waits as `name.old` in between, and
 readers take it from there.
 """
 
@@ -122,7 +122,7 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def opened(folder: Path, names: Sequence[str]) -> Iterator[list[BinaryIO]]:
+def opened(folder: Path, names: Sequence[str]) -> Iterator[Sequence[BinaryIO]]:
     """Opens files of a folder that all belong together, even while a writer puts another folder in its place.
 
     Args:

@@ -128,7 +128,7 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
             raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give "
                               "another")
         entries = read_header(file, size, f"{where}/{WEIGHTS}")
-        model = _outlined(kind_of(name, f"{where}/{CONFIG}"), written["config"], entries, f"{where}/{WEIGHTS}")
+        model: Any = _outlined(kind_of(name, f"{where}/{CONFIG}"), written["config"], entries, f"{where}/{WEIGHTS}")
         weights = _weights(file, written["weights_sha256"], f"{where}/{WEIGHTS}")
     about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
     vocabulary, labels = vocabulary_of(written), tuple(about.get("labels", ()))
@@ -177,7 +177,8 @@ def _files(folder: Path) -> Iterator[tuple[dict[str, Any], BinaryIO, int]]:
             yield written, weights, weights.seek(0, 2) - weights.seek(0)
     except FileNotFoundError as error:
         raise FormatError(f"{folder}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but "
-                          f"{Path(error.filename).name} is missing; give the folder that `gattn train` wrote") from error
+                          f"{Path(error.filename).name} is missing; give the folder that `gattn train` wrote"
+                          ) from error
     except OSError as error:
         raise FormatError(f"{folder}: expected a checkpoint that can be read, got: "
                           f"{(error.strerror or str(error)).lower()}; check its files and permissions") from error
@@ -204,7 +205,7 @@ def _checked(written: Any, where: str) -> dict[str, Any]:
             raise FormatError(f"{where}: expected {kinds[key][1]} for {key}, got {str(value)[:80]!r}; restore the file")
     labels = written.get("labels", about.get("labels", []))
     if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
-        raise FormatError(f"{where}: expected labels that are different texts, got {str(labels)[:80]}; restore the file")
+        raise FormatError(f"{where}: expected labels of different text, got {str(labels)[:80]}; restore the file")
     return written
 
 
@@ -212,8 +213,8 @@ def _outlined(kind: Kind, config: Any, entries: Mapping[str, Entry], where: str)
     """The model of a configuration with parameters that have no memory, when the weights are of the same shapes."""
     shape = kind.config.from_dict(config)
     if (n_layers := getattr(shape, "n_layers", 0)) > len(entries):
-        raise FormatError(f"{where}: the weights lack 'blocks.{n_layers - 1}'; the configuration and the weights are of "
-                          "different models")
+        raise FormatError(f"{where}: the weights lack 'blocks.{n_layers - 1}'; the configuration and the weights are "
+                          "of different models")
     with outline():
         model: Trunk = kind.model(shape)
     wanted = get_state_dict(model)

@@ -198,6 +198,6 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, allowed):
         raise ConfigError(f"{where} must be {kind.__name__}, but is {str(value)[:80]!r}")
-    if isinstance(value, int) and abs(value) > LARGEST or isinstance(value, float) and not math.isfinite(value):
+    if (isinstance(value, int) and abs(value) > LARGEST) or (isinstance(value, float) and not math.isfinite(value)):
         raise ConfigError(f"{where} must be a number of at most {LARGEST:,}, but is {str(value)[:80]}")
     return value

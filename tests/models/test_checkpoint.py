@@ -76,7 +76,7 @@ def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
     whole = (saved / checkpoint.WEIGHTS).read_bytes()
     (saved / checkpoint.WEIGHTS).write_bytes(whole[:-10])
-    with pytest.raises(FormatError, match="expected a whole safetensors file, got .* bytes of arrays where the header"):
+    with pytest.raises(FormatError, match=r"expected a whole safetensors file, got .* bytes of arrays where the head"):
         checkpoint.load(saved)
     (saved / checkpoint.WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     for reader in (checkpoint.load, checkpoint.read):
@@ -135,13 +135,13 @@ def replace_weights(folder: Path, data: bytes) -> None:
 def test_weights_that_are_not_finite_are_refused(saved: Path, name: str, value: float) -> None:
     change(saved, lambda arrays: arrays[name].reshape(-1).__setitem__(slice(1, 2), value))
     for reader in (checkpoint.load, checkpoint.read):
-        with pytest.raises(FormatError, match=rf"expected finite numbers, got 1 of \d+ in '{name}' that are NaN or inf"):
+        with pytest.raises(FormatError, match=rf"expected finite numbers, got 1 of \d+ in '{name}' that are NaN"):
             reader(saved)
 
 
 def test_weights_too_large_for_float32_are_refused(saved: Path) -> None:
     change(saved, lambda arrays: arrays.update({"head.bias": np.array([0.0, 1e300])}))
-    with pytest.raises(FormatError, match="expected finite numbers, got 1 of 2 in 'head.bias'"):
+    with pytest.raises(FormatError, match=r"expected finite numbers, got 1 of 2 in 'head.bias'"):
         checkpoint.load(saved)
 
 
@@ -167,7 +167,7 @@ def test_weights_of_other_float_types_are_read(saved: Path, dtype: str) -> None:
 
 def test_weights_that_are_no_floats_are_refused(saved: Path) -> None:
     change(saved, lambda arrays: arrays.update({"head.bias": np.array([0, 1])}))
-    with pytest.raises(FormatError, match="expected weights of F64, F32, F16, BF16, got 'head.bias' of int64; convert"):
+    with pytest.raises(FormatError, match=r"expected weights of F64, F32, F16, BF16, got 'head.bias' of int64"):
         checkpoint.load(saved)
 
 
@@ -202,8 +202,8 @@ def test_sizes_are_compared_before_memory_is_taken(saved: Path, sizes: dict[str,
     ({"model": ["SequenceClassifier"]}, "expected text for model"),
     ({"weights_sha256": 7}, "expected text for weights_sha256"),
     ({"labels": "no"}, "expected an array of text for labels"),
-    ({"labels": ["no", 7]}, "expected labels that are different texts"),
-    ({"labels": ["no", "no"]}, "expected labels that are different texts"),
+    ({"labels": ["no", 7]}, "expected labels of different text"),
+    ({"labels": ["no", "no"]}, "expected labels of different text"),
     ({"labels": ["no", "yes", "maybe"]}, "expected 2 labels, one for each class, got 3"),
     ({"labels": {"no": 0, "yes": 1}}, "expected an array of text for labels"),
     ({"vocabulary": 7}, "expected text for vocabulary"),

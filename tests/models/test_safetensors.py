@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "bytes and no array": (file_of({}, 1), "1 bytes of arrays where the header has 0"),
     "shape of 2**65": (file_of({"a": array(shape=(2, 2**64 - 2))}, 16), "a whole number of 20 digits"),
     "shape of 2**63": (file_of({"a": array(shape=(2, 10**17))}, 16), "type and shape need 800,000,000,000,000,000"),
-    "begins behind the start": (file_of({"a": array(first=4, last=20)}, 20), "a gap before 'a', which begins at byte 4"),
+    "begins behind the start": (file_of({"a": array(first=4, last=20)}, 20), "a gap before 'a', .* at byte 4"),
     "a gap": (file_of({"a": array(), "b": array(first=20, last=36)}, 36), "a gap before 'b'"),
     "an overlap": (file_of({"a": array(), "b": array(first=12, last=28)}, 28), "an overlap at 'b'"),
     "one place for many": (file_of({f"a{i}": array() for i in range(9)}, 16), "an overlap at 'a1'"),
@@ -124,7 +124,7 @@ def test_a_file_cut_anywhere_is_refused(damage: bytes) -> None:
 
 
 def test_the_package_of_the_format_refuses_the_same() -> None:
-    """But for a type that we do not read, and for blanks before the brace, which the text of the format forbids."""
+    """But for types and axes that are not read here, and blanks before the brace, which the format forbids."""
     theirs = pytest.importorskip("safetensors", reason="the safetensors package is not installed")
     for case, (data, _) in REFUSED.items():
         try:
@@ -132,7 +132,7 @@ def test_the_package_of_the_format_refuses_the_same() -> None:
             taken = True
         except theirs.SafetensorError:
             taken = False
-        assert taken == (case in ("an eight-bit float", "blanks before the brace")), case
+        assert taken == (case in ("an eight-bit float", "blanks before the brace", "99 axes")), case
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16"])
