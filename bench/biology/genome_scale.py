@@ -22,7 +22,7 @@ import numpy as np
 
 from bench import record
 from gattn_tg.data import EncodedGenome, GenomeDataset, Sampler, prefetched_steps, steps
-from gattn_tg.data.genomes import tiles
+from gattn_tg.data.genomes.tiles import tiles
 from gattn_tg.io import Genome, Vcf, read_fasta, read_matrices, select
 from gattn_tg.motif import MotifVocabulary, vocabulary_of
 from gattn_tg.seq import encode

@@ -13,7 +13,7 @@ import pytest
 
 from gattn_tg import __version__
 from gattn_tg.cli.main import main
-from gattn_tg.data.genomes import bundled
+from gattn_tg.data.genomes.bundled import bundled
 from gattn_tg.models import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent

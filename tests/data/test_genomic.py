@@ -26,7 +26,7 @@ from gattn_tg.data import (  # fmt: skip
     steps,
     write_encoded,
 )
-from gattn_tg.data.genomes import tiles
+from gattn_tg.data.genomes.tiles import tiles
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, ShapeError
 from gattn_tg.io import BigWig, Genome, write_bigwig
 from gattn_tg.motif import MotifVocabulary, annotate

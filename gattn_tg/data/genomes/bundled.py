@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+import gattn_tg
 from gattn_tg.data.split import split
 from gattn_tg.errors import GattnError
 from gattn_tg.io.labelled import LabelledTable, read_labelled
@@ -18,24 +19,25 @@ SPLICE_SIZES = (2000, 500, 686)
 SPLICE_SEED = 20261122
 """Sizes of the parts train, valid, test and the seed of the demo's fixed split."""
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(gattn_tg.__file__).resolve().parent
 
 
-def bundled(name: str) -> Path:
+def bundled(name: str, folder: str = "data") -> Path:
     """Return the path of a bundled file.
 
     Args:
-        name: "splice_junctions.csv.gz" or "alpha_globin_hg38.fa.gz".
+        name: of the file, for example "splice_junctions.csv.gz" or "alpha_globin_hg38.fa.gz".
+        folder: "data", or "configs" for the example configurations.
 
     Raises:
         GattnError: there is no such file, neither in the installed package nor in the repository around it.
     """
-    folders = (_PACKAGE / "_examples", _PACKAGE.parent / "examples" / "data")
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
+    places = (_PACKAGE / "_examples" / folder, _PACKAGE.parent / "examples" / folder)
+    for place in places:
+        if (place / name).is_file():
+            return place / name
     raise GattnError(
-        f"bundled data: {name!r} is required in {folders[0]} or {folders[1]}, but is in neither; "
+        f"bundled data: {name!r} is required in {places[0]} or {places[1]}, but is in neither; "
         "install the package again or run inside the repository"
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gattn_tg.data import encode_labelled, splice_junctions
-from gattn_tg.data.genomes import bundled
+from gattn_tg.data.genomes.bundled import bundled
 from gattn_tg.errors import GattnError
 from gattn_tg.io import read_fasta, read_labelled
 from gattn_tg.motif import MotifVocabulary
