@@ -32,4 +32,4 @@ class MissingExtraError(GattnError, ImportError):
 
 
 class DivergedError(GattnError, ArithmeticError):
-    """Training produced a loss that is not a number."""
+    """A loss or a score is NaN or infinite: the weights have grown beyond what the numbers can hold."""

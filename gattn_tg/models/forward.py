@@ -9,6 +9,7 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data import LabelledSequences, batches
+from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
 from gattn_tg.types import Float, Int, UInt8
 
@@ -31,6 +32,9 @@ class Forward:
         model: Maps (bases, motif_ids, lengths) to logits.
         batch_size: Sequences per call of the model; the last batch is filled up.
         device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out.
+
+    Raises:
+        DivergedError: A probability is not finite.
     """
 
     def __init__(self, model: Classifier, batch_size: int, device: str | tuple[str, ...] | None = None) -> None:
@@ -43,7 +47,7 @@ class Forward:
             for batch in batches(dataset, self.batch_size):
                 inputs = self._feed(batch)
                 p = self._captured(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
-                rows.append(p.numpy()[batch.valid])
+                rows.append(finite(p.numpy()[batch.valid], type(self.model).__name__))
         return np.concatenate(rows)
 
     def _run(self, bases: Tensor, motif_ids: Tensor, lengths: Tensor) -> Tensor:

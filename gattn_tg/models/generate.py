@@ -9,6 +9,7 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.models.finite import finite
 from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary
@@ -57,6 +58,7 @@ class Generator:
         Raises:
             ConfigError: an option out of its range.
             ShapeError: a prompt that is not one row of base ids.
+            DivergedError: a logit is not finite.
         """
         if not prompts or length < 1 or temperature < 0 or not 1 <= top_k <= N_PREDICTED or seed < 0:
             raise ConfigError(
@@ -74,7 +76,7 @@ class Generator:
             state = _State(self, prompts)
             written = np.empty((len(prompts), length), dtype=np.uint8)
             for i in range(length):
-                written[:, i] = chosen(state.logits, draws[i], temperature, top_k)
+                written[:, i] = chosen(finite(state.logits, "GenomicGPT"), draws[i], temperature, top_k)
                 if i + 1 < length:
                     state.push(written[:, i])
         return written

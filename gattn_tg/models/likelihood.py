@@ -10,6 +10,7 @@ from tinygrad.helpers import Context
 
 from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.finite import finite
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.motif import MotifVocabulary, causal_ids
 from gattn_tg.types import Float, UInt8
@@ -49,7 +50,7 @@ class Likelihood:
             inputs = [bases, causal_motifs(self.model.config, bases, self.vocabulary)]
             with Context(TRAINING=0):
                 logits = self._captured(*(Tensor(x, device=self.device).realize() for x in inputs)).numpy()[: len(rows)]
-            top = logits.max(-1, keepdims=True)
+            top = finite(logits, type(self.model).__name__).max(-1, keepdims=True)
             total = np.log2(np.exp2((logits - top) * np.log2(np.e)).sum(-1, keepdims=True))
             yield (logits - top) * np.log2(np.e) - total
 

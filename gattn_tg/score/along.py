@@ -14,6 +14,7 @@ from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.tracks import unclipped
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.strands import mirrored_sites, over_strands, require_symmetric
 from gattn_tg.models.tracks import TrackModel
@@ -86,6 +87,7 @@ class Along:
         Raises:
             CoordinateError: an interval where there is no sequence.
             ConfigError: the motif ids of the genome mean something else.
+            DivergedError: a value is not finite.
         """
         if self.model.config.reads_motifs and genome.vocabulary != self.vocabulary:
             raise ConfigError(
@@ -120,7 +122,7 @@ class Along:
     def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
         inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
         copied: np.ndarray = np.array(self._captured(inputs["bases"], inputs["motif_ids"]).numpy())
-        return copied
+        return finite(copied, type(self.model).__name__)
 
     def _forward(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
         z = self.model(bases, motif_ids, self.head) if self.is_binned else self.model(bases, motif_ids)

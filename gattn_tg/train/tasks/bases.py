@@ -18,6 +18,7 @@ from gattn_tg.data.sampler import Sampler
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.models.strands import Run, mirrored_sites, over_strands
 from gattn_tg.ops.poisson import binary_cross_entropy
@@ -180,7 +181,7 @@ class Bases:
     def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b n 1"]:
         inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
         copied: np.ndarray = np.array(self._forward(inputs["bases"], inputs["motif_ids"]).numpy())
-        return copied
+        return finite(copied, type(self.model).__name__)
 
 
 def measure(labels: Bool[np.ndarray, "s"], logits: Float[np.ndarray, "s"]) -> dict[str, float]:

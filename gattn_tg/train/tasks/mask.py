@@ -15,6 +15,7 @@ from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
+from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
@@ -107,7 +108,7 @@ class Mask:
         total = right = n = 0.0
         for arrays in self.held_out:
             with Context(TRAINING=0):
-                sums = self._captured(to_tensors(arrays, self.device)).numpy()
+                sums = finite(self._captured(to_tensors(arrays, self.device)).numpy(), type(self.model).__name__)
             total, n, right = total + float(sums[0]), n + float(sums[1]), right + float(sums[2])
         n = max(n, 1.0)
         return {"loss": total / n, "perplexity": float(np.exp(total / n)), "accuracy": right / n, "n": n}

@@ -17,6 +17,7 @@ from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.metrics.correlation import by_group, pearson
+from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Inputs, to_tensors
 from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.models.tracks import TrackModel
@@ -141,7 +142,7 @@ class Tracks:
         inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
         rates = self._forward(inputs["bases"], inputs["motif_ids"])
         copied: np.ndarray = np.array(rates.numpy())  # a captured call gives the same memory again
-        return copied
+        return finite(copied, type(self.model).__name__)
 
     def _rates(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
         return self.model(bases, motif_ids, self.choices.head).realize()

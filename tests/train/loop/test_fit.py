@@ -115,6 +115,16 @@ def test_tells_its_plan_and_every_line(whole: Whole) -> None:
     assert folder.checkpoints.steps() == [48, 54, 60]
 
 
+def test_a_validation_without_finite_scores_ends_the_run(tmp_path: Path) -> None:
+    """The loss of the only step is still one; what the step made of the weights is seen by the validation."""
+    folder = RunFolder(tmp_path / "run")
+    settings = replace(tiny.SETTINGS, steps=1, learning_rate=1e38, warmup_steps=0, clip_norm=0.0)
+    with pytest.raises(DivergedError, match=r"SequenceClassifier: expected finite scores, got \d+ of 16 that are NaN"):
+        fit(settings, folder)
+    assert not folder.best.exists()
+    assert not folder.checkpoints.steps()
+
+
 def test_the_motif_table_learns(whole: Whole) -> None:
     tables = [t.numpy() for name, t in get_state_dict(whole[0].model).items() if name.endswith("motif_bias")]
     assert tables
