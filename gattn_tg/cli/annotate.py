@@ -17,7 +17,7 @@ from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data.workers import in_order
 from gattn_tg.io import BedRow, replacing, stream_fasta, write_bigwig
-from gattn_tg.io.lines import GZIP_MAGIC
+from gattn_tg.io.source import GZIP_MAGIC
 from gattn_tg.motif import MotifVocabulary, Piece, annotate_piece, hits, pieces
 from gattn_tg.motif.sites import STRANDS, Sites
 from gattn_tg.seq import encode

@@ -50,8 +50,9 @@ def classes(arguments: argparse.Namespace, model: checkpoint.Checkpoint) -> int:
             counts[prediction.label] += 1
             yield fields(prediction)
 
+    records = read(arguments.input, most_bp=model.config.max_length)
     found = predict(
-        model, read(arguments.input), batch_size=arguments.batch_size, where=str(arguments.input),
+        model, records, batch_size=arguments.batch_size, where=str(arguments.input),
         both_strands=arguments.both_strands,
     )  # fmt: skip
     if arguments.output is None:

@@ -7,7 +7,7 @@ from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
 from gattn_tg.io.jaspar import jaspar_matrices
-from gattn_tg.io.labelled import LabelledTable, read_labelled
+from gattn_tg.io.labelled import LabelledTable, read_labelled, stream_labelled
 from gattn_tg.io.matrices import MotifMatrix, read_matrices, select
 from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.sizes import read_sizes, write_sizes
@@ -40,6 +40,7 @@ __all__ = [
     "replacing_path",
     "select",
     "stream_fasta",
+    "stream_labelled",
     "transcription_starts",
     "write_bed",
     "write_bigwig",

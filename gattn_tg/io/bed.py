@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from gattn_tg.errors import CoordinateError, FormatError
 from gattn_tg.io.contigs import ContigNames
-from gattn_tg.io.rows import number, rows, whole
+from gattn_tg.io.rows import number, rows, short, whole
+from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.interval import STRANDS, Interval
 
-SKIP = ("#", "track", "browser")
+BROWSER_WORDS = ("track", "browser")
+"""First words of the lines that set up a genome browser."""
 PEAK_COLUMNS = 10
 
 
@@ -38,12 +40,12 @@ class Peak(NamedTuple):
 
 
 def read_bed(
-    path: str | Path, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
+    path: str | Path | Source, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
 ) -> Iterator[BedRecord]:
     """Yield the lines of a BED file with three to twelve columns; those after the sixth are not looked at.
 
     Args:
-        path: plain, gzip or bgzip.
+        path: plain, gzip or bgzip; a pipe and "-" for standard input as well.
         sizes: contigs of the genome; checks names and ends. None checks neither.
         rename: name in the file -> name in the genome, see `ContigNames`; needs `sizes`.
 
@@ -52,15 +54,15 @@ def read_bed(
         CoordinateError: start after end, a contig that the genome does not have, an end outside its contig.
     """
     place = _Places(sizes, rename)
-    for where, line, fields in _rows(Path(path), 3):
-        name = fields[3] if len(fields) > 3 else "."
+    for where, line, fields in _rows(path, 3):
+        name = (fields[3] if len(fields) > 3 else "") or "."
         score = number(where, "score", fields[4]) if len(fields) > 4 and fields[4] != "." else 0.0
         strand = fields[5] if len(fields) > 5 else "."
         yield BedRecord(place(where, fields, strand), name, score, line)
 
 
 def read_peaks(
-    path: str | Path, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
+    path: str | Path | Source, *, sizes: Mapping[str, int] | None = None, rename: Mapping[str, str] | str | None = None
 ) -> Iterator[Peak]:
     """Yield the peaks of an ENCODE narrowPeak file (BED6+4); arguments and errors are those of `read_bed`.
 
@@ -68,7 +70,7 @@ def read_peaks(
         CoordinateError: also a summit outside its peak.
     """
     place = _Places(sizes, rename)
-    for where, line, fields in _rows(Path(path), PEAK_COLUMNS):
+    for where, line, fields in _rows(path, PEAK_COLUMNS):
         interval = place(where, fields, fields[5])
         score, signal, p_log10, q_log10 = (
             number(where, name, fields[at])
@@ -95,10 +97,14 @@ class _Places:
         if start > end:
             raise CoordinateError(f"{where}: start <= end is required, but came {start} and {end}; correct the line")
         if strand not in STRANDS:
-            raise FormatError(f"{where}: strand + - or . is required, but came {strand!r}; correct the line")
+            raise FormatError(f"{where}: strand + - or . is required, but came {short(strand)}; correct the line")
         chrom = fields[0]
         if not chrom:
             raise FormatError(f"{where}: the name of a contig is required, but came an empty one; correct the line")
+        if chrom.split() != [chrom]:
+            raise FormatError(
+                f"{where}: expected the name of a contig without blanks, got {short(chrom)}; remove the blanks"
+            )
         if self.sizes is not None and self.names is not None:
             chrom = self.names.resolve(chrom, where)
             if end > self.sizes[chrom]:
@@ -109,14 +115,25 @@ class _Places:
         return Interval(chrom, start, end, strand)
 
 
-def _rows(path: Path, least: int) -> Iterator[tuple[str, int, list[str]]]:
+def _rows(path: str | Path | Source, least: int) -> Iterator[tuple[str, int, list[str]]]:
     where = ""
-    for line, fields in rows(path, SKIP):
-        where = f"{path}, line {line}"
-        if len(fields) < least:
-            raise FormatError(
-                f"{where}: at least {least} columns are required, but came {len(fields)}; was the file written fully?"
-            )
-        yield where, line, fields
+    with opened(path) as source:
+        for line, fields in rows(source):
+            if fields[0].split()[:1] in ([word] for word in BROWSER_WORDS) and not _is_place(fields):
+                continue
+            where = f"{source.path}, line {line}"
+            if len(fields) < least:
+                raise FormatError(
+                    f"{where}: at least {least} columns are required, but came {len(fields)}; "
+                    "was the file written fully?"
+                )
+            yield where, line, fields
     if not where:
-        raise FormatError(f"{path}: at least one interval is required, but came none; was the file written fully?")
+        raise FormatError(
+            f"{source.path}: at least one interval is required, but came none; was the file written fully?"
+        )
+
+
+def _is_place(fields: list[str]) -> bool:
+    """Whether a line that begins with a word for browsers is one of a contig of that name."""
+    return len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()

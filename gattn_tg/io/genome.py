@@ -9,12 +9,12 @@ from types import TracebackType
 
 from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExtraError
 from gattn_tg.io.contigs import ContigNames
-from gattn_tg.io.fasta import check_letters, read_fasta
-from gattn_tg.io.lines import GZIP_MAGIC, check_bgzip_end, is_bgzip
+from gattn_tg.io.fasta import check_letters, stream_fasta
+from gattn_tg.io.source import GZIP_MAGIC, HEAD_BYTES, check_bgzip_end, is_bgzip, require_regular, unreadable
 from gattn_tg.seq.interval import Interval
 from gattn_tg.seq.strand import reverse_complement
 
-MAX_GZIP_BYTES = 64 * 2**20
+MAX_GZIP_BYTES, MAX_GZIP_BP = 64 * 2**20, 2**28
 """A gzip file has no places to jump to, so it is read whole; larger ones (above some 250 Mb of DNA) should be bgzip."""
 
 
@@ -29,7 +29,8 @@ class Genome:
         index: where the index is or will be; `path` with `.fai` when None.
 
     Raises:
-        FormatError: not FASTA, lines of unequal length, a damaged or unreadable file, a large gzip file.
+        FormatError: not FASTA, lines of unequal length, a damaged or unreadable file, a pipe, a large gzip file, or an
+            index of another file.
         GattnError: the index cannot be written.
         MissingExtraError: pyfaidx, or for bgzip Biopython, is not installed.
     """
@@ -38,16 +39,14 @@ class Genome:
         self, path: str | Path, *, rename: Mapping[str, str] | str | None = None, index: str | Path | None = None
     ) -> None:
         self.path = Path(path)
+        require_regular(self.path, "a genome is read at any place")
         head = _head(self.path)
         self._faidx = None
         self._contigs: dict[str, bytes] = {}
         if head.startswith(GZIP_MAGIC) and not is_bgzip(head):
             if self.path.stat().st_size > MAX_GZIP_BYTES:
-                raise FormatError(
-                    f"{path}: a plain or bgzip file is required for random access, but came gzip of more than "
-                    f"{MAX_GZIP_BYTES >> 20} MB; run: gunzip, then bgzip"
-                )
-            self._contigs = {record.name: record.sequence for record in read_fasta(self.path)}
+                raise _too_large(self.path, f"more than {MAX_GZIP_BYTES >> 20} MB")
+            self._contigs = _whole(self.path)
             self.sizes = {name: len(sequence) for name, sequence in self._contigs.items()}
         else:
             if is_bgzip(head):
@@ -176,10 +175,27 @@ def _told(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _whole(path: Path) -> dict[str, bytes]:
+    """Every contig of a gzip file; a few bytes can unpack to any number of bases."""
+    parts: dict[str, list[bytes]] = {}
+    n_bases = 0
+    for block in stream_fasta(path):
+        n_bases += len(block.sequence)
+        if n_bases > MAX_GZIP_BP:
+            raise _too_large(path, f"more than {MAX_GZIP_BP:,} bases")
+        parts.setdefault(block.name, []).append(block.sequence)
+    return {name: b"".join(parts.pop(name)) for name in list(parts)}
+
+
+def _too_large(path: Path, came: str) -> FormatError:
+    return FormatError(
+        f"{path}: a plain or bgzip file is required for random access, but came gzip of {came}; run: gunzip, then bgzip"
+    )
+
+
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as raw:
-            return raw.read(18)
+            return raw.read(HEAD_BYTES)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FormatError(f"{path}: a readable file is required, but came: {reason}; check the path") from error
+        raise unreadable(path, error) from error

@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gattn_tg.errors import CoordinateError, FormatError
-from gattn_tg.io.rows import rows, whole
+from gattn_tg.io.rows import rows, short, whole
+from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.interval import STRANDS, Interval
 
 COLUMNS = 9
-_ATTRIBUTE = re.compile(r'\s*([A-Za-z0-9_.]+)\s+(?:"([^"]*)"|([^\s";]+))\s*(?:;|$)')
+TRANSCRIPTS = ("transcript", "mRNA")
+"""Kinds of features that are whole transcripts."""
+UNKNOWN_STRAND = "?"  # NCBI: of a gene whose parts are joined from both strands
+
+# Possessive, so that a broken line is refused in one pass.
+_QUOTED = r'"((?:[^"\\]|\\.|"")*+)"'  # a quote inside is written \" or ""
+_MORE = r'(?:\s*+,?\s*+"(?:[^"\\]|\\.|"")*+")*+'  # further values of the same name
+_ATTRIBUTE = re.compile(rf'([^\s";=]+)\s+(?:{_QUOTED}{_MORE}|([^\s";]+))\s*(?:;|$)')
+_BETWEEN = re.compile(r"[\s;]*")
 
 
 class Feature(NamedTuple):
@@ -27,20 +36,31 @@ class Feature(NamedTuple):
     line: int
 
 
-def read_gtf(path: str | Path, kinds: Collection[str] | None = None) -> Iterator[Feature]:
+def read_gtf(path: str | Path | Source, kinds: Collection[str] | None = None) -> Iterator[Feature]:
     """Yield the features of a GTF file in the order of its lines.
 
+    Of an attribute with several values the first counts. The strand `?` is read as `.`.
+
     Args:
-        path: plain, gzip or bgzip.
+        path: plain, gzip or bgzip; a pipe and "-" for standard input as well.
         kinds: features to yield, for example {"exon"}; None yields all.
 
     Raises:
         FormatError: not nine columns, a position, strand or attribute that is none, no gene_id, a GFF3 file, no line.
         CoordinateError: start after end.
     """
+    with opened(path) as source:
+        yield from _features(source, kinds)
+
+
+def _features(source: Source, kinds: Collection[str] | None) -> Iterator[Feature]:
     line = 0
-    for line, fields in rows(Path(path)):
-        where = f"{path}, line {line}"
+    for line, fields in rows(source):
+        where = f"{source.path}, line {line}"
+        if len(fields) > COLUMNS and fields[COLUMNS].lstrip().startswith("#"):
+            del fields[COLUMNS:]
+        if fields[6:7] == [UNKNOWN_STRAND]:
+            fields[6] = "."
         if len(fields) != COLUMNS:
             raise FormatError(
                 f"{where}: {COLUMNS} columns separated by tabs are required, but came {len(fields)}; "
@@ -55,8 +75,8 @@ def read_gtf(path: str | Path, kinds: Collection[str] | None = None) -> Iterator
             )
         if fields[6] not in STRANDS or not fields[0]:
             raise FormatError(
-                f"{where}: a contig and strand + - or . are required, but came {fields[0]!r} and {fields[6]!r}; "
-                "correct the line"
+                f"{where}: a contig and strand + - or . are required, but came {short(fields[0])} and "
+                f"{short(fields[6])}; correct the line"
             )
         values = _attributes(where, fields[8])
         yield Feature(
@@ -68,35 +88,75 @@ def read_gtf(path: str | Path, kinds: Collection[str] | None = None) -> Iterator
             line,
         )
     if not line:
-        raise FormatError(f"{path}: at least one feature is required, but came none; was the file written fully?")
+        raise FormatError(
+            f"{source.path}: at least one feature is required, but came none; was the file written fully?"
+        )
 
 
 def transcription_starts(features: Iterable[Feature]) -> Iterator[Feature]:
     """Yield the first transcribed base of every transcript, as an interval of one base.
 
+    A transcript with a line of its own (`transcript`, `mRNA`) starts where that line says, and comes at once. Others
+    are put together from their exons and come at the end, in the order of their first exons.
+
     Args:
-        features: the transcripts among them count; features without a strand have no start and are left out.
+        features: transcripts and exons among them count; those without a strand have no start and are left out.
+
+    Raises:
+        FormatError: neither transcripts nor exons with a transcript_id among the features.
     """
+    told: set[tuple[str, str, str]] = set()
+    joined: dict[tuple[str, str, str], Feature] = {}
+    others: dict[str, None] = {}
     for feature in features:
-        if feature.kind == "transcript" and feature.interval.strand != ".":
-            span = feature.interval
-            at = span.start if span.strand == "+" else span.end - 1
-            yield feature._replace(interval=replace(span, start=at, end=at + 1), kind="tss")
+        span = feature.interval
+        key = (feature.transcript_id, span.chrom, span.strand)
+        if feature.kind in TRANSCRIPTS:
+            told.add(key)
+            joined.pop(key, None)
+            if span.strand != ".":
+                yield _start(feature)
+        elif feature.kind == "exon" and feature.transcript_id:
+            if key not in told:
+                first = joined.setdefault(key, feature)
+                both = replace(
+                    span, start=min(span.start, first.interval.start), end=max(span.end, first.interval.end)
+                )
+                joined[key] = first._replace(interval=both)
+        else:
+            others[feature.kind] = None
+    if others and not (told or joined):
+        raise FormatError(
+            f"transcription starts: expected transcripts, or exons with a transcript_id, got only "
+            f"{', '.join(list(others)[:5])}; convert the file with gffread -T, or keep those lines"
+        )
+    yield from (_start(transcript) for transcript in joined.values() if transcript.interval.strand != ".")
+
+
+def _start(transcript: Feature) -> Feature:
+    span = transcript.interval
+    at = span.start if span.strand == "+" else span.end - 1
+    return transcript._replace(interval=replace(span, start=at, end=at + 1), kind="tss")
 
 
 def _attributes(where: str, text: str) -> dict[str, str]:
     values: dict[str, str] = {}
-    at = 0
-    text = text.rstrip()
-    while at < len(text):
+    at = _end(_BETWEEN, text, 0)
+    while at < len(text) and text[at] != "#":  # a comment ends the line
         match = _ATTRIBUTE.match(text, at)
         if not match:
             advice = "this looks like GFF3, convert it with gffread -T" if "=" in text else "correct the line"
             raise FormatError(
                 f'{where}: attributes written name "value"; are required, but came {text[at : at + 20]!r}; {advice}'
             )
-        values.setdefault(match[1], match[2] if match[2] is not None else match[3])
-        at = match.end()
+        value = match[3] if match[2] is None else re.sub(r'\\(["\\])|""', lambda m: m[1] or '"', match[2])
+        values.setdefault(match[1], value)
+        at = _end(_BETWEEN, text, match.end())
     if not values.get("gene_id"):
         raise FormatError(f"{where}: a gene_id is required, but came none; is this a GTF file?")
     return values
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at

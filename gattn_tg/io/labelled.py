@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from gattn_tg.errors import FormatError
 from gattn_tg.io.fasta import check_letters
-from gattn_tg.io.lines import lines
+from gattn_tg.io.lines import MAX_LINE_BYTES, lines
+from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
+from gattn_tg.seq.interval import MAX_DIGITS
 from gattn_tg.types import Int
 
 DELIMITERS = "\t,;"
@@ -40,107 +44,135 @@ class LabelledTable:
         return len(self.sequences)
 
 
+class TableRow(NamedTuple):
+    """One row: the line where it ends, its sequence, and its label and name where the columns were asked for."""
+
+    line: int
+    sequence: bytes
+    label: str
+    name: str
+
+
 def read_labelled(
-    path: str | Path, *, sequence: str = "sequence", label: str | None = "label", name: str | None = None
+    path: str | Path | Source, *, sequence: str = "sequence", label: str | None = "label", name: str | None = None
 ) -> LabelledTable:
     """Read a table with a header line; plain, gzip or bgzip; separated by tabs, commas or semicolons.
 
     The header decides on the separator. Column names are compared without case; other columns are ignored.
 
     Args:
-        path: the file.
+        path: a file, a pipe, or "-" for standard input.
         sequence: name of the column with the sequences.
         label: name of the column with the labels; None reads no labels.
         name: name of a column with a name for each row; None reads no names.
 
     Raises:
         FormatError: no header, a column that is missing or there twice, a row that is longer or shorter than the
-            header, an empty sequence, label or name, a name twice, a letter that is no nucleotide, no rows, broken
-            quotes, text that is not UTF-8, a damaged or unreadable file; the text names file and line.
+            header, an empty sequence, label or name, a name twice, one whole number written in two ways as labels, a
+            letter that is no nucleotide, no rows, broken quotes, text that is not UTF-8, a damaged or unreadable file;
+            the text names file and line.
     """
-    path = Path(path)
-    rows = _rows(path)
-    header_line, header = next(rows, (1, []))
-    if not header:
-        raise FormatError(f"{path}: a header line is required, but came an empty file; was it written fully?")
-    wanted = [column for column in (sequence, label, name) if column is not None]
-    at = {column: _column(f"{path}, line {header_line}", header, column, wanted) for column in wanted}
-
-    columns: dict[str, list[str]] = {column: [] for column in wanted}
-    first_line: dict[str, int] = {}
-    for number, fields in rows:
-        where = f"{path}, line {number}"
-        if len(fields) != len(header):
-            raise FormatError(
-                f"{where}: {len(header)} columns are required, as in the header, but came {len(fields)}; "
-                "complete or quote the row"
-            )
-        for column in wanted:
-            value = fields[at[column]]
-            if not value:
+    with opened(path) as source:
+        rows = []
+        first_line: dict[str, int] = {}
+        for row in stream_labelled(source, sequence=sequence, label=label, name=name):
+            if name is not None and first_line.setdefault(row.name, row.line) != row.line:
                 raise FormatError(
-                    f"{where}: a {column} is required, but came an empty one; fill in or remove the row"
+                    f"{source.path}, line {row.line}: a {name} of its own is required for each row, but {row.name!r} "
+                    f"also stands in line {first_line[row.name]}; rename or remove one"
                 )
-            columns[column].append(value)
-        check_letters(f"{where}, sequence", fields[at[sequence]].encode())
-        if name is not None:
-            value = fields[at[name]]
-            if value in first_line:
-                raise FormatError(
-                    f"{where}: a {name} of its own is required for each row, but {value!r} also stands in line "
-                    f"{first_line[value]}; rename or remove one"
-                )
-            first_line[value] = number
-    if not columns[sequence]:
-        raise FormatError(
-            f"{path}: at least one row is required after the header, but came none; was it written fully?"
-        )
-
-    label_names = _order(set(columns[label])) if label is not None else ()
+            rows.append(row)
+    label_names = _order(source.path, {row.label for row in rows}) if label is not None else ()
     index = {text: at for at, text in enumerate(label_names)}
     return LabelledTable(
-        sequences=tuple(text.encode() for text in columns[sequence]),
-        labels=np.array([index[text] for text in columns[label]], dtype=np.int32)
-        if label is not None
-        else None,
+        sequences=tuple(row.sequence for row in rows),
+        labels=np.array([index[row.label] for row in rows], dtype=np.int32) if label is not None else None,
         label_names=label_names,
-        path=path,
-        names=tuple(columns[name]) if name is not None else None,
+        path=source.path,
+        names=tuple(row.name for row in rows) if name is not None else None,
     )
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def stream_labelled(
+    path: str | Path | Source,
+    *,
+    sequence: str = "sequence",
+    label: str | None = "label",
+    name: str | None = None,
+    optional: bool = False,
+) -> Iterator[TableRow]:
+    """Yield the rows of a table one by one; arguments and errors are those of `read_labelled`.
+
+    Args:
+        path: a file, a pipe, or "-" for standard input.
+        sequence: name of the column with the sequences.
+        label: name of the column with the labels; None reads no labels.
+        name: name of the column with the names; None reads no names. A name may come twice.
+        optional: the column `name` may be missing, and a name may be empty.
+    """
+    with opened(path) as source:
+        rows = _rows(source)
+        header_line, header = next(rows, (1, []))
+        if not header:
+            raise FormatError(
+                f"{source.path}: a header line is required, but came an empty file; was it written fully?"
+            )
+        wanted = [column for column in (sequence, label, name) if column is not None]
+        if optional and name is not None and name.casefold() not in map(str.casefold, header):
+            wanted.remove(name)
+        at = {column: _column(f"{source.path}, line {header_line}", header, column, wanted) for column in wanted}
+        number = 0
+        for number, fields in rows:
+            where = f"{source.path}, line {number}"
+            if len(fields) != len(header):
+                raise FormatError(
+                    f"{where}: {len(header)} columns are required, as in the header, but came {len(fields)}; "
+                    "complete or quote the row"
+                )
+            found = {column: fields[place] for column, place in at.items()}
+            for column, value in found.items():
+                if not value and not (optional and column == name):
+                    raise FormatError(
+                        f"{where}: a {column} is required, but came an empty one; fill in or remove the row"
+                    )
+            letters = found[sequence].encode()
+            check_letters(f"{where}, sequence", letters)
+            yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""))
+        if not number:
+            raise FormatError(
+                f"{source.path}: at least one row is required after the header, but came none; was it written fully?"
+            )
+
+
+def _rows(source: Source) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, fields without surrounding blanks) of rows that are not empty; the first is the header."""
-    text = _text(path)
-    first = next(text, "")
+    text = _text(source)
+    blank, first = next(((k, line) for k, line in enumerate(text) if line.strip()), (0, ""))
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
-
-    def again() -> Iterator[str]:
-        yield first
-        yield from text
-
-    reader = csv.reader(again(), delimiter=delimiter, strict=True)
+    # Of the whole process, and only ever raised: a field may be as long as a line.
+    csv.field_size_limit(max(MAX_LINE_BYTES, csv.field_size_limit()))
+    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
     while True:
         try:
             fields = next(reader, None)
         except csv.Error as error:
             raise FormatError(
-                f"{path}, line {reader.line_num}: rows of quoted or plain fields are required, but came: {error}; "
-                "check the quotes"
+                f"{source.path}, line {blank + reader.line_num}: rows of quoted or plain fields are required, "
+                f"but came: {error}; check the quotes"
             ) from error
         if fields is None:
             return
         if any(field.strip() for field in fields):
-            yield reader.line_num, [field.strip() for field in fields]
+            yield blank + reader.line_num, [field.strip() for field in fields]
 
 
-def _text(path: Path) -> Iterator[str]:
-    for number, line in lines(path):
+def _text(source: Source) -> Iterator[str]:
+    for number, line in lines(source):
         try:
             yield line.decode("utf-8") + "\n"
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{path}, line {number}: UTF-8 text is required, but came byte 0x{line[error.start]:02x}; "
+                f"{source.path}, line {number}: UTF-8 text is required, but came byte 0x{line[error.start]:02x}; "
                 "save the table as UTF-8"
             ) from error
 
@@ -167,7 +199,14 @@ def _is_sequence(text: str) -> bool:
     return len(raw) >= 8 and not (ENCODE[np.frombuffer(raw, dtype=np.uint8)] == ILLEGAL).any()
 
 
-def _order(labels: set[str]) -> tuple[str, ...]:
-    if all(text.removeprefix("-").isdecimal() for text in labels):
-        return tuple(sorted(labels, key=lambda text: (int(text), text)))
-    return tuple(sorted(labels))
+def _order(path: Path, labels: set[str]) -> tuple[str, ...]:
+    if not all(len(text) <= MAX_DIGITS and text.removeprefix("-").isdecimal() for text in labels):
+        return tuple(sorted(labels))
+    ordered = tuple(sorted(labels, key=lambda text: (int(text), text)))
+    for one, other in pairwise(ordered):
+        if int(one) == int(other):
+            raise FormatError(
+                f"{path}: expected each whole number written in one way as a label, got {one!r} and {other!r}; "
+                "they would be two classes: write one of them as the other"
+            )
+    return ordered

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.lines import lines
-from gattn_tg.seq.interval import Interval
-from gattn_tg.seq.variant import Variant, check_reference, is_sequence
+from gattn_tg.io.rows import short
+from gattn_tg.io.source import STDIN
+from gattn_tg.seq.interval import MAX_DIGITS, Interval
+from gattn_tg.seq.variant import Variant, check_reference, is_sequence, shown
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 SYMBOLIC = ("refuse", "skip")
@@ -30,7 +32,7 @@ class VcfVariant(NamedTuple):
 
 
 class Vcf:
-    """The variants of a VCF file, plain, gzip or bgzip; iterating reads it again from the start.
+    """The variants of a VCF file, plain, gzip or bgzip; iterating reads it again from the start, a pipe only once.
 
     A line with several alternative alleles gives one variant for each. The text columns stay text. Plain Python on
     purpose: only the first eight columns are read, every message names the line, and it runs on every system.
@@ -39,7 +41,8 @@ class Vcf:
         path: the file.
         symbolic: what to do with alleles that are no sequence: symbolic ones (`<DEL>`), breakends (`N[chr2:5[`), `*`
             (deleted by another line) and `.` (no alternative): "refuse" them by name, or "skip" them and count them in
-            `skipped`.
+            `skipped`. A line that has no others may stand at position 0 or one past the end of its contig (telomeres),
+            and may have N as REF, which then is not compared.
         rename: name in the file -> name in the genome, applied to every variant; see `ContigNames` for "auto".
         genome: checks the `ref` of every line, also of those with symbolic alleles, counts the right ones in
             `n_checked`, and knows the names; None checks nothing.
@@ -76,8 +79,15 @@ class Vcf:
         self.sorted_only = sorted_only
         self.skipped: Counter[str] = Counter()
         self.n_checked = 0
+        self._is_read = False
 
     def __iter__(self) -> Iterator[VcfVariant]:
+        if self._is_read and (self.path == STDIN or not self.path.is_file()):
+            raise FormatError(
+                f"{self.path}: expected a file that can be read again, got a pipe, which is read once; "
+                "write it to a file first"
+            )
+        self._is_read = True
         self.skipped.clear()
         self.n_checked = 0
         width = 0
@@ -97,7 +107,9 @@ class Vcf:
                 width = _header_width(where, line)
                 continue
             fields = _fields(where, line, width)
-            chrom, pos1 = fields[0], _position(where, fields[1])
+            chrom, alts = fields[0], fields[4].split(",")
+            kinds = [_symbolic_kind(alt) for alt in alts]
+            pos1 = _position(where, fields[1], least=0 if all(kinds) else 1)
             if chrom not in contigs:
                 contigs[chrom] = resolve(chrom, where)
             elif self.sorted_only and (chrom != last[0] or pos1 < last[1]):
@@ -106,39 +118,53 @@ class Vcf:
                     f"{last[0]}:{last[1]}; sort the file with bcftools sort"
                 )
             last = (chrom, pos1)
-            yield from self._variants(where, number, contigs[chrom], pos1, fields)
+            self._check_line(where, contigs[chrom], pos1, fields, may_skip=all(kinds))
+            yield from self._variants(where, number, contigs[chrom], pos1, fields, list(zip(alts, kinds, strict=True)))
         if not width:
             raise FormatError(
                 f"{self.path}, after line {number}: the line {' '.join(COLUMNS)} is required, but came none; "
                 "was the file written fully?"
             )
 
-    def _variants(self, where: str, number: int, chrom: str, pos1: int, fields: list[str]) -> Iterator[VcfVariant]:
+    def _check_line(self, where: str, chrom: str, pos1: int, fields: list[str], *, may_skip: bool) -> None:
         ref = fields[3].upper()
         if not ref or not is_sequence(ref):
             raise FormatError(
-                f"{where}: REF of nucleotide letters is required, but came {fields[3]!r}; correct the line"
+                f"{where}: REF of nucleotide letters is required, but came {short(fields[3])}; correct the line"
             )
-        if self.genome is not None:
-            self._check(where, self.genome, Interval(chrom, pos1 - 1, pos1 - 1 + len(ref)), f"{ref}>{fields[4]}", ref)
-        for allele, alt in enumerate(fields[4].split(","), start=1):
-            kind = _symbolic_kind(alt)
+        if self.genome is None:
+            return
+        size = self.genome.sizes.get(chrom, 0)
+        if may_skip and (ref == "N" or pos1 in (0, size + 1)) and pos1 <= size + 1:
+            return
+        place = Interval(chrom, pos1 - 1, pos1 - 1 + len(ref))
+        self._check(where, self.genome, place, f"{shown(ref)}>{shown(fields[4])}", ref)
+
+    def _variants(
+        self, where: str, number: int, chrom: str, pos1: int, fields: list[str], alts: list[tuple[str, str]]
+    ) -> Iterator[VcfVariant]:
+        ref = fields[3].upper()
+        for allele, (text, kind) in enumerate(alts, start=1):
             if kind:
                 if not self.skip:
                     raise FormatError(
-                        f"{where}: alternative alleles with a sequence are required, but came the {kind} {alt!r}; "
-                        "skip symbolic alleles, or remove the line"
+                        f"{where}: alternative alleles with a sequence are required, but came the {kind} "
+                        f"{short(text)}; skip symbolic alleles, or remove the line"
                     )
                 self.skipped[kind] += 1
                 continue
-            if not is_sequence(alt.upper()) or not alt:
+            alt = text.upper()
+            if not alt or not is_sequence(alt):
                 raise FormatError(
-                    f"{where}: ALT of nucleotide letters is required, but came {alt!r}; correct the line"
+                    f"{where}: ALT of nucleotide letters is required, but came {short(text)}; correct the line"
                 )
-            try:
-                variant = Variant(chrom, pos1 - 1, ref, alt.upper())
-            except FormatError as error:
-                raise FormatError(f"{where}: {error}") from error
+            if alt == ref:
+                raise FormatError(
+                    f"{where}: variant {chrom}:{pos1}:{shown(ref)}>{shown(alt)}: two different alleles are required, "
+                    "but both are the same; remove it"
+                )
+            # REF was looked at once: it may have millions of bases and thousands of alternatives.
+            variant = Variant.of_checked(chrom, pos1 - 1, ref, alt)
             yield VcfVariant(variant, fields[2], fields[5], fields[6], fields[7], allele, number)
 
     def _resolver(self) -> Callable[[str, str], str]:
@@ -202,10 +228,10 @@ def _fields(where: str, line: bytes, width: int) -> list[str]:
         raise FormatError(f"{where}: UTF-8 text is required, but came other bytes; save the file as UTF-8") from error
 
 
-def _position(where: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 12 and int(text) > 0):
+def _position(where: str, text: str, least: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and int(text) >= least):
         raise FormatError(
-            f"{where}: POS, a whole number of at least 1, is required, but came {text!r}; VCF counts from 1"
+            f"{where}: POS, a whole number of at least 1, is required, but came {short(text)}; VCF counts from 1"
         )
     return int(text)
 

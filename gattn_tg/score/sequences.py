@@ -8,27 +8,29 @@ from pathlib import Path
 
 from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.errors import FormatError
-from gattn_tg.io import LabelledTable, Record, read_fasta, read_labelled
-from gattn_tg.io.lines import lines
+from gattn_tg.io import LabelledTable, Record, read_fasta, stream_labelled
+from gattn_tg.io.source import Source
 from gattn_tg.motif import MotifVocabulary
 
 
-def read(path: Path | str) -> Iterator[Record]:
-    """Records of a FASTA file, or the rows of a CSV/TSV named row_1, row_2, ...
+def read(path: Path | str, *, most_bp: int | None = None) -> Iterator[Record]:
+    """Records of a FASTA file, or rows of a CSV/TSV with the names of its column `name`, or row_1, row_2, ... without.
 
-    The first character that is not blank decides: `>` means FASTA.
+    The first character that is not blank decides: `>` means FASTA. The file is opened once, so a pipe is read as well.
+
+    Args:
+        path: A file, a pipe, or "-" for standard input.
+        most_bp: Bases of the longest sequence that is wanted, see `read_fasta`.
 
     Raises:
         FormatError: The file is missing, damaged or of neither kind.
     """
-    path = Path(path)
-    first = next((line for _, line in lines(path) if line.strip()), b"")
-    if first.startswith(b">") or not first:
-        yield from read_fasta(path)
-        return
-    table = read_labelled(path, label=None)
-    for i, sequence in enumerate(table.sequences, start=1):
-        yield Record(f"row_{i}", "", sequence)
+    with Source(path) as source:
+        if source.first() in (b">", b""):
+            yield from read_fasta(source, most_bp=most_bp)
+            return
+        for i, row in enumerate(stream_labelled(source, label=None, name="name", optional=True), start=1):
+            yield Record(row.name or f"row_{i}", "", row.sequence)
 
 
 def chunks(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gattn_tg.errors import CoordinateError
 
 STRANDS = ("+", "-", ".")
+MAX_DIGITS = 12  # of a place that is read: more than any genome needs
 _TEXT = re.compile(r"(?P<chrom>.+):(?P<start>[0-9][0-9,]*)-(?P<end>[0-9][0-9,]*)(?::(?P<strand>[-+.]))?")
 
 
@@ -55,9 +56,10 @@ class Interval:
             CoordinateError: another form, or start after end.
         """
         match = _TEXT.fullmatch(text.strip())
-        if not match:
+        if not match or max(len(match[name].replace(",", "")) for name in ("start", "end")) > MAX_DIGITS:
             raise CoordinateError(
-                f"interval: chrom:start-end is required, but came {text!r}; for example chr7:117,559,590-117,559,600"
+                f"interval: chrom:start-end is required, but came {text[:80]!r}; "
+                "for example chr7:117,559,590-117,559,600"
             )
         start, end = (int(match[name].replace(",", "")) for name in ("start", "end"))
         if one_based and start == 0:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gattn_tg.errors import CoordinateError, FormatError
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
-from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.interval import MAX_DIGITS, Interval
 
 _TEXT = re.compile(r"(?P<chrom>.+):(?P<pos1>[0-9][0-9,]*):(?P<ref>[A-Za-z]*)>(?P<alt>[A-Za-z]*)")
+SHOWN_BP = 40  # of an allele that a message shows
 _STEP = 64  # bases fetched at once while an allele moves to the left
 
 Fetch = Callable[[Interval], bytes]
@@ -53,11 +54,22 @@ class Variant:
         for allele in (self.ref, self.alt):
             if not is_sequence(allele):
                 raise FormatError(
-                    f"variant {self}: alleles of upper-case nucleotide letters are required, but came {allele!r}; "
+                    f"variant {self.shown}: alleles of upper-case nucleotide letters are required, but came "
+                    f"{shown(allele)!r}; "
                     "symbolic alleles have no sequence"
                 )
         if self.ref == self.alt:
-            raise FormatError(f"variant {self}: two different alleles are required, but both are the same; remove it")
+            raise FormatError(
+                f"variant {self.shown}: two different alleles are required, but both are the same; remove it"
+            )
+
+    @classmethod
+    def of_checked(cls, chrom: str, start: int, ref: str, alt: str) -> Variant:
+        """Make a variant of parts that are known to be right; a long `ref` of many alleles is not looked at again."""
+        made = object.__new__(cls)
+        for name, value in (("chrom", chrom), ("start", start), ("ref", ref), ("alt", alt)):
+            object.__setattr__(made, name, value)
+        return made
 
     @classmethod
     def parse(cls, text: str) -> Variant:
@@ -68,16 +80,20 @@ class Variant:
             CoordinateError: position 0.
         """
         match = _TEXT.fullmatch(text.strip())
-        if not match:
+        digits = match["pos1"].replace(",", "") if match else ""
+        if not match or len(digits) > MAX_DIGITS:
             raise FormatError(
-                f"variant: chrom:pos:ref>alt is required, but came {text!r}; for example chr22:36201698:A>C"
+                f"variant: chrom:pos:ref>alt is required, but came {text[:80]!r}; for example chr22:36201698:A>C"
             )
-        return cls(
-            match["chrom"], int(match["pos1"].replace(",", "")) - 1, match["ref"].upper(), match["alt"].upper()
-        )
+        return cls(match["chrom"], int(digits) - 1, match["ref"].upper(), match["alt"].upper())
 
     def __str__(self) -> str:
         return f"{self.chrom}:{self.start + 1}:{self.ref}>{self.alt}"
+
+    @property
+    def shown(self) -> str:
+        """Like `str`, with long alleles cut: for messages."""
+        return f"{self.chrom}:{self.start + 1}:{shown(self.ref)}>{shown(self.alt)}"
 
     @property
     def end(self) -> int:
@@ -106,12 +122,10 @@ class Variant:
 
     def trimmed(self) -> Variant:
         """Return the variant without the bases that both alleles share at their ends; an allele may become empty."""
-        ref, alt, start = self.ref, self.alt, self.start
-        while ref and alt and ref[-1] == alt[-1]:
-            ref, alt = ref[:-1], alt[:-1]
-        while ref and alt and ref[0] == alt[0]:
-            ref, alt, start = ref[1:], alt[1:], start + 1
-        return replace(self, start=start, ref=ref, alt=alt)
+        behind = _shared(reversed(self.ref), reversed(self.alt))
+        ref, alt = self.ref[: len(self.ref) - behind], self.alt[: len(self.alt) - behind]
+        before = _shared(ref, alt)
+        return replace(self, start=self.start + before, ref=ref[before:], alt=alt[before:])
 
     def left_normalised(self, fetch: Fetch) -> Variant:
         """Return the shortest variant of the same effect at the leftmost place, both alleles with a base, as VCF wants.
@@ -127,17 +141,23 @@ class Variant:
         self.check_reference(fetch(self.interval))
         short = self.trimmed()
         ref, alt, start = short.ref, short.alt, short.start
-        before = b""
-        while not (ref and alt) and start:
-            # One of the alleles is empty. The other moves while its last base equals the base before it.
-            if not before:
-                before = fetch(Interval(self.chrom, max(start - _STEP, 0), start)).upper()
-            base, before = chr(before[-1]), before[:-1]
-            start -= 1
-            if (ref or alt)[-1] == base:
-                ref, alt = (base + ref)[: len(ref)], (base + alt)[: len(alt)]
-            else:
-                ref, alt = base + ref, base + alt
+        if not (ref and alt) and start:
+            # The allele that is not empty moves while its last base equals the base before it. A step turns it by one
+            # base: after k steps its last base is the one that stands k places before its end, counted round.
+            moving, steps, before = ref or alt, 0, b""
+            while start:
+                if not before:
+                    before = fetch(Interval(self.chrom, max(start - _STEP, 0), start)).upper()
+                base, before = chr(before[-1]), before[:-1]
+                start -= 1
+                anchored = moving[-1 - steps % len(moving)] != base
+                if anchored:
+                    break
+                steps += 1
+            at = len(moving) - steps % len(moving)
+            moved = moving[at:] + moving[:at]
+            anchor = base if anchored else ""
+            ref, alt = (anchor + moved, anchor) if ref else (anchor, anchor + moved)
         if not (ref and alt):
             # At the start of a contig there is no base before: the one after is the anchor.
             base = fetch(Interval(self.chrom, start + len(ref), start + len(ref) + 1)).decode("ascii").upper()
@@ -153,7 +173,7 @@ class Variant:
         Raises:
             CoordinateError: the text names the position and both alleles.
         """
-        check_reference(str(self), self.ref, found)
+        check_reference(self.shown, self.ref, found)
 
     def apply(self, window: Interval, sequence: bytes) -> bytes:
         """Return the letters of a window with `alt` in the place of `ref`; an indel changes the length.
@@ -172,7 +192,7 @@ class Variant:
         """
         if not window.contains(self.interval) or len(sequence) != len(window):
             raise CoordinateError(
-                f"variant {self}: a window that holds it, with all its letters, is required, "
+                f"variant {self.shown}: a window that holds it, with all its letters, is required, "
                 f"but came {window} with {len(sequence)}; resize the window"
             )
         at = self.start - window.start
@@ -209,9 +229,24 @@ def check_reference(variant: str, ref: str, found: bytes) -> None:
     letters = found.decode("ascii", errors="replace").upper()
     if letters != ref:
         raise CoordinateError(
-            f"variant {variant}: the genome has {letters or 'no base'} at this position; "
+            f"variant {variant}: the genome has {shown(letters) or 'no base'} at this position; "
             "was the VCF made for another assembly?"
         )
+
+
+def shown(allele: str) -> str:
+    """An allele as a message shows it, cut where it is long."""
+    return allele if len(allele) <= SHOWN_BP else f"{allele[:SHOWN_BP]}... ({len(allele):,} letters)"
+
+
+def _shared(one: Iterable[str], other: Iterable[str]) -> int:
+    """How many letters at the start of both are the same."""
+    n = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        n += 1
+    return n
 
 
 def is_sequence(allele: str) -> bool:
