@@ -95,12 +95,16 @@ def parser() -> Parser:
     _processes(annotate)
     _overwrite(annotate, "replace the output files")
 
-    motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a MEME or JASPAR file")
+    motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
     motifs.add_argument("--jaspar", type=_names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
     motifs.add_argument("--file", type=Path, default=None, help="motif file; all of it, or those of --jaspar")
     motifs.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
     motifs.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
     motifs.add_argument("--pvalue", type=float, default=1e-4, help="chance of a hit per position and strand (1e-4)")
+    summary = "leave out motifs whose best word is more frequent than --pvalue, instead of an error"
+    motifs.add_argument("--skip-short", action="store_true", help=summary)
+    summary = "the K-th of N equal parts of the file; a vocabulary holds 255 motifs"
+    motifs.add_argument("--part", type=_part, default=None, metavar="K/N", help=summary)
     motifs.add_argument("--with-default", action="store_true", help="add the classes of the default vocabulary")
     motifs.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
     _overwrite(motifs, "replace the output file")
@@ -198,6 +202,13 @@ def _renamed(text: str) -> str | dict[str, str]:
     if not all(old and new for old, _, new in pairs):
         raise argparse.ArgumentTypeError(f"auto or NAME=NEW,... is required, but {text!r} came")
     return {old: new for old, _, new in pairs}
+
+
+def _part(text: str) -> tuple[int, int]:
+    k, _, n = text.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {text!r}")
+    return int(k), int(n)
 
 
 def _widths(text: str) -> list[int]:

@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
         return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
     except GattnError as error:
-        print(CLEAR[sys.stderr.isatty()] + "gattn: " + " ".join(str(error).split()), file=sys.stderr)
+        told = " ".join(str(error).split())
+        told = told if told.startswith("gattn") else f"gattn: {told}"  # once: errors of a verb begin with its name
+        print(CLEAR[sys.stderr.isatty()] + told, file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         print(CLEAR[sys.stderr.isatty()] + "gattn: interrupted", file=sys.stderr)

@@ -8,7 +8,8 @@ from gattn_tg.io.genome import Genome
 from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
 from gattn_tg.io.jaspar import jaspar_matrices
 from gattn_tg.io.labelled import LabelledTable, read_labelled, stream_labelled
-from gattn_tg.io.matrices import MotifMatrix, read_matrices, select
+from gattn_tg.io.matrices import read_matrices, select
+from gattn_tg.io.motif_matrix import MotifMatrix
 from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.sizes import read_sizes, write_sizes
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv

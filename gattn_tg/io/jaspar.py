@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gattn_tg.errors import ConfigError, MissingExtraError
-from gattn_tg.io.matrices import MotifMatrix, select
+from gattn_tg.io.matrices import select
+from gattn_tg.io.motif_matrix import MotifMatrix, as_written, matrix
 
 RELEASE = "JASPAR2024"
 """Pinned: matrices change their length between releases."""
@@ -40,11 +41,9 @@ def jaspar_matrices(
         ) from error
     found = database.fetch_motifs(collection="CORE", tax_group=[tax_group], all_versions=False)
     matrices = [
-        MotifMatrix(
-            motif.matrix_id,
-            motif.name,
-            tuple((round(a), round(c), round(g), round(t))
-                  for a, c, g, t in zip(*(motif.counts[base] for base in "ACGT"), strict=True)),
+        matrix(
+            f"{release} {motif.matrix_id}", motif.matrix_id, motif.name,
+            zip(*(map(as_written, motif.counts[base]) for base in "ACGT"), strict=True),
         )
         for motif in found
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from gattn_tg.motif.causal import causal_ids
 from gattn_tg.motif.composition import at_rich
 from gattn_tg.motif.cpg import cpg_sites
 from gattn_tg.motif.cpg_counts import CpgIsland
-from gattn_tg.motif.from_matrices import vocabulary_of
+from gattn_tg.motif.from_matrices import long_enough, vocabulary_of
 from gattn_tg.motif.hits import Hit, hits
 from gattn_tg.motif.islands import CpgCriteria, cpg_islands
 from gattn_tg.motif.iupac import find_pattern
@@ -40,6 +40,7 @@ __all__ = [
     "hits",
     "kmer_codes",
     "kmer_counts",
+    "long_enough",
     "pieces",
     "score_threshold",
     "ucsc_islands",

@@ -6,16 +6,17 @@ import colorsys
 import re
 from collections.abc import Iterable, Sequence
 
+from gattn_tg.motif.pwm import check_counts
 from gattn_tg.motif.rules import Matrix
-from gattn_tg.motif.threshold import score_threshold
-from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.motif.threshold import TooShortError, score_threshold
+from gattn_tg.motif.vocabulary import NONE_NAME, MotifClass, MotifVocabulary
 
 PVALUE = 1e-4
 GOLDEN = 0.618034  # turns of the colour wheel from one motif to the next, so that neighbours differ
 
 
 def vocabulary_of(
-    matrices: Iterable[tuple[str, str, Sequence[Sequence[int]]]],
+    matrices: Iterable[tuple[str, str, Sequence[Sequence[float]]]],
     pvalue: float = PVALUE,
     *,
     base: MotifVocabulary | None = None,
@@ -26,28 +27,43 @@ def vocabulary_of(
     Where sites overlap the base goes to the motif that comes first; the classes of `base` come after all matrices.
 
     Args:
-        matrices: (id, name, counts) of each, as `io.read_matrices` gives them.
+        matrices: (id, name, counts or probabilities) of each, as `io.read_matrices` gives them.
         pvalue: chance of a hit per position and strand in uniform random sequence.
         base: classes to put in front of them, which keep their ids, for example the default vocabulary.
         source: where they come from, for the file.
 
     Raises:
-        ConfigError: too many motifs, a name or matrix twice, or one so short that its best word is more frequent than
-            `pvalue`.
+        ConfigError: too many motifs, or a matrix twice; TooShortError: one whose best word is more frequent than
+            `pvalue`, see `long_enough`.
     """
     classes = list(base.classes) if base else []
     lowest = max((motif.priority for motif in classes), default=0)
-    taken = {motif.name for motif in classes}
+    taken = {NONE_NAME, *(motif.name for motif in classes)}
     chosen = list(matrices)
     for at, (matrix_id, name, counts) in enumerate(chosen):
         rule = Matrix(tuple((a, c, g, t) for a, c, g, t in counts), pvalue)
-        score_threshold(rule.counts, pvalue)
+        if not long_enough(rule.counts, pvalue):
+            raise TooShortError(f"motif {name!r} ({matrix_id})", len(counts), pvalue)
         label = _label(name, matrix_id, taken)
         taken.add(label)
         classes.append(
             MotifClass(label, rule, lowest + len(chosen) - at, _colour(at), source=f"{source} {matrix_id}".strip())
         )
     return MotifVocabulary(tuple(classes))
+
+
+def long_enough(counts: Sequence[Sequence[float]], pvalue: float) -> bool:
+    """Whether the best word of a matrix is rare enough for a p-value.
+
+    Raises:
+        ConfigError: no motif matrix.
+    """
+    check_counts(counts, pvalue)
+    try:
+        score_threshold(counts, pvalue)
+    except TooShortError:
+        return False
+    return True
 
 
 def _label(name: str, matrix_id: str, taken: set[str]) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from gattn_tg.errors import ConfigError, MissingExtraError
 from gattn_tg.motif.spans import Spans
-from gattn_tg.motif.threshold import PSEUDOCOUNT, TIE_BITS, log_odds, score_threshold
+from gattn_tg.motif.threshold import TIE_BITS, log_odds, score_threshold
 from gattn_tg.seq.codec import decode
 from gattn_tg.types import UInt8
 
+SHOWN = 100  # characters of a matrix that a message repeats
 SLACK_BITS = 1e-3
 """lightmotif adds in 32 bits: it is asked for slightly too many sites, which are then scored again in 64."""
 
 
 def find_matrix(
-    ids: UInt8[np.ndarray, "n"], counts: Sequence[Sequence[int]], pvalue: float, *, reverse: bool = False
+    ids: UInt8[np.ndarray, "n"], counts: Sequence[Sequence[float]], pvalue: float, *, reverse: bool = False
 ) -> Spans:
     """Return the sites of a position weight matrix on one strand.
 
@@ -26,16 +28,15 @@ def find_matrix(
 
     Args:
         ids: base ids.
-        counts: observed A, C, G, T at each position.
+        counts: observed A, C, G, T at each position, or their probabilities: see `threshold.log_odds`.
         pvalue: chance of a hit per position and strand in uniform random sequence.
         reverse: look for sites on the opposite strand; spans are in the coordinates of the given one.
 
     Raises:
         MissingExtraError: lightmotif is not installed.
-        ConfigError: the counts are not whole numbers in rows of four, a row is empty, or pvalue is not in (0, 1) or
-            too small for so short a matrix.
+        ConfigError: see `check_counts`, or pvalue is too small for so short a matrix.
     """
-    columns = check_counts(counts, pvalue)
+    check_counts(counts, pvalue)
     try:
         from lightmotif import lib as lightmotif
     except ImportError as missing:
@@ -45,26 +46,28 @@ def find_matrix(
         ) from missing
     if len(ids) < len(counts):
         return Spans.empty()
-    threshold = score_threshold(tuple(map(tuple, counts)), pvalue)
-    matrix = lightmotif.CountMatrix(columns).normalize(PSEUDOCOUNT).log_odds()
-    sequence = lightmotif.stripe(decode(ids))
-    found = lightmotif.scan(
-        matrix.reverse_complement() if reverse else matrix, sequence, threshold=threshold - SLACK_BITS
-    )
-    starts = np.array(sorted(hit.position for hit in found), dtype=np.int64)
+    threshold = score_threshold(counts, pvalue)
     weights = log_odds(counts)[::-1, ::-1] if reverse else log_odds(counts)
+    columns = dict(zip("ACGT", weights.T.tolist(), strict=True))
+    matrix = lightmotif.ScoringMatrix({**columns, "N": [-math.inf] * len(weights)})
+    found = lightmotif.scan(matrix, lightmotif.stripe(decode(ids)), threshold=threshold - SLACK_BITS)
+    starts = np.array(sorted(hit.position for hit in found), dtype=np.int64)
     positions = np.arange(len(weights))
     scores = weights[positions, ids[starts[:, None] + positions]].sum(axis=1)
     sites = scores >= threshold - TIE_BITS
     return Spans(starts[sites], starts[sites] + len(weights), scores[sites])
 
 
-def check_counts(counts: Sequence[Sequence[int]], pvalue: float) -> dict[str, Iterable[int]]:
-    """Return the counts by letter, refusing what is not a count matrix."""
-    if not counts or any(len(row) != 4 or any(type(x) is not int or x < 0 for x in row) for row in counts):
+def check_counts(counts: Sequence[Sequence[float]], pvalue: float) -> None:
+    """Refuse what is no motif matrix.
+
+    Raises:
+        ConfigError: not rows of four finite numbers of at least 0, a row of zeros, or pvalue not in (0, 1).
+    """
+    if not counts or any(len(row) != 4 or not all(map(_is_share, row)) for row in counts):
         raise ConfigError(
-            "motif matrix: rows of four whole counts (A C G T), one row per position, are required, "
-            f"but came {counts!r}; scale frequencies to counts first"
+            "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per "
+            f"position, got {_short(counts)}; correct the matrix"
         )
     if not all(map(sum, counts)):
         raise ConfigError(
@@ -75,4 +78,12 @@ def check_counts(counts: Sequence[Sequence[int]], pvalue: float) -> dict[str, It
         raise ConfigError(
             f"motif matrix: pvalue between 0 and 1 is required, but came {pvalue}; 1e-4 is usual"
         )
-    return {letter: [row[at] for row in counts] for at, letter in enumerate("ACGT")}
+
+
+def _is_share(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf  # type: ignore[operator]
+
+
+def _short(counts: object) -> str:
+    text = repr(counts)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

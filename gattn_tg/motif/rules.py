@@ -168,12 +168,12 @@ class Matrix:
     """A position weight matrix; scanning needs the extra `genomics`.
 
     Args:
-        counts: observed A, C, G, T at each position.
+        counts: observed A, C, G, T at each position, or their probabilities: see `threshold.log_odds`.
         pvalue: chance of a hit per position and strand in uniform random sequence.
     """
 
     kind: ClassVar[str] = "matrix"
-    counts: tuple[tuple[int, int, int, int], ...]
+    counts: tuple[tuple[float, float, float, float], ...]
     pvalue: float
 
     def __post_init__(self) -> None:

@@ -78,6 +78,19 @@ def test_against_moods(sequence: str, shared_data: Path) -> None:
             np.testing.assert_allclose(spans.scores, [score for _, score in theirs], rtol=0, atol=1e-6)
 
 
+def test_probabilities_find_the_best_words_of_their_own_log_odds() -> None:
+    """All words of 8 bases, scored from the probabilities themselves: those above the p-value's rank are found."""
+    shares = np.array([(.7, .1, .1, .1), (.1, .6, .2, .1), (.05, .05, .85, .05), (.2, .1, .1, .6), (.55, .15, .15, .15), (.1, .1, .7, .1), (.6, .2, .1, .1), (.1, .1, .1, .7)])  # fmt: skip
+    words = np.indices((4,) * 8).reshape(8, -1).T
+    scores = np.log2(shares / 0.25)[np.arange(8), words].sum(axis=1)
+    best = scores > np.sort(scores)[::-1][int(1e-3 * len(words))] + 1e-9
+    assert best.sum() == 49
+    apart = np.pad(words, ((0, 0), (0, 1)), constant_values=4).astype(np.uint8)
+    spans = find_matrix(apart.ravel(), shares.tolist(), 1e-3)
+    assert spans.starts.tolist() == (np.flatnonzero(best) * 9).tolist()
+    np.testing.assert_allclose(spans.scores, scores[best], rtol=0, atol=1e-9)
+
+
 def test_other_strand(sequence: str) -> None:
     here = find_matrix(encode(sequence), ARNT, 1e-3, reverse=True)
     there = find_matrix(encode(reverse_complement(sequence)), ARNT, 1e-3)
@@ -113,9 +126,11 @@ def test_matrix_that_is_its_own_reverse_complement() -> None:
 @pytest.mark.parametrize(
     ("counts", "pvalue", "text"),
     [
-        ((), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came (); scale frequencies to counts first"),
-        (((0.5, 0.5, 0, 0),), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came ((0.5, 0.5, 0, 0),); scale frequencies to counts first"),
-        (((1, 2, 3),), 0.1, "motif matrix: rows of four whole counts (A C G T), one row per position, are required, but came ((1, 2, 3),); scale frequencies to counts first"),
+        ((), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got (); correct the matrix"),
+        (((0.5, -0.5, 0, 1),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((0.5, -0.5, 0, 1),); correct the matrix"),
+        (((1, 2, 3),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((1, 2, 3),); correct the matrix"),
+        (((1, math.inf, 0, 0),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((1, inf, 0, 0),); correct the matrix"),
+        (((True, 0, 0, 0),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((True, 0, 0, 0),); correct the matrix"),
         (((1, 0, 0, 0), (0, 0, 0, 0)), 0.1, "motif matrix: at least one observation at each position is required, but position 1 has none; was a row lost?"),
         (((1, 0, 0, 0),), 1.0, "motif matrix: pvalue between 0 and 1 is required, but came 1.0; 1e-4 is usual"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif import threshold as module
-from gattn_tg.motif.threshold import FINE_BITS, log_odds, score_threshold
+from gattn_tg.motif.threshold import FINE_BITS, KEPT, TooShortError, log_odds, score_tail, score_threshold
 
 counts_of = st.integers(0, 30)
 rows = st.tuples(counts_of, counts_of, counts_of, counts_of).filter(any)
@@ -50,7 +50,7 @@ def test_convolution_is_never_below_and_hardly_above_the_exact_threshold(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ENUMERATED", 0)
         try:
-            threshold = score_threshold.__wrapped__(counts, pvalue)
+            threshold = score_tail.__wrapped__(counts, pvalue).threshold
         except ConfigError:
             best = scores > scores[0] - len(counts) * FINE_BITS
             assert best.mean() > pvalue
@@ -58,6 +58,30 @@ def test_convolution_is_never_below_and_hardly_above_the_exact_threshold(
     assert (scores >= threshold).mean() <= pvalue
     # Below the threshold by no more than the rounding, too many words are reached.
     assert (scores >= threshold - (len(counts) + 1) * FINE_BITS).mean() > pvalue
+
+
+@settings(max_examples=12)
+@given(st.lists(rows, min_size=6, max_size=8).map(tuple), st.sampled_from([0.02, 1e-3]), st.booleans())
+def test_pvalues_are_the_shares_of_words_that_score_as_high(
+    counts: tuple[tuple[int, ...], ...], pvalue: float, enumerated: bool
+) -> None:
+    scores = all_scores(counts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ENUMERATED", 10 if enumerated else 0)
+        try:
+            tail = score_tail.__wrapped__(counts, pvalue)
+        except TooShortError:
+            return
+    sites = scores[scores >= tail.threshold - 1e-9]
+    exact = np.array([(scores >= score - 1e-9).mean() for score in sites])
+    found = tail.pvalues(sites)
+    assert (found <= pvalue * (1 + 1e-9)).all()
+    if enumerated:
+        np.testing.assert_allclose(found, exact, rtol=1e-9)
+        return
+    assert (found >= exact * (1 - 1e-9)).all()
+    looser = np.array([(scores >= score - (KEPT + len(counts)) * FINE_BITS).mean() for score in sites])
+    assert (found <= looser * (1 + 1e-9)).all()
 
 
 @pytest.mark.parametrize("width", [4, 12])
