@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
     except GattnError as error:
         told = " ".join(str(error).split())
-        told = told if told.startswith("gattn") else f"gattn: {told}"  # once: errors of a verb begin with its name
-        print(CLEAR[sys.stderr.isatty()] + told, file=sys.stderr)
+        told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
+        print(CLEAR[sys.stderr.isatty()] + f"gattn: {told}", file=sys.stderr)  # `gattn: train: ...`, the name once
         return ERROR
     except KeyboardInterrupt:
         print(CLEAR[sys.stderr.isatty()] + "gattn: interrupted", file=sys.stderr)

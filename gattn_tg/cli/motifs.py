@@ -95,7 +95,7 @@ def fitting(
     if len(kept) > room:
         n = -(-len(kept) // room) * (1 if arguments.part is None else arguments.part[1])
         raise ConfigError(
-            f"gattn motifs: expected at most {room} motifs, because motif ids are bytes, got {len(kept):,}; choose some "
+            f"gattn motifs: expected at most {room} motifs, because ids are bytes, got {len(kept):,}; choose some "
             f"with --jaspar NAMES, or write {n} vocabularies with --part 1/{n} to --part {n}/{n}"
         )
     return kept, short

@@ -1,4 +1,4 @@
-"""gattn extract: loci as FASTA and one-hot."""
+"""gattn: extract: loci as FASTA and one-hot."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_loci_as_one_hot(genome: Path, tmp_path: Path, capsys: pytest.CaptureFix
 def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.npz"
     for arguments, text in (
-        ([genome, "-o", out], "gattn extract: loci are required, but came none; add --locus or --bed"),
+        ([genome, "-o", out], "gattn: extract: loci are required, but came none; add --locus or --bed"),
         ([genome, "--locus", "chr1:5", "-o", out], "chrom:start-end is required, but came 'chr1:5'"),
         ([genome, "--locus", "chr1:0-5", "-o", tmp_path / "x.txt"], "a name that ends in .fa, .fasta"),
         ([genome, "--locus", "chr1:0-5", "-o", genome], "a new file is required, but it exists"),

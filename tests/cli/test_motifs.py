@@ -69,7 +69,7 @@ def test_motifs_too_short_for_the_pvalue_are_named_and_can_be_left_out(
     file.write_text(file.read_text() + wide)
     assert run("--file", file) == 2
     assert capsys.readouterr().err == (
-        "gattn motifs: expected motifs whose best word is rarer than --pvalue 0.0001, got Arnt (MA0004.1, 6 bp), "
+        "gattn: motifs: expected motifs whose best word is rarer than --pvalue 0.0001, got Arnt (MA0004.1, 6 bp), "
         "Ahr::Arnt (MA0006.1, 6 bp); add --skip-short to leave them out, or raise --pvalue\n"
     )
     assert run("--file", file, "--skip-short", "--json", "-o", tmp_path / "v.toml") == 0
@@ -84,7 +84,7 @@ def test_a_file_of_more_motifs_than_ids_is_written_in_parts(tmp_path: Path, caps
     (tmp_path / "many.jaspar").write_text(text)
     assert run("--file", tmp_path / "many.jaspar", "--pvalue", "0.2") == 2
     assert capsys.readouterr().err.endswith(
-        "expected at most 255 motifs, because motif ids are bytes, got 300; choose some with --jaspar NAMES, or write "
+        "expected at most 255 motifs, because ids are bytes, got 300; choose some with --jaspar NAMES, or write "
         "2 vocabularies with --part 1/2 to --part 2/2\n"
     )
     names: list[str] = []
@@ -113,7 +113,7 @@ def test_probabilities_reach_the_vocabulary_file(tmp_path: Path, capsys: pytest.
 
 def test_mistakes(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, text in (
-        ([], "gattn motifs: names or a motif file are required, but came neither"),
+        ([], "gattn: motifs: names or a motif file are required, but came neither"),
         (["--jaspar", "CTCF,,TBP", "--file", file], "names separated by commas are required, but 'CTCF,,TBP' came"),
         (["--file", file, "--jaspar", "ARND"], "a motif 'ARND' is required, but came none of this name; did you"),
         (["--file", file], "got Arnt (MA0004.1, 6 bp), Ahr::Arnt (MA0006.1, 6 bp); add --skip-short"),
