@@ -85,7 +85,7 @@ def _fused(g: Windows, x: Tensor, inputs: list[Tensor]) -> Tensor:
 def _panels(g: Windows, weight: Tensor) -> Tensor:
     """W as (panels, kernel * n_in, width)."""
     taps = weight.permute(2, 1, 0).reshape(g.depth, g.panels, g.width)
-    return taps.permute(1, 0, 2).cast(dtypes.float32).contiguous()
+    return taps.permute(1, 0, 2).cast(dtypes.float32)
 
 
 def _of_input(g: Windows, dz: Tensor, panels: Tensor) -> Tensor:

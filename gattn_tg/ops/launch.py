@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad import Tensor, UOp
+from tinygrad import Tensor, UOp, dtypes
 from tinygrad.dtype import DType
 
+from gattn_tg.kernels.body import in_order
 from gattn_tg.machine import cpu
 
 cpu.install()  # once the ops room is in use, every CPU device runs at full width and on all cores
@@ -43,13 +44,27 @@ def on_one_cpu(x: Tensor) -> bool:
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """The tensor as elements in order in memory; what a kernel has written already is not copied once more."""
+    """The tensor as elements in order in memory; what a kernel has written already is not copied once more.
+
+    A copy of floating values is the body of a function. A plain one becomes memory as soon as anything that reads it is
+    realised, and a gradient taken after that (`loss.item()`, then `loss.backward()`) would end there, silently zero.
+    """
     base = x.uop
     while base.op.name == "RESHAPE":
         base = base.src[0]
-    if base.op.name == "GETTUPLE":  # the result of a function: memory where its body ends in a kernel
+    if base.op.name == "GETTUPLE":  # the result of a function: memory where its body ends in a kernel or a copy
         base = base.src[0].src[0].src[base.arg]
-    return x if base.has_buffer_identity(after_ok=True) else x.contiguous()
+    if base.op.name == "CONTIGUOUS" or base.has_buffer_identity(after_ok=True):
+        return x
+    if not dtypes.is_float(x.dtype) or x.uop.is_virtual or _is_view(x.uop):
+        return x.contiguous()
+    body = UOp.maketuple(in_order(x.uop.param_like(0)))
+    return Tensor(body.call(x.uop, grad_fxn=lambda cotangent, call: (cotangent,)).gettuple(0))
+
+
+def _is_view(x: UOp) -> bool:
+    """Whether these are consecutive elements of plain memory, of which tinygrad makes no copy."""
+    return x.base.op.name == "BUFFER" and x.contiguous_view() is not None
 
 
 def launch(
@@ -71,17 +86,8 @@ def launch(
         empty = Tensor.empty(*output.shape, dtype=output.dtype, device=device)
         made.append(empty if isinstance(device, str) else Tensor(empty.uop.unshard(output.axis), device=device))
     operands = [*made, *(laid_out(x) for x in inputs)]
-    if gradient is None or isinstance(device, str):
-        after: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel)
-        return after[:count] if gradient is None else _remembered(after[0].uop.src[-1], count, gradient)
-
-    def of_operands(*given: UOp, call: UOp | None = None) -> tuple[UOp | None, ...]:
-        *cotangents, last = (*given, call) if call is not None else given
-        results = [x.after(last) for x in last.src[1 : 1 + count]]
-        return (None,) * count + _of_inputs(gradient, cotangents, results, last.src[1 + count :])
-
-    sharded: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel, grad_fxn=of_operands)
-    return sharded[:count]
+    after: list[Tensor] = operands[0].custom_kernel(*operands[1:], fxn=kernel)
+    return after[:count] if gradient is None else _remembered(after[0].uop.src[-1], count, gradient)
 
 
 def _remembered(call: UOp, count: int, gradient: Gradient) -> list[Tensor]:

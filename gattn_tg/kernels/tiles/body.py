@@ -136,3 +136,8 @@ class Body:
     def finish(self) -> UOp:
         """The kernel."""
         return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=()))
+
+
+def in_order(x: UOp) -> UOp:
+    """A copy of a value as elements in order in memory; of a parameter too, which stands for any value."""
+    return UOp(Ops.CONTIGUOUS, src=(x,))
