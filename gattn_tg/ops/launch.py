@@ -9,7 +9,7 @@ from typing import Any
 from tinygrad import Tensor, UOp, dtypes
 from tinygrad.dtype import DType
 
-from gattn_tg.kernels.body import in_order
+from gattn_tg.kernels.tiles.body import in_order
 from gattn_tg.machine import cpu
 
 cpu.install()  # once the ops room is in use, every CPU device runs at full width and on all cores

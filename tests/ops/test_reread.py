@@ -11,9 +11,11 @@ from tinygrad import Tensor
 from tinygrad.helpers import Context
 
 from gattn_tg import MotifBias, Rope, attention
-from gattn_tg.kernels import simt_plan
-from gattn_tg.ops import simt
+from gattn_tg.kernels.simt import plan as simt_plan
 from gattn_tg.ops.activation import gelu
+from gattn_tg.ops.attention import simt
+from gattn_tg.ops.attention.rope import cos_sin, rotate
+from gattn_tg.ops.attention.sequence import blocks_of, sequence_parallel_attention
 from gattn_tg.ops.convolution import convolution
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.dropout import drawn_from, dropout
@@ -21,9 +23,7 @@ from gattn_tg.ops.linear import linear
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.ops.poisson import binary_cross_entropy, poisson, poisson_multinomial, softplus
 from gattn_tg.ops.pooling import halved
-from gattn_tg.ops.rope import cos_sin, rotate
 from gattn_tg.ops.rows import rows_of
-from gattn_tg.ops.sequence import blocks_of, sequence_parallel_attention
 
 B, H, N, D, T = 2, 2, 37, 8, 4
 DEVICES = ("CPU:0", "CPU:1")
