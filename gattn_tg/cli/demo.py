@@ -23,6 +23,7 @@ from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import Record, read_fasta, write_bed, write_tsv
 from gattn_tg.io.replacing import replacing
+from gattn_tg.io.whole import remove
 from gattn_tg.metrics.classes import Metrics, confusion, measure
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
@@ -32,7 +33,7 @@ from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.predict import fields, header, predict
 from gattn_tg.score.splice import Candidate, candidates, with_prior
 from gattn_tg.train.config import TrainSettings
-from gattn_tg.train.keep.folder import RunFolder, remove
+from gattn_tg.train.keep.folder import RunFolder
 from gattn_tg.train.loop.fit import Fit
 from gattn_tg.train.loop.watch import Fitted
 from gattn_tg.train.tasks.classify import Classify

@@ -10,8 +10,9 @@ from gattn_tg.cli.curves import Told, curves_page
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
+from gattn_tg.io.whole import write_text
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.keep.folder import Mode, write_text
+from gattn_tg.train.keep.folder import Mode
 from gattn_tg.train.keep.journal import Journal
 from gattn_tg.train.run import Run, train
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from gattn_tg.errors import GattnError
+from gattn_tg.io.whole import put_file
 
 COMPRESSION = 6  # of gzip; 9, Python's own choice, takes three times as long for one percent
 
@@ -64,10 +65,8 @@ def replacing_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Pat
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        with temporary.open("rb+") as raw:
-            os.fsync(raw.fileno())
         _check(shown, path, overwrite)
-        os.replace(temporary, path)
+        put_file(temporary, path)
     except OSError as error:
         raise GattnError(
             f"{shown}: a file that can be written is required, but came: {(error.strerror or str(error)).lower()}; "

@@ -65,8 +65,8 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         put_folder(part, path)
 
 
-def put_folder(part: Path, path: Path) -> None:
-    """Gives a folder that is complete its name; what had it before is gone.
+def put_folder(part: Path, path: Path, *, replace: bool = True) -> None:
+    """Gives a folder that is complete its name; what had it before is gone, or without `replace` is an error.
 
     On Linux two folders are exchanged in one step. Elsewhere `path` is missing for an instant, while what it was stands
     beside it under `path.old`, see `opened` and `tidy`.
@@ -74,8 +74,8 @@ def put_folder(part: Path, path: Path) -> None:
     for file in part.iterdir():
         sync(file)
     sync(part)
-    if not path.exists():
-        os.rename(part, path)
+    if not replace or not path.exists():
+        os.rename(part, path)  # fails where a file or a folder with something in it stands
         sync(path.parent)
     elif _exchanged(part, path):
         sync(path.parent)
@@ -104,6 +104,14 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Removes a folder that must never be seen in part: under its own name it is whole until it is gone."""
+    old = beside(path, OLD)
+    remove(old)
+    os.rename(path, old)
+    remove(old)
 
 
 def sync(path: Path) -> None:

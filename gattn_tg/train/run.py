@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gattn_tg import __version__
+from gattn_tg.io.whole import write_bytes, write_text
 from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.keep.folder import Mode, RunFolder, write_bytes, write_text
+from gattn_tg.train.keep.folder import Mode, RunFolder
 from gattn_tg.train.loop.communicator import Alone, Communicator
 from gattn_tg.train.loop.fit import Fit
 from gattn_tg.train.loop.start import Start, take_over
@@ -63,7 +64,7 @@ def train(
             how fast they learn.
 
     Raises:
-        ConfigError: Settings or folder do not fit.
+        ConfigError: Settings or folder do not fit, or another run writes to the folder.
         FormatError: A file of the data is malformed, or no checkpoint is whole.
         DivergedError: The loss is not finite.
     """
@@ -75,8 +76,18 @@ def train(
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
     others.from_first(None)
-    home = home or RunFolder(folder, "resume", config.train.keep)
-    watcher = watcher or Watcher()
+    home = home or RunFolder(folder, "resume", config.train.keep, own=False)
+    with home:
+        return _run(config, home, task, others, watcher or Watcher(), device, started, mode, from_checkpoint)
+
+
+def _run(
+    config: TrainConfig, home: RunFolder, task: Task, others: Communicator, watcher: Watcher, device: Device,
+    started: Start | None, mode: Mode, from_checkpoint: str,
+) -> Run:  # fmt: skip
+    """The run in a folder that this process, or rank 0, holds."""
+    if others.rank == 0 and not home.is_locked:
+        watcher.damaged(f"{home.path}: this file system has no locks; start no other run in this folder")
     fit = Fit(task, config.train, home, watcher, device, others)
     if started:
         fit.rates, fit.origin = dict.fromkeys(started.loaded, config.train.trunk_rate), started.digest

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from gattn_tg.data import (  # fmt: skip
 )
 from gattn_tg.data.genomes.tiles import tiles
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, ShapeError
-from gattn_tg.io import BigWig, Genome, write_bigwig
+from gattn_tg.io import BigWig, Genome, whole, write_bigwig
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import Interval, encode, reverse_complement
 
@@ -106,6 +106,57 @@ def test_what_encoded_genomes_refuse(tmp_path: Path, contigs: Made) -> None:
         with pytest.raises(FormatError, match="preprocess again") as format_:
             EncodedGenome(folder)
         assert message in str(format_.value)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("what", ["folder", "file", "genome with notes"])
+def test_what_appears_while_a_genome_is_written_stays(tmp_path: Path, what: str, overwrite: bool) -> None:
+    """Checked before and at the end: hours lie between."""
+    folder = tmp_path / "g"
+
+    def parts() -> Iterator[EncodedPart]:
+        yield EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)
+        if what == "file":
+            folder.write_text("of years")
+        else:
+            folder.mkdir()
+            (folder / "notes").write_text("of years")
+            if what != "folder":
+                (folder / "genome.json").write_text("{}")
+
+    with pytest.raises(GattnError, match=r"but it (exists|holds something else)"):
+        write_encoded(folder, parts(), None, overwrite=overwrite)
+    assert (folder if what == "file" else folder / "notes").read_text() == "of years"
+    assert [p.name for p in tmp_path.iterdir()] == ["g"]
+
+
+def test_what_appears_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the last look, when the folder is about to get its name."""
+    folder, sync = tmp_path / "g", whole.sync
+
+    def appear(path: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "notes").write_text("of years")
+        sync(path)
+
+    monkeypatch.setattr(whole, "sync", appear)
+    with pytest.raises(GattnError, match="a folder that can be written is required, but came: directory not empty"):
+        write_encoded(folder, [EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)], None)
+    assert [p.name for p in folder.iterdir()] == ["notes"]
+    assert [p.name for p in tmp_path.iterdir()] == ["g"]
+
+
+@pytest.mark.parametrize("text", [
+    "[]", "7", "null", '{"format": 1}', '{"format": "gattn_tg encoded genome 1", "contigs": {"ab": 5}, "vocabulary": null}',
+    '{"format": "gattn_tg encoded genome 1", "contigs": [["a", 5], ["a", 5]], "vocabulary": null}',
+    '{"format": "gattn_tg encoded genome 1", "contigs": [["a", 5]], "vocabulary": 7}',
+    '{"format": "gattn_tg encoded genome 1", "contigs": [["a", true]], "vocabulary": null}', "[" * 99_999,
+    '{"format": "gattn_tg encoded genome 1", "contigs": [["a", ' + "9" * 9999 + ']], "vocabulary": null}',
+], ids=range(10))  # fmt: skip
+def test_headers_that_no_run_wrote_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "genome.json").write_text(text)
+    with pytest.raises(FormatError, match=r"genome\.json: "):
+        EncodedGenome(tmp_path)
 
 
 def test_writing_replaces_only_genomes_and_only_when_told(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from gattn_tg.errors import CoordinateError, FormatError, GattnError
 from gattn_tg.io.contigs import ContigNames
+from gattn_tg.io.strict_json import parse
+from gattn_tg.io.whole import put_folder, remove
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import decode
@@ -24,6 +25,7 @@ from gattn_tg.types import Int, UInt8
 
 FORMAT = "gattn_tg encoded genome 1"
 BASES, MOTIFS, HEADER = "bases.u8", "motifs.u8", "genome.json"
+MAX_HEADER = 1 << 30  # bytes; an assembly may have millions of contigs
 
 
 class EncodedPart(NamedTuple):
@@ -166,7 +168,7 @@ def write_encoded(
     Raises:
         GattnError: the folder exists, or cannot be written.
     """
-    folder = Path(folder)
+    folder = Path(os.path.realpath(folder))
     _check_target(folder, overwrite)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     sizes: dict[str, int] = {}
@@ -182,16 +184,15 @@ def write_encoded(
             (temporary / MOTIFS).unlink()
         header = {"format": FORMAT, "contigs": list(sizes.items()), "vocabulary": vocabulary and vocabulary.to_toml()}
         (temporary / HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        _check_target(folder, overwrite)  # once more: something may stand there by now
+        put_folder(temporary, folder, replace=overwrite)
     except OSError as error:
         raise GattnError(
             f"{folder}: a folder that can be written is required, but came: {(error.strerror or str(error)).lower()}; "
             "check its permissions and the free space"
         ) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
     return sizes
 
 
@@ -200,7 +201,8 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise GattnError(f"{folder}: a new folder is required, but it exists; choose another name or remove it")
-    if not (folder / HEADER).is_file():
+    held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
+    if HEADER not in held or held - {BASES, MOTIFS, HEADER}:
         raise GattnError(
             f"{folder}: a folder with {HEADER} is required to be replaced, but it holds something else; "
             "choose another name"
@@ -209,10 +211,12 @@ def _check_target(folder: Path, overwrite: bool) -> None:
 
 def _header(folder: Path) -> dict[str, Any]:
     try:
-        header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+        header = parse((folder / HEADER).read_bytes(), str(folder / HEADER), MAX_HEADER)
         right = (
             header["format"] == FORMAT
-            and all(isinstance(n, str) and type(size) is int and size > 0 for n, size in header["contigs"])
+            and isinstance(sizes := header["contigs"], list)
+            and all(isinstance(n, str) and type(size) is int and size > 0 for n, size in sizes)
+            and len({n for n, _ in sizes}) == len(sizes)
             and isinstance(header["vocabulary"], str | None)
         )  # fmt: skip
     except OSError as error:
@@ -220,6 +224,8 @@ def _header(folder: Path) -> dict[str, Any]:
             f"{folder}: a folder that gattn preprocess made is required, but came: "
             f"{(error.strerror or str(error)).lower()}; check the path"
         ) from error
+    except FormatError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
             f"{folder / HEADER}: names and sizes are required, but came {error!r}; preprocess again"

@@ -9,17 +9,15 @@ whatever kills the process, before the rename the older checkpoints count and af
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.io.whole import OLD, PART, discard, remove, write_folder
 
 SUMS = "sha256sums.txt"  # as `sha256sum -c` reads it
 NAME = re.compile(r"step_(\d{8,})")
-PART, OLD = ".part", ".old"  # how the name of a folder ends that is being written, or removed
 
 
 class Checkpoints:
@@ -51,19 +49,13 @@ class Checkpoints:
             step: Steps done.
             fill: Writes the files into a folder that is given to it.
         """
+        def whole(part: Path) -> None:
+            fill(part)
+            (part / SUMS).write_text(_sums(part), encoding="utf-8")
+
         self.folder.mkdir(parents=True, exist_ok=True)
         final = self.path(step)
-        part = final.with_name(final.name + PART)
-        _clear(part)
-        part.mkdir()
-        fill(part)
-        (part / SUMS).write_text(_sums(part), encoding="utf-8")
-        for file in part.iterdir():
-            sync(file)
-        sync(part)
-        _clear(final)  # a damaged one, or one of a run that went on from before it
-        os.rename(part, final)
-        sync(self.folder)
+        write_folder(final, whole)  # what was there is damaged, or of a run that went on from before it
         self._forget(step)
         return final
 
@@ -113,12 +105,16 @@ class Checkpoints:
         return self.folder / name
 
     def _forget(self, step: int) -> None:
-        """Removes what is older than the newest `keep` up to a step, and what a killed process left half written."""
+        """Removes what is older than the newest `keep` up to a step."""
         past = [s for s in self.steps() if s <= step]  # newer ones are of the time before a return to an older one
         for old in past[: -self.keep]:
-            _clear(self.path(old))
+            discard(self.path(old))
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Removes what a killed process left half written or half removed."""
         for left in [*self.folder.glob(f"*{PART}"), *self.folder.glob(f"*{OLD}")]:
-            shutil.rmtree(left)
+            remove(left)
 
 
 def verify(folder: Path) -> None:
@@ -144,21 +140,6 @@ def verify(folder: Path) -> None:
     raise FormatError(f"{folder}: a whole checkpoint is required, but {fault}")
 
 
-def sync(path: Path) -> None:
-    """Puts a file, or the names in a folder, on disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle of a folder to flush; its file system writes names in order
-    if path.is_dir():
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        return
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
 def _sums(folder: Path) -> str:
     """Digest and name of every file but the list itself, sorted by name."""
     lines = []
@@ -167,13 +148,3 @@ def _sums(folder: Path) -> str:
             with path.open("rb") as file:
                 lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     return "".join(lines)
-
-
-def _clear(folder: Path) -> None:
-    """Removes a folder if it is there; under its own name it is whole until it is gone."""
-    if not folder.exists():
-        return
-    aside = folder.with_name(folder.name + OLD)
-    if aside.exists():
-        shutil.rmtree(aside)
-    shutil.rmtree(folder.rename(aside))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import FormatError
-from gattn_tg.models.safetensors import pack, unpack
+from gattn_tg.io.strict_json import parse
+from gattn_tg.models.safetensors import pack, require_finite, unpack
 from gattn_tg.ops.host import arrays_of, write
 from gattn_tg.types import Float
 
 PROGRESS, STATE = "progress.json", "state.safetensors"
+KINDS: dict[str, Any] = {"int": int, "float": int | float, "str": str, "list[float] | None": list | None}
 
 
 @dataclass
@@ -106,6 +109,20 @@ def restore(tensors: Mapping[str, Tensor], values: Mapping[str, Float[np.ndarray
     write(list(tensors.values()), [values[name] for name in tensors])
 
 
+def require_parameters(
+    parameters: Mapping[str, Tensor], values: Mapping[str, Float[np.ndarray, "..."]], where: str
+) -> None:
+    """Raises FormatError unless there is a value of the right shape for every parameter, and no other."""
+    for name in sorted({*parameters, *values}):
+        wanted = tuple(parameters[name].shape) if name in parameters else None
+        came = values[name].shape if name in values else None
+        if wanted != came:
+            raise FormatError(
+                f"{where}: expected {name[:80]!r} of shape {wanted}, got {came}; it belongs to another model: start "
+                "again with --overwrite"
+            )
+
+
 @contextmanager
 def holding(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor] | None) -> Iterator[None]:
     """While it is entered, the parameters that are named have the given values; None leaves all as they are."""
@@ -124,7 +141,10 @@ def holding(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor] | Non
 def write_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
     """Writes progress.json and state.safetensors into a folder that nobody reads yet."""
     (folder / STATE).write_bytes(pack(snapshot(tensors)))
-    (folder / PROGRESS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
+    told = asdict(progress)
+    if progress.best is not None:  # JSON has no infinity, the value of a metric that is not defined
+        told["best"] = [value if math.isfinite(value) else None for value in progress.best]
+    (folder / PROGRESS).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
@@ -134,11 +154,25 @@ def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         FormatError: One of the files is not what this version writes.
     """
     try:
-        progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
-        return progress, unpack((folder / STATE).read_bytes(), str(folder / STATE))
+        progress = _progress(parse((folder / PROGRESS).read_bytes(), str(folder / PROGRESS)))
+        kept = unpack((folder / STATE).read_bytes(), str(folder / STATE))
+        require_finite(kept, str(folder / STATE))
     except (OSError, ValueError, TypeError) as error:
         raise FormatError(
             f"{folder}: {PROGRESS} and {STATE} of a run are required, but reading them failed ({error}); was it "
             "written by another version? Start again with --overwrite"
         ) from error
+    return progress, kept
 
+
+def _progress(values: Any) -> Progress:
+    """The position that JSON tells; TypeError where a field is unknown or has another type."""
+    progress = Progress(**values)
+    for field in fields(Progress):
+        value = getattr(progress, field.name)
+        fits = isinstance(value, KINDS[str(field.type)]) and not isinstance(value, bool)
+        if not fits or (field.type == "int" and value < 0):
+            raise TypeError(f"{field.name} is {str(value)[:80]}")
+    if progress.best is not None:
+        progress.best = [-math.inf if value is None else float(value) for value in progress.best]
+    return progress

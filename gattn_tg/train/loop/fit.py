@@ -20,7 +20,16 @@ from gattn_tg.models.inputs import Feed
 from gattn_tg.train import strict
 from gattn_tg.train.config import TrainSettings
 from gattn_tg.train.keep.folder import RunFolder
-from gattn_tg.train.keep.state import Progress, holding, placed, read_state, restore, snapshot, write_state
+from gattn_tg.train.keep.state import (
+    Progress,
+    holding,
+    placed,
+    read_state,
+    require_parameters,
+    restore,
+    snapshot,
+    write_state,
+)
 from gattn_tg.train.loop.communicator import Alone, Communicator
 from gattn_tg.train.loop.fingerprint import fingerprint
 from gattn_tg.train.loop.interrupt import Interrupt
@@ -258,7 +267,7 @@ class Fit:
         self.watcher.saved(written, self.progress.step)
 
     def _write_model(self, folder: Path) -> None:
-        checkpoint.save(self.task.model, folder, about=self.task.about(), extra={"step": self.progress.step})
+        checkpoint.write(self.task.model, folder, about=self.task.about(), extra={"step": self.progress.step})
 
     def _resumed(self, step: Step, name: str) -> dict[str, Float[np.ndarray, "..."]] | None:
         """Takes weights, moments and position of a checkpoint; gives the best weights so far."""
@@ -267,7 +276,7 @@ class Fit:
         checkpoints = self.folder.checkpoints
         found = checkpoints.named(name) if name else checkpoints.newest(self.watcher.damaged)
         if found is None:
-            self.folder.journal.forget_after(0)
+            self._forget_after(0)
             return None
         progress, kept = read_state(found)
         if progress.fingerprint != self.progress.fingerprint:
@@ -276,13 +285,21 @@ class Fit:
                 "resume it, but they changed; restore them, or start again with --overwrite"
             )
         self.progress = progress
-        if self.is_first:
-            self.folder.journal.forget_after(progress.step)
-        restore(self.parameters, checkpoint.read(found)[1])
+        self._forget_after(progress.step)
+        weights = checkpoint.read(found)[1]
+        require_parameters(self.parameters, weights, str(found))
+        restore(self.parameters, weights)
         step.restore(kept)
         if progress.best is None:
             return None
-        return checkpoint.read(self.folder.best)[1]
+        best = checkpoint.read(self.folder.best)[1]
+        require_parameters(self.parameters, best, str(self.folder.best))
+        return best
+
+    def _forget_after(self, step: int) -> None:
+        """Drops lines of metrics.jsonl that come again, and tells of those that no run wrote."""
+        if self.folder and self.is_first and (n := self.folder.journal.forget_after(step)):
+            self.watcher.damaged(f"{self.folder.journal.path}: {n} lines are not what a run writes; they are left out")
 
 
 def _value(metrics: Mapping[str, float], name: str, higher_is_better: bool) -> float:

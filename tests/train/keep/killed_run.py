@@ -68,7 +68,7 @@ DEATHS: dict[str, Death] = {
     "first best weights whole, not renamed": die_before("os.rename", "best.part"),
     "digests of checkpoint 6 not written": die_before("open", "step_00000006.part/sha256sums.txt"),
     "step 8, between two checkpoints": die_at_step(8),
-    "between the two renames of best": die_before("os.rename", "best.part"),
+    "better weights whole, not exchanged": die_before("os.rename", "best.part"),
 }
 
 

@@ -2,6 +2,8 @@
 
     python killed_write.py FOLDER        prints how many places of death there were, and one line per thing gone wrong
 
+Once as folders are exchanged here, and once as where the system cannot exchange two folders in one step.
+
 No tinygrad is loaded, so a fork costs milliseconds.
 """
 
@@ -13,6 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
+from gattn_tg.io import whole
 from gattn_tg.train.keep.checkpoints import Checkpoints
 from gattn_tg.train.keep.folder import RunFolder
 
@@ -57,23 +60,24 @@ def checkpoint(home: Path) -> str:
 
 
 def best(home: Path) -> str:
-    RunFolder(home, "resume").write_best(lambda folder: fill(folder, 3))
+    with RunFolder(home, "resume") as run:
+        run.write_best(lambda folder: fill(folder, 3))
     return "done"
 
 
 def prepare(home: Path) -> None:
     if home.exists():
         shutil.rmtree(home)
-    run = RunFolder(home, "resume", keep=2)
-    for step in (1, 2):
-        run.checkpoints.write(step, lambda folder, step=step: fill(folder, step))
-    damaged = run.checkpoints.write(3, lambda folder: fill(folder, 3))
-    (damaged / "model.safetensors").write_text("torn")
-    run.checkpoints.write(2, lambda folder: fill(folder, 2))
-    run.write_best(lambda folder: fill(folder, 2))
+    with RunFolder(home, "resume", keep=2) as run:
+        for step in (1, 2):
+            run.checkpoints.write(step, lambda folder, step=step: fill(folder, step))
+        damaged = run.checkpoints.write(3, lambda folder: fill(folder, 3))
+        (damaged / "model.safetensors").write_text("torn")
+        run.checkpoints.write(2, lambda folder: fill(folder, 2))
+        run.write_best(lambda folder: fill(folder, 2))
 
 
-def main(home: Path) -> None:
+def main(home: Path, way: str) -> None:
     for work in (checkpoint, best):
         number = 0
         while True:
@@ -85,22 +89,27 @@ def main(home: Path) -> None:
                 work(home)
                 os._exit(0)
             _, status = os.waitpid(child, 0)
-            run = RunFolder(home, "resume", keep=2)
-            newest = run.checkpoints.newest(lambda message: None)
-            found = (content(newest) if newest else 0, content(run.best))
-            if found[0] not in (2, 3) or found[1] not in (2, 3):
-                print(f"{work.__name__}, death {number}: found {found}")
+            with whole.opened(home / "best", ("model.safetensors",)) as (file,):
+                seen = int(file.read().split(b" of ")[1])  # by a reader, before anything is put right
+            with RunFolder(home, "resume", keep=2) as run:
+                newest = run.checkpoints.newest(lambda message: None)
+                found = (content(newest) if newest else 0, content(run.best), seen)
+                if not {2, 3}.issuperset(found):
+                    print(f"{work.__name__}, death {number}: found {found}")
+                if left := [p.name for p in home.rglob("*") if p.suffix in (".part", ".old")]:
+                    print(f"{work.__name__}, death {number}: left {left}")
             work(home)  # the next life
             if work is checkpoint and (run.checkpoints.steps() != [2, 3] or content(run.checkpoints.path(3)) != 3):
                 print(f"checkpoint, death {number}: then {run.checkpoints.steps()}")
             if work is best and content(run.best) != 3:
                 print(f"best, death {number}: then {content(run.best)}")
-            if left := [p.name for p in home.rglob("*") if p.suffix in (".part", ".old")]:
-                print(f"{work.__name__}, death {number}: left {left}")
             if os.WIFEXITED(status):
                 break
-        print(f"{work.__name__} {number - 1}")
+        print(f"{work.__name__} {way} {number - 1}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    os.fsync = lambda _: None  # it is for the death of the machine; a process that dies loses nothing of what it wrote
+    main(Path(sys.argv[1]), "exchanged")
+    whole._exchanged = lambda one, other: False
+    main(Path(sys.argv[1]), "renamed")

@@ -53,7 +53,7 @@ def test_killed_again_and_again_equals_a_run_in_peace(tmp_path: Path) -> None:
         "first best weights whole, not renamed: killed, newest checkpoint 3",
         "digests of checkpoint 6 not written: killed, newest checkpoint 3",
         "step 8, between two checkpoints: killed, newest checkpoint 6",
-        "between the two renames of best: killed, newest checkpoint 6",
+        "better weights whole, not exchanged: killed, newest checkpoint 6",
         "newest checkpoint damaged: killed, newest checkpoint 9",
         "none: exit 0, newest checkpoint 16",
     ], done.stdout + done.stderr

@@ -83,7 +83,7 @@ def fit(ranks: Communicator, path: Path, *, pressing: bool = False, resume: bool
     task = tiny.task(settings, MODEL, ranks.n_ranks)
     home = RunFolder(path, "resume" if resume else "new") if ranks.rank == 0 else None
     ranks.from_first(None)
-    home = home or RunFolder(path, "resume")
+    home = home or RunFolder(path, "resume", own=False)
     watcher = Pressing(ranks) if pressing else Watcher()
     fitted = Fit(task, settings, home, watcher, communicator=ranks).run(resume=resume)
     assert fitted.interrupted == pressing
