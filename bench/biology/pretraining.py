@@ -49,7 +49,7 @@ def tuned(name: str, fraction: float, seed: int, encoder: Path | None, trunk_rat
                              weight_decay=0.05, motif_rate=3.0, reverse_complement=task_set.flips, monitor="auc",
                              seed=seed)
     task = Classify(model, rows, parts["valid"], VOCABULARY, settings, held_out=parts["test"])
-    loaded = take_over(model, encoder).loaded if encoder else ()
+    loaded = take_over(model, encoder, VOCABULARY).loaded if encoder else ()
     fitted = Fit(task, settings, rates=dict.fromkeys(loaded, trunk_rate)).run()
     test = task.test()
     assert test is not None

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gattn_tg.cli.output import tell
+from gattn_tg.train.loop.motif_rows import Classes
 from gattn_tg.train.loop.start import Start
 from gattn_tg.train.loop.watch import N_COMPILING, Plan, Validated, Watcher
 
@@ -34,10 +35,13 @@ class Progress(Watcher):
         self.clock, self.drawn, self.n_rows = 0.0, 0.0, 0
 
     def took_over(self, start: Start) -> None:
-        groups = (("begin anew", start.new), ("of another shape, begin anew", start.other_shape))
+        groups = (("begin anew", start.new), ("of another shape or meaning, begin anew", start.other_shape))
         others = "".join(f"; {words}: {_parts(names)}" for words, names in groups if names)
         unused = f"; not used: {_parts(start.unused)}" if start.unused else ""
-        self._line(f"from the {start.kind}: {_parts(start.loaded)}{others}{unused}")
+        partly = f"; in part: {_parts(start.partly)}" if start.partly else ""
+        self._line(f"from the {start.kind}: {_parts(start.loaded)}{partly}{others}{unused}")
+        if (classes := start.classes) and (told := _classes(classes)):
+            self._line(f"motif classes are matched by name; {told}")
 
     def started(self, plan: Plan) -> None:
         self.plan = plan
@@ -111,6 +115,15 @@ class Progress(Watcher):
         metrics = record.metrics
         names = [n for n in dict.fromkeys(["loss", self.plan.monitor, *metrics]) if n in metrics and n != "n"]
         return "  ".join(f"{SHORT.get(n, n)} {metrics[n]:.3f}" for n in names[:N_SHOWN])
+
+
+def _classes(classes: Classes) -> str:
+    """What became of the motif classes of a checkpoint that are not those of the model."""
+    groups = (
+        ("not taken over", classes.dropped), ("begin anew", classes.new),
+        ("taken over, but found by another rule now", classes.changed),
+    )  # fmt: skip
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in groups if names)
 
 
 def _parts(names: Sequence[str]) -> str:

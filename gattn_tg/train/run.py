@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gattn_tg import __version__
 from gattn_tg.io.whole import write_bytes, write_text
+from gattn_tg.models.checkpoint import vocabulary_of
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.keep.folder import Mode, RunFolder
 from gattn_tg.train.loop.communicator import Alone, Communicator
@@ -72,7 +73,7 @@ def train(
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
-    started = take_over(task.model, start) if start else None
+    started = take_over(task.model, start, vocabulary_of(task.about())) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
     others.from_first(None)
