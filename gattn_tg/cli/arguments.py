@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,8 +20,13 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn generate run/best          new sequences from a language model
+  gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
 EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
+MOST_BASES = MOST_ROWS = 2**31 - 1  # positions and row numbers are 32-bit numbers in kernels and in BigWig files
+MOST_CORES = 1024  # more than any machine has: a slip of the finger; fewer are cut down to those that are here
+MOST_EPOCHS = 1_000_000
+MOST_SEED = 2**63 - 1
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,7 +50,7 @@ def parser() -> Parser:
 
     demo = _verb(verbs, "demo", "train, test, predict and annotate on the bundled DNA; about a minute on two cores")
     demo.add_argument("-o", "--output", type=Path, default=Path("gattn-demo"), help="folder to make (gattn-demo)")
-    demo.add_argument("--epochs", type=_positive, default=None, help="passes over the training set")
+    demo.add_argument("--epochs", type=_whole(1, MOST_EPOCHS), default=None, help="passes over the training set")
     _overwrite(demo, "replace the folder of an earlier demo")
 
     train = _verb(verbs, "train", "train the model that a TOML file describes")
@@ -79,10 +85,11 @@ def parser() -> Parser:
     generate = _verb(verbs, "generate", "new sequences from a language model, as FASTA")
     _checkpoint(generate)
     generate.add_argument("--prompt", default="", help="bases to go on from (none)")
-    generate.add_argument("--length", type=_positive, default=500, help="new bases of each sequence (500)")
-    generate.add_argument("--n", type=_positive, default=1, help="sequences (1)")
-    generate.add_argument("--temperature", type=_from_zero, default=1.0, help="below 1 plays safe, 0 never draws (1)")
-    generate.add_argument("--top-k", type=_positive, default=4, help="of the 4 bases only the K likeliest (4)")
+    generate.add_argument("--length", type=_whole(1, MOST_BASES), default=500, help="new bases of each sequence (500)")
+    generate.add_argument("--n", type=_whole(1, MOST_ROWS), default=1, help="sequences (1)")
+    summary = "below 1 plays safe, 0 never draws (1)"
+    generate.add_argument("--temperature", type=_temperature, default=1.0, help=summary)
+    generate.add_argument("--top-k", type=_whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
     generate.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
     _overwrite(generate, "replace the output file")
 
@@ -90,7 +97,7 @@ def parser() -> Parser:
     annotate.add_argument("input", type=Path, metavar="INPUT", help="FASTA of any size, plain, gzip or bgzip")
     annotate.add_argument("-o", "--output", type=Path, default=None, help="BED(.gz) to write (standard output)")
     annotate.add_argument("--bigwig", type=Path, default=None, help="also write the share of bases in motifs, per bin")
-    annotate.add_argument("--bin-bp", type=_positive, default=100, help="bases of a bin of --bigwig (100)")
+    annotate.add_argument("--bin-bp", type=_whole(1, MOST_BASES), default=100, help="bases of a bin of --bigwig (100)")
     _vocabulary(annotate)
     _processes(annotate)
     _overwrite(annotate, "replace the output files")
@@ -100,7 +107,7 @@ def parser() -> Parser:
     motifs.add_argument("--file", type=Path, default=None, help="motif file; all of it, or those of --jaspar")
     motifs.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
     motifs.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
-    motifs.add_argument("--pvalue", type=float, default=1e-4, help="chance of a hit per position and strand (1e-4)")
+    motifs.add_argument("--pvalue", type=_chance, default=1e-4, help="chance of a hit per position and strand (1e-4)")
     summary = "leave out motifs whose best word is more frequent than --pvalue, instead of an error"
     motifs.add_argument("--skip-short", action="store_true", help=summary)
     summary = "the K-th of N equal parts of the file; a vocabulary holds 255 motifs"
@@ -114,7 +121,7 @@ def parser() -> Parser:
     extract.add_argument("--locus", action="append", default=[], help="chrom:start-end[:strand], 0-based; often")
     extract.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci")
     extract.add_argument("--one-based", action="store_true", help="--locus counts from 1, as genome browsers do")
-    extract.add_argument("--width", type=_positive, default=None, help="resize loci around their middle (or summit)")
+    extract.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help="resize loci around their middle (or summit)")
     extract.add_argument("--pad", action="store_true", help="give N outside contigs instead of an error")
     extract.add_argument("-o", "--output", type=Path, required=True, help="*.fa[.gz] or *.npz (N, 4, L), order ACGT")
     _rename(extract)
@@ -141,9 +148,9 @@ def _verb(verbs: argparse._SubParsersAction[Parser], name: str, summary: str) ->
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
     )
     verb.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
-    verb.add_argument("--seed", type=_natural, default=None, help="seed of weights and order")
+    verb.add_argument("--seed", type=_whole(0, MOST_SEED), default=None, help="seed of weights and order")
     verb.add_argument("--device", default=None, help="CPU, CUDA, METAL, AMD, CL ... (the best one that works)")
-    verb.add_argument("--threads", type=_positive, default=None, help="CPU cores for kernels (all)")
+    verb.add_argument("--threads", type=_whole(1, MOST_CORES), default=None, help="CPU cores for kernels (all)")
     return verb
 
 
@@ -162,7 +169,7 @@ def _checkpoint(verb: Parser) -> None:
 
 
 def _batch(verb: Parser) -> None:
-    verb.add_argument("--batch-size", type=_positive, default=128, help="sequences per call of the model (128)")
+    verb.add_argument("--batch-size", type=_whole(1, MOST_ROWS), default=128, help="sequences per call of the model (128)")
 
 
 def _both_strands(verb: Parser) -> None:
@@ -176,7 +183,8 @@ def _vocabulary(verb: Parser) -> None:
 
 
 def _processes(verb: Parser) -> None:
-    verb.add_argument("--processes", type=_positive, default=None, help="processes (one per core for large files)")
+    summary = "processes (one per core for large files)"
+    verb.add_argument("--processes", type=_whole(1, MOST_CORES), default=None, help=summary)
 
 
 def _rename(verb: Parser) -> None:
@@ -206,34 +214,50 @@ def _renamed(text: str) -> str | dict[str, str]:
 
 def _part(text: str) -> tuple[int, int]:
     k, _, n = text.partition("/")
-    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+    if not (len(text) <= 12 and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {text!r}")
     return int(k), int(n)
 
 
 def _widths(text: str) -> list[int]:
-    if not all(part.isdecimal() and 8 <= int(part) <= 256 for part in text.split(",")):
+    if not all(part.isdecimal() and len(part) <= 3 and 8 <= int(part) <= 256 for part in text.split(",")):
         raise argparse.ArgumentTypeError(f"widths from 8 to 256 with commas between are required, but {text!r} came")
     return [int(part) for part in text.split(",")]
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is required, but {text!r} came")
-    return int(text)
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number of a range."""
+
+    def read(text: str) -> int:
+        # int() takes time that grows with the square of the digits, so a text of a million of them is not tried
+        is_whole = text.isdecimal() and text.isascii() and len(text) <= len(str(most))
+        if not is_whole or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"a whole number of at least {least} and at most {most} is required, but {_short(text)} came"
+            )
+        return int(text)
+
+    return read
 
 
-def _from_zero(text: str) -> float:
+def _temperature(text: str) -> float:
+    return _number(text, "0 or a number from 1e-3 to 1e3", lambda x: x == 0 or 1e-3 <= x <= 1e3)
+
+
+def _chance(text: str) -> float:
+    return _number(text, "a number above 0 and below 1", lambda x: 0 < x < 1)
+
+
+def _number(text: str, wanted: str, holds: Callable[[float], bool]) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number from 0 up is required, but {text!r} came")
+        value = float("nan")
+    if not holds(value):
+        raise argparse.ArgumentTypeError(f"{wanted} is required, but {_short(text)} came")
     return value
 
 
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is required, but {text!r} came")
-    return int(text)
+def _short(text: str) -> str:
+    """What came, in quotes; as much of it as a message has room for."""
+    return repr(text) if len(text) <= 40 else repr(text[:37]) + "..."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from gattn_tg.cli import environment, output
 from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import GattnError
 
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
+HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,21 +24,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes those of the process.
 
     Returns:
-        0; 2 after an error of the user's, told in one line on stderr; 130 after Ctrl-C.
+        0; 2 after an error of the user's or of the machine (disk, memory, device), told in one line on stderr; 130
+        after Ctrl-C.
     """
     try:
-        top = parser()
-        arguments = top.parse_args(argv)
-        if arguments.verb is None:
-            top.print_help()
-            return OK
-        # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
-        return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
+        code = _run(sys.argv[1:] if argv is None else argv)
+        with output.writing_stdout():
+            sys.stdout.flush()  # a full disk is told here, not after the exit code is given
+        return code
     except GattnError as error:
-        told = " ".join(str(error).split())
-        told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
-        print(CLEAR[sys.stderr.isatty()] + f"gattn: {told}", file=sys.stderr)  # `gattn: train: ...`, the name once
-        return ERROR
+        return _failed(str(error))
     except KeyboardInterrupt:
         print(CLEAR[sys.stderr.isatty()] + "gattn: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -43,6 +41,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone. Python flushes stdout once more at exit: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except MemoryError as error:
+        return _failed(_of_memory(error))
+    except OSError as error:
+        return _failed(_of_system(error))
+
+
+def _run(argv: Sequence[str]) -> int:
+    top = parser()
+    if argv and argv[0] == HELP:
+        argv = [*argv[1:], "--help"]
+    arguments = top.parse_args(argv)
+    if arguments.verb is None:
+        top.print_help()
+        return OK
+    environment.check()
+    # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
+    return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
+
+
+def _failed(message: str) -> int:
+    told = " ".join(message.split())
+    told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
+    print(CLEAR[sys.stderr.isatty()] + f"gattn: {told}", file=sys.stderr)  # `gattn: train: ...`, the name once
+    return ERROR
+
+
+def _of_system(error: OSError) -> str:
+    """What the system refused, as one sentence."""
+    reason = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENOMEM:
+        return _of_memory(error)
+    if error.filename is not None:
+        names = (name for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike))
+        named = " -> ".join(os.fsdecode(name) for name in names)
+        return (
+            f"{named or error.filename}: a file or folder that can be used is required, but came: {reason}; "
+            "check the path, its permissions and the free space"
+        )
+    return f"the system refused an operation on a file: {reason}; check paths, permissions and the free space"
+
+
+def _of_memory(error: BaseException) -> str:
+    said = " ".join(str(error).split())
+    return (
+        f"memory: more is required than this machine gives{f' ({said})' if said else ''}; take a smaller batch size, "
+        "shorter sequences or a smaller model"
+    )
 
 
 if __name__ == "__main__":

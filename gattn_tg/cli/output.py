@@ -10,12 +10,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, GattnError
 
 
 def say(text: str = "") -> None:
-    """One line of result on standard output."""
-    print(text, flush=True)
+    """One line of result on standard output.
+
+    Raises:
+        GattnError: It cannot be written there, because the disk is full for instance.
+    """
+    with writing_stdout():
+        print(text, flush=True)
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Tells what the system makes of writing to standard output; a reader that has gone is left to `main`.
+
+    Raises:
+        GattnError: It cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python flushes once more at exit: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise GattnError(
+            f"standard output: room for the results is required, but came: {(error.strerror or str(error)).lower()}; "
+            "write to another place"
+        ) from error
 
 
 def tell(text: str) -> None:
@@ -25,7 +50,7 @@ def tell(text: str) -> None:
 
 def say_json(value: dict[str, Any]) -> None:
     """The one object of --json."""
-    print(json.dumps(value, allow_nan=False), flush=True)
+    say(json.dumps(value, allow_nan=False))
 
 
 def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> None:

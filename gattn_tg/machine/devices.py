@@ -68,21 +68,35 @@ def choose(name: str | None = None) -> str:
     """The device to run on, as tinygrad spells it in DEV.
 
     Args:
-        name: The user's wish (`CPU`, `cuda`, `CPU:LLVM`), taken as it is; None takes the first working GPU,
+        name: The user's wish (`CPU`, `cuda`, `cuda:0`, `CPU:LLVM`), taken as it is; None takes the first working GPU,
             else the CPU.
 
     Raises:
-        UnsupportedError: tinygrad has no device of this name.
+        UnsupportedError: tinygrad has no device of this name, or one with a number above 0 is asked for, which DEV
+            cannot say.
     """
     if name:
-        device = name.split("+")[-1].split(":")[0].upper()
+        device = kind_of(name)
         if device not in NAMES:
             raise UnsupportedError(
                 f"device: one of {', '.join(NAMES)} is required, but {name!r} came; "
                 "`gattn doctor` lists what works here"
             )
+        _, _, rest = name.rpartition("+")[2].partition(":")
+        if rest.isdecimal():
+            if int(rest):
+                raise UnsupportedError(
+                    f"device: a device without a number is required, but {name!r} came; `gattn train --devices "
+                    f"{device}:{int(rest)}` takes one by its number"
+                )
+            name = name.removesuffix(f":{rest}")
         return name if device in name else name.upper()
     return next((c.name for c in map(probe, present()) if c.works and c.is_gpu), "CPU")
+
+
+def kind_of(name: str) -> str:
+    """The device in a value of DEV: `CPU` in `cpu:llvm`, `AMD` in `PCI+AMD`."""
+    return name.split("+")[-1].split(":")[0].upper()
 
 
 def present() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from gattn_tg import __version__
 from gattn_tg.cli.main import main
 from gattn_tg.data.genomes.bundled import bundled
+from gattn_tg.machine import devices
 from gattn_tg.models import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -199,13 +201,92 @@ def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train"], "the following arguments are required: CONFIG.toml; see `gattn train --help`"),
         (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
         (["doctor", "--js"], "unrecognized arguments: --js"),
-        (["demo", "--seed", "-1"], "argument --seed: a whole number of at least 0 is required, but '-1' came"),
-        (["demo", "--epochs", "0"], "a whole number of at least 1 is required, but '0' came"),
+        (["demo", "--seed", "-1"], "argument --seed: a whole number of at least 0 and at most 92233720368547"),
+        (["demo", "--epochs", "0"], "a whole number of at least 1 and at most 1000000 is required, but '0' came"),
         (["predict", "a", "b", "--device", "TPU"], "device: one of METAL, AMD"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert message in failure(capsys, *arguments)
+
+
+def test_help_is_a_verb_too(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for arguments in (["help", "predict"], ["predict", "--help"], ["help"], ["--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] != shown[2] == shown[3]
+    assert "gattn help VERB" in shown[2]
+
+
+def test_the_package_runs_as_a_module_and_lists_its_names() -> None:
+    code = "import gattn_tg; assert set(gattn_tg.__all__) == set(dir(gattn_tg)); gattn_tg.attention"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    done = subprocess.run([sys.executable, "-m", "gattn_tg", "--version"], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.decode() == f"gattn_tg {__version__}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("arguments", [["motifs", "--file", "m.jaspar"], ["doctor", "--json"], []])
+def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "m.jaspar").write_text(">M1 x\nA [8 0 0 0 9 9]\nC [0 8 0 9 0 0]\nG [0 0 8 0 0 0]\nT [1 1 1 0 0 0]\n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gattn_tg", *arguments], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "standard output: room for the results is required, but came: no space left" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["/proc/none/run", "/dev/null/run"])
+def test_places_that_cannot_be_made_are_one_line(
+    folder: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["train", run / "run.toml"], ["demo"]):
+        assert folder.rsplit("/", 1)[0] in failure(capsys, *arguments, "-o", folder)
+
+
+@pytest.mark.parametrize("error", [MemoryError("Allocation of 9 GB failed"), OSError(12, "Cannot allocate memory")])
+def test_memory_that_is_not_there_is_one_line(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("gattn_tg.cli.motifs.run", run)
+    assert "memory: more is required than this machine gives" in failure(capsys, "motifs")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("NUM_CPU_THREADS", "abc", "a whole number is required, but came 'abc'"),
+        ("NUM_CPU_THREADS", "999999", "from 1 to 1024 is required"),
+        ("DEBUG", "yes", "a whole number is required"),
+        ("DEV", "CPU:a:b:c", "DEVICE, DEVICE:RENDERER or"),
+    ],
+)
+def test_variables_that_tinygrad_cannot_read_are_one_line(
+    name: str, value: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = failure(capsys, "doctor")
+    assert f"environment variable {name}: " in said
+    assert message in said
+
+
+@pytest.mark.parametrize("name", ["CUDA", "cuda:0", "TPU", "METAL", "NULL", "CPU:NONE", "CPU:1", "CPU:a:b:c", "A+B+CPU"])
+def test_a_device_that_cannot_be_opened_is_one_line(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name.split(":")[0].upper() in devices.present():
+        pytest.skip(f"{name} is here")
+    said = failure(capsys, "evaluate", run / "run" / "best", run / "a.csv", "--device", name)
+    assert said.startswith("gattn: device: ")
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
