@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gattn_tg import __version__
+from gattn_tg.cli import output
 from gattn_tg.errors import ConfigError
 
 DESCRIPTION = """\
@@ -30,7 +31,10 @@ MOST_SEED = 2**63 - 1
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that raises instead of printing its usage, so that an error is one line."""
+    """argparse that raises instead of printing its usage, so that an error is one line; a full disk is one, too."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        output.say(message.removesuffix("\n"))
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{self.prog}: {message}; see `{self.prog} --help`")
@@ -121,7 +125,8 @@ def parser() -> Parser:
     extract.add_argument("--locus", action="append", default=[], help="chrom:start-end[:strand], 0-based; often")
     extract.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci")
     extract.add_argument("--one-based", action="store_true", help="--locus counts from 1, as genome browsers do")
-    extract.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help="resize loci around their middle (or summit)")
+    summary = "resize loci around their middle (or summit)"
+    extract.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help=summary)
     extract.add_argument("--pad", action="store_true", help="give N outside contigs instead of an error")
     extract.add_argument("-o", "--output", type=Path, required=True, help="*.fa[.gz] or *.npz (N, 4, L), order ACGT")
     _rename(extract)
@@ -169,7 +174,8 @@ def _checkpoint(verb: Parser) -> None:
 
 
 def _batch(verb: Parser) -> None:
-    verb.add_argument("--batch-size", type=_whole(1, MOST_ROWS), default=128, help="sequences per call of the model (128)")
+    summary = "sequences per call of the model (128)"
+    verb.add_argument("--batch-size", type=_whole(1, MOST_ROWS), default=128, help=summary)
 
 
 def _both_strands(verb: Parser) -> None:
