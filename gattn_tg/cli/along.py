@@ -38,7 +38,12 @@ def run(arguments: argparse.Namespace, checkpoint: Checkpoint) -> int:
             f"gattn predict: {path}: one track is required for one BigWig file, but there are {len(names)}; choose one "
             "with --tracks, or name a folder or an .npz file"
         )
-    genome = open_windows(arguments.input, checkpoint.vocabulary)
+    genome = open_windows(arguments.input, checkpoint.vocabulary, regions=arguments.regions)
+    if arguments.regions and isinstance(genome, EncodedGenome):
+        raise ConfigError(
+            f"gattn predict: --regions: expected a FASTA file, got {arguments.input}, whose names are fixed; "
+            "leave it out"
+        )
     sizes = sizes_of(genome)
     wanted = places(genome, arguments.bed)
     bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))

@@ -23,6 +23,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn generate run/best          new sequences from a language model
   gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
+FASTA_INPUT = "FASTA of any size, plain, gzip or bgzip; - is standard input"
 EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
 MOST_BASES = MOST_ROWS = 2**31 - 1  # positions and row numbers are 32-bit numbers in kernels and in BigWig files
 MOST_CORES = 1024  # more than any machine has: a slip of the finger; fewer are cut down to those that are here
@@ -68,11 +69,16 @@ def parser() -> Parser:
 
     predict = _verb(verbs, "predict", "classes of sequences as TSV; tracks and sites along a genome as BigWig or npz")
     _checkpoint(predict)
-    summary = "FASTA; CSV/TSV with a column sequence, for classes; a folder of `gattn preprocess`, for tracks and sites"
+    summary = (
+        "FASTA; CSV/TSV with a column sequence (and name), for classes; a folder of `gattn preprocess`, for tracks and "
+        "sites; - is standard input"
+    )
     predict.add_argument("input", type=Path, metavar="INPUT", help=summary)
     summary = "TSV to write (standard output); for tracks and sites NAME.npz, NAME.bw or a folder of BigWig files"
     predict.add_argument("-o", "--output", type=Path, default=None, help=summary)
     predict.add_argument("--bed", type=Path, default=None, help="tracks and sites in these intervals only")
+    summary = "FASTA headers such as chrX:100-200 are places in the genome (without it they are names like others)"
+    predict.add_argument("--regions", action="store_true", help=summary)
     predict.add_argument("--head", default=None, help="head of a model of tracks (the first)")
     predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help="these tracks only")
     _batch(predict)
@@ -98,7 +104,7 @@ def parser() -> Parser:
     _overwrite(generate, "replace the output file")
 
     annotate = _verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
-    annotate.add_argument("input", type=Path, metavar="INPUT", help="FASTA of any size, plain, gzip or bgzip")
+    annotate.add_argument("input", type=Path, metavar="INPUT", help=FASTA_INPUT)
     annotate.add_argument("-o", "--output", type=Path, default=None, help="BED(.gz) to write (standard output)")
     annotate.add_argument("--bigwig", type=Path, default=None, help="also write the share of bases in motifs, per bin")
     annotate.add_argument("--bin-bp", type=_whole(1, MOST_BASES), default=100, help="bases of a bin of --bigwig (100)")
@@ -108,7 +114,8 @@ def parser() -> Parser:
 
     motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
     motifs.add_argument("--jaspar", type=_names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
-    motifs.add_argument("--file", type=Path, default=None, help="motif file; all of it, or those of --jaspar")
+    summary = "motif file (- is standard input); all of it, or those of --jaspar"
+    motifs.add_argument("--file", type=Path, default=None, help=summary)
     motifs.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
     motifs.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
     motifs.add_argument("--pvalue", type=_chance, default=1e-4, help="chance of a hit per position and strand (1e-4)")
@@ -123,7 +130,9 @@ def parser() -> Parser:
     extract = _verb(verbs, "extract", "loci of a genome as FASTA, or one-hot as npz")
     extract.add_argument("genome", type=Path, metavar="GENOME", help="FASTA, plain or bgzip (small ones also gzip)")
     extract.add_argument("--locus", action="append", default=[], help="chrom:start-end[:strand], 0-based; often")
-    extract.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci")
+    extract.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci; - is standard input")
+    summary = "--bed is narrowPeak, whatever its name; *.narrowPeak is known without it"
+    extract.add_argument("--peaks", action="store_true", help=summary)
     extract.add_argument("--one-based", action="store_true", help="--locus counts from 1, as genome browsers do")
     summary = "resize loci around their middle (or summit)"
     extract.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help=summary)
@@ -133,7 +142,7 @@ def parser() -> Parser:
     _overwrite(extract, "replace the output file")
 
     preprocess = _verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
-    preprocess.add_argument("genome", type=Path, metavar="GENOME", help="FASTA of any size, plain, gzip or bgzip")
+    preprocess.add_argument("genome", type=Path, metavar="GENOME", help=FASTA_INPUT)
     preprocess.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
     preprocess.add_argument("--no-motifs", action="store_true", help="encode only")
     _vocabulary(preprocess)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from gattn_tg.cli import output
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, CoordinateError
 from gattn_tg.io import Genome, read_bed, read_peaks, replacing, replacing_path
+from gattn_tg.io.source import Source
 from gattn_tg.seq import Interval, encode, one_hot
 
 LINE_BP = 60
@@ -27,17 +29,14 @@ def run(arguments: argparse.Namespace) -> int:
             "another; rename it"
         )
     with Genome(arguments.genome, rename=arguments.rename) as genome:
-        loci = [
-            (name, locus if arguments.width is None else locus.resize(arguments.width))
-            for name, locus in _loci(arguments, genome)
-        ]
+        loci = [_sized(arguments, where, name, locus) for where, name, locus in _loci(arguments, genome)]
         if not loci:
             raise ConfigError("gattn extract: loci are required, but came none; add --locus or --bed")
         sequences = (genome.fetch(locus, pad=arguments.pad) for _, locus in loci)
         if as_text:
             with replacing(arguments.output, overwrite=arguments.overwrite) as file:
-                for (name, locus), sequence in zip(loci, sequences, strict=True):
-                    file.write(f">{locus}{'' if name == '.' else ' ' + name}\n")
+                for header, sequence in zip(headers(loci), sequences, strict=True):
+                    file.write(f">{header}\n")
                     for at in range(0, len(sequence), LINE_BP):
                         file.write(sequence[at : at + LINE_BP].decode("ascii") + "\n")
         else:
@@ -50,21 +49,42 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _loci(arguments: argparse.Namespace, genome: Genome) -> Iterator[tuple[str, Interval]]:
+def headers(loci: Iterable[tuple[str, Interval]]) -> Iterator[str]:
+    """FASTA headers with a name of its own for every locus: that of a place which comes again ends in /2, /3, ..."""
+    times: Counter[str] = Counter()
+    for name, locus in loci:
+        place = str(locus)
+        times[place] += 1
+        again = f"/{times[place]}" if times[place] > 1 else ""
+        yield f"{place}{again}{'' if name == '.' else ' ' + name}"
+
+
+def _sized(arguments: argparse.Namespace, where: str, name: str, locus: Interval) -> tuple[str, Interval]:
+    wide = locus if arguments.width is None else locus.resize(arguments.width)
+    if not len(wide):
+        raise CoordinateError(
+            f"gattn extract: {where}: expected a locus of at least one base, got {locus}; remove it or add --width"
+        )
+    return name, wide
+
+
+def _loci(arguments: argparse.Namespace, genome: Genome) -> Iterator[tuple[str, str, Interval]]:
+    """Where a locus was named, its own name, and its place."""
     for text in arguments.locus:
-        yield ".", genome.renamed(Interval.parse(text, one_based=arguments.one_based))
+        yield "--locus", ".", genome.renamed(Interval.parse(text, one_based=arguments.one_based))
     if arguments.bed is None:
         return
-    checked = {"sizes": genome.sizes, "rename": arguments.rename}
-    if ".narrowpeak" in arguments.bed.name.lower():
-        for peak in read_peaks(arguments.bed, **checked):
-            # With --width, the middle of the new window is the summit.
-            at = peak.interval.centre if peak.summit is None else peak.summit
-            moved = replace(peak.interval, start=at, end=at) if arguments.width is not None else peak.interval
-            yield peak.name, moved
-    else:
-        for record in read_bed(arguments.bed, **checked):
-            yield record.name, record.interval
+    with Source(arguments.bed) as source:
+        checked = {"sizes": genome.sizes, "rename": arguments.rename}
+        if arguments.peaks or ".narrowpeak" in arguments.bed.name.lower():
+            for peak in read_peaks(source, **checked):
+                # With --width, the middle of the new window is the summit.
+                at = peak.interval.centre if peak.summit is None else peak.summit
+                moved = replace(peak.interval, start=at, end=at) if arguments.width is not None else peak.interval
+                yield f"{arguments.bed}, line {peak.line}", peak.name, moved
+        else:
+            for record in read_bed(source, **checked):
+                yield f"{arguments.bed}, line {record.line}", record.name, record.interval
 
 
 def _write_one_hot(arguments: argparse.Namespace, loci: list[Interval], sequences: Iterator[bytes]) -> None:

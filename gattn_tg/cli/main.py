@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from gattn_tg.cli import environment, output
 from gattn_tg.cli.arguments import parser
-from gattn_tg.errors import GattnError
+from gattn_tg.errors import ConfigError, GattnError
 
+INPUTS = ("input", "genome", "bed", "file", "vocabulary", "config")
+STDIN = Path("-")
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
 HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
@@ -55,6 +59,7 @@ def _run(argv: Sequence[str]) -> int:
     if arguments.verb is None:
         top.print_help()
         return OK
+    one_standard_input(arguments)
     environment.check()
     # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
     return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
@@ -88,6 +93,16 @@ def _of_memory(error: BaseException) -> str:
         f"memory: more is required than this machine gives{f' ({said})' if said else ''}; take a smaller batch size, "
         "shorter sequences or a smaller model"
     )
+
+
+def one_standard_input(arguments: argparse.Namespace) -> None:
+    """Refuses "-" for two inputs: the second would be empty."""
+    both = [name for name in INPUTS if getattr(arguments, name, None) == STDIN]
+    if len(both) > 1:
+        raise ConfigError(
+            f"gattn {arguments.verb}: expected standard input for one input, got - for {' and '.join(both)}; "
+            "write one of them to a file"
+        )
 
 
 if __name__ == "__main__":

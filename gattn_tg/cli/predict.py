@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{arguments.checkpoint}: a checkpoint of a {checkpoint.CLASSIFIER}, {' or '.join(ALONG)} is required, "
                 f"but this one is of a {kind}; give another, or see `gattn generate` and `gattn finetune`"
             )
-        for name in ("bed", "head", "tracks"):
-            if getattr(arguments, name) is not None:
+        for name in ("bed", "head", "tracks", "regions"):
+            if getattr(arguments, name) not in (None, False):
                 raise ConfigError(
                     f"gattn predict: --{name}: a checkpoint of a {' or '.join(ALONG)} is required, but this one is of "
                     f"a {kind}; leave it out"

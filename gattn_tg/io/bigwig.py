@@ -15,10 +15,13 @@ from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExt
 from gattn_tg.io.bigwig_layout import check_layout
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.replacing import replacing_path
+from gattn_tg.io.source import require_regular
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float
 
 SUFFIXES = (".bw", ".bigwig")  # the library goes by the name
+
+MAX_VALUE = float(np.finfo(np.float32).max)  # BigWig has 32 bits
 
 Value = tuple[str, int, int, float]
 """(contig, start, end, number), 0-based and half-open."""
@@ -39,6 +42,7 @@ class BigWig:
     def __init__(self, path: str | Path, *, rename: Mapping[str, str] | str | None = None) -> None:
         self.path = Path(path)
         library = _library()
+        require_regular(self.path, "a BigWig file is read at any place")
         check_layout(self.path)
         with _told_as_ours(str(path)):
             self._file = library.open(str(self.path))
@@ -55,7 +59,7 @@ class BigWig:
 
         Raises:
             CoordinateError: a contig that the file does not have, or bases outside it.
-            FormatError: a damaged file.
+            FormatError: an infinite number, or a damaged file.
         """
         chrom = self.names.resolve(interval.chrom, f"{self.path}, interval {interval}")
         size = self.sizes[chrom]
@@ -69,6 +73,12 @@ class BigWig:
         if start < end:
             with _told_as_ours(f"{self.path}, interval {interval}"):
                 found = self._file.values(chrom, start, end, fillna=None)
+            if (infinite := np.isinf(found)).any():
+                at = start + int(np.argmax(infinite))
+                raise FormatError(
+                    f"{self.path}, {chrom}:{at}-{at + 1}: expected a finite number, got {found[at - start]}; "
+                    "mend the file or leave the stretch out"
+                )
             inside = numbers[start - interval.start : end - interval.start]
             inside[:] = np.where(np.isnan(found), missing, found)
         return numbers[::-1].copy() if interval.strand == "-" else numbers
@@ -129,6 +139,8 @@ def write_bigwig(
     library = _library()
     stream = _Checked(Path(path), sizes, values)
     first = next(stream, None)
+    if stream.fault is not None:
+        raise stream.fault
     if first is None:
         raise FormatError(f"{path}: at least one number is required, but came none; a BigWig file cannot be empty")
     with replacing_path(path, overwrite=overwrite) as temporary:
@@ -137,20 +149,22 @@ def write_bigwig(
             library.open(str(part), "w").write(
                 {str(name): int(size) for name, size in sizes.items()}, chain([first], stream)
             )
+            if stream.fault is not None:
+                raise stream.fault
             with BigWig(part) as written:
                 missing = stream.contigs - set(written.sizes)
             os.replace(part, temporary)
         except Exception as error:
             if stream.fault is not None:
                 raise stream.fault from None
+            if isinstance(error, GattnError):
+                raise
             raise GattnError(
                 f"{path}: a BigWig file that can be written is required, but came: {_told(error)}; "
                 "check the folder and the free space"
             ) from error
         finally:
             part.unlink(missing_ok=True)
-        if stream.fault is not None:
-            raise stream.fault
         if missing:
             raise GattnError(
                 f"{path}: contigs {', '.join(sorted(missing))} are required, but were not written; report it"
@@ -159,23 +173,30 @@ def write_bigwig(
 
 
 class _Checked(Iterator[Value]):
-    """The numbers as plain Python ones; keeps its error, because the library swallows what its input raises."""
+    """The numbers as plain Python ones, up to the first fault, which is kept for the caller.
+
+    It is not raised here: the library prints a traceback of what its input raises, and goes on.
+    """
 
     def __init__(self, path: Path, sizes: Mapping[str, int], values: Iterable[Value]) -> None:
         self.path, self.sizes, self.values = path, sizes, iter(values)
         self.count = 0
         self.contigs: set[str] = set()
         self.last: tuple[str, int] = ("", 0)
-        self.fault: GattnError | None = None
+        self.fault: BaseException | None = None
 
     def __next__(self) -> Value:
+        if self.fault is not None:
+            raise StopIteration
         try:
             chrom, start, end, value = next(self.values)
             chrom, start, end, value = str(chrom), int(start), int(end), float(value)
             self._check(chrom, start, end, value)
-        except GattnError as fault:
-            self.fault = fault
+        except StopIteration:
             raise
+        except BaseException as fault:  # Ctrl-C too
+            self.fault = fault
+            raise StopIteration from None
         self.count += 1
         self.contigs.add(chrom)
         self.last = (chrom, end)
@@ -190,7 +211,7 @@ class _Checked(Iterator[Value]):
                 f"{where}: 0 <= start < end <= {self.sizes[chrom]} is required on {chrom}, but came {start} and {end}; "
                 "is this another assembly?"
             )
-        if not np.isfinite(np.float32(value)):
+        if not abs(value) <= MAX_VALUE:
             raise FormatError(f"{where}: a finite number is required, but came {value}; leave the stretch out")
         if (chrom == self.last[0] and start < self.last[1]) or (chrom != self.last[0] and chrom in self.contigs):
             raise CoordinateError(

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from gattn_tg.errors import CoordinateError, FormatError, GattnError, MissingExtraError
+from gattn_tg.errors import CoordinateError, FormatError
 from gattn_tg.io.contigs import ContigNames
+from gattn_tg.io.faidx import Faidx
 from gattn_tg.io.fasta import check_letters, stream_fasta
 from gattn_tg.io.source import GZIP_MAGIC, HEAD_BYTES, check_bgzip_end, is_bgzip, require_regular, unreadable
 from gattn_tg.seq.interval import Interval
@@ -17,11 +18,14 @@ from gattn_tg.seq.strand import reverse_complement
 MAX_GZIP_BYTES, MAX_GZIP_BP = 64 * 2**20, 2**28
 """A gzip file has no places to jump to, so it is read whole; larger ones (above some 250 Mb of DNA) should be bgzip."""
 
+MAX_WINDOW_BP = 2**32  # more than any chromosome; bases outside a contig take memory too
+
 
 class Genome:
     """Random access to the contigs of a FASTA file: plain or bgzip through an index, small gzip files in memory.
 
-    The index is the `.fai` of samtools (and `.gzi` for bgzip); it is made beside the file when it is missing or older.
+    The index is the `.fai` of samtools (and `.gzi` for bgzip); it is made beside the file when it is missing or older,
+    and checked against the file. A name such as `chrX:100-200` is that of a contig, whose bases count from 0.
 
     Args:
         path: the FASTA file.
@@ -41,7 +45,7 @@ class Genome:
         self.path = Path(path)
         require_regular(self.path, "a genome is read at any place")
         head = _head(self.path)
-        self._faidx = None
+        self._faidx: Faidx | None = None
         self._contigs: dict[str, bytes] = {}
         if head.startswith(GZIP_MAGIC) and not is_bgzip(head):
             if self.path.stat().st_size > MAX_GZIP_BYTES:
@@ -51,7 +55,8 @@ class Genome:
         else:
             if is_bgzip(head):
                 check_bgzip_end(self.path)
-            self._faidx, self.sizes = _index(self.path, index)
+            self._faidx = Faidx(self.path, index)
+            self.sizes = self._faidx.sizes
         self.names = ContigNames(self.sizes, rename)
 
     def fetch(self, interval: Interval, *, pad: bool = False) -> bytes:
@@ -67,6 +72,10 @@ class Genome:
         """
         chrom = self.names.resolve(interval.chrom, f"interval {interval}")
         size = self.sizes[chrom]
+        if len(interval) > MAX_WINDOW_BP:
+            raise CoordinateError(
+                f"interval {interval}: expected at most {MAX_WINDOW_BP:,} bases, got {len(interval):,}; shorten it"
+            )
         start, end = min(max(interval.start, 0), size), max(min(interval.end, size), 0)
         if not pad and (interval.start < 0 or interval.end > size):
             raise CoordinateError(
@@ -91,13 +100,7 @@ class Genome:
         if self._faidx is None:
             return self._contigs[chrom][start:end]
         found = self._faidx(chrom, start, end)
-        where = f"{self.path}, {chrom}:{start}-{end}"
-        if len(found) != end - start:
-            raise FormatError(
-                f"{where}: {end - start} bases are required, but came {len(found)}; the index does not fit the file, "
-                "delete it"
-            )
-        check_letters(where, found)
+        check_letters(f"{self.path}, {chrom}:{start}-{end}", found)
         return found
 
     def __enter__(self) -> Genome:
@@ -112,67 +115,6 @@ class Genome:
         """Close the file."""
         if self._faidx is not None:
             self._faidx.close()
-
-
-class _Faidx:
-    """The little of pyfaidx that is needed, its errors told as ours."""
-
-    def __init__(self, path: Path, index: str | Path | None) -> None:
-        try:
-            import pyfaidx
-        except ImportError as missing:
-            raise MissingExtraError(
-                "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
-                'pip install "gattn_tg[genomics]"'
-            ) from missing
-        self.path = path
-        try:
-            self.file = pyfaidx.Faidx(
-                str(path), indexname=None if index is None else str(index), as_raw=True, strict_bounds=True
-            )
-        except ImportError as missing:
-            raise MissingExtraError(
-                "io.genome: Biopython is required to read bgzip, but it is not installed; "
-                'pip install "gattn_tg[genomics]"'
-            ) from missing
-        except Exception as error:  # pyfaidx raises whatever a damaged file makes it meet
-            if "writable" in str(error):
-                place = f"{path}.fai" if index is None else str(index)
-                raise GattnError(
-                    f"{path}: an index is required, but {place} cannot be written; say where with index=, or make it "
-                    "with samtools faidx"
-                ) from error
-            raise FormatError(
-                f"{path}: FASTA with lines of equal length is required for random access, but came: {_told(error)}; "
-                "rewrap the file, and delete its .fai if there is one"
-            ) from error
-
-    def __call__(self, chrom: str, start: int, end: int) -> bytes:
-        try:
-            return str(self.file.fetch(chrom, start + 1, end)).encode("latin-1", errors="replace")
-        except Exception as error:
-            raise FormatError(
-                f"{self.path}, {chrom}:{start}-{end}: a file that fits its index is required, but came: "
-                f"{_told(error)}; delete the .fai, or fetch the file again"
-            ) from error
-
-    def close(self) -> None:
-        self.file.close()
-
-
-def _index(path: Path, index: str | Path | None) -> tuple[_Faidx, dict[str, int]]:
-    faidx = _Faidx(path, index)
-    sizes = {str(name): int(entry.rlen) for name, entry in faidx.file.index.items()}
-    if not sizes or min(sizes.values()) < 1:
-        faidx.close()
-        raise FormatError(
-            f"{path}: at least one record with a sequence is required, but came an empty one; is this a FASTA file?"
-        )
-    return faidx, sizes
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _whole(path: Path) -> dict[str, bytes]:

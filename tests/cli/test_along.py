@@ -75,7 +75,7 @@ def sequences(folder: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("flags", [[], ["--both-strands"]])
 def test_every_bin_of_every_record(home: Path, tmp_path: Path, flags: list[str]) -> None:
     out = tmp_path / "x.npz"
-    assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(out), *flags]) == 0
+    assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "--regions", "-o", str(out), *flags]) == 0
     found = np.load(out)
     assert found["intervals"].tolist() == ["chr1:1000-1150", "chr2:0-40"]
     assert found["tracks"].tolist() == ["a+", "a-"]
@@ -89,7 +89,7 @@ def test_bigwig_files_and_some_intervals(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
-    call = ["predict", str(home / "tracks"), str(home / "g.fa")]
+    call = ["predict", str(home / "tracks"), str(home / "g.fa"), "--regions"]
     assert main([*call, "-o", str(tmp_path / "bw"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["bins"], told["bin_bp"], told["tracks"]) == (24, BIN, ["a+", "a-"])
@@ -109,7 +109,7 @@ def test_bigwig_files_and_some_intervals(
 
 def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.npz"
-    assert main(["predict", str(home / "sites"), str(home / "g.fa"), "-o", str(out)]) == 0
+    assert main(["predict", str(home / "sites"), str(home / "g.fa"), "--regions", "-o", str(out)]) == 0
     values = np.load(out)["values"]
     assert values.shape == (190, 1)
     bases = sequences(home)[0]
@@ -157,6 +157,6 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (tmp_path / "gpt", out, "a SequenceClassifier, TrackModel or PerBaseModel is required, but this one is"),
         (tmp_path / "old", out, "window_bp of its training are required, but it does not say"),
     ):
-        assert main(["predict", str(where), str(home / "g.fa"), *more]) == 2
+        assert main(["predict", str(where), str(home / "g.fa"), "--regions", *more]) == 2
         assert text in capsys.readouterr().err
     assert not (tmp_path / "x.npz").exists()

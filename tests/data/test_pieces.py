@@ -32,7 +32,7 @@ def bases() -> np.ndarray:
 def stretches(bases: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Stretches:
     path = tmp_path_factory.mktemp("fasta") / "some.fa"
     path.write_text(f">chr1:500-1500\n{decode(bases)}\n>chr2\n{decode(bases[:300])}\n")
-    found = open_windows(path)
+    found = open_windows(path, regions=True)
     assert isinstance(found, Stretches)
     return found
 

@@ -104,7 +104,7 @@ def test_files_that_are_refused(tmp_path: Path, text: bytes, message: str) -> No
 def test_an_index_of_another_file_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path / "g.fa", "plain")
     (tmp_path / "g.fa.fai").write_text("chr1\t500\t12\t20\t21\n")
-    with Genome(path) as genome, pytest.raises(FormatError, match=r"delete"):
+    with pytest.raises(FormatError, match=r"delete"), Genome(path) as genome:
         genome.fetch(Interval("chr1", 200, 220))
 
 

@@ -226,7 +226,7 @@ def _header(folder: Path) -> dict[str, Any]:
         ) from error
     except FormatError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(
             f"{folder / HEADER}: names and sizes are required, but came {error!r}; preprocess again"
         ) from error

@@ -34,7 +34,7 @@ class BaseSettings:
     """The [data] table of a `PerBaseModel`.
 
     Args:
-        genome: FASTA file, or a folder that `gattn preprocess` wrote. Records may be named `chrom:start-end`.
+        genome: FASTA file, or a folder that `gattn preprocess` wrote.
         labels: TSV with a header: chrom, start, end and a column of 0 and 1. Bases that no line names have no label.
         label_column: That column.
         window_bp: Bases that the model sees at once; sites in the inner half are predicted.
@@ -45,6 +45,8 @@ class BaseSettings:
         fold: Which of the folds of that choice: with test_fraction = 0.25, folds 0 to 3 test every block once.
         both_strands: Predict with the mean logit of both strands.
         vocabulary: "default", or the path of a motif vocabulary in TOML; a folder as genome brings its own.
+        regions: Records of the FASTA file that are named `chrom:start-end` lie there in the genome; without it a name
+            is that of a contig, whatever it looks like.
     """
 
     genome: str
@@ -58,6 +60,7 @@ class BaseSettings:
     fold: int = 0
     both_strands: bool = True
     vocabulary: str = "default"
+    regions: bool = False
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "test_fraction"):
@@ -106,7 +109,9 @@ class Bases:
             FormatError: A file is malformed.
         """
         choices = config.data_settings(BaseSettings)
-        genome = open_windows(config.resolve(choices.genome), config.vocabulary(choices.vocabulary))
+        genome = open_windows(
+            config.resolve(choices.genome), config.vocabulary(choices.vocabulary), regions=choices.regions
+        )
         marks = read_marks(config.file("labels", choices.labels), choices.label_column)
         shares = (1 - choices.valid_fraction - choices.test_fraction, choices.valid_fraction, choices.test_fraction)
         parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)

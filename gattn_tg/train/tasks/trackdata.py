@@ -25,7 +25,7 @@ class TrackSettings:
     """The [data] table of a `TrackModel`.
 
     Args:
-        genome: FASTA file, or a folder that `gattn preprocess` wrote. Records may be named `chrom:start-end`.
+        genome: FASTA file, or a folder that `gattn preprocess` wrote.
         windows: BED file; the fourth column says to which part a window belongs.
         targets: One npz file with (windows, bins, tracks) in the order of the BED file, or BigWig files, one per track.
         tracks: TSV with a header and the columns identifier, description (`ASSAY:...`) and, for stranded assays,
@@ -48,6 +48,8 @@ class TrackSettings:
         segments: Stretches of a piece with a total of their own, in the former.
         both_strands: Validate with the mean of the predictions for both strands.
         vocabulary: "default", or the path of a motif vocabulary in TOML; a folder as genome brings its own.
+        regions: Records of the FASTA file that are named `chrom:start-end` lie there in the genome; without it a name
+            is that of a contig, whatever it looks like.
     """
 
     genome: str
@@ -70,6 +72,7 @@ class TrackSettings:
     segments: int = 1
     both_strands: bool = True
     vocabulary: str = "default"
+    regions: bool = False
 
     def __post_init__(self) -> None:
         require(len(self.targets) > 0, "targets", "at least one file", self.targets)
@@ -106,7 +109,9 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
         ConfigError: A part without windows, or files that do not fit.
         FormatError: A file is malformed.
     """
-    genome = open_windows(config.resolve(settings.genome), config.vocabulary(settings.vocabulary))
+    genome = open_windows(
+        config.resolve(settings.genome), config.vocabulary(settings.vocabulary), regions=settings.regions
+    )
     records = list(read_bed(config.file("windows", settings.windows)))
     intervals, parts = [r.interval for r in records], np.array([r.name for r in records])
     files = [config.file("targets", name) for name in settings.targets]
