@@ -33,3 +33,7 @@ class MissingExtraError(GattnError, ImportError):
 
 class DivergedError(GattnError, ArithmeticError):
     """A loss or a score is NaN or infinite: the weights have grown beyond what the numbers can hold."""
+
+
+class CacheWarning(UserWarning):
+    """Compiled kernels cannot be kept on disk; everything works, and begins more slowly."""

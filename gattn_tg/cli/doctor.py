@@ -45,13 +45,23 @@ def lines(report: dict[str, Any]) -> list[str]:
         out.append(f"  ok  compiler {compiler['version'] or compiler['path']} ({compiler['origin']})")
     else:
         out.append(f"  --  compiler none; get one: {report['compiler_help']}")
-    out += ["", *plan(report["plan"]), "", "optional packages"]
+    out += ["", *plan(report["plan"]), "", *cache(report["cache"]), "", "optional packages"]
     for row in report["extras"]:
         have = row["version"]
         out.append(f"  {MARK[bool(have)]}  {row['package']:<16} {have or row['install']}")
     if not report["extras"]:
         out.append("  unknown: gattn_tg runs from its source folder and is not installed; pip install -e .")
     return out
+
+
+def cache(report: dict[str, str]) -> list[str]:
+    """Where compiled kernels are kept, or why they are not."""
+    if not report["refusal"]:
+        return [f"compiled kernels are kept in {report['folder']}"]
+    return [
+        "compiled kernels are kept nowhere and compiled anew in every process",
+        f"  --  {report['refusal']}; set XDG_CACHE_HOME to a folder that can be written",
+    ]
 
 
 def plan(report: dict[str, Any]) -> list[str]:

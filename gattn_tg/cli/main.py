@@ -6,9 +6,11 @@ import argparse
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
 from gattn_tg.cli import environment, output
 from gattn_tg.cli.arguments import parser
@@ -61,8 +63,18 @@ def _run(argv: Sequence[str]) -> int:
         return OK
     one_standard_input(arguments)
     environment.check()
+    warnings.showwarning = _warned
     # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
     return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
+
+
+def _warned(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+    line: str | None = None,
+) -> None:  # fmt: skip
+    """A warning as one line, without the place in our code."""
+    where = "" if issubclass(category, UserWarning) else f" ({filename}, line {lineno})"
+    print(CLEAR[sys.stderr.isatty()] + f"gattn: {' '.join(str(message).split())}{where}", file=sys.stderr)
 
 
 def _failed(message: str) -> int:

@@ -14,7 +14,7 @@ from tinygrad.renderer import cstyle
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine import programs, threads, toolchain
 from gattn_tg.machine.devices import cores
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
@@ -64,6 +64,7 @@ class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
 
 
 _open = ops_cpu.CPUDevice.__init__
+programs.install()  # here and not in `install`: tinygrad's compiler processes load no more than this module
 
 
 @functools.cache

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gattn_tg.errors import GattnError, UnsupportedError
+from gattn_tg.machine import cache, toolchain
 from gattn_tg.machine import sizes as plan_table
-from gattn_tg.machine import toolchain
 
 # GPUs in the order of tinygrad's own search. OpenCL only counts with a GPU behind it: PoCL is the CPU again,
 # slower, and one without a linker aborts the process that opens it.
@@ -152,6 +152,7 @@ def report() -> dict[str, object]:
             "vectors": toolchain.vector_name(),
         },
         "plan": plan_table.report(),
+        "cache": {"folder": str(cache.folder()), "refusal": cache.refusal()},
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("gattn_tg", "tinygrad", "numpy")},

@@ -28,6 +28,7 @@ REPORT: dict[str, Any] = {
     "compiler": {"path": "/usr/bin/clang", "origin": "clang", "version": "clang version 14"},
     "compiler_help": "",
     "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512, "vectors": "AVX-512"},
+    "cache": {"folder": "/home/a/.cache/tinygrad", "refusal": ""},
     "plan": {
         "user_file": "/home/x/plan.toml",
         "user_file_exists": False,
