@@ -7,7 +7,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,68 +18,154 @@ import numpy as np
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data.workers import in_order
-from gattn_tg.io import BedRow, replacing, stream_fasta, write_bigwig
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import BedRow, check_bigwig, replacing_path, stream_fasta, write_bigwig
+from gattn_tg.io.escaping import field
+from gattn_tg.io.replacing import text_file
 from gattn_tg.io.source import GZIP_MAGIC
-from gattn_tg.motif import MotifVocabulary, Piece, annotate_piece, hits, pieces
-from gattn_tg.motif.sites import STRANDS, Sites
+from gattn_tg.io.tabix import TabixIndex
+from gattn_tg.io.whole import sync
+from gattn_tg.motif import AnnotatedPiece, MotifVocabulary, Piece, annotate_group, grades, groups, pieces
+from gattn_tg.motif.sites import STRANDS, Sites, find_all, sites
 from gattn_tg.seq import encode
 
 ALONE_BYTES = 1_000_000
 """Files up to this size are annotated sooner than other processes have started."""
 SOME_BINS = 1 << 16
+TBI = ".tbi"
 
 
-class Part(NamedTuple):
-    """What a process makes of a piece: BED, sites per motif id, and bases in motifs per bin, from `first_bin` on."""
+class Covered(NamedTuple):
+    """A stretch of a contig: its sites, and bases in motifs per bin, from `first_bin` on."""
 
     chrom: str
     start: int
     n_bases: int
-    text: str
-    counts: np.ndarray
+    n_sites: int
     first_bin: int
     covered: np.ndarray
 
 
+class Part(NamedTuple):
+    """What a process makes of pieces: BED, where its lines lie, sites per motif id, and the pieces one by one."""
+
+    text: str
+    starts: np.ndarray
+    ends: np.ndarray
+    counts: np.ndarray
+    pieces: list[Covered]
+
+
+class Work(NamedTuple):
+    """What all parts give together."""
+
+    counts: np.ndarray
+    sizes: dict[str, int]
+    density: dict[str, list[Covered]]
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Writes every hit of every motif class as BED9, sorted; without -o plain BED6 goes to standard output."""
-    for path in (arguments.output, arguments.bigwig):
-        if path is not None:
-            output.check("gattn annotate", path, overwrite=arguments.overwrite, as_json=False)
-    output.check("gattn annotate", arguments.output, overwrite=True, as_json=arguments.json)
+    """Writes every hit of every motif class as BED, sorted; without -o to standard output."""
+    check(arguments)
     began = time.perf_counter()
     vocabulary = chosen_vocabulary(arguments.vocabulary)
-    counts = np.zeros(vocabulary.n_motifs, dtype=np.int64)
-    sizes: dict[str, int] = {}
-    density: dict[str, list[Part]] = {}
-    full = arguments.output is not None
-    work = partial(annotated, vocabulary=vocabulary, bin_bp=arguments.bin_bp, full=full)
-    parts = in_order(work, piece_stream(arguments.input, vocabulary), n_processes(arguments.input, arguments.processes))
+    work = Work(np.zeros(vocabulary.n_motifs, dtype=np.int64), {}, {})
+    function = partial(annotated, vocabulary=vocabulary, bin_bp=arguments.bin_bp)
+    found = in_order(
+        function, groups(piece_stream(arguments.input, vocabulary)), n_processes(arguments.input, arguments.processes)
+    )
     bar = Bar("annotated", quiet=arguments.json, total=plain_bytes(arguments.input))
-
-    def texts() -> Iterator[str]:
-        for part in bar.over((part.n_bases, part) for part in parts):
-            counts[:] += part.counts
-            sizes[part.chrom] = part.start + part.n_bases
-            if arguments.bigwig is not None:
-                density.setdefault(part.chrom, []).append(part._replace(text=""))
-            yield part.text
-
-    if full:
-        with replacing(arguments.output, overwrite=arguments.overwrite) as file:
-            for text in texts():
-                file.write(text)
-    else:
-        for text in texts():
-            if text:
-                output.say(text.removesuffix("\n"))
-    if arguments.bigwig is not None:
-        values = density_values(density, sizes, arguments.bin_bp)
-        write_bigwig(arguments.bigwig, sizes, values, overwrite=arguments.overwrite)
-    if full:
-        seconds = time.perf_counter() - began
-        report(arguments, Counter(dict(zip(vocabulary.names, counts.tolist(), strict=True))), sizes, seconds)
+    parts = counted(bar.over((sum(piece.n_bases for piece in part.pieces), part) for part in found), work, arguments)
+    if arguments.output is None:
+        for part in parts:
+            if part.text:
+                output.say(part.text.removesuffix("\n"))
+        write_density(arguments, work)
+        return 0
+    with replacing_path(arguments.output, overwrite=arguments.overwrite) as bed:
+        with text_file(bed, arguments.output) as file:
+            index = TabixIndex()
+            for part in parts:
+                file.write(part.text)
+                if arguments.tbi:
+                    add(index, part)
+        with index_file(arguments) as tbi:
+            if tbi is not None:
+                index.write(tbi, bed)
+            sync(bed)  # a full disk shows here, before another of the files has its name
+            write_density(arguments, work)
+    report(
+        arguments, Counter(dict(zip(vocabulary.names, work.counts.tolist(), strict=True))), work.sizes,
+        time.perf_counter() - began,
+    )  # fmt: skip
     return 0
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuses outputs that cannot be written, before any work is done for them."""
+    verb, bed, bigwig = "gattn annotate", arguments.output, arguments.bigwig
+    index = None if bed is None else bed.with_name(bed.name + TBI)
+    for path in (bed, bigwig, index if arguments.tbi else None):
+        if path is not None:
+            output.check(verb, path, overwrite=arguments.overwrite, as_json=False)
+            if same(path, arguments.input):
+                raise ConfigError(f"{verb}: {path}: expected an output of its own, got the input; choose another name")
+    output.check(verb, bed, overwrite=True, as_json=arguments.json)
+    if bigwig is not None:
+        check_bigwig(bigwig)
+        if bed is not None and same(bed, bigwig):
+            raise ConfigError(f"{verb}: {bed}: expected two files, got one name for -o and --bigwig; choose another")
+    if arguments.tbi and (bed is None or bed.suffix != ".gz"):
+        raise ConfigError(f"{verb}: --tbi: expected -o NAME.bed.gz, got {bed or 'none'}; an index needs a packed file")
+    if not arguments.tbi and bed is not None and index is not None and index.exists():
+        raise ConfigError(
+            f"{verb}: {index}: expected no index of an earlier file, got one; add --tbi for a new one, or remove it"
+        )
+
+
+def same(path: Path, other: Path) -> bool:
+    """Whether two names mean one file."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def counted(parts: Iterator[Part], work: Work, arguments: argparse.Namespace) -> Iterator[Part]:
+    """The parts as they come, their numbers added up on the way."""
+    for part in parts:
+        work.counts[:] += part.counts
+        for piece in part.pieces:
+            work.sizes[piece.chrom] = piece.start + piece.n_bases
+            if arguments.bigwig is not None:
+                work.density.setdefault(piece.chrom, []).append(piece)
+        yield part
+
+
+def add(index: TabixIndex, part: Part) -> None:
+    """Tells the index where the lines of a part lie."""
+    ends = np.flatnonzero(np.frombuffer(part.text.encode(), dtype=np.uint8) == ord("\n")) + 1
+    n_bytes = np.diff(ends, prepend=0)
+    at = 0
+    for piece in part.pieces:
+        here = slice(at, at + piece.n_sites)
+        index.add(field(piece.chrom), part.starts[here], part.ends[here], n_bytes[here])
+        at += piece.n_sites
+
+
+@contextmanager
+def index_file(arguments: argparse.Namespace) -> Iterator[Path | None]:
+    """Where the index is written to, None without --tbi."""
+    if not arguments.tbi:
+        yield None
+        return
+    path = arguments.output.with_name(arguments.output.name + TBI)
+    with replacing_path(path, overwrite=arguments.overwrite) as part:
+        yield part
+
+
+def write_density(arguments: argparse.Namespace, work: Work) -> None:
+    """The share of bases in motifs as BigWig, if it is asked for."""
+    if arguments.bigwig is not None:
+        values = density_values(work.density, work.sizes, arguments.bin_bp)
+        write_bigwig(arguments.bigwig, work.sizes, values, overwrite=arguments.overwrite)
 
 
 def report(arguments: argparse.Namespace, counts: Counter[str], sizes: dict[str, int], seconds: float) -> None:
@@ -126,42 +214,52 @@ def piece_stream(path: Path, vocabulary: MotifVocabulary) -> Iterator[Piece]:
     return pieces(blocks, vocabulary)
 
 
-def annotated(piece: Piece, vocabulary: MotifVocabulary, bin_bp: int, full: bool) -> Part:
-    """The work of one process on one piece."""
-    done = annotate_piece(piece, vocabulary)
-    inside = done.start + np.flatnonzero(done.motif_ids)
-    first_bin = done.start // bin_bp
+def annotated(group: list[Piece], vocabulary: MotifVocabulary, bin_bp: int) -> Part:
+    """The work of one process on some pieces."""
+    done = annotate_group(group, vocabulary)
+    sites = Sites(*(np.concatenate(columns) for columns in zip(*(piece.sites for piece in done), strict=True)))
     return Part(
-        chrom=done.chrom,
-        start=done.start,
-        n_bases=len(done.motif_ids),
-        text=bed_text(done.chrom, done.sites, vocabulary, full),
-        counts=np.bincount(done.sites.ids, minlength=vocabulary.n_motifs),
-        first_bin=first_bin,
-        covered=np.bincount(inside // bin_bp - first_bin).astype(np.uint32),
+        text=bed_text([(field(piece.chrom), len(piece.sites.starts)) for piece in done], sites, vocabulary),
+        starts=sites.starts,
+        ends=sites.ends,
+        counts=np.bincount(sites.ids, minlength=vocabulary.n_motifs),
+        pieces=[covered(piece, bin_bp) for piece in done],
     )
 
 
-def bed_text(chrom: str, sites: Sites, vocabulary: MotifVocabulary, full: bool) -> str:
-    """Sites as lines of BED9, or BED6; scores, which have a unit of their own per class, are scaled to 0..1000."""
+def covered(done: AnnotatedPiece, bin_bp: int) -> Covered:
+    """The bases in motifs of a piece, per bin."""
+    first_bin = done.start // bin_bp
+    bins = (done.start + np.flatnonzero(done.motif_ids)) // bin_bp - first_bin
+    return Covered(
+        done.chrom, done.start, len(done.motif_ids), len(done.sites.starts), first_bin,
+        np.bincount(bins).astype(np.uint32),
+    )  # fmt: skip
+
+
+def bed_text(contigs: list[tuple[str, int]], sites: Sites, vocabulary: MotifVocabulary) -> str:
+    """Sites as lines of BED9 and a tenth column, the p-value of a matrix's site; see `motif.grades` for both scores.
+
+    Args:
+        contigs: name and number of sites of each, in the order of the sites.
+    """
     names = vocabulary.names
     rgb = [",".join(str(byte) for byte in bytes.fromhex(colour[1:])) for colour in vocabulary.colours]
-    scores = np.clip(np.rint(1000 * sites.scores), 0, 1000).astype(np.int64)
+    scores, pvalues = grades(sites, vocabulary)
+    chroms = chain.from_iterable(repeat(chrom, n) for chrom, n in contigs)
     rows = zip(
-        *(part.tolist() for part in (sites.starts, sites.ends, sites.ids, sites.strands, scores)), strict=True
-    )
-    if full:
-        return "".join(
-            f"{chrom}\t{start}\t{end}\t{names[k]}\t{score}\t{STRANDS[strand]}\t{start}\t{end}\t{rgb[k]}\n"
-            for start, end, k, strand, score in rows
-        )
+        chroms, *(part.tolist() for part in (sites.starts, sites.ends, sites.ids, sites.strands, scores, pvalues)),
+        strict=True,
+    )  # fmt: skip
     return "".join(
-        f"{chrom}\t{start}\t{end}\t{names[k]}\t{score}\t{STRANDS[strand]}\n" for start, end, k, strand, score in rows
+        f"{chrom}\t{start}\t{end}\t{names[k]}\t{score}\t{STRANDS[strand]}\t{start}\t{end}\t{rgb[k]}\t"
+        f"{'.' if pvalue != pvalue else format(pvalue, '.3g')}\n"
+        for chrom, start, end, k, strand, score, pvalue in rows
     )
 
 
 def density_values(
-    density: dict[str, list[Part]], sizes: dict[str, int], bin_bp: int
+    density: dict[str, list[Covered]], sizes: dict[str, int], bin_bp: int
 ) -> Iterator[tuple[str, int, int, float]]:
     """The share of bases in motifs of each bin, contig by contig."""
     for chrom, parts in density.items():
@@ -178,8 +276,9 @@ def density_values(
 
 
 def bed_rows(chrom: str, offset: int, sequence: bytes, vocabulary: MotifVocabulary) -> Iterator[BedRow]:
-    """The hits of one sequence as BED; scores, which have a unit of their own per class, are scaled to 0..1000."""
-    colours = vocabulary.colours
-    for hit in hits(sequence, vocabulary):
-        score = max(0, min(1000, round(1000 * hit.score)))
-        yield BedRow(chrom, offset + hit.start, offset + hit.end, hit.name, score, hit.strand, colours[hit.id])
+    """The hits of one sequence as BED9."""
+    found = sites(find_all(encode(sequence), vocabulary))
+    scores, _ = grades(found, vocabulary)
+    columns = (found.starts + offset, found.ends + offset, found.ids, found.strands, scores)
+    for start, end, k, strand, score in zip(*(column.tolist() for column in columns), strict=True):
+        yield BedRow(chrom, start, end, vocabulary.names[k], score, STRANDS[strand], vocabulary.colours[k])

@@ -106,6 +106,7 @@ def parser() -> Parser:
     annotate = _verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
     annotate.add_argument("input", type=Path, metavar="INPUT", help=FASTA_INPUT)
     annotate.add_argument("-o", "--output", type=Path, default=None, help="BED(.gz) to write (standard output)")
+    annotate.add_argument("--tbi", action="store_true", help="also write the index OUTPUT.tbi of a BED.gz, for tabix")
     annotate.add_argument("--bigwig", type=Path, default=None, help="also write the share of bases in motifs, per bin")
     annotate.add_argument("--bin-bp", type=_whole(1, MOST_BASES), default=100, help="bases of a bin of --bigwig (100)")
     _vocabulary(annotate)

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 from gattn_tg.cli import output
 from gattn_tg.cli.annotate import chosen_vocabulary, n_processes, piece_stream, plain_bytes
@@ -13,7 +14,7 @@ from gattn_tg.cli.bar import Bar
 from gattn_tg.data import EncodedPart, in_order, write_encoded
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import stream_fasta
-from gattn_tg.motif import MotifVocabulary, Piece, annotate_piece
+from gattn_tg.motif import MotifVocabulary, Piece, annotate_group, groups
 from gattn_tg.seq import encode
 
 
@@ -50,11 +51,14 @@ def _encoded(arguments: argparse.Namespace) -> Iterator[EncodedPart]:
 
 def _annotated(arguments: argparse.Namespace, vocabulary: MotifVocabulary) -> Iterator[EncodedPart]:
     processes = n_processes(arguments.genome, arguments.processes)
-    work = partial(annotated_part, vocabulary=vocabulary)
-    return in_order(work, piece_stream(arguments.genome, vocabulary), processes)
+    work = partial(annotated_parts, vocabulary=vocabulary)
+    parts = in_order(work, groups(piece_stream(arguments.genome, vocabulary)), processes)
+    return chain.from_iterable(parts)
 
 
-def annotated_part(piece: Piece, vocabulary: MotifVocabulary) -> EncodedPart:
-    """The work of one process on one piece."""
-    done = annotate_piece(piece, vocabulary)
-    return EncodedPart(done.chrom, done.start, piece.ids[piece.left : piece.right], done.motif_ids)
+def annotated_parts(group: list[Piece], vocabulary: MotifVocabulary) -> list[EncodedPart]:
+    """The work of one process on some pieces."""
+    return [
+        EncodedPart(done.chrom, done.start, piece.ids[piece.left : piece.right], done.motif_ids)
+        for piece, done in zip(group, annotate_group(group, vocabulary), strict=True)
+    ]

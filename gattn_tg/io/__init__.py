@@ -1,7 +1,7 @@
 """Files: the formats of genomics, read with errors that name file and line, written without losing data."""
 
 from gattn_tg.io.bed import BedRecord, Peak, read_bed, read_peaks
-from gattn_tg.io.bigwig import BigWig, write_bigwig
+from gattn_tg.io.bigwig import BigWig, check_bigwig, write_bigwig
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
 from gattn_tg.io.genome import Genome
@@ -29,6 +29,7 @@ __all__ = [
     "Record",
     "Vcf",
     "VcfVariant",
+    "check_bigwig",
     "jaspar_matrices",
     "read_bed",
     "read_fasta",

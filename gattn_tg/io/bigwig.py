@@ -111,6 +111,21 @@ class BigWig:
         self._file.close()
 
 
+def check_bigwig(path: str | Path) -> ModuleType:
+    """Refuse a name that no BigWig file can have, before any work is done for it; return the library.
+
+    Raises:
+        FormatError: the name ends in neither `.bw` nor `.bigwig`.
+        MissingExtraError: pybigtools is not installed.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise FormatError(
+            f"{path}: a name that ends in {' or '.join(SUFFIXES)} is required for a BigWig file, but came "
+            f"{Path(path).name!r}; rename it"
+        )
+    return _library()
+
+
 def write_bigwig(
     path: str | Path, sizes: Mapping[str, int], values: Iterable[Value], *, overwrite: bool = False
 ) -> int:
@@ -131,12 +146,7 @@ def write_bigwig(
         GattnError: see `replacing`; the file is then as it was before.
         MissingExtraError: pybigtools is not installed.
     """
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise FormatError(
-            f"{path}: a name that ends in {' or '.join(SUFFIXES)} is required for a BigWig file, but came "
-            f"{Path(path).name!r}; rename it"
-        )
-    library = _library()
+    library = check_bigwig(path)
     stream = _Checked(Path(path), sizes, values)
     first = next(stream, None)
     if stream.fault is not None:

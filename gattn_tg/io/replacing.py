@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import secrets
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from gattn_tg.errors import GattnError
+from gattn_tg.io.bgzf import BgzfWriter
 from gattn_tg.io.whole import put_file
-
-COMPRESSION = 6  # of gzip; 9, Python's own choice, takes three times as long for one percent
 
 
 @contextmanager
@@ -22,7 +20,7 @@ def replacing(path: str | Path, *, overwrite: bool = False) -> Iterator[TextIO]:
     """Open a UTF-8 text file that appears under its name only when the block ends without an error.
 
     Until then, and after any error, whatever stood at `path` stands there unchanged. A name that ends in `.gz` is
-    compressed, with no time stamp inside, so equal text gives equal bytes.
+    packed in blocks as bgzip does, with no time stamp inside, so equal text gives equal bytes.
 
     Args:
         path: the file; a symbolic link is followed.
@@ -31,11 +29,14 @@ def replacing(path: str | Path, *, overwrite: bool = False) -> Iterator[TextIO]:
     Raises:
         GattnError: the file exists, is not a regular file, or cannot be written.
     """
-    with (
-        replacing_path(path, overwrite=overwrite) as temporary,
-        temporary.open("xb") as raw,
-        _packing(raw, Path(path).suffix) as packed,
-    ):
+    with replacing_path(path, overwrite=overwrite) as temporary, text_file(temporary, Path(path)) as text:
+        yield text
+
+
+@contextmanager
+def text_file(temporary: Path, path: Path) -> Iterator[TextIO]:
+    """Open a new UTF-8 text file; it is packed as bgzip does when the name it will get ends in `.gz`."""
+    with temporary.open("xb") as raw, _packing(raw, path.suffix) as packed:
         text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
         try:
             yield text
@@ -44,9 +45,7 @@ def replacing(path: str | Path, *, overwrite: bool = False) -> Iterator[TextIO]:
 
 
 def _packing(raw: BinaryIO, suffix: str) -> AbstractContextManager[BinaryIO]:
-    if suffix == ".gz":
-        return cast(AbstractContextManager[BinaryIO], gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0))
-    return nullcontext(raw)
+    return cast(AbstractContextManager[BinaryIO], BgzfWriter(raw) if suffix == ".gz" else nullcontext(raw))
 
 
 @contextmanager

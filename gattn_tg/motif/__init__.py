@@ -6,6 +6,7 @@ from gattn_tg.motif.composition import at_rich
 from gattn_tg.motif.cpg import cpg_sites
 from gattn_tg.motif.cpg_counts import CpgIsland
 from gattn_tg.motif.from_matrices import long_enough, vocabulary_of
+from gattn_tg.motif.grades import grades
 from gattn_tg.motif.hits import Hit, hits
 from gattn_tg.motif.islands import CpgCriteria, cpg_islands
 from gattn_tg.motif.iupac import find_pattern
@@ -13,7 +14,7 @@ from gattn_tg.motif.kmers import kmer_codes, kmer_counts
 from gattn_tg.motif.pwm import find_matrix
 from gattn_tg.motif.rules import AtRich, Consensus, CpgIslands, Matrix
 from gattn_tg.motif.running_sum import ucsc_islands
-from gattn_tg.motif.stream import AnnotatedPiece, Piece, annotate_piece, pieces
+from gattn_tg.motif.stream import AnnotatedPiece, Piece, annotate_group, annotate_piece, groups, pieces
 from gattn_tg.motif.threshold import score_threshold
 from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
 
@@ -30,6 +31,7 @@ __all__ = [
     "MotifVocabulary",
     "Piece",
     "annotate",
+    "annotate_group",
     "annotate_piece",
     "at_rich",
     "causal_ids",
@@ -37,6 +39,8 @@ __all__ = [
     "cpg_sites",
     "find_matrix",
     "find_pattern",
+    "grades",
+    "groups",
     "hits",
     "kmer_codes",
     "kmer_counts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from gattn_tg.motif.annotate import paint
 from gattn_tg.motif.sites import Sites, sites, strands
 from gattn_tg.motif.vocabulary import MotifVocabulary
+from gattn_tg.seq.alphabet import N
 from gattn_tg.types import UInt8
 
 PIECE_BP = 1 << 20
+GROUP_BP = 1 << 18
 SEARCH_BP = 1 << 14  # stretch before the end of a piece in which a joint is looked for first
 
 Block = tuple[str, int, np.ndarray]
@@ -89,6 +91,47 @@ def annotate_piece(piece: Piece, vocabulary: MotifVocabulary) -> AnnotatedPiece:
     mine = (table.starts >= piece.left) & (table.starts < piece.right)
     kept = Sites(*(column[mine] for column in table)).shifted(piece.start - piece.left)
     return AnnotatedPiece(piece.chrom, piece.start, motif_ids, kept)
+
+
+def groups(parts: Iterable[Piece], group_bp: int = GROUP_BP) -> Iterator[list[Piece]]:
+    """Collect pieces that are annotated together: short contigs up to `group_bp` bases, everything else alone."""
+    held: list[Piece] = []
+    n_bases = 0
+    for piece in parts:
+        is_short = piece.left == 0 and piece.right == len(piece.ids) and len(piece.ids) < group_bp
+        if held and (not is_short or n_bases + len(piece.ids) > group_bp):
+            yield held
+            held, n_bases = [], 0
+        if not is_short:
+            yield [piece]
+            continue
+        held.append(piece)
+        n_bases += len(piece.ids)
+    if held:
+        yield held
+
+
+def annotate_group(group: Sequence[Piece], vocabulary: MotifVocabulary) -> list[AnnotatedPiece]:
+    """Return what `annotate_piece` gives for each piece of a group, in one pass over all of them.
+
+    Hundreds of short contigs cost as much as one of their length: they are joined by an N, which no motif contains.
+    """
+    if len(group) == 1:
+        return [annotate_piece(group[0], vocabulary)]
+    apart = np.array([N], dtype=np.uint8)
+    ids = np.concatenate([part for piece in group for part in (piece.ids, apart)])
+    done = annotate_piece(Piece("", 0, ids, 0, len(ids)), vocabulary)
+    begins = np.cumsum([0, *(len(piece.ids) + 1 for piece in group)]).tolist()
+    cuts = np.searchsorted(done.sites.starts, begins).tolist()
+    return [
+        AnnotatedPiece(
+            piece.chrom,
+            piece.start,
+            done.motif_ids[begin : begin + len(piece.ids)],
+            Sites(*(column[first:after] for column in done.sites)).shifted(piece.start - begin),
+        )
+        for piece, begin, first, after in zip(group, begins, cuts, cuts[1:], strict=False)
+    ]
 
 
 def _joint(held: np.ndarray, first: int, limit: int, vocabulary: MotifVocabulary) -> int:
