@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gattn_tg"
 # a room may import the rooms of later ranks, and the partners named in BESIDE
 RANKS = [
     {"cli"}, {"train", "score", "explain", "export"}, {"models"}, {"nn", "data"}, {"ops", "io", "motif"},
-    {"kernels", "seq", "reference", "metrics"}, {"machine"}, {"errors", "types"},
+    {"kernels", "seq", "reference", "metrics"}, {"machine"}, {"errors", "escaping", "types"},
 ]
 # inside a room that has rooms of its own: a folder or a file of the room may import those of later ranks; what is not
 # named stands in the last rank, and files of one rank may import each other, folders may not
@@ -26,6 +26,7 @@ INNER: dict[str, list[set[str]]] = {
     "train": [{"run", "evaluate"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
     "data": [{"__init__"}, {"marks", "pieces", "negatives", "sequences"}, {"genomes"}, set()],
     "explain": [set(), {"drawings"}],
+    "io": [{"__init__"}, {"motifs"}, set()],
 }
 INNER_BESIDE = {("kernels/mma", "kernels/simt")}  # the score function of a group of threads, until it moves to tiles
 NUMPY_ROOMS = ("seq", "motif", "io", "data", "reference", "metrics")

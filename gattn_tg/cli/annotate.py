@@ -19,8 +19,8 @@ from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data.workers import in_order
 from gattn_tg.errors import ConfigError
+from gattn_tg.escaping import field
 from gattn_tg.io import BedRow, check_bigwig, replacing_path, stream_fasta, write_bigwig
-from gattn_tg.io.escaping import field
 from gattn_tg.io.replacing import text_file
 from gattn_tg.io.source import GZIP_MAGIC
 from gattn_tg.io.tabix import TabixIndex

@@ -80,7 +80,7 @@ def _warned(
 def _failed(message: str) -> int:
     told = " ".join(message.split())
     told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
-    print(CLEAR[sys.stderr.isatty()] + f"gattn: {told}", file=sys.stderr)  # `gattn: train: ...`, the name once
+    output.tell(f"gattn: {told}", instead=CLEAR[sys.stderr.isatty()])  # `gattn: train: ...`, the name once
     return ERROR
 
 

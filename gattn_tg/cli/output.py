@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gattn_tg.errors import ConfigError, GattnError
+from gattn_tg.escaping import shown
 
 
 def say(text: str = "") -> None:
-    """One line of result on standard output.
+    """Lines of result on standard output; names in it cannot steer the terminal, see `gattn_tg.escaping`.
 
     Raises:
         GattnError: It cannot be written there, because the disk is full for instance.
     """
     with writing_stdout():
-        print(text, flush=True)
+        print(shown(text), flush=True)
 
 
 @contextmanager
@@ -43,9 +44,14 @@ def writing_stdout() -> Iterator[None]:
         ) from error
 
 
-def tell(text: str) -> None:
-    """One line about the work on standard error."""
-    print(text, file=sys.stderr, flush=True)
+def tell(text: str, *, instead: str = "") -> None:
+    """One line about the work on standard error.
+
+    Args:
+        text: names in it cannot steer the terminal, see `gattn_tg.escaping`.
+        instead: what wipes the line that stands there, a progress bar.
+    """
+    print(instead + shown(text), file=sys.stderr, flush=True)
 
 
 def say_json(value: dict[str, Any]) -> None:

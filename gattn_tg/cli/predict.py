@@ -11,6 +11,7 @@ from itertools import chain, islice
 from gattn_tg.cli import along, device, output
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import write_tsv
+from gattn_tg.io.tables import tsv_line
 from gattn_tg.models import checkpoint
 from gattn_tg.score.predict import Prediction, fields, header, predict
 from gattn_tg.score.sequences import read
@@ -60,7 +61,7 @@ def classes(arguments: argparse.Namespace, model: checkpoint.Checkpoint) -> int:
         first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing
         head: list[object] = [*header(model.labels)]
         for row in chain([head], first, lines):
-            output.say("\t".join(map(str, row)))
+            output.say(tsv_line(row))
         return 0
     n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)
     seconds = time.perf_counter() - start

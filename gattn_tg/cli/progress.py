@@ -95,14 +95,14 @@ class Progress(Watcher):
         )
 
     def damaged(self, message: str) -> None:
-        tell((CLEAR if self.is_live else "") + message)  # also when quiet: a disk that loses bytes is worth a line
+        tell(message, instead=CLEAR if self.is_live else "")  # also when quiet: a disk that loses bytes is worth a line
 
     def interrupted(self, step: int) -> None:
         self._line(f"stopped after step {step}")
 
     def _line(self, text: str) -> None:
         if not self.quiet:
-            tell((CLEAR if self.is_live else "") + text)
+            tell(text, instead=CLEAR if self.is_live else "")
 
     def _place(self, record: Validated) -> str:
         plan = self.plan

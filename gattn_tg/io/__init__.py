@@ -6,10 +6,10 @@ from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
-from gattn_tg.io.jaspar import jaspar_matrices
 from gattn_tg.io.labelled import LabelledTable, read_labelled, stream_labelled
-from gattn_tg.io.matrices import read_matrices, select
-from gattn_tg.io.motif_matrix import MotifMatrix
+from gattn_tg.io.motifs.jaspar import jaspar_matrices
+from gattn_tg.io.motifs.matrices import read_matrices, select
+from gattn_tg.io.motifs.matrix import MotifMatrix
 from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.sizes import read_sizes, write_sizes
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gattn_tg.errors import FormatError
+from gattn_tg.escaping import field
 from gattn_tg.io.replacing import replacing
 from gattn_tg.io.rows import rows, whole
 
@@ -37,5 +38,5 @@ def write_sizes(path: str | Path, sizes: Mapping[str, int], *, overwrite: bool =
     """Write a chrom.sizes file and return the number of contigs; see `replacing`."""
     with replacing(path, overwrite=overwrite) as handle:
         for name, size in sizes.items():
-            handle.write(f"{name}\t{size}\n")
+            handle.write(f"{field(name)}\t{size}\n")
     return len(sizes)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gattn_tg.errors import CoordinateError, FormatError
+from gattn_tg.escaping import cell, field
 from gattn_tg.io.replacing import replacing
 
 
@@ -31,7 +32,8 @@ def write_tsv(
 ) -> int:
     """Write a table with a header line and return the number of rows.
 
-    Floats are written with the fewest digits that read back as the same number, None as an empty field.
+    Floats are written with the fewest digits that read back as the same number, None as an empty field, text as
+    `escaping.cell` gives it.
 
     Args:
         path: the file; compressed when its name ends in `.gz`.
@@ -40,25 +42,30 @@ def write_tsv(
         overwrite: see `replacing`.
 
     Raises:
-        FormatError: a row of another length, or a tab or line end inside a value.
+        FormatError: a row of another length.
         GattnError: see `replacing`; the file is then as it was before.
     """
     count = 0
     with replacing(path, overwrite=overwrite) as handle:
         for count, row in enumerate(chain([header], rows)):
-            fields = ["" if value is None else str(value) for value in row]
-            if len(fields) != len(header):
+            if len(row) != len(header):
                 raise FormatError(
-                    f"{path}, row {count}: {len(header)} values are required, but came {len(fields)}; "
+                    f"{path}, row {count}: {len(header)} values are required, but came {len(row)}; "
                     "give one for each column"
                 )
-            _check_fields(f"{path}, row {count}", fields)
-            handle.write("\t".join(fields) + "\n")
+            handle.write(tsv_line(row) + "\n")
     return count
+
+
+def tsv_line(row: Iterable[object]) -> str:
+    """Return one line of a table without its end; control characters and formulas in text are escaped, see `cell`."""
+    return "\t".join("" if value is None else cell(value) if isinstance(value, str) else str(value) for value in row)
 
 
 def write_bed(path: str | Path, rows: Iterable[BedRow], *, overwrite: bool = False) -> int:
     """Write BED with nine columns, coloured in genome browsers, and return the number of rows.
+
+    Control characters in names, tabs and line ends among them, are escaped: see `escaping.field`.
 
     Args:
         path: the file; compressed when its name ends in `.gz`.
@@ -67,7 +74,7 @@ def write_bed(path: str | Path, rows: Iterable[BedRow], *, overwrite: bool = Fal
 
     Raises:
         CoordinateError: start and end that are no half-open interval.
-        FormatError: a score, strand, colour or name that BED cannot hold.
+        FormatError: a score, strand, colour or empty name that BED cannot hold.
         GattnError: see `replacing`; the file is then as it was before.
     """
     count = 0
@@ -95,16 +102,7 @@ def _bed_fields(where: str, row: BedRow) -> list[str]:
             f"{where}: a colour #rrggbb is required, but came {row.colour!r}; for example #1f77b4"
         )
     span = [str(row.start), str(row.end)]
-    fields = [row.chrom, *span, row.name, str(row.score), row.strand, *span, colour]
-    _check_fields(where, fields)
+    fields = [field(row.chrom), *span, field(row.name), str(row.score), row.strand, *span, colour]
     if not row.chrom or not row.name:
         raise FormatError(f"{where}: a chrom and a name are required, but came an empty one; fill it in")
     return fields
-
-
-def _check_fields(where: str, fields: Sequence[str]) -> None:
-    for field in fields:
-        if any(mark in field for mark in "\t\n\r"):
-            raise FormatError(
-                f"{where}: values without tabs and line ends are required, but came {field!r}; replace them by blanks"
-            )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gattn_tg.errors import ConfigError, MissingExtraError
-from gattn_tg.io.matrices import select
-from gattn_tg.io.motif_matrix import MotifMatrix, as_written, matrix
+from gattn_tg.io.motifs.matrices import select
+from gattn_tg.io.motifs.matrix import MotifMatrix, as_written, matrix
 
 RELEASE = "JASPAR2024"
 """Pinned: matrices change their length between releases."""

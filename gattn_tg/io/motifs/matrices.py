@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.lines import lines
-from gattn_tg.io.meme import read_meme
-from gattn_tg.io.motif_matrix import MotifMatrix
-from gattn_tg.io.pfm import read_pfm
+from gattn_tg.io.motifs.matrix import MotifMatrix
+from gattn_tg.io.motifs.meme import read_meme
+from gattn_tg.io.motifs.pfm import read_pfm
 
 HEAD_LINES = 10
 """MEME's full text begins with a banner; its version stands within these lines."""

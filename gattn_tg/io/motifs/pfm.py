@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gattn_tg.errors import FormatError
-from gattn_tg.io.motif_matrix import SUM_TOLERANCE, Line, MotifMatrix, matrix, numbers
+from gattn_tg.io.motifs.matrix import SUM_TOLERANCE, Line, MotifMatrix, matrix, numbers
 
 LETTERS = "ACGT"
 IUPAC = re.compile(r"[ACGTUNRYSWKMBDHV]+", re.IGNORECASE)

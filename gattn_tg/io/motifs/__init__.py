@@ -1,0 +1,1 @@
+"""Motif matrices: the files of MEME, JASPAR, HOMER and HOCOMOCO, and the releases of JASPAR by name."""
