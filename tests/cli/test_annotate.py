@@ -180,7 +180,7 @@ def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["annotate", genome, "-o", tmp_path / "x.bw", "--bigwig", tmp_path / "x.bw"], "got one name for -o and --big"),
         (["annotate", genome, "-o", genome, "--overwrite"], "expected an output of its own, got the input"),
         (["annotate", genome, "--json"], "a file for the table is required with --json"),
-        (["annotate", genome, "--bin-bp", "0"], "a whole number of at least 1 is required"),
+        (["annotate", genome, "--bin-bp", "0"], "a whole number of at least 1 and at most 2147483647 is required"),
         (["annotate", genome, "-o", tmp_path / "x.bed", "--vocab", genome], "TOML text is required"),
     ):
         assert main([str(a) for a in arguments]) == 2
