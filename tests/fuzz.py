@@ -6,13 +6,20 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import random
+import re
+import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from gattn_tg.cli.curves import Told, curves_page
 from gattn_tg.data import EncodedGenome, read_folds
 from gattn_tg.errors import GattnError
 from gattn_tg.io import (
@@ -29,8 +36,13 @@ from gattn_tg.io import (
     stream_fasta,
     write_bigwig,
 )
+from gattn_tg.models import checkpoint
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import Interval, Variant
+from gattn_tg.train.keep.journal import Journal
+from gattn_tg.train.keep.state import read_state
 
 VCF_TEXT = (
     "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -41,6 +53,13 @@ MEME_TEXT = (
     "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF a b\nletter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n"
     "0.2 0.8 0 0\n0.95 0 0.05 0\n"
 )
+
+
+JOURNAL = (
+    '{"kind": "train", "step": 1, "epoch": 0.5, "loss": 0.7, "learning_rate": 0.1, "examples_per_s": null}\n'
+    '{"kind": "valid", "step": 2, "metrics": {"loss": 0.5, "auc": 0.75, "n": 9.0}, "is_best": true, "seconds": 1}\n'
+)
+MEMORY = 1 << 30  # bytes that a damaged input may make a reader take
 
 
 def drained(items: Iterable[object]) -> None:
@@ -70,6 +89,50 @@ def encoded(path: Path) -> None:
     EncodedGenome(folder)
 
 
+@cache
+def small_checkpoint() -> tuple[bytes, bytes]:
+    """config.json and model.safetensors of a small model."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = SequenceClassifier(ClassifierConfig(n_classes=2, width=4, n_layers=1, n_heads=1, motif="pair"))
+        vocabulary = MotifVocabulary.from_toml(VOCABULARY)
+        home = checkpoint.save(model, Path(folder) / "c", labels=("no", "yes"), vocabulary=vocabulary)
+        return (home / checkpoint.CONFIG).read_bytes(), (home / checkpoint.WEIGHTS).read_bytes()
+
+
+def model_config(path: Path) -> None:
+    """A checkpoint whose config.json is damaged; numbers in it become huge, and types others."""
+    load_with(path, path.read_bytes(), small_checkpoint()[1])
+
+
+def model_weights(path: Path) -> None:
+    """A checkpoint whose weights are damaged, with the digest that belongs to them."""
+    weights = path.read_bytes()
+    config = json.loads(small_checkpoint()[0]) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    load_with(path, json.dumps(config).encode(), weights)
+
+
+def load_with(path: Path, config: bytes, weights: bytes) -> None:
+    folder = path.with_name("checkpoint")
+    folder.mkdir(exist_ok=True)
+    (folder / checkpoint.CONFIG).write_bytes(config)
+    (folder / checkpoint.WEIGHTS).write_bytes(weights)
+    checkpoint.load(folder)
+
+
+def state(path: Path) -> None:
+    folder = path.with_name("state")
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / "progress.json")
+    (folder / "state.safetensors").write_bytes(small_checkpoint()[1])
+    read_state(folder)
+
+
+def journal(path: Path) -> None:
+    lines = Journal(path).lines()
+    curves_page(lines, Told("x", "x", 1, "auc", 2, 1.0))
+    Journal(path).forget_after(1)
+
+
 def variant(path: Path) -> None:
     Variant.parse(path.read_bytes().decode("latin-1"))
 
@@ -94,14 +157,50 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "MotifVocabulary.from_toml": (MotifVocabulary.from_toml, VOCABULARY),
     "EncodedGenome": (encoded, '{"format": "gattn_tg encoded genome 1", "contigs": [["c", 5]], "vocabulary": null}'),
     "BigWig": (bigwig, "made by `attack`"),
+    "checkpoint, config.json": (model_config, "made by `attack`"),
+    "checkpoint, weights": (model_weights, "made by `attack`"),
+    "progress.json": (state, '{"step": 3, "best": [0.5, null], "loss_sum": 0.25, "fingerprint": "a"}'),
+    "metrics.jsonl": (journal, JOURNAL),
     "Variant.parse": (variant, "chr22:36,201,698:A>C"),
     "Interval.parse": (interval, "chr7:117,559,590-117,559,600:+"),
 }
 
 
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Memory is limited to what is in use and `MEMORY` more, where the system can do that."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+VALUE = re.compile(rb'(?<=: )-?[0-9]+(\.[0-9]+)?|(?<=: )"[^"]*"|(?<=[\[ ])-?[0-9]+|(?<=:)\[|(?<=,)[0-9]+')
+ODD = [
+    b"65536", b"2147483647", b"-1", b"0", b"3", b"16", b"1.5", b"1e999", b"NaN", b"9" * 30, b"9" * 5000, b"true",
+    b"null", b'"x"', b'"\\ud800"', b'"' + b"x" * 99 + b'"', b"[]", b"[1, 2]", b"[" * 9999, b"{}",
+]  # fmt: skip
+
+
+def grown(rng: random.Random, good: bytes) -> bytes:
+    """The good text with a number, or another value after a colon, exchanged for one that nobody expects."""
+    if not (places := [*VALUE.finditer(good)]):
+        return good
+    at = rng.choice(places)
+    return good[: at.start()] + rng.choice(ODD) + good[at.end() :]
+
+
 def damaged(rng: random.Random, good: bytes) -> bytes:
     """One input: bytes of any kind, letters of the format in any order, or the good file with some changes."""
-    kind = rng.randrange(4)
+    kind = rng.randrange(5)
+    if kind == 4:
+        return grown(rng, good)
     if kind == 0:
         made = rng.randbytes(rng.randrange(120))
     elif kind == 1:
@@ -138,13 +237,16 @@ def attack(name: str, n: int, folder: Path, seed: int = 0) -> Counter[str]:
     if read is bigwig:
         write_bigwig(folder / "x.bw", {"b": 100, "a": 50}, [("b", k, k + 1, k / 7) for k in range(90)], overwrite=True)
         good = (folder / "x.bw").read_bytes()
+    if read in (model_config, model_weights):
+        good = small_checkpoint()[read is model_weights]
     rng = random.Random(f"{seed} {name}")
     path = folder / "x.fa"
     outcome: Counter[str] = Counter()
     for _ in range(n):
         path.write_bytes(data := damaged(rng, good))
         try:
-            read(path)
+            with little_memory():
+                read(path)
             outcome["read"] += 1
         except GattnError as error:
             if len(str(error)) > 2000 or not str(error):

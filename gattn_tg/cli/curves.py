@@ -55,7 +55,7 @@ def curves_page(lines: Sequence[dict[str, Any]], told: Told) -> str | None:
         return None
     names = [n for n in dict.fromkeys(name for v in valids for name in v["metrics"]) if n not in (*COUNTS, "loss")]
     names = sorted(names, key=lambda n: n != told.monitor)[:MOST]
-    charts = [_loss(trains, valids, told)]
+    charts = [chart] if (chart := _loss(trains, valids, told)) else []
     charts += [chart for name in names if (chart := _metric(valids, name, told))]
     charts += [
         chart
@@ -66,6 +66,8 @@ def curves_page(lines: Sequence[dict[str, Any]], told: Told) -> str | None:
         )
         if (chart := _train(trains, key, title, about, colour))
     ]
+    if not charts:
+        return None
     rows = [pair(*charts[i : i + 2]) if i + 1 < len(charts) else pair(charts[i], "") for i in range(0, len(charts), 2)]
     return page(
         "gattn train", told.name, f"{told.kind}, {told.n_parameters:,} parameters. A circle marks the best weights.",
@@ -99,7 +101,8 @@ def _loss(trains: Sequence[dict[str, Any]], valids: Sequence[dict[str, Any]], to
     steps, losses = _points([{**v["metrics"], "step": v["step"]} for v in valids], "loss")
     drawn.append(Line("validation", ORANGE, steps, losses, mark=told.best_step))
     about = f"Mean over the items, in nats{bold}."
-    return section("Loss", about, line_chart([line for line in drawn if line.values], "loss over steps"))
+    drawn = [line for line in drawn if line.values]
+    return section("Loss", about, line_chart(drawn, "loss over steps")) if drawn else ""
 
 
 def _metric(valids: Sequence[dict[str, Any]], name: str, told: Told) -> str:

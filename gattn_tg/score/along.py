@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
 from gattn_tg.data.augment import mirrored
 from gattn_tg.data.genomes.stretches import Windowed
-from gattn_tg.data.tracks import unclipped
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.readouts import site_readout, track_readout
 from gattn_tg.models.strands import mirrored_sites, over_strands, require_symmetric
 from gattn_tg.models.tracks import TrackModel
 from gattn_tg.seq.interval import Interval
@@ -41,7 +38,7 @@ class Along:
 
     Raises:
         ConfigError: another kind of model, no such head, or `both_strands` with motifs of one strand only.
-        FormatError: the checkpoint does not say how it was trained.
+        FormatError: the checkpoint does not say how it was trained, or not what belongs to the model.
     """
 
     def __init__(
@@ -53,23 +50,16 @@ class Along:
         if both_strands:
             require_symmetric(self.vocabulary)
         self.is_binned = isinstance(self.model, TrackModel)
-        about = _about_head(checkpoint, head) if self.is_binned else checkpoint.about
-        missing = {"window_bp", *(("tracks", "scale", "soft_clip") if self.is_binned else ("site_bp",))} - set(about)
-        if missing:
-            raise FormatError(
-                f"checkpoint of a {type(self.model).__name__}: {', '.join(sorted(missing))} of its training are "
-                "required, but it does not say; was it written by `gattn train` of this version?"
-            )
-        self.window_bp = int(about["window_bp"])
+        self.pairs: tuple[int, ...] | None = None
         if self.is_binned:
-            self.head = str(about["head"])
-            self.names, self.bin_bp = tuple(about["tracks"]), int(self.model.config.bin_bp)
-            self.margin, self.pairs = int(self.model.config.crop_bp), about.get("pairs")
-            self.scale, self.soft_clip = np.array(about["scale"], np.float32), float(about["soft_clip"])
+            self.tracks = track_readout(checkpoint.about, self.model.config, head)
+            self.window_bp, self.names, self.pairs = self.tracks.window_bp, self.tracks.tracks, self.tracks.pairs
+            self.bin_bp, self.margin = int(self.model.config.bin_bp), int(self.model.config.crop_bp)
         else:
-            n, self.bin_bp = int(self.model.config.n_labels), 1
+            self.sites = site_readout(checkpoint.about, self.model.config)
+            n, self.bin_bp, self.window_bp = int(self.model.config.n_labels), 1, self.sites.window_bp
             self.names = ("probability",) if n == 1 else tuple(f"label_{i}" for i in range(n))
-            self.margin, self.site_bp = self.window_bp // 4, int(about["site_bp"])
+            self.margin = self.window_bp // 4
         self._captured = TinyJit(self._forward)
 
     @property
@@ -110,14 +100,13 @@ class Along:
         run = over_strands(self._run, self.vocabulary, self._mirror) if self.both_strands else self._run
         z = run(bases, motif_ids)
         if self.is_binned:
-            counts: np.ndarray = unclipped(z, self.soft_clip) * self.scale
-            return counts
+            return self.tracks.counts(z)
         inner = z[:, self.margin : self.window_bp - self.margin]
         probabilities: np.ndarray = 0.5 * (1 + np.tanh(0.5 * inner))  # the sigmoid, without overflow
         return probabilities
 
     def _mirror(self, values: np.ndarray) -> np.ndarray:
-        return mirrored(values, self.pairs) if self.is_binned else mirrored_sites(values, self.site_bp)
+        return mirrored(values, self.pairs) if self.is_binned else mirrored_sites(values, self.sites.site_bp)
 
     def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
         inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
@@ -125,17 +114,6 @@ class Along:
         return finite(copied, type(self.model).__name__)
 
     def _forward(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
-        z = self.model(bases, motif_ids, self.head) if self.is_binned else self.model(bases, motif_ids)
+        z = self.model(bases, motif_ids, self.tracks.head) if self.is_binned else self.model(bases, motif_ids)
         return z.float().realize()
 
-
-def _about_head(checkpoint: Checkpoint, head: str | None) -> Mapping[str, Any]:
-    """What the checkpoint says of a head, which is all of it where there is one only."""
-    about = checkpoint.about
-    several = about.get("heads")
-    heads: dict[str, Any] = several if isinstance(several, dict) else {str(about.get("head")): about}
-    name = next(iter(heads)) if head is None else head
-    if name not in heads:
-        raise ConfigError(f"Along: a head named {' or '.join(heads)} is required, but came {name!r}; correct it")
-    found: Mapping[str, Any] = heads[name]
-    return found

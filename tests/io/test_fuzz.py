@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fuzz import READERS, attack
 
+TAKES_ALL = {"metrics.jsonl"}  # what is no line of a run is left out there
 NEEDS = {"Genome": "pyfaidx", "BigWig": "pybigtools"}
 
 
@@ -16,4 +17,4 @@ def test_damaged_files_raise_our_errors(name: str, tmp_path: Path) -> None:
         pytest.importorskip(NEEDS[name], reason=f"{NEEDS[name]} is absent (extra genomics)")
     outcome = attack(name, 120, tmp_path, seed=1)
     assert outcome.total() == 120
-    assert outcome["read"] < 120
+    assert outcome["read"] < 120 or name in TAKES_ALL
