@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from tinygrad import Device, dtypes
 from tinygrad.dtype import AddrSpace, float_to_bf16
 from tinygrad.helpers import DEV, PARALLEL
-from tinygrad.renderer import cstyle
+from tinygrad.renderer import cstyle, llvmir
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.machine import programs, threads, toolchain
+from gattn_tg.machine import arguments, programs, threads, toolchain
 from gattn_tg.machine.devices import cores
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
@@ -38,6 +38,7 @@ class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
         PatternMatcher([(UPat.cvar("c").cast(dtypes.bfloat16), lambda c: f"{_bits(c.val)}u")])
         + cstyle.ClangRenderer.string_rewrite
     )
+    extra_matcher = cstyle.ClangRenderer.extra_matcher + arguments.core_last
 
     def render_index(self, x: UOp, buf: UOp, idx: UOp) -> str:
         """An address: the terms of a sum are added to the pointer one by one.
@@ -63,7 +64,15 @@ class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
         return f"__attribute__((aligned({CACHE_LINE_BYTES}))) {declared}" if is_long else declared
 
 
+class CPULLVMRenderer(llvmir.CPULLVMRenderer):  # type: ignore[misc]
+    """tinygrad's LLVM, with arguments in the order of the call; keeps its name like `ClangRenderer`."""
+
+    extra_matcher = llvmir.CPULLVMRenderer.extra_matcher + arguments.core_last
+
+
+_OURS = {cstyle.ClangRenderer: ClangRenderer, llvmir.CPULLVMRenderer: CPULLVMRenderer}
 _open = ops_cpu.CPUDevice.__init__
+_load = ops_cpu.CPUProgram.__init__
 programs.install()  # here and not in `install`: tinygrad's compiler processes load no more than this module
 
 
@@ -81,6 +90,7 @@ def install() -> None:
         if name.split(":")[0] == "CPU":
             prepare(Device[name])
     ops_cpu.CPUDevice.__init__ = _open_wide
+    ops_cpu.CPUProgram.__init__ = _load_checked
 
 
 def compiles_well() -> bool:
@@ -90,7 +100,7 @@ def compiles_well() -> bool:
 
 def prepare(device: Any) -> None:
     """Lets the kernels of one CPU device use bfloat16, and 512-bit vectors where the machine has them."""
-    device.renderers = [ClangRenderer if r is cstyle.ClangRenderer else r for r in device.renderers]
+    device.renderers = [_OURS.get(r, r) for r in device.renderers]
     arch, renderer = device.arch, DEV.target("CPU").renderer
     # an option of clang, which LLVM alone does not know
     is_wide = toolchain.vector_bits() == 512 and renderer in ("", "CLANG")
@@ -110,3 +120,10 @@ def _open_wide(self: Any, device: str = "") -> None:
         toolchain.require()  # says which compiler is missing and how to get one
         raise
     prepare(self)
+
+
+def _load_checked(self: Any, dev: Any, obj: Any) -> None:
+    """Loads a kernel that finds its arguments where they are put; refuses another one before it runs."""
+    place = arguments.place_of_core(obj.name, obj.signature)
+    _load(self, dev, obj)
+    self.runtimevars = place

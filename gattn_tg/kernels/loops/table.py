@@ -46,10 +46,12 @@ class TableGradient:
                 body.write(self.rows, (a, j), body.read(self.rows, a, j) + value)
             else:
                 forth = scores.is_forth(b, row0 + i, first, j)
-                body.write(self.rows, (a, j), body.read(self.rows, a, j) + forth.where(value, 0.0))
-                body.write(
-                    self.rows, (a + t, j), body.read(self.rows, a + t, j) + forth.where(0.0, body.read(ds, i, j))
-                )
+                known = forth.simplify()  # one key: it comes after every row, and the other half would add nothing,
+                if known.vmax:  # a statement that stores what it reads, which tinygrad drops with all before it
+                    body.write(self.rows, (a, j), body.read(self.rows, a, j) + forth.where(value, 0.0))
+                if not known.vmin:
+                    value = body.read(ds, i, j)
+                    body.write(self.rows, (a + t, j), body.read(self.rows, a + t, j) + forth.where(0.0, value))
 
     def finish(self, table: UOp, place: tuple[UOp, ...], first: UOp) -> None:
         """Add the block of keys to `table[place]`, flat; place is (batch row, head, part)."""

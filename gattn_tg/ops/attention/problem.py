@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -104,6 +105,8 @@ def build(
             raise ShapeError(f"attention: lengths must be integers of shape ({b},), valid keys per batch row, but are "
                              f"{lengths.dtype} of shape {tuple(lengths.shape)}")
         lengths = lengths.cast(dtypes.int32)
+    if scale is not None and not math.isfinite(scale):
+        raise ConfigError(f"attention: scale must be a finite number, but is {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
                    _window(window_size), lengths, segments_q, segments_k)
 

@@ -1,0 +1,48 @@
+"""The order in which a CPU kernel takes its arguments: as it is called, buffers first and the part's number last.
+
+tinygrad 0.14 numbers the part's number (`core_id`) by counting the buffers that are left after simplification. Where
+one of them fell away (a scale of 0 needs no queries, a table of one entry no ids) that number lies among those of the
+buffers, and so would the argument: the kernel would read a small number as an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
+
+from gattn_tg.errors import UnsupportedError
+
+CORE = "core_id"
+# behind the numbers of all buffers; a CPU kernel of tinygrad has at most a few dozen
+LAST = 2**16
+
+
+def _last(x: UOp) -> UOp | None:
+    return x.replace(arg=replace(x.arg, slot=LAST)) if x.arg.name == CORE and x.arg.slot == -1 else None
+
+
+# what a renderer adds to its own rewriting: the part's number gets its place before tinygrad counts buffers
+core_last = PatternMatcher([(UPat(Ops.PARAM, name="x"), _last)])
+
+
+def place_of_core(name: str, signature: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+    """Where among the arguments of a call the part's number stands; empty for a kernel of one part.
+
+    Args:
+        name: Of the kernel.
+        signature: (name, number, ...) of every argument in the order of the call; buffers have no name.
+
+    Raises:
+        UnsupportedError: The kernel takes its arguments in another order than that of the call.
+    """
+    numbers = [number for _, number, *_ in signature]
+    if numbers != sorted(set(numbers)):
+        raise UnsupportedError(
+            f"kernel {name}: arguments numbered in the order of the call are required, but they are "
+            f"{', '.join(map(str, numbers))}, so that a number would be read as an address; take DEV=CPU:CLANG"
+        )
+    names = [argument for argument, *_ in signature]
+    return {CORE: names.index(CORE)} if CORE in names else {}
