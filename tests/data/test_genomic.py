@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,6 +147,36 @@ def test_what_appears_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pyte
     assert [p.name for p in tmp_path.iterdir()] == ["g"]
 
 
+@pytest.mark.parametrize("way", ["exchanged", "renamed"])
+def test_a_genome_that_is_replaced_is_read_whole(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bases and the motif ids are those of the header, whichever of the two genomes a reader sees."""
+    if way == "renamed":
+        monkeypatch.setattr(whole, "_exchanged", lambda one, other: False)
+    stop, faults = threading.Event(), list[str]()
+
+    def write(k: int) -> None:
+        values = np.full(9, k, dtype=np.uint8)
+        write_encoded(tmp_path / "g", [EncodedPart(f"c{k}", 0, values, values)], VOCABULARY, overwrite=True)
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                genome = EncodedGenome(tmp_path / "g")
+                if {f"c{int(k)}" for k in (*genome.bases, *genome.motif_ids)} != set(genome.sizes):
+                    faults.append("of two minds")
+            except Exception as error:
+                faults.append(repr(error))
+
+    write(0)
+    reader = threading.Thread(target=read)
+    reader.start()
+    for k in range(40):
+        write(k % 4)
+    stop.set()
+    reader.join()
+    assert not faults, faults[:3]
+
+
 @pytest.mark.parametrize("text", [
     "[]", "7", "null", '{"format": 1}', '{"format": "gattn_tg encoded genome 1", "contigs": {"ab": 5}, "vocabulary": null}',
     '{"format": "gattn_tg encoded genome 1", "contigs": [["a", 5], ["a", 5]], "vocabulary": null}',
@@ -155,6 +186,7 @@ def test_what_appears_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pyte
 ], ids=range(10))  # fmt: skip
 def test_headers_that_no_run_wrote_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "genome.json").write_text(text)
+    (tmp_path / "bases.u8").write_bytes(bytes(5))
     with pytest.raises(FormatError, match=r"genome\.json: "):
         EncodedGenome(tmp_path)
 

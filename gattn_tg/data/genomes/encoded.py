@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gattn_tg.errors import CoordinateError, FormatError, GattnError
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.strict_json import parse
-from gattn_tg.io.whole import put_folder, remove
+from gattn_tg.io.whole import opened, put_folder, remove
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import decode
@@ -54,13 +55,15 @@ class EncodedGenome:
 
     def __init__(self, folder: str | Path, *, rename: Mapping[str, str] | str | None = None) -> None:
         self.folder = Path(folder)
-        header = _header(self.folder)
-        self.sizes: dict[str, int] = dict(header["contigs"])
-        self.vocabulary = MotifVocabulary.from_toml(header["vocabulary"]) if header["vocabulary"] else None
+        # All files at once, so that they are of one genome even while `write_encoded` replaces it by another.
+        with _files(self.folder) as files:
+            header = _header(self.folder, files[HEADER])
+            self.sizes: dict[str, int] = dict(header["contigs"])
+            self.vocabulary = MotifVocabulary.from_toml(header["vocabulary"]) if header["vocabulary"] else None
+            n_bases = sum(self.sizes.values())
+            self.bases = _mapped(self.folder / BASES, files.get(BASES), n_bases)
+            self.motif_ids = _mapped(self.folder / MOTIFS, files.get(MOTIFS), n_bases) if self.vocabulary else None
         self.names = ContigNames(self.sizes, rename)
-        n_bases = sum(self.sizes.values())
-        self.bases = _mapped(self.folder / BASES, n_bases)
-        self.motif_ids = _mapped(self.folder / MOTIFS, n_bases) if self.vocabulary else None
         self.chroms = tuple(self.sizes)
         self.offsets = np.concatenate([[0], np.cumsum(list(self.sizes.values()))])
         self._at = {chrom: int(offset) for chrom, offset in zip(self.chroms, self.offsets, strict=False)}
@@ -209,9 +212,23 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _header(folder: Path) -> dict[str, Any]:
+@contextmanager
+def _files(folder: Path) -> Iterator[dict[str, BinaryIO]]:
+    """The files of a genome by name, as far as they are there; the header always is."""
+    names = [HEADER, *(name for name in (BASES, MOTIFS) if (folder / name).is_file())]
     try:
-        header = parse((folder / HEADER).read_bytes(), str(folder / HEADER), MAX_HEADER)
+        with opened(folder, names) as files:
+            yield dict(zip(names, files, strict=True))
+    except OSError as error:
+        raise FormatError(
+            f"{folder}: a folder that gattn preprocess made is required, but came: "
+            f"{(error.strerror or str(error)).lower()}; check the path"
+        ) from error
+
+
+def _header(folder: Path, file: BinaryIO) -> dict[str, Any]:
+    try:
+        header = parse(file.read(), str(folder / HEADER), MAX_HEADER)
         right = (
             header["format"] == FORMAT
             and isinstance(sizes := header["contigs"], list)
@@ -219,11 +236,6 @@ def _header(folder: Path) -> dict[str, Any]:
             and len({n for n, _ in sizes}) == len(sizes)
             and isinstance(header["vocabulary"], str | None)
         )  # fmt: skip
-    except OSError as error:
-        raise FormatError(
-            f"{folder}: a folder that gattn preprocess made is required, but came: "
-            f"{(error.strerror or str(error)).lower()}; check the path"
-        ) from error
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -235,9 +247,9 @@ def _header(folder: Path) -> dict[str, Any]:
     return dict(header)
 
 
-def _mapped(path: Path, n_bases: int) -> UInt8[np.ndarray, "n"]:
-    found = path.stat().st_size if path.is_file() else 0
-    if found != n_bases or not n_bases:
+def _mapped(path: Path, file: BinaryIO | None, n_bases: int) -> UInt8[np.ndarray, "n"]:
+    found = file.seek(0, os.SEEK_END) if file else 0
+    if file is None or found != n_bases or not n_bases:
         raise FormatError(f"{path}: {n_bases} bytes are required, but came {found}; preprocess again")
     # The plain view of the mapping: slices of np.memmap itself are ten times as slow to make.
-    return np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+    return np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)
