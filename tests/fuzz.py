@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import random
 import re
 import resource
@@ -40,6 +41,7 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.score.sequences import read as read_sequences
 from gattn_tg.seq import Interval, Variant
 from gattn_tg.train.keep.journal import Journal
 from gattn_tg.train.keep.state import read_state
@@ -73,6 +75,15 @@ def genome(path: Path) -> None:
         for name, size in opened.sizes.items():
             opened.fetch(Interval(name, 0, min(size, 50)))
             opened.padded(Interval(name, size - 3, size + 3))
+
+
+def indexed(path: Path) -> None:
+    fasta = path.with_name("indexed.fa")
+    fasta.write_text(">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n")
+    os.utime(fasta, (1, 1))  # older than its index, which then is not made anew
+    with Genome(fasta, index=path) as opened:
+        for name, size in opened.sizes.items():
+            opened.padded(Interval(name, 0, min(size, 50)))
 
 
 def bigwig(path: Path) -> None:
@@ -145,6 +156,8 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "read_fasta": (lambda path: drained(read_fasta(path)), ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
     "stream_fasta": (lambda path: drained(stream_fasta(path, 5)), ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
     "Genome": (genome, ">chr1 x\nACGTNacgt\nACG\n>chr2\nGGGG\n"),
+    "index of a Genome": (indexed, "chr1\t12\t8\t9\t10\nchr2\t4\t28\t4\t5\n"),
+    "sequences": (lambda path: drained(read_sequences(path)), "name,sequence\na,ACGTNacgt\n,ACG\n"),
     "Vcf": (lambda path: drained(Vcf(path, symbolic="skip")), VCF_TEXT),
     "read_bed": (lambda path: drained(read_bed(path)), "track x\nchr1\t5\t9\ta\t7.5\t-\nchr1 5 9\n"),
     "read_peaks": (lambda path: drained(read_peaks(path)), "chr1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t3\n" * 2),

@@ -68,9 +68,9 @@ def read_labelled(
 
     Raises:
         FormatError: no header, a column that is missing or there twice, a row that is longer or shorter than the
-            header, an empty sequence, label or name, a name twice, one whole number written in two ways as labels, a
-            letter that is no nucleotide, no rows, broken quotes, text that is not UTF-8, a damaged or unreadable file;
-            the text names file and line.
+            header, an empty sequence, label or name, a label that is nan, a name twice, one whole number written in two
+            ways as labels, a letter that is no nucleotide, no rows, broken quotes, text that is not UTF-8, a damaged or
+            unreadable file; the text names file and line.
     """
     with opened(path) as source:
         rows = []
@@ -135,6 +135,11 @@ def stream_labelled(
                     raise FormatError(
                         f"{where}: a {column} is required, but came an empty one; fill in or remove the row"
                     )
+            if label is not None and found[label].casefold() == "nan":
+                raise FormatError(
+                    f"{where}: expected a {label}, got {found[label]!r}, which stands for a missing one; "
+                    "fill in or remove the row"
+                )
             letters = found[sequence].encode()
             check_letters(f"{where}, sequence", letters)
             yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""))

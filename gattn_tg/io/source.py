@@ -70,7 +70,7 @@ class Source:
     def first(self) -> bytes:
         """Return the first byte that is not blank, b"" where there is none, without taking it away."""
         with self._told():
-            n = 1
+            n = len(UTF8_BOM) + 1
             while True:
                 seen = self._file.peeked(n)
                 text = seen.removeprefix(UTF8_BOM).strip()

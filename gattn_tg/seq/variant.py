@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -108,12 +109,13 @@ class Variant:
     @property
     def kind(self) -> str:
         """ "snv", "mnv" (equally long alleles), "insertion", "deletion", or "indel" (both at once)."""
-        short = self.trimmed()
-        if len(short.ref) == len(short.alt):
-            return "snv" if len(short.ref) == 1 else "mnv"
-        if short.ref and short.alt:
+        shared = sum(self._shared_ends())
+        ref, alt = len(self.ref) - shared, len(self.alt) - shared
+        if ref == alt:
+            return "snv" if ref == 1 else "mnv"
+        if ref and alt:
             return "indel"
-        return "deletion" if short.ref else "insertion"
+        return "deletion" if ref else "insertion"
 
     @property
     def inverse(self) -> Variant:
@@ -122,10 +124,15 @@ class Variant:
 
     def trimmed(self) -> Variant:
         """Return the variant without the bases that both alleles share at their ends; an allele may become empty."""
+        before, behind = self._shared_ends()
+        ref, alt = (allele[before : len(allele) - behind] for allele in (self.ref, self.alt))
+        return self.of_checked(self.chrom, self.start + before, ref, alt)
+
+    def _shared_ends(self) -> tuple[int, int]:
+        """How many bases both alleles share at their start and at their end, the end first; no allele is copied."""
         behind = _shared(reversed(self.ref), reversed(self.alt))
-        ref, alt = self.ref[: len(self.ref) - behind], self.alt[: len(self.alt) - behind]
-        before = _shared(ref, alt)
-        return replace(self, start=self.start + before, ref=ref[before:], alt=alt[before:])
+        before = _shared(*(islice(allele, len(allele) - behind) for allele in (self.ref, self.alt)))
+        return before, behind
 
     def left_normalised(self, fetch: Fetch) -> Variant:
         """Return the shortest variant of the same effect at the leftmost place, both alleles with a base, as VCF wants.
@@ -162,7 +169,7 @@ class Variant:
             # At the start of a contig there is no base before: the one after is the anchor.
             base = fetch(Interval(self.chrom, start + len(ref), start + len(ref) + 1)).decode("ascii").upper()
             ref, alt = ref + base, alt + base
-        return replace(self, start=start, ref=ref, alt=alt)
+        return self.of_checked(self.chrom, start, ref, alt)
 
     def check_reference(self, found: bytes) -> None:
         """Refuse a genome with other letters than `ref`; the case does not matter, an N there is a difference.

@@ -131,6 +131,12 @@ def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> Non
         Along(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
 
 
+def test_without_regions_a_header_is_a_name(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.npz"
+    assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(out)]) == 0
+    assert np.load(out)["intervals"].tolist() == ["chr1:1000-1150:0-150", "chr2:0-40"]
+
+
 def test_a_head_of_several(home: Path) -> None:
     trained = checkpoint.load(home / "tracks")
     mouse = {**TRACKS, "head": "mouse", "tracks": ["m"], "pairs": None}

@@ -52,6 +52,51 @@ def test_loci_as_one_hot(genome: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert arrays["ohe"][1, :, 0].tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "names"),
+    [
+        ("t.bed", [], ["chr1:100-200", "chr1:100-200/2"]),
+        ("p.narrowPeak", [], ["chr1:100-200", "chr1:100-200/2"]),
+        ("p.narrowPeak", ["--width", 20], ["chr1:110-130", "chr1:160-180"]),
+    ],
+)
+def test_what_is_written_is_fasta_that_is_read(name: str, more: list[object], names: list[str], tmp_path: Path) -> None:
+    """Places that come twice get names of their own."""
+    cases = Path(__file__).resolve().parent.parent / "cases"
+    (tmp_path / "g.fa.gz").write_bytes(gzip.compress((cases / "g.fa").read_bytes()))
+    out = tmp_path / "x.fa"
+    assert run(tmp_path / "g.fa.gz", "--bed", cases / "extract_dup" / name, *more, "-o", out) == 0
+    assert [record.name for record in read_fasta(out)] == names
+    assert main(["annotate", str(out), "-o", str(tmp_path / "x.out.bed")]) == 0
+
+
+def test_empty_loci_are_refused_before_anything_is_written(
+    genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "z.bed").write_text("chr1\t5\t9\nchr1\t10\t10\tz\n")
+    for out in ("x.fa", "x.npz"):
+        assert run(genome, "--bed", tmp_path / "z.bed", "-o", tmp_path / out) == 2
+        told = f"{tmp_path}/z.bed, line 2: expected a locus of at least one base, got chr1:10-10"
+        assert told in capsys.readouterr().err
+        assert not (tmp_path / out).exists()
+    assert run(genome, "--bed", tmp_path / "z.bed", "--width", 4, "-o", tmp_path / "x.fa") == 0
+
+
+def test_peaks_whatever_their_name(genome: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("chr1\t20\t40\tq\t1\t.\t1\t1\t1\t7\n")
+    for flags, place in (([], "chr1:25-35"), (["--peaks"], "chr1:22-32")):
+        call = [genome, "--bed", tmp_path / "p.txt", *flags, "--width", 10, "-o", tmp_path / "x.fa", "--overwrite"]
+        assert run(*call) == 0
+        assert [record.name for record in read_fasta(tmp_path / "x.fa")] == [place]
+
+
+def test_standard_input_is_one_input(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-", "--bed", "-", "-o", tmp_path / "x.fa") == 2
+    assert "expected standard input for one input, got - for genome and bed" in capsys.readouterr().err
+    assert run("-", "--locus", "chr1:0-5", "-o", tmp_path / "x.fa") == 2
+    assert "because a genome is read at any place, got standard input" in capsys.readouterr().err
+
+
 def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.npz"
     for arguments, text in (

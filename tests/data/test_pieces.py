@@ -18,6 +18,7 @@ from gattn_tg.metrics.precision import average_precision
 from gattn_tg.motif import annotate
 from gattn_tg.seq.codec import decode
 from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.strand import reverse_complement
 
 BIN, WIDTH, MARGIN = 8, 256, 64
 BINS = (WIDTH - 2 * MARGIN) // BIN
@@ -54,6 +55,28 @@ def test_records_lie_where_their_names_say(bases: np.ndarray, stretches: Stretch
     for chrom, start, end in (("chr1", 0, 40), ("chr3", 0, 40), ("chr2", 0, 41)):
         with pytest.raises(CoordinateError, match="40 bases on one of the sequences are required, but it has"):
             stretches.windows([Interval(chrom, start, end)], 40)
+
+
+def test_a_header_is_the_name_of_a_contig_unless_regions_are_asked_for(bases: np.ndarray, tmp_path: Path) -> None:
+    path, text = tmp_path / "x.fa", decode(bases[:10])
+    path.write_text(f">chr1:5-15\n{text}\n>chr1:5-15/2\n{text}\n")
+    named = open_windows(path)
+    assert isinstance(named, Stretches)
+    assert named.intervals == (Interval("chr1:5-15", 0, 10), Interval("chr1:5-15/2", 0, 10))
+    with pytest.raises(CoordinateError, match="a sequence is named chr1:5-15: read such names as regions"):
+        named.windows([Interval("chr1", 5, 15)], 10)
+    placed = open_windows(path, regions=True)
+    assert isinstance(placed, Stretches)
+    assert placed.intervals == (Interval("chr1", 5, 15),) * 2
+    for name in ("chr1:5-15:+", "chr1:6-15"):  # samtools counts the first base as 1
+        path.write_text(f">{name}\n{text}\n")
+        assert np.array_equal(open_windows(path, regions=True).windows([Interval("chr1", 5, 15)], 10)[0][0], bases[:10])
+    path.write_text(f">chr1:5-15:-\n{text}\n")
+    turned = open_windows(path, regions=True).windows([Interval("chr1", 5, 15)], 10)[0][0]
+    assert np.array_equal(turned, reverse_complement(bases[:10]))
+    path.write_text(f">chr1:5-25\n{text}\n")
+    with pytest.raises(FormatError, match=r"expected 20 bases \(or 21, where the first counts as 1\) of the region"):
+        open_windows(path, regions=True)
 
 
 @pytest.mark.parametrize("augment", [False, True])

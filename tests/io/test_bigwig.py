@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,39 @@ def test_absent_file_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "io.bigwig: pybigtools is required for BigWig files, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
+
+
+def test_infinite_numbers_are_refused_where_they_are_read(tmp_path: Path) -> None:
+    library = pytest.importorskip("pybigtools")
+    library.open(str(tmp_path / "x.bw"), "w").write({"a": 100}, iter([("a", 0, 5, 1.0), ("a", 6, 7, float("-inf"))]))
+    with BigWig(tmp_path / "x.bw") as track:
+        assert track.values(Interval("a", 0, 6)).tolist() == [1.0] * 5 + [0.0]
+        for read in (lambda: track.values(Interval("a", 2, 9)), lambda: track.binned(Interval("a", 0, 10), 5)):
+            with pytest.raises(FormatError) as caught:
+                read()
+            assert str(caught.value) == (
+                f"{tmp_path}/x.bw, a:6-7: expected a finite number, got -inf; mend the file or leave the stretch out"
+            )
+
+
+@pytest.mark.parametrize("fault", [FormatError("mine"), KeyboardInterrupt(), ZeroDivisionError("x")])
+def test_faults_of_the_numbers_come_through_without_a_traceback_of_the_library(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], fault: BaseException
+) -> None:
+    def numbers() -> Iterator[tuple[str, int, int, float]]:
+        yield "chr2", 0, 5, 1.0
+        yield "chr2", 5, 9, 2.0
+        raise fault
+
+    with pytest.raises(type(fault)) as caught:
+        write_bigwig(tmp_path / "x.bw", SIZES, numbers())
+    assert caught.value is fault
+    with pytest.raises(FormatError, match="a finite number is required, but came inf"):
+        write_bigwig(tmp_path / "x.bw", SIZES, [("chr2", 0, 5, 1.0), ("chr2", 5, 9, float("inf"))])
+    with pytest.raises(FormatError, match="a finite number is required, but came 1e"):
+        write_bigwig(tmp_path / "x.bw", SIZES, [("chr2", 0, 5, 1.0), ("chr2", 5, 9, 1e39)])
+    assert capfd.readouterr() == ("", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_against_pybigwig(tmp_path: Path) -> None:

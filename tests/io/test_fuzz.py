@@ -8,7 +8,7 @@ import pytest
 from fuzz import READERS, attack
 
 TAKES_ALL = {"metrics.jsonl"}  # what is no line of a run is left out there
-NEEDS = {"Genome": "pyfaidx", "BigWig": "pybigtools"}
+NEEDS = {"Genome": "pyfaidx", "index of a Genome": "pyfaidx", "BigWig": "pybigtools"}
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,61 @@ def test_missing_files_and_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
+
+
+def every_base(path: Path) -> list[bytes]:
+    with Genome(path) as genome:
+        return [genome.fetch(Interval(chrom, 0, size)) for chrom, size in genome.sizes.items()]
+
+
+@pytest.mark.parametrize("packing", ["plain", "bgzip"])
+@pytest.mark.parametrize("change", ["header", "moved", "rewrapped", "longer", "more", "renamed"])
+def test_an_index_of_another_file_gives_no_bases_whatever_its_date(tmp_path: Path, packing: str, change: str) -> None:
+    path = write(tmp_path / "g.fa", packing)
+    with Genome(path) as genome:
+        assert genome.fetch(Interval("chrM", 0, 4)) == b"GGGG"
+    later = time.time() + 100
+    for index in tmp_path.glob("g.fa*i"):
+        os.utime(index, (later, later))
+    first, second = TEXT.split(b">chrM\n")
+    text = {
+        "header": first.replace(b"first", b"first patched") + b">chrM\n" + second,
+        "moved": b">chrM\n" + second + first,
+        "rewrapped": first.replace(b"\n", b"").replace(b"first", b"first\n") + b"\n\n\n\n>chrM\n" + second,
+        "longer": first[:-1] + b"AA\n>chrM\n" + second,
+        "more": TEXT + b">new\nACGT\n",
+        "renamed": TEXT.replace(b">chrM", b">chrN"),
+    }[change]
+    write(tmp_path / "g.fa", packing, text)
+    with pytest.raises(FormatError, match=r"index"):
+        every_base(path)
+
+
+def test_a_replaced_genome_of_equal_sizes_is_noticed(tmp_path: Path) -> None:
+    """The replaced file of a report: the same names and sizes, only its headers are longer."""
+    new = (Path(__file__).resolve().parent.parent / "cases" / "stale_fai" / "new.fa").read_bytes()
+    path = tmp_path / "g.fa"
+    path.write_bytes(new.replace(b" patched", b""))
+    with Genome(path) as genome:
+        assert genome.fetch(Interval("chr1", 20, 40)) == b"GCTTGCTCGATTTGATCGAT"
+    path.write_bytes(new)
+    os.utime(path, (1, 1))
+    with pytest.raises(FormatError) as caught, Genome(path) as genome:
+        genome.fetch(Interval("chr1", 20, 40))
+    assert str(caught.value) == (
+        f"{path}: expected the index of this file, got one that does not fit (chr2 does not begin at byte 256); "
+        f"delete {path}.fai, or rewrap the file"
+    )
+    with Genome(path, index=tmp_path / "new.fai") as genome:
+        assert genome.fetch(Interval("chr1", 20, 40)) == b"GCTTGCTCGATTTGATCGAT"
+
+
+def test_a_small_gzip_file_of_many_bases_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gattn_tg.io.genome.MAX_GZIP_BP", 70)
+    with pytest.raises(FormatError, match="but came gzip of more than 70 bases; run: gunzip, then bgzip"):
+        Genome(write(tmp_path / "g.fa", "gzip"))
+
+
+def test_a_window_beyond_any_chromosome_is_refused(tmp_path: Path) -> None:
+    with Genome(write(tmp_path / "g.fa", "gzip")) as genome, pytest.raises(CoordinateError, match="expected at most"):
+        genome.padded(Interval("chr1", 0, 10**12))
