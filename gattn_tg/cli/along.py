@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.genomes.stretches import Stretches, Windowed, open_windows
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_bed, replacing_path, write_bigwig
+from gattn_tg.io.whole import put_file
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.score.along import Along
 from gattn_tg.seq import Interval
@@ -129,11 +131,20 @@ def write(
     if path.suffix.lower() in BIGWIG:
         write_bigwig(path, sizes, bars(found, 0, bin_bp), overwrite=overwrite)
         return
-    path.mkdir(parents=True, exist_ok=overwrite)
-    for k, name in enumerate(names):
-        clean = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)
-        label = clean if sum(other == name for other in names) == 1 else f"{clean}_{k}"
-        write_bigwig(path / f"{label}.bw", sizes, bars(found, k, bin_bp), overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:  # all files or none
+        for k, label in enumerate(labels(names)):
+            write_bigwig(Path(aside) / f"{label}.bw", sizes, bars(found, k, bin_bp))
+        path.mkdir(exist_ok=overwrite)
+        for done in sorted(Path(aside).iterdir()):
+            put_file(done, path / done.name)
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Names of files for tracks: letters, digits and `_.+-`, a number behind those that would be the same."""
+    clean = [re.sub(r"[^A-Za-z0-9_.+-]+", "_", name) for name in names]
+    folded = [name.casefold() for name in clean]  # on some systems Liver.bw and liver.bw are one file
+    return [name if folded.count(name.casefold()) == 1 else f"{name}_{k}" for k, name in enumerate(clean)]
 
 
 def bars(found: Found, column: int, bin_bp: int) -> Iterator[tuple[str, int, int, float]]:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from tinygrad import Tensor
 
+from gattn_tg.cli import along
 from gattn_tg.cli.main import main
 from gattn_tg.data.genomes.encoded import EncodedGenome
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
@@ -105,6 +106,24 @@ def test_bigwig_files_and_some_intervals(
         for start in (0, 64):
             here = track.binned(Interval("chr1", 1000 + start, 1032 + start), BIN)
             np.testing.assert_allclose(here, expected[start // BIN : start // BIN + 4, 1], rtol=1e-4)
+
+
+def test_a_folder_has_all_tracks_or_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    place = Interval("c", 0, 4)
+    names, sizes = ["a b", "a_b", "A_B", "x"], {"c": 4}
+    broken = [(place, np.array([[1.0, 2.0, 3.0, np.inf]] * 4))]
+    with pytest.raises(FormatError, match="a finite number is required"):
+        along.write(tmp_path / "new" / "bw", broken, names, 1, sizes, overwrite=False)
+    assert list((tmp_path / "new").iterdir()) == []
+    kept = tmp_path / "bw"
+    kept.mkdir()
+    (kept / "mine.txt").write_text("precious")
+    with pytest.raises(FormatError, match="a finite number is required"):
+        along.write(kept, broken, names, 1, sizes, overwrite=True)
+    assert [path.name for path in kept.iterdir()] == ["mine.txt"]
+    along.write(kept, [(place, np.ones((4, 4)))], names, 1, sizes, overwrite=True)
+    assert sorted(path.name for path in kept.iterdir()) == ["A_B_2.bw", "a_b_0.bw", "a_b_1.bw", "mine.txt", "x.bw"]
 
 
 def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
