@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from gattn_tg.errors import ConfigError, GattnError
 from gattn_tg.escaping import shown
+from gattn_tg.io.replacing import replacing
 
 
 def say(text: str = "") -> None:
@@ -92,10 +93,5 @@ def table(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, overwrite=True) as file:  # `check` has refused what must stay
+        yield file

@@ -22,7 +22,7 @@ PART, OLD = ".part", ".old"  # how names end of what is being written, and of wh
 LOOKS, PAUSE_S = 200, 0.005  # a reader looks again for a second while a folder is being replaced,
 MISSING = 10  # but a file that is missing so many times is missing
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-_CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)  # how file systems say that they do not exchange
+_CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)  # how file systems say that they do not do this
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -119,9 +119,15 @@ def sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
         return  # Windows has no handle of a folder to flush; its file system writes names in order
     if path.is_dir():
-        handle = os.open(path, os.O_RDONLY)
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except PermissionError:
+            return  # a folder that may be written to and not read, such as a letter box: its names cannot be flushed
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno not in _CANNOT:  # network file systems that flush names by themselves say so
+                raise
         finally:
             os.close(handle)
         return

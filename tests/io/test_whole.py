@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -126,3 +127,28 @@ def test_what_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "some" / NAMES[0]).write_text("x")
     with pytest.raises(FileNotFoundError, match=NAMES[1]), whole.opened(tmp_path / "some", NAMES):
         pass
+
+
+def test_folders_whose_names_cannot_be_flushed_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letter boxes cannot be opened for reading; some network file systems refuse to flush a folder."""
+    refuse, flush = os.open, os.fsync
+
+    def no_reading(path: object, flags: int, *more: int) -> int:
+        if flags == os.O_RDONLY and Path(str(path)).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return refuse(path, flags, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", no_reading)
+    whole.write_text(tmp_path / "a.txt", "one")
+    monkeypatch.setattr(os, "open", refuse)
+
+    def no_flushing(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", no_flushing)
+    whole.write_text(tmp_path / "b.txt", "two")
+    assert (tmp_path / "a.txt").read_text() + (tmp_path / "b.txt").read_text() == "onetwo"
