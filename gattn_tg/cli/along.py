@@ -6,6 +6,7 @@ import argparse
 import re
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,14 +16,19 @@ from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.genomes.stretches import Stretches, Windowed, open_windows
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, CoordinateError
 from gattn_tg.io import read_bed, replacing_path, write_bigwig
+from gattn_tg.io.bigwig import check_bigwig
 from gattn_tg.io.whole import put_file
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.score.along import Along
 from gattn_tg.seq import Interval
 
 ARRAYS, BIGWIG = ".npz", (".bw", ".bigwig")
+BINARY = (ARRAYS, *BIGWIG)
+# Endings of files that are not written here: a folder of such a name is nothing that anyone asked for.
+OTHER = (".tsv", ".csv", ".txt", ".gz", ".bed", ".bedgraph", ".wig", ".fa", ".fasta", ".json", ".h5", ".hdf5", ".npy")
+LONGEST_NAME = 100  # of a track, as a file name
 Found = list[tuple[Interval, np.ndarray]]
 
 
@@ -48,6 +54,7 @@ def run(arguments: argparse.Namespace, checkpoint: Checkpoint) -> int:
         )
     sizes = sizes_of(genome)
     wanted = places(genome, arguments.bed)
+    check_places([place for place, _ in wanted], sizes, is_bigwig=path.suffix.lower() != ARRAYS)
     bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))
     found: Found = list(
         bar.over((len(place), (place, along(source, place)[:, columns])) for place, source in wanted)
@@ -69,12 +76,22 @@ def check(arguments: argparse.Namespace) -> Path:
         raise ConfigError(
             "gattn predict: a name for the values is required, but none came; add -o FILE.npz, FILE.bw or FOLDER"
         )
-    if path.suffix.lower() in (ARRAYS, *BIGWIG):
+    if path.suffix.lower() in BINARY:
         output.check("gattn predict", path, overwrite=arguments.overwrite, as_json=False)
-    elif path.exists() and not (arguments.overwrite and path.is_dir()):
+        if path.suffix.lower() in BIGWIG:
+            check_bigwig(path)
+        return path
+    output.require_writable("gattn predict", path)
+    if path.suffix.lower() in OTHER:
+        raise ConfigError(
+            f"gattn predict: {path}: FILE.npz, FILE.bw or the name of a folder is required for tracks and sites, but "
+            f"came a name that ends in {path.suffix}; rename it"
+        )
+    if path.exists() and not (arguments.overwrite and path.is_dir()):
         raise ConfigError(
             f"gattn predict: {path}: a new folder is required, but it exists; add --overwrite or choose another name"
         )
+    check_bigwig(path / "track.bw")
     return path
 
 
@@ -89,6 +106,38 @@ def chosen(names: Sequence[str], wanted: Sequence[str] | None) -> list[int]:
             f"there are {shown}"
         )
     return [names.index(name) for name in wanted]
+
+
+def check_places(found: Sequence[Interval], sizes: dict[str, int], *, is_bigwig: bool) -> None:
+    """Refuses intervals without values before any are computed, and those that a BigWig file cannot hold.
+
+    Args:
+        found: contig by contig, sorted by start.
+        sizes: bases of every contig.
+        is_bigwig: the values go to BigWig, which holds one value per base and none beyond a contig.
+
+    Raises:
+        CoordinateError: an empty or unknown place; for BigWig also one past the end of its contig, or two that overlap.
+    """
+    before: Interval | None = None
+    for place in found:
+        where = f"gattn predict: interval {place}"
+        if place.chrom not in sizes:
+            names = ", ".join(list(sizes)[:5]) + (" ..." if len(sizes) > 5 else "")
+            raise CoordinateError(f"{where}: a contig of the sequences is required; there are {names}")
+        if len(place) < 1:
+            raise CoordinateError(f"{where}: at least one base is required, but it has none; widen it or leave it out")
+        if is_bigwig and place.end > sizes[place.chrom]:
+            raise CoordinateError(
+                f"{where}: an end of at most {sizes[place.chrom]} is required for BigWig, where {place.chrom} ends; "
+                "shorten it, or name an .npz file"
+            )
+        if is_bigwig and before is not None and before.chrom == place.chrom and place.start < before.end:
+            raise CoordinateError(
+                f"{where}: intervals that do not overlap are required for BigWig, but it does with {before}; merge "
+                "them, or name an .npz file"
+            )
+        before = place
 
 
 def sizes_of(genome: Windowed) -> dict[str, int]:
@@ -141,10 +190,10 @@ def write(
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """Names of files for tracks: letters, digits and `_.+-`, a number behind those that would be the same."""
-    clean = [re.sub(r"[^A-Za-z0-9_.+-]+", "_", name) for name in names]
-    folded = [name.casefold() for name in clean]  # on some systems Liver.bw and liver.bw are one file
-    return [name if folded.count(name.casefold()) == 1 else f"{name}_{k}" for k, name in enumerate(clean)]
+    """A file name for every track, different ones also where upper and lower case are one."""
+    clean = [re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)[:LONGEST_NAME].lstrip(".") or "track" for name in names]
+    count = Counter(name.casefold() for name in clean)
+    return [name if count[name.casefold()] == 1 else f"{name}_{k}" for k, name in enumerate(clean)]
 
 
 def bars(found: Found, column: int, bin_bp: int) -> Iterator[tuple[str, int, int, float]]:

@@ -74,6 +74,7 @@ def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> No
                 "add -o FILE"
             )
         return
+    require_writable(verb, path)
     if path.is_dir():
         raise ConfigError(f"{verb}: {path}: a file name is required, but a folder came; name a file in it")
     if path.exists() and not overwrite:
@@ -84,6 +85,26 @@ def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> No
         raise ConfigError(
             f"{verb}: {path}: an existing folder is required, but {path.parent} is missing; make it first"
         )
+
+
+def require_writable(verb: str, path: Path) -> None:
+    """Refuses a place where nothing can be written, before any work is done for it.
+
+    Raises:
+        ConfigError: Its folder is read-only or cannot be looked into, or the name is that of a device or a pipe.
+    """
+    try:
+        is_odd = path.exists() and not (path.is_file() or path.is_dir())
+    except OSError as error:
+        raise ConfigError(
+            f"{verb}: {path}: a name in a folder that can be read is required, but came: "
+            f"{(error.strerror or str(error)).lower()}; choose another"
+        ) from error
+    if is_odd:
+        raise ConfigError(f"{verb}: {path}: a regular file is required, but came a device or pipe; name a file")
+    folder = path.absolute().parent
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"{verb}: {path}: a folder that can be written is required, but {folder} is read-only")
 
 
 @contextmanager

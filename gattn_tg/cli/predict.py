@@ -42,6 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def classes(arguments: argparse.Namespace, model: checkpoint.Checkpoint) -> int:
     """Writes one line per sequence; the file appears only when all are done."""
+    if arguments.output is not None and arguments.output.suffix.lower() in along.BINARY:
+        raise ConfigError(
+            f"gattn predict: {arguments.output}: a name for a table, as NAME.tsv, is required for a "
+            f"{checkpoint.CLASSIFIER}, but {arguments.output.suffix} is a format of tracks; rename it"
+        )
     output.check("gattn predict", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     start = time.perf_counter()
     counts: Counter[str] = Counter()

@@ -43,6 +43,12 @@ class Progress(Watcher):
         if (classes := start.classes) and (told := _classes(classes)):
             self._line(f"motif classes are matched by name; {told}")
 
+    def noted(self, text: str) -> None:
+        self._line(text)
+
+    def warned(self, text: str) -> None:
+        tell(f"warning: {text}")  # also when quiet: the numbers that come out would say too much
+
     def started(self, plan: Plan) -> None:
         self.plan = plan
         if self.quiet:

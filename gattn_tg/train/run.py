@@ -15,7 +15,7 @@ from gattn_tg.train.loop.communicator import Alone, Communicator
 from gattn_tg.train.loop.fit import Fit
 from gattn_tg.train.loop.start import Start, take_over
 from gattn_tg.train.loop.watch import Fitted, Watcher
-from gattn_tg.train.task import Device, Task, Testable
+from gattn_tg.train.task import Device, Remarked, Task, Testable
 from gattn_tg.train.tasks.registry import task_of
 
 
@@ -73,6 +73,11 @@ def train(
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
+    if isinstance(task, Remarked) and watcher is not None and others.rank == 0:
+        for note in task.notes:
+            watcher.noted(note)
+        for warning in task.warnings:
+            watcher.warned(warning)
     started = take_over(task.model, start, vocabulary_of(task.about())) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None

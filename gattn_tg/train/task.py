@@ -96,6 +96,14 @@ class Testable(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarked(Protocol):
+    """A task that has something to say before it begins: what it read and chose, what a user should think about."""
+
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 class TaskKind(Protocol[T]):
     """A class of tasks, as `tasks.TASKS` lists them."""
 

@@ -185,3 +185,75 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert main(["predict", str(where), str(home / "g.fa"), "--regions", *more]) == 2
         assert text in capsys.readouterr().err
     assert not (tmp_path / "x.npz").exists()
+
+
+CASES = Path(__file__).resolve().parent.parent / "cases" / "tracks"
+
+
+@pytest.mark.parametrize(
+    ("bed", "message"),
+    [
+        ("zero.bed", "interval chr1:100-100: at least one base is required"),
+        ("ov.bed", "interval chr1:2000-4000: intervals that do not overlap are required"),
+        ("st.bed", "intervals that do not overlap are required"),
+        ("unk.bed", "interval chr9:0-1000: a contig of the sequences is required; there are chr1, chr2"),
+        ("past.bed", "an end of at most 40000 is required for BigWig"),
+    ],
+)
+def test_intervals_are_checked_before_anything_is_predicted(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bed: str,
+    message: str,
+) -> None:
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    monkeypatch.setattr(Along, "__call__", lambda *_: pytest.fail("it predicted"))
+    (tmp_path / "past.bed").write_text("chr1\t39000\t40100\n")
+    path = CASES / bed if (CASES / bed).exists() else tmp_path / bed
+    call = ["predict", str(home / "tracks"), str(CASES / "g.fa"), "--tracks", "a-", "--bed", str(path), "-o"]
+    for name in ("x.bw", "folder"):
+        assert main([*call, str(tmp_path / name)]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert message in err
+        assert not (tmp_path / name).exists()
+
+
+def test_names_of_other_formats_are_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("x.tsv", "x.bed.gz", "x.CSV"):
+        assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / name)]) == 2
+        assert "FILE.npz, FILE.bw or the name of a folder is required" in capsys.readouterr().err
+
+
+def test_a_folder_of_bigwig_files_is_whole_or_not_there(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
+    call = ["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / "bw")]
+    monkeypatch.setattr(Along, "__call__", lambda _, __, place: np.ones((-(-len(place) // BIN), 2), np.float32))
+    write = along.write_bigwig
+
+    def full(path: Path, *more: Any, **options: Any) -> int:
+        if path.name == "a-.bw":
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, *more, **options)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(along, "write_bigwig", full)
+        assert main(call) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert main(call) == 0
+    (tmp_path / "bw" / "mine.txt").write_text("stays")
+    before = (tmp_path / "bw" / "a+.bw").read_bytes()
+    with monkeypatch.context() as disk:
+        disk.setattr(along, "write_bigwig", full)
+        assert main([*call, "--overwrite"]) == 2
+    assert (tmp_path / "bw" / "a+.bw").read_bytes() == before
+    assert main([*call, "--overwrite"]) == 0
+    assert {p.name for p in (tmp_path / "bw").iterdir()} == {"a+.bw", "a-.bw", "mine.txt"}
+    assert [p.name for p in tmp_path.iterdir()] == ["bw"]
+
+
+def test_every_track_has_a_file_of_its_own() -> None:
+    names = ["a b", "a_b", "A_B", "c", "..", "x" * 300, "x" * 301, "../etc"]
+    found = along.labels(names)
+    assert len({name.casefold() for name in found}) == len(names)
+    assert all(0 < len(name) <= 110 and name[0] != "." and "/" not in name for name in found)

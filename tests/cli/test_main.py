@@ -315,3 +315,18 @@ def test_quick_verbs_load_no_tinygrad() -> None:
         "import sys, gattn_tg.cli.main, gattn_tg.cli.annotate, gattn_tg.cli.doctor; sys.exit('tinygrad' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["x.bw", "x.npz", "X.BigWig"])
+def test_a_table_gets_no_name_of_another_format(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.fa").write_text(">a\nACG\n")
+    said = failure(capsys, "predict", run / "run" / "best", tmp_path / "a.fa", "-o", tmp_path / name)
+    assert "a name for a table, as NAME.tsv, is required" in said
+
+
+def test_a_device_or_pipe_is_no_output(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.fa").write_text(">a\nACG\n")
+    said = failure(capsys, "predict", run / "run" / "best", tmp_path / "a.fa", "-o", "/dev/null")
+    assert "a regular file is required, but came a device or pipe" in said

@@ -121,6 +121,12 @@ class Watcher:
     def took_over(self, start: Start) -> None:
         """When the model has got weights of an earlier checkpoint."""
 
+    def noted(self, text: str) -> None:
+        """What the task read, and what it chose by itself: one call per line."""
+
+    def warned(self, text: str) -> None:
+        """What the user should think about: data that make metrics mean less than they seem to."""
+
     def started(self, plan: Plan) -> None:
         """Before the first step (which also compiles the kernels)."""
 

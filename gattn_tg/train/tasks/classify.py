@@ -44,6 +44,8 @@ class Classify:
         n_ranks: Processes that train together.
 
     Attributes:
+        notes: What was read and chosen, for the user.
+        warnings: What the user should think about.
         forward: The captured network, for predicting more data without compiling again.
     """
 
@@ -62,8 +64,11 @@ class Classify:
         self.model, self.vocabulary, self.settings = model, vocabulary, settings
         self.train, self.valid, self.held_out = train, valid, held_out
         self.monitors: Mapping[str, bool] = MONITORS
+        self.notes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
+        self.batch_size = self._capped(n_ranks, len(device) if isinstance(device, tuple) else 1)
         self.steps_per_epoch = self._steps_per_epoch(n_ranks)
-        self.forward = Forward(model, settings.batch_size, device)
+        self.forward = Forward(model, self.batch_size, device)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         _labels(train), _labels(valid)
 
@@ -80,14 +85,19 @@ class Classify:
         shape = config.model_settings(ClassifierConfig, given)
         config.require_motifs(shape, data.vocabulary)
         model = SequenceClassifier(shape, seed=config.train.seed)
-        return cls(
+        task = cls(
             model, data.train, data.valid, data.vocabulary, config.train,
             held_out=data.test, device=device, n_ranks=n_ranks,
         )  # fmt: skip
+        asked = config.train.batch_size
+        smaller = (f"batch_size: {task.batch_size}, since there are no {asked:,} sequences",)
+        task.notes = data.notes + (smaller if task.batch_size < asked else ())
+        task.warnings = data.warnings
+        return task
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""
-        size, n = self.settings.batch_size, self._steps_per_epoch(n_ranks)
+        size, n = self.batch_size, self._steps_per_epoch(n_ranks)
         data, order = self._pass(step // n)
         first = ((step % n * self.settings.accumulate + micro) * n_ranks + rank) * size
         rows = order[first : first + size]
@@ -126,8 +136,13 @@ class Classify:
             content.update(dataset.bases.tobytes() + _labels(dataset).tobytes())
         return content.digest()
 
+    def _capped(self, n_ranks: int, n_devices: int) -> int:
+        """Rows of a micro-batch: those of the settings, or as many as there are where that is less."""
+        enough = math.ceil(len(self.train) / (self.settings.accumulate * n_ranks))
+        return min(self.settings.batch_size, math.ceil(enough / n_devices) * n_devices)
+
     def _steps_per_epoch(self, n_ranks: int) -> int:
-        return math.ceil(len(self.train) / (self.settings.batch_size * self.settings.accumulate * n_ranks))
+        return math.ceil(len(self.train) / (self.batch_size * self.settings.accumulate * n_ranks))
 
     def _make_pass(self, epoch: int) -> tuple[LabelledSequences, Int[np.ndarray, "n"]]:
         """The training set with the strands of this pass, and the order in which it is gone through."""

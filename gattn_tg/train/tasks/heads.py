@@ -37,6 +37,8 @@ class Heads:
         self.tasks = dict(tasks)
         self.model = next(iter(tasks.values())).model
         self.monitors: Mapping[str, bool] = MONITORS
+        self.notes = tuple(f"{name}: {note}" for name, task in tasks.items() for note in task.notes)
+        self.warnings = tuple(f"{name}: {text}" for name, task in tasks.items() for text in task.warnings)
         self.steps_per_epoch = max(task.steps_per_epoch for task in tasks.values())
 
     @classmethod

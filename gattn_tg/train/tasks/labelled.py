@@ -11,6 +11,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.train.config import TrainConfig, require
+from gattn_tg.train.tasks import remarks
 from gattn_tg.types import Int
 
 
@@ -52,12 +53,17 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class Datasets:
-    """Three sets with the same classes, motif classes and width; `test` is None when the run has none."""
+    """Three sets with the same classes, motif classes and width; `test` is None when the run has none.
+
+    `notes` says what was read and chosen, `warnings` what a user should think about.
+    """
 
     train: LabelledSequences
     valid: LabelledSequences
     test: LabelledSequences | None
     vocabulary: MotifVocabulary
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def load(config: TrainConfig) -> Datasets:
@@ -67,7 +73,8 @@ def load(config: TrainConfig) -> Datasets:
 
     Raises:
         FormatError: A file is malformed, or a sequence is longer than max_length.
-        ConfigError: A file has a class that train does not have, or a carved set would be empty.
+        ConfigError: A file has a class that train does not have, a carved set would be empty, or there are no classes
+            to learn, see `remarks.require_classes`.
     """
     settings = config.data_settings(DataSettings)
     paths = {
@@ -77,6 +84,7 @@ def load(config: TrainConfig) -> Datasets:
     }
     vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
     table = read_labelled(paths["train"])
+    remarks.require_classes(table)
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
     def encode(key: str) -> LabelledSequences | None:
@@ -87,7 +95,22 @@ def load(config: TrainConfig) -> Datasets:
     rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path)), strict=True))
     valid = encode("valid") or whole.subset(rows["valid"])
     test = encode("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
-    return Datasets(whole.subset(rows["train"]), valid, test, vocabulary)
+    train = whole.subset(rows["train"])
+    sets = {"train": train, "valid": valid, "test": test}
+    notes = [
+        remarks.sizes_of(name, data, _origin(settings, name))
+        for name, data in sets.items()
+        if data is not None
+    ]
+    return Datasets(train, valid, test, vocabulary, tuple(notes), tuple(remarks.warnings_of(sets)))
+
+
+def _origin(settings: DataSettings, name: str) -> str:
+    """Where a set comes from, in the words of the [data] table."""
+    if named := getattr(settings, name):
+        return f"from {named}"
+    share = getattr(settings, f"{name}_fraction")
+    return f"{share:.0%} of {settings.train} ({name}_fraction, split_seed {settings.split_seed})"
 
 
 def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int[np.ndarray, "k"], ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,10 +13,11 @@ from gattn_tg.data.genomes.stretches import open_windows
 from gattn_tg.data.order import shuffled
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.bed import read_bed
 from gattn_tg.io.bigwig import BigWig
 from gattn_tg.io.rows import rows, whole
+from gattn_tg.seq.interval import Interval
 from gattn_tg.train.config import TrainConfig, require
 
 Loss = Literal["poisson_multinomial", "poisson"]
@@ -94,12 +97,13 @@ class TrackTable:
 
 @dataclass(frozen=True)
 class TrackData:
-    """The parts of the data; `test` is None when the run has none."""
+    """The parts of the data; `test` is None when the run has none; `notes` says what was read and chosen."""
 
     train: TrackPieces
     valid: TrackPieces
     test: TrackPieces | None
     table: TrackTable
+    notes: tuple[str, ...] = ()
 
 
 def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int, rc: bool) -> TrackData:
@@ -107,7 +111,7 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
 
     Raises:
         ConfigError: A part without windows, or files that do not fit.
-        FormatError: A file is malformed.
+        FormatError: A file is malformed, or targets are no counts, see `require_counts`.
     """
     genome = open_windows(
         config.resolve(settings.genome), config.vocabulary(settings.vocabulary), regions=settings.regions
@@ -115,6 +119,9 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
     records = list(read_bed(config.file("windows", settings.windows)))
     intervals, parts = [r.interval for r in records], np.array([r.name for r in records])
     files = [config.file("targets", name) for name in settings.targets]
+    if not intervals:
+        raise ConfigError(f"{config.path}: [data] windows: at least one window is required, but {settings.windows} "
+                          "has none; was it written fully?")
     targets: ArrayTargets | BigWigTargets
     if files[0].suffix == ".npz":
         array = ArrayTargets.from_npz(files[0], settings.target_name)
@@ -152,8 +159,50 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
             raise ConfigError(f"{config.path}: [data] valid_fraction: windows left to train on are required, but all "
                               f"{len(train)} would be held out; lower it, or name a part as valid")
         train, valid = train[np.sort(order[held:])], train[np.sort(order[:held])]
-    test = part(named("test", settings.test), False) if settings.test else None
-    return TrackData(part(train, True), part(valid, False), test, table)
+    chosen = {"train": train, "valid": valid, **({"test": named("test", settings.test)} if settings.test else {})}
+    for rows_of_part in chosen.values():
+        require_counts(targets, intervals, rows_of_part, files)
+    notes = tuple(
+        f"{name}: {len(found):,} windows of {len(intervals[0]):,} bases, {_origin(settings, name)}"
+        for name, found in chosen.items()
+    )
+    test = part(chosen["test"], False) if settings.test else None
+    return TrackData(part(train, True), part(valid, False), test, table, notes)
+
+
+def require_counts(
+    targets: ArrayTargets | BigWigTargets, intervals: Sequence[Interval], windows: np.ndarray, files: Sequence[Path]
+) -> None:
+    """Refuses targets that no model of counts can learn: infinite ones, negative ones, in arrays also NaN.
+
+    A base without a value in a BigWig file counts as 0, and so does one with the value NaN.
+
+    Args:
+        targets: those of all windows.
+        intervals: the windows.
+        windows: row numbers of those that are looked at.
+        files: where the targets come from; one per track for BigWig.
+
+    Raises:
+        FormatError: the first such target, by file, window and bin.
+    """
+    is_array = isinstance(targets, ArrayTargets)
+    for row in windows.tolist():
+        values = targets.values[row] if isinstance(targets, ArrayTargets) else targets.at([intervals[row]])[0]
+        wrong = ~(np.isfinite(values) & (values >= 0))
+        if wrong.any():
+            at, track = np.argwhere(wrong)[0].tolist()
+            raise FormatError(
+                f"{files[0] if is_array else files[track]}: counts from 0 up are required as targets, but bin {at} of "
+                f"the window {intervals[row]} has {values[at, track]:g}{f' in track {track}' if is_array else ''}; "
+                "leave such windows out, or set these values to 0"
+            )
+
+
+def _origin(settings: TrackSettings, name: str) -> str:
+    if name == "valid" and not settings.valid:
+        return f"{settings.valid_fraction:.0%} of {settings.train!r} (valid_fraction, split_seed {settings.split_seed})"
+    return f"{getattr(settings, name)!r} in {settings.windows}"
 
 
 def _table(config: TrainConfig, settings: TrackSettings, n_tracks: int) -> TrackTable:

@@ -52,6 +52,7 @@ class Tracks:
         self.model, self.data, self.settings, self.choices = model, data, settings, data_settings
         self.device = device
         self.monitors: Mapping[str, bool] = MONITORS
+        self.notes, self.warnings = data.notes, tuple[str, ...]()
         per_step = settings.batch_size * settings.accumulate * n_ranks
         self.steps_per_epoch = math.ceil(len(data.train) / per_step)
         self.scale = self._scale()

@@ -1,0 +1,110 @@
+"""What a user should know of labelled data before a model learns from it: what is refused, warned of, and said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gattn_tg.data import LabelledSequences
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import LabelledTable
+from gattn_tg.seq.alphabet import N
+
+MANY_CLASSES = 10  # numbers as labels: so many values with few rows each are measurements, not classes
+FEW_ROWS = 5
+SHORT = 0.5  # of the shortest training sequence: shorter ones are another kind of data
+SHOWN = 6  # classes that are listed with their sizes
+
+
+def require_classes(table: LabelledTable) -> None:
+    """Refuses labels from which no classes can be learnt.
+
+    Raises:
+        ConfigError: One class only, numbers with many values, only sequences of N, or nearly as many classes as rows.
+    """
+    names, n = table.label_names, len(table)
+    if len(names) < 2:
+        raise ConfigError(
+            f"{table.path}: at least two classes are required to tell them apart, but every label is {names[0]!r}; "
+            "add sequences of another class"
+        )
+    numbers = all(_is_number(name) for name in names)
+    fractions = numbers and any(float(name) % 1 for name in names)
+    few = len(names) > MANY_CLASSES and n < FEW_ROWS * len(names)
+    if (fractions and len(names) > 2) or few:
+        what = "numbers that look measured" if numbers else "nearly as many classes as sequences"
+        raise ConfigError(
+            f"{table.path}: classes with several sequences each are required as labels, but came {what}: "
+            f"{len(names)} different ones in {n} rows ({', '.join(names[:3])} ...); make classes of them, or name "
+            "another column label"
+        )
+    empty = _without_bases(table.sequences)
+    if empty == n:
+        raise ConfigError(
+            f"{table.path}: sequences with known bases are required, but all {n} are N only; check the file"
+        )
+
+
+def warnings_of(sets: Mapping[str, LabelledSequences | None]) -> list[str]:
+    """Sentences about what makes metrics mean less than they seem to, for sets named train, valid and test.
+
+    Copies between sets, sets without a class, labels that contradict each other, rows of N, other lengths.
+    """
+    found = []
+    there = {name: data for name, data in sets.items() if data is not None}
+    rows = {name: [row.tobytes() for row in data.bases] for name, data in there.items()}
+    train = there["train"]
+    for name, data in there.items():
+        labels = _labels(data)
+        if empty := int((data.bases == N).all(axis=1).sum()):
+            found.append(f"{name}: {empty:,} of {len(data):,} sequences are N only")
+        contradicting = len({*zip(rows[name], labels.tolist(), strict=True)}) - len({*rows[name]})
+        if contradicting > 0:
+            found.append(f"{name}: {contradicting:,} sequences also come with another label")
+        if name == "train":
+            continue
+        for other in [key for key in ("train", "valid") if key in there and key != name]:
+            known = {*rows[other]}
+            if same := sum(row in known for row in rows[name]):
+                found.append(
+                    f"{name}: {same:,} of {len(data):,} sequences are also in {other}, so its metrics test memory"
+                )
+        if len(held := sorted({*labels.tolist()})) == 1:
+            found.append(
+                f"{name}: every label is {data.label_names[held[0]]!r}, so AUC and MCC are not defined"
+            )
+        longest, least = int(data.lengths.max()), int(train.lengths.min())
+        if longest < SHORT * least:
+            found.append(
+                f"{name}: sequences of at most {longest} bases, but those of train have at least {least}"
+            )
+    return found
+
+
+def sizes_of(name: str, data: LabelledSequences, origin: str) -> str:
+    """One line about a set: rows, classes with their sizes, lengths, where it comes from."""
+    counts = Counter(_labels(data).tolist())
+    listed = [f"{text} {counts[k]:,}" for k, text in enumerate(data.label_names)]
+    more = f", and {len(listed) - SHOWN} more classes" if len(listed) > SHOWN else ""
+    low, high = int(data.lengths.min()), int(data.lengths.max())
+    lengths = f"{high}" if low == high else f"{low} to {high}"
+    return f"{name}: {len(data):,} sequences of {lengths} bases ({', '.join(listed[:SHOWN])}{more}), {origin}"
+
+
+def _without_bases(sequences: Sequence[bytes]) -> int:
+    return sum(not sequence.upper().strip(b"N") for sequence in sequences)
+
+
+def _labels(data: LabelledSequences) -> np.ndarray:
+    if data.labels is None:
+        raise ConfigError("train: labelled sequences are required, but the dataset has no labels; add a label column")
+    return data.labels
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
