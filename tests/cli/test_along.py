@@ -197,7 +197,7 @@ CASES = Path(__file__).resolve().parent.parent / "cases" / "tracks"
         ("ov.bed", "interval chr1:2000-4000: intervals that do not overlap are required"),
         ("st.bed", "intervals that do not overlap are required"),
         ("unk.bed", "interval chr9:0-1000: a contig of the sequences is required; there are chr1, chr2"),
-        ("past.bed", "an end of at most 40000 is required for BigWig"),
+        ("past.bed", "an end of at most 40010 is required for BigWig"),
     ],
 )
 def test_intervals_are_checked_before_anything_is_predicted(
