@@ -98,7 +98,16 @@ def encode_loci(
         bases=bases,
         motif_ids=annotate(bases, vocabulary),
         lengths=np.full(len(intervals), full, dtype=np.int32),
-        labels=None if labels is None else np.asarray(labels, dtype=np.int32),
+        labels=None if labels is None else _labels(labels),
         label_names=label_names,
         names=tuple(map(str, intervals)),
     )
+
+
+def _labels(labels: Sequence[int] | Int[np.ndarray, "k"]) -> Int[np.ndarray, "k"]:
+    """Labels as int32, none of them cut."""
+    wide = np.asarray(labels)
+    if wide.size and (int(wide.min()) < -(2**31) or int(wide.max()) >= 2**31):
+        raise ConfigError(f"encode_loci: labels within 32 bits are required, but came {int(wide.min())} to "
+                          f"{int(wide.max())}; number the classes from 0")
+    return wide.astype(np.int32)

@@ -28,8 +28,10 @@ def _last(x: UOp) -> UOp | None:
 core_last = PatternMatcher([(UPat(Ops.PARAM, name="x"), _last)])
 
 
-def place_of_core(name: str, signature: Sequence[tuple[Any, ...]]) -> dict[str, int]:
-    """Where among the arguments of a call the part's number stands; empty for a kernel of one part.
+def placed(name: str, signature: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
+    """The signature of a kernel with places among the arguments of a call instead of numbers of operands.
+
+    tinygrad's CPU and OpenCL devices take numbers for places, which is wrong behind an operand that fell away.
 
     Args:
         name: Of the kernel.
@@ -44,5 +46,17 @@ def place_of_core(name: str, signature: Sequence[tuple[Any, ...]]) -> dict[str, 
             f"kernel {name}: arguments numbered in the order of the call are required, but they are "
             f"{', '.join(map(str, numbers))}, so that a number would be read as an address; take DEV=CPU:CLANG"
         )
-    names = [argument for argument, *_ in signature]
-    return {CORE: names.index(CORE)} if CORE in names else {}
+    return tuple((argument, i, *rest) for i, (argument, _, *rest) in enumerate(signature))
+
+
+def install() -> None:
+    """Gives every program that is loaded the places of its arguments, and refuses one that has none."""
+    UOp.to_elf = _to_elf
+
+
+_numbered = UOp.to_elf
+
+
+def _to_elf(self: UOp) -> Any:
+    elf = _numbered(self)
+    return replace(elf, signature=placed(elf.name, elf.signature))

@@ -72,7 +72,6 @@ class CPULLVMRenderer(llvmir.CPULLVMRenderer):  # type: ignore[misc]
 
 _OURS = {cstyle.ClangRenderer: ClangRenderer, llvmir.CPULLVMRenderer: CPULLVMRenderer}
 _open = ops_cpu.CPUDevice.__init__
-_load = ops_cpu.CPUProgram.__init__
 programs.install()  # here and not in `install`: tinygrad's compiler processes load no more than this module
 
 
@@ -90,7 +89,7 @@ def install() -> None:
         if name.split(":")[0] == "CPU":
             prepare(Device[name])
     ops_cpu.CPUDevice.__init__ = _open_wide
-    ops_cpu.CPUProgram.__init__ = _load_checked
+    arguments.install()
 
 
 def compiles_well() -> bool:
@@ -120,10 +119,3 @@ def _open_wide(self: Any, device: str = "") -> None:
         toolchain.require()  # says which compiler is missing and how to get one
         raise
     prepare(self)
-
-
-def _load_checked(self: Any, dev: Any, obj: Any) -> None:
-    """Loads a kernel that finds its arguments where they are put; refuses another one before it runs."""
-    place = arguments.place_of_core(obj.name, obj.signature)
-    _load(self, dev, obj)
-    self.runtimevars = place

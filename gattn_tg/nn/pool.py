@@ -11,7 +11,7 @@ from gattn_tg.types import Bool, Float, Int
 
 def valid_positions(n: int, lengths: Int[Tensor, "b"]) -> Bool[Tensor, "b n"]:
     """True for the bases of a sequence, False for the padding behind it."""
-    return Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0) < lengths.cast(dtypes.int32).unsqueeze(1)
+    return Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0) < lengths.clamp(0, n).cast(dtypes.int32).unsqueeze(1)
 
 
 class MeanPool:

@@ -47,8 +47,8 @@ def cross_entropy(
     if on_one_cpu(logits) and on_one_cpu(labels):
         return _fused(x, y, smoothing)
     log_p = x.cast(dtypes.float32).log_softmax()
-    y = y.cast(dtypes.int32)
     counts = (y >= 0) & (y < n)
+    y = y.clamp(0, n - 1).cast(dtypes.int32)  # after the comparison: a label of 2^32 must not become 0
     picked = (y.unsqueeze(-1) == Tensor.arange(n, dtype=dtypes.int32)).where(log_p, 0.0).sum(-1)
     loss = -(1.0 - smoothing) * picked - (smoothing * log_p.mean(-1) if smoothing else 0.0)
     return counts.where(loss, 0.0).sum(), counts.cast(dtypes.float32).sum()

@@ -13,7 +13,7 @@ from degenerate import BY_NAME
 
 from gattn_tg.errors import UnsupportedError
 from gattn_tg.machine import devices
-from gattn_tg.machine.arguments import place_of_core
+from gattn_tg.machine.arguments import placed
 
 TESTS = Path(__file__).resolve().parents[1]
 FEW = ("between_one_base", "pair_one_entry", "ordered_one_key", "no_scale_one_entry")
@@ -40,13 +40,13 @@ def test_degenerate_calls_agree_with_the_reference(device: str, impl: str, names
 
 def test_arguments_in_the_order_of_the_call_are_found() -> None:
     left = [(None, 0), (None, 3), (None, 7), ("core_id", 2**16)]
-    assert place_of_core("k", left) == {"core_id": 3}
-    assert place_of_core("k", left[:3]) == {}
+    assert placed("k", left) == ((None, 0), (None, 1), (None, 2), ("core_id", 3))
+    assert placed("k", left[:3]) == ((None, 0), (None, 1), (None, 2))
 
 
 def test_a_number_among_the_buffers_is_refused() -> None:
     with pytest.raises(UnsupportedError) as raised:
-        place_of_core("flash", [(None, 0), (None, 3), (None, 7), ("core_id", 3)])
+        placed("flash", [(None, 0), (None, 3), (None, 7), ("core_id", 3)])
     assert str(raised.value) == (
         "kernel flash: arguments numbered in the order of the call are required, but they are 0, 3, 7, 3, so that a "
         "number would be read as an address; take DEV=CPU:CLANG"

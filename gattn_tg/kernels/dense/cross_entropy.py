@@ -44,9 +44,8 @@ def forward(smoothing: float) -> Callable[..., UOp]:
                 if smoothing:
                     _reduce(body, lanes, n, value, UOp.__add__, 0.0)
                     body.write(some, (2,), body.read(lanes, 0) * (smoothing / n))
-                label = labels[r].cast(dtypes.int)
-                counts = (label >= 0) & (label < n)
-                picked = value(label.maximum(0).minimum(n - 1).cast(dtypes.weakint)) * (1 - smoothing)
+                counts, label = _label(labels[r], n)
+                picked = value(label.cast(dtypes.weakint)) * (1 - smoothing)
                 loss = body.read(some, 1) - picked - (body.read(some, 2) if smoothing else 0.0)
                 body.write(sums, (unit, 0), body.read(sums, unit, 0) + counts.where(loss, 0.0))
                 body.write(sums, (unit, 1), body.read(sums, unit, 1) + counts.where(1.0, 0.0))
@@ -67,8 +66,7 @@ def backward(smoothing: float) -> Callable[..., UOp]:
             body.span(unit * m // pieces, (unit + 1) * m // pieces, m) as r,
             body.loop(n) as j,
         ):
-            label = labels[r].cast(dtypes.int)
-            counts = (label >= 0) & (label < n)
+            counts, label = _label(labels[r], n)
             # rounding can leave a logit above the log-sum-exp of its row, where `exp2` does not reach
             p = exp2(((x[r, j].cast(dtypes.float32) - lse[r]) * LOG2E).minimum(0.0))
             target = label.eq(j.cast(dtypes.int)).where(1 - smoothing, 0.0) + smoothing / n
@@ -76,6 +74,11 @@ def backward(smoothing: float) -> Callable[..., UOp]:
         return body.finish()
 
     return kernel
+
+
+def _label(label: UOp, n: int) -> tuple[UOp, UOp]:
+    """Whether a label names one of n classes, and the nearest class; compared in its own type, before it is cut."""
+    return (label >= 0) & (label < n), label.maximum(0).minimum(n - 1).cast(dtypes.int)
 
 
 def _reduce(

@@ -54,7 +54,7 @@ class Problem:
         return self.bias.ids, self.bias.ids_k
 
     def coordinates(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
-        """Coordinate of every query and key, int32 (1 or b, n) and (1 or b, m): the given positions, or indices."""
+        """Coordinate of every query and key, integers (1 or b, n) and (1 or b, m): the given positions, or indices."""
         _, _, _, n, m, _, _ = self.sizes
         at_q = Tensor.arange(m - n, m, dtype=dtypes.int32).unsqueeze(0)
         at_k = Tensor.arange(m, dtype=dtypes.int32).unsqueeze(0)
@@ -96,15 +96,17 @@ def build(
                          "change n_kv_heads")
     if bias is not None:
         bias = _fit_bias(bias, b, h, n, m)
-    positions_q, positions_k = _both(positions, "positions", b, n, m)
-    segments_q, segments_k = _both(segments, "segments", b, n, m)
+    # rotations are exact in 64 bits; the kernels compare places and labels in 32
+    is_compared = bias is not None and bias.kind == "ordered"
+    positions_q, positions_k = _both(positions, "positions", b, n, m, is_compared)
+    segments_q, segments_k = _both(segments, "segments", b, n, m, True)
     if rope is not None:
         rope.width(d)
     if lengths is not None:
         if not dtypes.is_int(lengths.dtype) or tuple(lengths.shape) != (b,):
             raise ShapeError(f"attention: lengths must be integers of shape ({b},), valid keys per batch row, but are "
                              f"{lengths.dtype} of shape {tuple(lengths.shape)}")
-        lengths = lengths.cast(dtypes.int32)
+        lengths = lengths.clamp(0, m).cast(dtypes.int32)  # before the cast: a length of 2^32 must not become 0
     if scale is not None and not math.isfinite(scale):
         raise ConfigError(f"attention: scale must be a finite number, but is {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
@@ -137,7 +139,9 @@ def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
     return replace(bias, ids=inside(bias.ids), ids_k=inside(bias.ids if bias.ids_k is None else bias.ids_k))
 
 
-def _both(given: Pair | None, name: str, b: int, n: int, m: int) -> tuple[Tensor | None, Tensor | None]:
+def _both(
+    given: Pair | None, name: str, b: int, n: int, m: int, is_narrow: bool
+) -> tuple[Tensor | None, Tensor | None]:
     if given is None:
         return None, None
     if isinstance(given, Tensor) and n != m:
@@ -150,9 +154,22 @@ def _both(given: Pair | None, name: str, b: int, n: int, m: int) -> tuple[Tensor
             raise ShapeError(f"attention: {name} must be integers, but are {x.dtype}")
         if tuple(x.shape) not in ((size,), (1, size), (b, size)):
             raise ShapeError(f"attention: {name} must have shape ({size},) or {(b, size)}, but have {tuple(x.shape)}")
-        return x.reshape(-1, size).expand(b, size).cast(dtypes.int32)
+        if x.dtype.itemsize < 4 or x.dtype == dtypes.int32:
+            x = x.cast(dtypes.int32)
+        elif is_narrow:
+            x = _narrowed(x, name)
+        return x.reshape(-1, size).expand(b, size)
 
     return fit(for_q, n), fit(for_k, m)
+
+
+def _narrowed(x: Int[Tensor, "..."], name: str) -> Int[Tensor, "..."]:
+    """Integers of a wide type in 32 bits; their values are read, because a cast would cut them without a word."""
+    low, high = int(x.min().item()), int(x.max().item())
+    if low < -(2**31) or high >= 2**31:
+        raise ShapeError(f"attention: {name} must fit 32 bits here, but reach from {low} to {high}; "
+                         + ("number the labels from 0" if name == "segments" else "subtract the smallest"))
+    return x.cast(dtypes.int32)
 
 
 def _window(window_size: Window | None) -> tuple[int | None, int | None]:

@@ -79,7 +79,7 @@ def sequence_parallel_attention(
     """
     _check(q, k, v, bias)
     stops = list(accumulate(int(x.shape[2]) for x in q))
-    places = np.arange(stops[-1], dtype=np.int32) if positions is None else np.asarray(positions, np.int32)
+    places = np.arange(stops[-1], dtype=np.int32) if positions is None else np.asarray(positions)
     spans = [slice(stop - int(x.shape[2]), stop) for x, stop in zip(q, stops, strict=True)]
     needs_places = rope is not None or (bias is not None and bias.kind == "ordered")
     outputs = []
@@ -142,7 +142,7 @@ def _pair(places: Int[np.ndarray, "1 n"], rows: slice, columns: slice, device: s
 
 def _inside(lengths: Int[Tensor, "b"], columns: slice) -> Int[Tensor, "b"]:
     """Valid bases of a block of keys."""
-    return (lengths.cast(dtypes.int32) - columns.start).clamp(0, columns.stop - columns.start)
+    return (lengths.clamp(0, columns.stop).cast(dtypes.int32) - columns.start).maximum(0)
 
 
 def _check(q: Sequence[Tensor], k: Sequence[Tensor], v: Sequence[Tensor], bias: MotifBias | None) -> None:
