@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gattn_tg.reference.bias import NO_BIAS, PER_KEY_KINDS, Bias, table_index, tie
-from gattn_tg.reference.forward import per_query_head, probabilities
+from gattn_tg.reference.forward import is_broken, per_query_head, probabilities, without_broken
 from gattn_tg.reference.rope import Rope, rotate
-from gattn_tg.reference.visible import PerToken, Window, coordinates
+from gattn_tg.reference.visible import PerToken, Window, coordinates, visible
 from gattn_tg.types import Float, Int
 
 
@@ -48,17 +48,25 @@ def attention_backward(
         q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale: As in `attention`.
         dlse: Gradient of lse, when the caller used it; of no effect for queries that see nothing.
 
+    A query that sees a NaN or an infinity, or whose do or dlse holds one, has a NaN dS for every key that it sees: its
+    dq, dk and dv of those keys, and the table entries of those pairs are NaN, nothing else is.
+
     Source: Dao et al. 2022, FlashAttention, appendix B.4.
     """
     q, k, v, do = (np.asarray(x, np.float64) for x in (q, k, v, do))
     (b, h, n, d), m, g = q.shape, k.shape[2], k.shape[1]
     positions_q, positions_k = coordinates(positions, (b, n, m))
     scale = d**-0.5 if scale is None else scale
-    p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale)
+    p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v)
+    seen = np.broadcast_to(visible((b, n, m), is_causal, window_size, lengths, segments)[:, None], p.shape)
+    broken = is_broken(do) if dlse is None else is_broken(do) | ~np.isfinite(dlse)
+    p = np.where(seen & (broken & p.any(-1))[..., None], np.nan, p)
+    q, k, v, do = (without_broken(x) for x in (q, k, v, do))
 
     dp = do @ per_query_head(v, h).swapaxes(-1, -2)
     delta = (p * dp).sum(-1, keepdims=True)
     ds = p * (dp - delta + (0.0 if dlse is None else np.asarray(dlse, np.float64)[..., None]))
+    ds = np.where(seen, ds, 0.0)
 
     turned_q, turned_k = rotate(q, rope, positions_q), rotate(k, rope, positions_k)
     dq = rotate(scale * ds @ per_query_head(turned_k, h), rope, positions_q, inverse=True)

@@ -41,12 +41,13 @@ def attention(
         return_lse: Also give the log of the sum of exponentials of every row.
 
     Returns:
-        o, or (o, lse). A query that sees nothing has o = 0 and lse = -inf.
+        o, or (o, lse). A query that sees nothing, or only scores of -inf, has o = 0 and lse = -inf.
+        A NaN or infinity in q, or in k or v of a key, makes o and lse of the queries that see it NaN, and no others.
 
     Source: Vaswani et al. 2017, equation 1.
     """
-    p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale)
-    o = p @ per_query_head(np.asarray(v, np.float64), p.shape[1])
+    p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v)
+    o = p @ per_query_head(without_broken(np.asarray(v, np.float64)), p.shape[1])
     return (o, lse) if return_lse else o
 
 
@@ -61,33 +62,53 @@ def probabilities(
     lengths: Int[np.ndarray, " b"] | None = None,
     segments: PerToken | None = None,
     scale: float | None = None,
+    v: Float[np.ndarray, "b g m e"] | None = None,
 ) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
-    """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys."""
+    """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys.
+
+    A score is NaN where q, k or, if given, v of its query or key holds a NaN or an infinity.
+    """
     q, k = np.asarray(q, np.float64), np.asarray(k, np.float64)
     b, h, n, d = q.shape
     m = k.shape[2]
     positions_q, positions_k = coordinates(positions, (b, n, m))
     scale = d**-0.5 if scale is None else scale
-    turned_q, turned_k = rotate(q, rope, positions_q), rotate(k, rope, positions_k)
+    turned_q = rotate(without_broken(q), rope, positions_q)
+    turned_k = rotate(without_broken(k), rope, positions_k)
     s = scale * turned_q @ per_query_head(turned_k, h).swapaxes(-1, -2)
+    broken = is_broken(q)[..., None]
     if bias is not None:
-        s = s + spread(bias, table_index(bias, (b, n, m), positions_q, positions_k))
+        added = spread(bias, table_index(bias, (b, n, m), positions_q, positions_k))
+        s, broken = s + added, broken & ~np.isneginf(added)
+    of_key = is_broken(k) if v is None else is_broken(k) | is_broken(np.asarray(v, np.float64))
+    broken = broken | np.repeat(of_key, h // k.shape[1], axis=1)[:, :, None]
     seen = visible((b, n, m), is_causal, window_size, lengths, segments)
-    return softmax(s, np.broadcast_to(seen[:, None], s.shape))
+    return softmax(np.where(broken, np.nan, s), np.broadcast_to(seen[:, None], s.shape))
 
 
 def softmax(
     s: Float[np.ndarray, "b h n m"], seen: Bool[np.ndarray, "b h n m"]
 ) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
     """Gives probabilities over the visible scores and their log-sum-exp; an empty row gives 0 and -inf."""
+    s = np.where(np.isposinf(s), np.nan, s)  # inf - inf
     largest = np.max(s, axis=-1, keepdims=True, where=seen, initial=-np.inf)
     largest = np.where(np.isneginf(largest), 0.0, largest)
     weight = np.where(seen, np.exp(np.where(seen, s - largest, 0.0)), 0.0)
     total = weight.sum(-1, keepdims=True)
     empty = total == 0
-    p = weight / np.where(empty, 1.0, total)
+    p = np.where(seen, weight / np.where(empty, 1.0, total), 0.0)
     lse = np.where(empty, -np.inf, largest + np.log(np.where(empty, 1.0, total)))
     return p, lse[..., 0]
+
+
+def is_broken(x: Float[np.ndarray, "b h n d"]) -> Bool[np.ndarray, "b h n"]:
+    """Tells for every token whether it holds a NaN or an infinity."""
+    return np.asarray(~np.isfinite(x).all(-1))
+
+
+def without_broken(x: Float[np.ndarray, "b h n d"]) -> Float[np.ndarray, "b h n d"]:
+    """Puts 0 for NaN and infinities, so that 0 times what nobody sees is 0."""
+    return np.where(np.isfinite(x), x, 0.0)
 
 
 def per_query_head(x: Float[np.ndarray, "b g m d"], h: int) -> Float[np.ndarray, "b h m d"]:

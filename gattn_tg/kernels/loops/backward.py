@@ -11,17 +11,22 @@ Owning the keys it needs five products where two passes would need seven. dk, dv
 dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
 each of the five products finds its panels in the nearest cache.
 
+Broken numbers (NaN, infinities) are taken out of q, k and do. A row that met one has NaN probabilities, and so slopes,
+for the keys that it sees; where a key's dv is NaN, so is its dk. Other NaN come from sums of large numbers, and saturate.
+
 Source: Dao 2023, FlashAttention-2, algorithm 2.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.table import TableGradient
 from gattn_tg.kernels.loops.units import key_parts, runs
 from gattn_tg.kernels.tiles.body import Body
@@ -33,9 +38,11 @@ from gattn_tg.kernels.tiles.tile import (
     ROWS,
     Arena,
     Panel,
-    View,
+    bounded,
     ceildiv,
     exp2,
+    finite,
+    is_nan,
     lane_groups,
     padded,
     product,
@@ -109,6 +116,7 @@ class Backward:
         self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.broken = BrokenKeys(body, k, v)
         self.gradient = None if score.kind == "none" else TableGradient(self.scores)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
@@ -139,8 +147,12 @@ class Backward:
     def start(self) -> None:
         """Empty the sums of the unit, and the lanes that pad the panels."""
         body = self.body
+        self.broken.start()
         with body.loops(self.heads, self.dq.shape[3], self.wd) as (x, i, j):
-            body.write(self.dq, (self.part, self.b, self.g * self.heads + x, i, j), 0.0)
+            # broken rows are nan from the start, so that what finds them stands before the loops that use it
+            h = self.g * self.heads + x
+            start = self.is_broken(h, i.minimum(self.n - 1)).where(math.nan, 0.0)
+            body.write(self.dq, (self.part, self.b, h, i, j), start)
         with body.loops(self.heads, self.score.entries) as (x, j):
             body.write(self.dtable, (self.b, self.g * self.heads + x, self.part, j), 0.0)
         if self.wd > self.d:
@@ -159,20 +171,21 @@ class Backward:
         body = self.body
         self.turn_k.lay_out(
             LANES, self.d, key,
-            lambda j, x: self.k[self.b, self.g, key(j), x].cast(dtypes.float32) * factor,
+            lambda j, x: finite(self.k[self.b, self.g, key(j), x].cast(dtypes.float32)) * factor,
             lambda j, x, value: self.at_k.write(j * self.wd + x, value),
         )  # fmt: skip
         with body.loops(self.d, LANES) as (x, j):
             self.kt.write(x * LANES + j, self.at_k.read(j * self.wd + x))
         with body.loops(self.e, LANES) as (x, j):
             self.vt.write(x * LANES + j, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        self.broken.mark(self.b, self.g, first)
         self.at_dk.fill(LANES * self.wd, 0.0)
         self.at_dv.fill(LANES * self.we, 0.0)
 
     def walk(self, h: UOp, first: UOp) -> None:
         """All rows of one query head against one block of keys."""
         body = self.body
-        self.scores.load(self.b, h, first)
+        self.scores.load(self.b, h, first, self.broken.lanes)
         if self.gradient is not None:
             self.gradient.clear()
         with self.chunks(first) as chunk:
@@ -180,8 +193,8 @@ class Backward:
             self.lay_out_rows(h, i0)
             with body.loop(self.rows // ROWS) as tile:
                 self.weigh(h, i0, tile * ROWS, first)
-            self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
-            self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
+            self.add_transposed(self.at_dv, self.at_p, self.at_do, self.e)
+            self.add_transposed(self.at_dk, self.at_ds, self.at_q, self.d)
             self.add_to_dq(h, i0)
         if self.gradient is not None:
             self.gradient.finish(self.dtable, (self.b, h, self.part), first)
@@ -201,45 +214,41 @@ class Backward:
             return (i0 + i).minimum(self.n - 1)
 
         body = self.body
-        # whole chunks of float32 rows that fill their lanes are read where they are
-        is_whole = self.n % self.rows == 0
-        self.rows_of_q: Panel | View = self.at_q
-        self.rows_of_do: Panel | View = self.at_do
-        if is_whole and self.wd == self.d and self.q.dtype == dtypes.float32 and not self.rotation.channels:
-            self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
-        else:
-            self.turn_q.lay_out(
-                self.rows, self.d, row,
-                lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
-                lambda i, x, value: self.at_q.write(i * self.wd + x, value),
-            )  # fmt: skip
-        if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
-            self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
-        else:
-            with body.loops(self.rows, self.e) as (i, x):
-                self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
+        self.turn_q.lay_out(
+            self.rows, self.d, row,
+            lambda i, x: finite(self.q[self.b, h, row(i), x].cast(dtypes.float32)),
+            lambda i, x, value: self.at_q.write(i * self.wd + x, value),
+        )  # fmt: skip
+        with body.loops(self.rows, self.e) as (i, x):
+            self.at_do.write(i * self.we + x, finite(self.do[self.b, h, row(i), x].cast(dtypes.float32)))
         with body.loop(self.rows) as i:
-            # rows that pad the chunk have no probabilities
-            body.write(self.row_top, (i,), (i0 + i < self.n).where(self.top[self.b, h, row(i)], NEVER))
+            # nan makes the probabilities nan of what the row sees; rows that pad the chunk have no probabilities
+            top = self.is_broken(h, row(i)).where(math.nan, self.top[self.b, h, row(i)])
+            body.write(self.row_top, (i,), (i0 + i < self.n).where(top, NEVER))
         with body.loop(self.rows) as i:
-            body.write(self.row_inverse, (i,), self.inverse[self.b, h, row(i)])
+            body.write(self.row_inverse, (i,), finite(self.inverse[self.b, h, row(i)]))
         with body.loop(self.rows) as i:
             body.write(self.row_delta, (i,), self.delta[self.b, h, row(i)])
+
+    def is_broken(self, h: UOp, i: UOp) -> UOp:
+        """Whether a row that sees something saw a broken number, or its gradient holds one."""
+        inverse = self.inverse[self.b, h, i]
+        return inverse.ne(0.0) & is_nan(inverse + self.delta[self.b, h, i])
 
     def weigh(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
         """p and ds of one tile."""
         body, s, dp = self.body, self.s, self.dp
         for tile, depth, rows, wide, lanes in (
-            (s, self.d, self.rows_of_q, self.wd, self.kt),
-            (dp, self.e, self.rows_of_do, self.we, self.vt),
+            (s, self.d, self.at_q, self.wd, self.kt),
+            (dp, self.e, self.at_do, self.we, self.vt),
         ):
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(tile, (i, j), 0.0)
             product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
         with body.loops(ROWS, LANES) as (i, j):
-            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j)
-            share = exp2(value - body.read(self.row_top, r + i)) * body.read(self.row_inverse, r + i)
-            body.write(s, (i, j), share)
+            top = body.read(self.row_top, r + i)
+            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j, top)
+            body.write(s, (i, j), exp2(value) * body.read(self.row_inverse, r + i))
         with body.loops(ROWS, LANES) as (i, j):
             slope = saturate(body.read(dp, i, j) - body.read(self.row_delta, r + i), STEEPEST)
             body.write(dp, (i, j), body.read(s, i, j) * slope)
@@ -249,7 +258,7 @@ class Backward:
         if self.gradient is not None:
             self.gradient.add(dp, self.b, i0 + r, first)
 
-    def add_transposed(self, out: Panel, a: Panel, lanes: Panel | View, width: int) -> None:
+    def add_transposed(self, out: Panel, a: Panel, lanes: Panel, width: int) -> None:
         """out[j, x] += sum_i a[i, j] * lanes[i, x]."""
         body, tile, wide = self.body, self.s, padded(width)
         with body.loop(LANES // ROWS) as block:
@@ -280,20 +289,30 @@ class Backward:
             return (first + j).minimum(self.m - 1)
 
         def write(out: UOp, j: UOp, x: UOp, value: UOp) -> None:
+            # a row that is nan makes nan of padding too
+            value = self.scores.is_inside(first, j).where(value, 0.0) if self.scores.pads else value
             self.body.write(out, (self.b, self.g, key(j), x), value.cast(out.dtype), when=first + j < self.m)
 
         self.turn_k.take_back(
             LANES, self.d, key,
-            lambda j, x: saturate(self.at_dk.read(j * self.wd + x), LARGEST) * self.score.scale,
+            lambda j, x: is_nan(self.at_dv.read(j * self.we)).where(
+                math.nan, saturate(self.at_dk.read(j * self.wd + x), LARGEST) * self.score.scale
+            ),
             lambda j, x, value: write(self.dk, j, x, value),
         )  # fmt: skip
         with self.body.loops(LANES, self.e) as (j, x):
-            write(self.dv, j, x, saturate(self.at_dv.read(j * self.we + x), LARGEST))
+            write(self.dv, j, x, bounded(self.at_dv.read(j * self.we + x), LARGEST))
 
     def write_rows(self, h: UOp) -> None:
         """The unit's part of dq, turned back. The k that it was summed from carries scale * log2 e, dq wants scale."""
+
+        def row(i: UOp) -> UOp:
+            return i.minimum(self.n - 1)
+
         self.turn_q.take_back(
-            self.dq.shape[3], self.d, lambda i: i.minimum(self.n - 1),
-            lambda i, x: saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * (1 / LOG2E),
+            self.dq.shape[3], self.d, row,
+            lambda i, x: self.is_broken(h, row(i)).where(
+                math.nan, saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * (1 / LOG2E)
+            ),
             lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
         )  # fmt: skip

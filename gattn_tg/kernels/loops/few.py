@@ -108,7 +108,7 @@ class FewRows(Forward):
         """acc = acc * shrink + s v."""
         body, c = self.body, self.c
         for start, size in lane_groups(self.e):
-            lanes = self.lanes_of_v.lanes(self.width, start)
+            lanes = self.at_v.lanes(self.width, start)
             with body.loops(self.n, size) as (i, x):
                 before = self.acc.read(i * self.width + (start + x))
                 body.write(c, (i, x), before * body.read(self.shrink, i))

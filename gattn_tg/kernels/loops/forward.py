@@ -10,6 +10,9 @@ with 2^down >= m, so that sums stay below the largest |v|: o is a mean of v, and
 The backward pass takes top and 1 / (2^down total) rather than lse: their p is then exactly what went into o,
 while 2^(s log2 e - lse log2 e) would carry the rounding of lse, an absolute error that grows with the scores.
 
+Broken numbers (NaN, infinities) are taken out of v and put into the scores of their keys (`broken.py`); those of q
+start in total. So they reach the rows that see them, and 0 times a NaN never comes up.
+
 Source: Dao 2023, FlashAttention-2, algorithm 1.
 """
 
@@ -22,6 +25,7 @@ from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.units import query_rows, runs
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
@@ -34,14 +38,16 @@ from gattn_tg.kernels.tiles.tile import (
     Arena,
     Panel,
     View,
+    bounded,
     ceildiv,
     exp2,
+    finite,
     fold,
+    is_nan,
     lane_groups,
     padded,
     product,
     registers,
-    saturate,
     tree,
 )
 
@@ -92,6 +98,7 @@ class Forward:
         plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.broken = BrokenKeys(body, k, v)
         self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
         self.width, self.q_width = padded(self.e), self.d
         self.down = self.m.bit_length()
@@ -132,11 +139,12 @@ class Forward:
         self.acc.fill(self.rows * width, 0.0)
         if width > self.e:
             self.at_v.fill(LANES * width, 0.0)
-        self.lanes_of_v: Panel | View = self.at_v
         with body.loop(self.rows) as i:
             body.write(self.top, (i,), LEAST)
+        self.broken.start()
         with body.loops(self.rows, FOLD) as (i, x):
-            body.write(self.total, (i, x), 0.0)
+            numbers = [self.q[self.b, self.h, self.row(i), (x + c).minimum(self.d - 1)] for c in range(0, self.d, FOLD)]
+            body.write(self.total, (i, x), tree([self.broken.times_zero(y) for y in numbers], UOp.__add__))
 
     def reads_q_in_place(self) -> bool:
         """Whether rows of q serve as they are."""
@@ -175,7 +183,8 @@ class Forward:
         """k, v, and what the score needs."""
         self.lay_out_k(first)
         self.lay_out_v(first)
-        self.scores.load(self.b, self.h, first)
+        self.broken.mark(self.b, self.g, first)
+        self.scores.load(self.b, self.h, first, self.broken.lanes)
 
     def lay_out_k(self, first: UOp) -> None:
         """k in units of the score, one channel after another."""
@@ -191,13 +200,10 @@ class Forward:
         return Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
 
     def lay_out_v(self, first: UOp) -> None:
-        """v, key after key; whole blocks of float32 rows serve as they are."""
-        if self.width == self.e and self.m % LANES == 0 and self.v.dtype == dtypes.float32:
-            self.lanes_of_v = View(lambda j, x: self.v[self.b, self.g, first + j, x])
-            return
+        """v, key after key, without broken numbers."""
         with self.body.loops(LANES, self.e) as (j, x):
             value = self.v[self.b, self.g, self.key(first, j), x]
-            self.at_v.write(j * self.width + x, value.cast(dtypes.float32))
+            self.at_v.write(j * self.width + x, finite(value.cast(dtypes.float32)))
 
     def multiply(self, r: UOp) -> None:
         """s = q k^T for the rows from r."""
@@ -239,16 +245,20 @@ class Forward:
             with body.loops(ROWS, size) as (i, x):
                 before = self.acc.read((r + at + i) * self.width + (start + x))
                 body.write(c, (i, x), before * body.read(self.shrink, at + i))
-            lanes = self.lanes_of_v.lanes(self.width, start)
+            lanes = self.at_v.lanes(self.width, start)
             product(body, c, LANES, lambda i, j: body.read(self.s, at + i, j), lanes, size)
             with body.loops(ROWS, size) as (i, x):
                 self.acc.write((r + at + i) * self.width + (start + x), body.read(c, i, x))
 
     def finish(self) -> None:
-        """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
+        """Write o, lse, top and 1 / total; a row that saw nothing has top = LEAST, and 0 for 1 / total."""
         body, total = self.body, self.total
         with body.loops(self.rows, FOLD - 1) as (i, x):
             body.write(total, (i, 0), body.read(total, i, 0) + body.read(total, i, x + 1))
+        with body.loop(self.rows) as i:
+            # a row without a score is empty even where its q is broken, unless all its scores are nan: so is acc then
+            alone = is_nan(self.acc.read(i * self.width)).where(math.nan, 0.0)
+            body.write(total, (i, 0), (body.read(self.top, i) <= LEAST).where(alone, body.read(total, i, 0)))
 
         def write(out: UOp, i: UOp, value: UOp) -> None:
             body.write(out, (self.b, self.h, self.row(i)), value, when=self.i0 + i < self.n)
@@ -256,14 +266,14 @@ class Forward:
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
             lse = (body.read(self.top, i) + (some * 2.0**self.down).log2()) * (1 / LOG2E)
-            write(self.lse, i, (some > 0).where(lse, -math.inf))
+            write(self.lse, i, (some > 0).where(lse, some.eq(0.0).where(-math.inf, math.nan)))
         with body.loop(self.rows) as i:
             some = body.read(total, i, 0)
-            body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
+            body.write(total, (i, 0), some.eq(0.0).where(0.0, 1 / some))
         with body.loop(self.rows) as i:
             write(self.row_top, i, body.read(self.top, i))
         with body.loop(self.rows) as i:
             write(self.inverse, i, body.read(total, i, 0) * 2.0**-self.down)
         with body.loops(self.rows, self.e) as (i, x):
-            value = saturate(self.acc.read(i * self.width + x) * body.read(total, i, 0), LARGEST)
+            value = bounded(self.acc.read(i * self.width + x) * body.read(total, i, 0), LARGEST)
             body.write(self.o, (self.b, self.h, self.row(i), x), value.cast(self.o.dtype), when=self.i0 + i < self.n)

@@ -35,7 +35,10 @@ class TableGradient:
         if not self.by_row:
             with body.loops(LANES, ROWS) as (j, i):
                 c = scores.class_of(b, row0 + i, first, j).cast(dtypes.weakint)
-                body.write(self.rows, (i, c), body.read(self.rows, i, c) + body.read(ds, i, j))
+                value = body.read(ds, i, j)
+                if scores.pads:
+                    value = scores.is_inside(first, j).where(value, 0.0)  # a row that is nan makes nan of padding too
+                body.write(self.rows, (i, c), body.read(self.rows, i, c) + value)
             return
         t = scores.score.classes
         with body.loops(ROWS, LANES) as (i, j):
@@ -68,6 +71,8 @@ class TableGradient:
         with body.loops(scores.score.panel_rows, LANES) as (a, j):
             key = scores.t["ids_k"][place[0], (first + j).minimum(scores.m - 1)].cast(dtypes.weakint)
             value = body.read(self.rows, a, j)
+            if scores.pads:
+                value = scores.is_inside(first, j).where(value, 0.0)
             if kind == "key":
                 put(key, value)
             elif kind == "same":

@@ -25,8 +25,8 @@ from gattn_tg.kernels.mma.table import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
 from gattn_tg.kernels.simt.score import table_columns, words
 from gattn_tg.kernels.tiles.body import Body
-from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score
-from gattn_tg.kernels.tiles.tile import ceildiv
+from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top
+from gattn_tg.kernels.tiles.tile import ceildiv, finite
 
 RESIDENT = 128  # channels of k and v together that the pass of the keys keeps in registers; more stay in shared memory
 
@@ -137,7 +137,7 @@ class Rows(Backward):
         def writes(step: UOp) -> list[Write]:
             key = self.keys_from(b, g, step * layout.keys)
             factors = [*warps.moves(at_k, self.k, key), *warps.moves(at_v, self.v, key)]
-            return [*factors, *self.scores.moves(b, step * layout.keys)]
+            return [*factors, *self.scores.moves(b, g, step * layout.keys)]
 
         with warps.fed(writes, self.scores.key_blocks(b, i0)) as step:
             first = step * layout.keys
@@ -174,9 +174,10 @@ class Rows(Backward):
         def element(u: int, n: int, e: int) -> UOp:
             i = i0 + warps.row(u, e)
             at = (b, h, i.minimum(self.n - 1))
-            value = self.scores.value(s[u][n][e] * factor, b, h, i, first, warps.column(n, e))
-            p = (value - self.top[at]).exp2() * self.inverse[at]
-            return p * (dp[u][n][e] - self.delta[at])
+            top = broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+            value = self.scores.value(s[u][n][e] * factor, b, h, i, first, warps.column(n, e), top)
+            p = value.exp2() * finite(self.inverse[at])
+            return p * (dp[u][n][e] - finite(self.delta[at]))
 
         return warps.tiles(keys, element)
 
@@ -199,7 +200,7 @@ class Keys(Backward):
         body.together([*warps.writes(sum_k, warps.zeros(self.d)), *warps.writes(sum_v, warps.zeros(self.e))])
         key = self.keys_from(b, g, first)
         own = [warps.rows_of(x, key) for x in (self.k, self.v)] if is_kept else None
-        start = self.scores.moves(b, first)
+        start = self.scores.moves(b, g, first)
         if kept is not None:
             start += [*warps.moves(kept[0], self.k, key), *warps.moves(kept[1], self.v, key)]
         if start:
@@ -257,7 +258,8 @@ class Keys(Backward):
         for turn in range(ceildiv(rows, threads)):
             i = (self.warps.thread + turn * threads).minimum(rows - 1)
             at = (b, h, (i0 + i).minimum(self.n - 1))
-            values = ((i0 + i < self.n).where(self.top[at], NEVER), self.inverse[at], self.delta[at])
+            top = broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+            values = ((i0 + i < self.n).where(top, NEVER), finite(self.inverse[at]), finite(self.delta[at]))
             writes += [(line, (i,), value) for line, value in zip(self.stats, values, strict=True)]
         return writes
 
@@ -269,9 +271,8 @@ class Keys(Backward):
 
         def probability(u: int, n: int, e: int) -> UOp:
             i, j = warps.column(n, e), warps.row(u, e)
-            value = self.scores.value(s[u][n][e] * factor, b, h, i0 + i, first, j)
             top, inverse = (self.body.read(line, i) for line in self.stats[:2])
-            return (value - top).exp2() * inverse
+            return self.scores.value(s[u][n][e] * factor, b, h, i0 + i, first, j, top).exp2() * inverse
 
         p = warps.tiles(rows, probability)
         ds = warps.tiles(

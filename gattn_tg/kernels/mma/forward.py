@@ -96,7 +96,7 @@ class Forward:
                 return (self.b * self.g_size + g) * self.m + (first + j).minimum(self.m - 1)
 
             factors = [*warps.moves(self.at_k, self.k, key), *warps.moves(self.at_v, self.v, key)]
-            return [*factors, *self.scores.moves(self.b, first)]
+            return [*factors, *self.scores.moves(self.b, g, first)]
 
         with warps.fed(writes, self.scores.key_blocks(self.b, self.i0)) as step:
             self.scores.place = (self.b, self.h, step * self.layout.keys)
@@ -151,12 +151,18 @@ class Forward:
         """Write o, lse, top and 1 / total; a row that saw nothing has total = 0."""
         body, warps = self.body, self.warps
         total = warps.fold([body.read(self.total, slot) for slot in range(warps.slots)], UOp.__add__)
-        inverse = [(x > 0).where(1 / x, 0.0) for x in total]
+        for u, e in warps.one_each():
+            # a row that saw nothing stays empty where its q is broken
+            slot, row = warps.slot(u, e), (self.i0 + warps.row(u, e)).minimum(self.n - 1)
+            some = total[slot] + self.scores.broken_row(self.b, self.h, row)
+            total[slot] = total[slot].eq(0.0).where(0.0, some)
+        inverse = [x.eq(0.0).where(0.0, 1 / x) for x in total]
         for u, e in warps.one_each():
             slot, i = warps.slot(u, e), self.i0 + warps.row(u, e)
             at, when = (self.b, self.h, i.minimum(self.n - 1)), (i < self.n) & warps.share.eq(0)
             top = body.read(self.top, slot)
-            lse = (total[slot] > 0).where((top + total[slot].log2()) * (1 / LOG2E), -math.inf)
+            none = total[slot].eq(0.0).where(-math.inf, math.nan)
+            lse = (total[slot] > 0).where((top + total[slot].log2()) * (1 / LOG2E), none)
             for out, value in ((self.lse, lse), (self.row_top, top), (self.inverse, inverse[slot])):
                 body.write(out, at, value, when=when)
         o = [

@@ -28,7 +28,7 @@ class WarpScore(GroupScore):
     def __init__(self, warps: Warps, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
         super().__init__(warps, score, tensors, n, m)  # type: ignore[arg-type]  # what it needs of a group, warps have
 
-    def moves(self, b: UOp, first: UOp) -> list[Write]:
+    def moves(self, b: UOp, g: UOp, first: UOp) -> list[Write]:
         """The writes that bring what the block of keys starting at `first` needs."""
         keys, threads = self.block_keys, self.group.layout.threads
         writes: list[Write] = []
@@ -37,6 +37,10 @@ class WarpScore(GroupScore):
                 j = (self.group.thread + turn * threads).minimum(keys - 1)
                 number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
                 writes.append((lanes, (j,), number))
+        if self.broken is not None:
+            for turn in range(ceildiv(keys, threads)):
+                j = (self.group.thread + turn * threads).minimum(keys - 1)
+                writes.append((self.broken, (j,), self.broken_key(b, g, first, j)))
         return writes
 
     def key_blocks(self, b: UOp, i0: UOp) -> Blocks:

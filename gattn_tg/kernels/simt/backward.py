@@ -20,8 +20,8 @@ from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
 from gattn_tg.kernels.simt.score import GroupScore
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.rotation import Rotation
-from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score
-from gattn_tg.kernels.tiles.tile import ceildiv
+from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top
+from gattn_tg.kernels.tiles.tile import ceildiv, finite
 
 
 def tiles(layout: Layout) -> int:
@@ -84,8 +84,14 @@ class Backward:
             with body.loop(kept.shape[0]) as i:
                 at = self.group.row(i)
                 value = given[b, h, self.row(i0, at)]
-                # rows that pad the block have no probabilities
-                body.write(kept, (i, 0), (i0 + at < self.n).where(value, NEVER) if place == 0 else value)
+                if place == 0:
+                    # nan makes the probabilities nan of what a broken row sees; rows that pad have no probabilities
+                    inverse, delta = (other[b, h, self.row(i0, at)] for other, _ in self.stats[1:])
+                    of_q = self.scores.broken_row(b, h, self.row(i0, at))
+                    value = broken_top(value, inverse, delta + of_q)
+                    body.write(kept, (i, 0), (i0 + at < self.n).where(value, NEVER))
+                else:
+                    body.write(kept, (i, 0), finite(value))
 
     def lay_out_keys(self, h: UOp, first: UOp, k: UOp | None = None) -> None:
         """k by channel, in units of the score, v by channel; k also by key where that is wanted."""
@@ -119,8 +125,9 @@ class Backward:
         group.clear(dp)
         group.product(dp, self.e, by_row(body, self.at_do), by_column(body, self.vt))
         with group.each(s) as (i, j, row, column):
-            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + row, first, column)
-            body.write(s, (i, j), group.exp2(value - body.read(top, i, 0)) * body.read(inverse, i, 0))
+            of_row = body.read(top, i, 0)
+            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + row, first, column, of_row)
+            body.write(s, (i, j), group.exp2(value) * body.read(inverse, i, 0))
         with group.each(s) as (i, j, _, _):
             body.write(dp, (i, j), body.read(s, i, j) * (body.read(dp, i, j) - body.read(delta, i, 0)))
         group.put(self.at_ds, dp)

@@ -191,6 +191,10 @@ class Forward:
             body.write(total, (i, 0), 0.0)
         with body.loops(own, self.layout.across) as (i, x):
             body.write(total, (i, 0), body.read(total, i, 0) + body.read(self.parts, group.row(i), x))
+        with body.loop(own) as i:
+            # a row that saw nothing stays empty where its q is broken
+            row, some = self.row(group.row(i)), body.read(total, i, 0)
+            body.write(total, (i, 0), some.eq(0.0).where(0.0, some + self.scores.broken_row(self.b, self.h, row)))
 
         def write(out: UOp, i: UOp, value: UOp) -> None:
             row = group.row(i)
@@ -199,10 +203,11 @@ class Forward:
 
         with body.loop(own) as i:
             some = body.read(total, i, 0)
-            write(self.lse, i, (some > 0).where((body.read(self.top, i, 0) + some.log2()) * (1 / LOG2E), -math.inf))
+            lse = (body.read(self.top, i, 0) + some.log2()) * (1 / LOG2E)
+            write(self.lse, i, (some > 0).where(lse, some.eq(0.0).where(-math.inf, math.nan)))
         with body.loop(own) as i:
             some = body.read(total, i, 0)
-            body.write(total, (i, 0), (some > 0).where(1 / some, 0.0))
+            body.write(total, (i, 0), some.eq(0.0).where(0.0, 1 / some))
         with body.loop(own) as i:
             write(self.row_top, i, body.read(self.top, i, 0))
         with body.loop(own) as i:

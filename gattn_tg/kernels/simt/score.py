@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group
-from gattn_tg.kernels.tiles.score import BY_ROW, LIMIT, LOG2E, Score, ScoreBody
-from gattn_tg.kernels.tiles.tile import ceildiv, saturate
+from gattn_tg.kernels.tiles.score import BY_ROW, LOG2E, Score, ScoreBody
+from gattn_tg.kernels.tiles.score import entry as bounded_entry
+from gattn_tg.kernels.tiles.tile import ceildiv
 
+IN_LINES = ("ids_k", "at_k", "upto_k", "before_k", "segments_k", "broken_k")  # operands with a number per key
 STAGED = 1024  # entries of a table that is copied to shared memory; larger ones are read where they are
 
 
@@ -20,7 +20,7 @@ def table_columns(score: Score) -> int:
 
 def words(score: Score, keys: int) -> int:
     """Words of shared memory that the score takes."""
-    names = [name for name in score.operands if name in ("ids_k", "at_k", "upto_k", "before_k", "segments_k")]
+    names = [name for name in score.operands if name in IN_LINES]
     return (score.entries if score.kind != "none" and score.entries <= STAGED else 0) + keys * len(names)
 
 
@@ -39,11 +39,13 @@ class GroupScore(ScoreBody):
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.ints = {
             name: group.line(group.layout.keys, dtypes.int)
-            for name in ("ids_k", "at_k", "upto_k", "before_k", "segments_k")
+            for name in IN_LINES[:-1]
             if name in self.t
         }
         is_staged = "table" in self.t and score.entries <= STAGED
         self.table = group.line(score.entries) if is_staged else None
+        self.entries = None
+        self.broken = group.line(group.layout.keys) if score.has_broken else None
         self.place: tuple[UOp, UOp, UOp] | None = None
 
     @property
@@ -71,7 +73,7 @@ class GroupScore(ScoreBody):
         with self.body.loop(ceildiv(size, threads)) as turn:
             entry = (turn * threads + self.group.thread).minimum(size - 1)
             index = (entry // classes, entry % classes) if len(given.shape) == 3 else (entry,)
-            value = saturate(given[h if given.shape[0] > 1 else 0, *index].cast(dtypes.float32), LIMIT / LOG2E)
+            value = bounded_entry(given[h if given.shape[0] > 1 else 0, *index].cast(dtypes.float32))
             self.body.write(self.table, (entry,), value)
 
     def load(self, b: UOp, h: UOp, first: UOp) -> None:
@@ -88,16 +90,48 @@ class GroupScore(ScoreBody):
                 j = (turn * threads + self.group.thread).minimum(keys - 1)
                 number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
                 self.body.write(lanes, (j,), number)
+        if self.broken is not None:
+            self.group.part()
+            with self.body.loop(ceildiv(keys, threads)) as turn:
+                j = (turn * threads + self.group.thread).minimum(keys - 1)
+                self.body.write(self.broken, (j,), self.broken_key(b, h // self.heads, first, j))
+
+    @property
+    def heads(self) -> int:
+        """Query heads that read one key head."""
+        return int(self.t["broken_q"].shape[1]) // int(self.t["broken_k"].shape[1])
+
+    def broken_key(self, b: UOp, g: UOp, first: UOp, j: UOp) -> UOp:
+        """nan where key first + j is broken, else 0."""
+        return self.t["broken_k"][b, g, (first + j).minimum(self.m - 1)]
+
+    def broken_row(self, b: UOp, h: UOp, row: UOp) -> UOp | float:
+        """nan where q of a row is broken, else 0."""
+        return self.t["broken_q"][b, h, row] if self.score.has_broken else 0.0
+
+    @property
+    def pads_panel(self) -> bool:
+        """There is no panel."""
+        return False
+
+    def is_inside(self, first: UOp, j: UOp) -> UOp:
+        """Whether key j of the block that starts at `first` is no padding."""
+        assert self.place is not None
+        return (first + j).cast(dtypes.int) < self.keys(self.place[0])
+
+    def entry_at(self, h: UOp, index: UOp) -> UOp:
+        """An entry of the table, in units of log 2, for the kinds that are not laid out."""
+        return self._entry(h, index) * LOG2E
 
     def laid_out(self, a: UOp | int, j: UOp) -> UOp:
-        """Bias of class a and a key of the block; -inf for keys that nobody sees."""
+        """Bias of class a and a key of the block; nan for a broken key."""
         assert self.place is not None
-        b, h, first = self.place
-        value = UOp.const(0.0, dtypes.float32)
+        b, h, _ = self.place
+        value = UOp.const(0.0, dtypes.float32) if self.broken is None else self.body.read(self.broken, j)
         if self.score.kind in BY_ROW:
             row = a if isinstance(a, UOp) else UOp.const(a, dtypes.weakint)
-            value = self._entry_of(b, h, row, self.key_class(j)) * LOG2E
-        return ((first + j).cast(dtypes.int) < self.keys(b)).where(value, -math.inf)
+            value = value + self._entry_of(b, h, row, self.key_class(j)) * LOG2E
+        return value
 
     def row_class(self, b: UOp, row: UOp) -> UOp:
         """Class id of a row."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.tiles.body import Body
-from gattn_tg.kernels.tiles.tile import LANES, saturate
+from gattn_tg.kernels.tiles.tile import LANES, is_nan, saturate
 
 LOG2E = math.log2(math.e)
 LIMIT = 1e30 * LOG2E  # beyond it sums of scores overflow float32
@@ -44,6 +44,7 @@ class Score:
         left, right: row i sees i + m - n - left <= j <= i + m - n + right; None is unbounded.
         has_lengths: every batch row has its own number of keys.
         has_segments: only equal labels see each other.
+        has_broken: broken numbers were taken out of q, k and v, and marked in operands broken_q and broken_k.
         has_places: `ordered` compares given coordinates at_q, at_k; otherwise the places i + m - n and j.
     """
 
@@ -56,6 +57,7 @@ class Score:
     has_lengths: bool = False
     has_segments: bool = False
     has_places: bool = False
+    has_broken: bool = False
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -71,7 +73,8 @@ class Score:
         }[self.kind]
         names += ("at_q", "at_k") if self.has_places else ()
         names += ("lengths",) if self.has_lengths else ()
-        return names + (("segments_q", "segments_k") if self.has_segments else ())
+        names += ("segments_q", "segments_k") if self.has_segments else ()
+        return names + (("broken_q", "broken_k") if self.has_broken else ())
 
     @property
     def name(self) -> str:
@@ -112,6 +115,8 @@ class ScoreBody:
         self.body, self.score, self.n, self.m = body, score, n, m
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.panel = body.array(score.panel_rows, LANES)
+        self.end = body.array(1, dtype=dtypes.int)  # keys of the block before its padding
+        self.entries = body.array(score.classes) if score.kind in ("between", "dense") else None
         self.ints: dict[str, UOp] = {
             name: body.array(LANES, dtype=dtypes.int)
             for name in ("at_k", "upto_k", "before_k", "segments_k")
@@ -145,20 +150,41 @@ class ScoreBody:
             stop = stop.minimum(first.cast(dtypes.int) + (LANES - self.m + self.n + left))
         return start, stop
 
-    def load(self, b: UOp, h: UOp, first: UOp) -> None:
-        """Lay out what the block of keys starting at `first` needs."""
+    def load(self, b: UOp, h: UOp, first: UOp, broken: UOp) -> None:
+        """Lay out what the block of keys starting at `first` needs; `broken` has nan for broken keys, else 0."""
         body, kind = self.body, self.score.kind
-        keys = self.keys(b)
+        body.write(self.end, (0,), self.keys(b) - first.cast(dtypes.int))
         with body.loops(self.score.panel_rows, LANES) as (a, j):
-            inside = (first + j).cast(dtypes.int) < keys
-            value: UOp | float = 0.0
+            value = body.read(broken, j)
             if kind in BY_ROW:
                 at = (first + j).minimum(self.m - 1)
-                value = self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
-            body.write(self.panel, (a, j), inside.where(value, -math.inf))
+                value = value + self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
+            body.write(self.panel, (a, j), self.is_inside(first, j).where(value, -math.inf))
         for name, lanes in self.ints.items():
             with body.loop(LANES) as j:
                 body.write(lanes, (j,), self.t[name][b, (first + j).minimum(self.m - 1)])
+        if self.entries is not None:
+            with body.loop(self.score.classes) as c:
+                body.write(self.entries, (c,), self._entry(h, c) * LOG2E)
+
+    @property
+    def pads(self) -> bool:
+        """Whether a block may have keys that no row sees because they are padding."""
+        return self.score.has_lengths or self.m % self.block_keys != 0
+
+    @property
+    def block_keys(self) -> int:
+        """Keys at a time."""
+        return LANES
+
+    @property
+    def pads_panel(self) -> bool:
+        """Whether padding is -inf in the panel, and nothing that may be nan is added to it."""
+        return self.entries is None
+
+    def is_inside(self, first: UOp, j: UOp) -> UOp:
+        """Whether key j of the block that starts at `first` is no padding."""
+        return j.cast(dtypes.int) < self.body.read(self.end, 0)
 
     def _entry_of(self, b: UOp, h: UOp, a: UOp, key: UOp) -> UOp:
         match self.score.kind:
@@ -174,12 +200,15 @@ class ScoreBody:
 
     def _entry(self, h: UOp, *index: UOp) -> UOp:
         table = self.t["table"]
-        return saturate(table[h if table.shape[0] > 1 else 0, *index], LIMIT / LOG2E)
+        return entry(table[h if table.shape[0] > 1 else 0, *index])
 
     # ---- elements
 
-    def value(self, s: UOp, b: UOp, h: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
-        """The score of row i and key first + j, from their product (in units of log 2)."""
+    def value(self, s: UOp, b: UOp, h: UOp, i: UOp, first: UOp, j: UOp, top: UOp | None = None) -> UOp:
+        """The score of row i and key first + j, from their product (in units of log 2), less top where it is given.
+
+        -inf where the row does not see the key, whatever the numbers are; for padding only where they are finite.
+        """
         s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
         kind = self.score.kind
         if kind == "ordered":
@@ -189,9 +218,16 @@ class ScoreBody:
         else:
             s = s + self.laid_out(self.row_class(b, row) if kind in ("pair", "same") else 0, j)
         if kind in ("between", "dense"):
-            s = s + self._entry(h, self.class_of(b, i, first, j).cast(dtypes.weakint)) * LOG2E
+            s = s + self.entry_at(h, self.class_of(b, i, first, j).cast(dtypes.weakint))
+        if top is not None:
+            s = s - top
         seen = self._seen(b, row, i, first, j)
         return s if seen is None else seen.where(s, -math.inf)
+
+    def entry_at(self, h: UOp, index: UOp) -> UOp:
+        """An entry of the table, in units of log 2, for the kinds that are not laid out."""
+        assert self.entries is not None
+        return self.body.read(self.entries, index)
 
     def class_of(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Table index of row i and key first + j, for the kinds that are not laid out."""
@@ -222,6 +258,8 @@ class ScoreBody:
             rules.append(j.cast(dtypes.int) >= place - left)
         if self.score.has_segments:
             rules.append(self.t["segments_q"][b, row].eq(self.lane("segments_k", j)))
+        if self.pads and not self.pads_panel:
+            rules.append(self.is_inside(first, j))
         seen = None
         for rule in rules:
             seen = rule if seen is None else seen & rule
@@ -238,3 +276,15 @@ class ScoreBody:
     def lane(self, name: str, j: UOp) -> UOp:
         """A key's number among those that `load` brought."""
         return self.body.read(self.ints[name], j)
+
+
+def entry(x: UOp) -> UOp:
+    """An entry of a table as scores add it: -inf hides its pairs, +inf is nan as inf - inf is, others saturate."""
+    limit = LIMIT / LOG2E
+    x = (x > limit).where((x < math.inf).where(limit, math.nan), x)
+    return (x < -limit).where((x > -math.inf).where(-limit, x), x)
+
+
+def broken_top(top: UOp, inverse: UOp, delta: UOp) -> UOp:
+    """What is taken from the scores of a row: nan where the row sees something and met a broken number, else top."""
+    return (inverse.ne(0.0) & is_nan(inverse + delta)).where(math.nan, top)

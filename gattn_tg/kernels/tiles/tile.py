@@ -7,6 +7,7 @@ on registers; shorter inner loops are unrolled before the vectoriser sees them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
@@ -165,3 +166,19 @@ def saturate(x: UOp, limit: float) -> UOp:
     """x kept in +-limit; nan (inf - inf in a product) becomes a number."""
     x = at_most(x, limit)
     return (x > -limit).where(x, -limit)
+
+
+def bounded(x: UOp, limit: float) -> UOp:
+    """x kept in +-limit; nan stays nan."""
+    x = (x > limit).where(limit, x)
+    return (x < -limit).where(-limit, x)
+
+
+def finite(x: UOp) -> UOp:
+    """x, but 0 for nan and infinities, so that 0 times what nobody sees is 0."""
+    return ((x < math.inf) & (x > -math.inf)).where(x, 0.0)
+
+
+def is_nan(x: UOp) -> UOp:
+    """Whether x is nan."""
+    return x.ne(x)

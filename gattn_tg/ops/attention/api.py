@@ -87,7 +87,10 @@ def attention(
         UnsupportedError: the named implementation does not serve this call; the text says why.
 
     Numerics: products read the input dtype and accumulate in float32, softmax and sums are float32; two runs on
-    one machine agree bit for bit, forward and backward. Scores saturate at +-1e30. In the CPU kernels o is finite
+    one machine agree bit for bit, forward and backward. A NaN or an infinity in q, or in k or v of a key, makes o
+    and lse of the queries that see it NaN, and the gradients of what these queries see; nothing else changes, also
+    where it is 0 times a NaN. A table entry of -inf hides its pairs, +inf is NaN; a query whose scores are all -inf
+    sees nothing. Finite scores and entries saturate at +-1e30. In the CPU kernels o is finite
     for every finite v, and the slopes <do[i], v[j]> - <do[i], o[i]> saturate at +-1e30, so that no gradient is nan.
 
     Example:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.ops.attention.bias import MotifBias
@@ -21,33 +23,52 @@ def refuse(problem: Problem) -> str | None:
 def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Output and log-sum-exp, `softmax(scale q k^T + bias) v`; memory grows with n m.
 
-    Numerics: products read the input dtype and accumulate in float32, softmax and sums are float32.
+    Numerics: products of the stored values, softmax and sums are float32.
     """
     b, h, g, n, m, d, e = problem.sizes
-    q, k, v = problem.q, problem.k, problem.v
+    of_q, of_k, of_v = (x.cast(dtypes.float32) for x in (problem.q, problem.k, problem.v))
+    q, k, v = (without_broken(x) for x in (of_q, of_k, of_v))
     if problem.rope is not None:
         at_q, at_k = problem.coordinates()
         q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved)
         k = rotate(k, *cos_sin(problem.rope, d, at_k, q.device), problem.rope.interleaved)
-    grouped = q.reshape(b, g, h // g, n, d)
-    s = grouped.matmul(k.unsqueeze(2).transpose(-1, -2), dtype=dtypes.float32) * problem.scale
-    s = s.reshape(b, h, n, m).clamp(-LIMIT, LIMIT)
+    s = q.reshape(b, g, h // g, n, d).matmul(k.unsqueeze(2).transpose(-1, -2)) * problem.scale
+    s = (s < LIMIT).where(s, LIMIT)  # nan, inf - inf in a product of large numbers, becomes a number
+    s = (s > -LIMIT).where(s, -LIMIT).reshape(b, h, n, m)
+    of_row, of_key = broken(of_q), (broken(of_k) + broken(of_v)).unsqueeze(2).expand(b, g, h // g, m).reshape(b, h, m)
+    of_row = of_row.unsqueeze(-1)
     if problem.bias is not None:
-        s = s + scores(problem, problem.bias).clamp(-LIMIT, LIMIT)
+        added = scores(problem, problem.bias)
+        s, of_row = s + added, (added == -math.inf).where(0.0, of_row)
+    s = s + of_row + of_key.unsqueeze(2)
     seen = visible(problem)
     if seen is not None:
-        s = seen.where(s, -float("inf"))
+        s = seen.where(s, -math.inf)
     # the maximum only guards exp against overflow: it cancels, so no gradient flows through it
     top = s.max(-1, keepdim=True).detach()
-    top = (top == -float("inf")).where(0.0, top)
+    top = (top == -math.inf).where(0.0, top)
     p = (s - top).exp()
     total = p.sum(-1, keepdim=True)
-    some = total > 0
-    safe = some.where(total, 1.0)
-    lse = some.where(top + safe.log(), -float("inf")).squeeze(-1)
-    p = (p / safe).cast(v.dtype).reshape(b, g, h // g, n, m)
-    o = p.matmul(v.unsqueeze(2), dtype=dtypes.float32).cast(v.dtype)
-    return o.reshape(b, h, n, e), lse
+    none = total == 0
+    safe = none.where(1.0, total)
+    lse = none.where(-math.inf, top + safe.log()).squeeze(-1)
+    p = p / safe
+    if seen is not None:
+        p = seen.where(p, 0.0)  # also in a row that is nan
+    o = p.reshape(b, g, h // g, n, m).matmul(v.unsqueeze(2)).reshape(b, h, n, e)
+    # the gradient of a row that is nan stays out of the values that the row does not see
+    o = total.isnan().where(math.nan, o)
+    return o.cast(problem.v.dtype), lse
+
+
+def without_broken(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n d"]:
+    """x with 0 in place of nan and infinities, so that 0 times what nobody sees is 0."""
+    return x.isfinite().where(x, 0.0)
+
+
+def broken(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n"]:
+    """nan for every token that holds a nan or an infinity, which passes its gradient on; 0 for the others."""
+    return x.isfinite().where(0.0, x + math.nan).sum(-1)
 
 
 def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:
@@ -75,24 +96,29 @@ def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:
 
 def scores(problem: Problem, bias: MotifBias) -> Float[Tensor, "b h n m"]:
     """The motif bias of every pair of bases, broadcastable to (b, h, n, m)."""
-    table = bias.tied_table()  # (1 or h, t) or (1 or h, t, t)
+    table = saturated(bias.tied_table())  # (1 or h, t) or (1 or h, t, t)
     if bias.kind == "dense":
-        return _look_up(table, bias.ids)
+        return _look_up_keys(table, bias.ids)
     ids_q, ids_k = problem.ids()
     if bias.kind == "key":
-        return _look_up(table, ids_k.unsqueeze(1))
+        return _look_up_keys(table, ids_k.unsqueeze(1))
     if bias.kind == "same":
-        return (ids_q.unsqueeze(-1) == ids_k.unsqueeze(1)).unsqueeze(1).where(_look_up(table, ids_q.unsqueeze(-1)), 0.0)
+        is_same = (ids_q.unsqueeze(-1) == ids_k.unsqueeze(1)).unsqueeze(1)
+        return is_same.where(_look_up_keys(table, ids_q.unsqueeze(-1)), 0.0)
     if bias.kind == "between":
-        return _look_up(table, occurrences_between(ids_k, problem.q.shape[2]).clamp(0, bias.n_motifs - 1))
-    one_hot_q = ids_q.one_hot(bias.n_motifs).cast(dtypes.float32).unsqueeze(1)  # (b, 1, n, t)
-    one_hot_k = ids_k.one_hot(bias.n_motifs).cast(dtypes.float32).unsqueeze(1)
-    forth = one_hot_q.matmul(table.unsqueeze(0)).matmul(one_hot_k.transpose(-1, -2))
+        return _look_up_keys(table, occurrences_between(ids_k, problem.q.shape[2]).clamp(0, bias.n_motifs - 1))
+    forth = _look_up_pairs(table, ids_q, ids_k)
     if bias.kind == "pair":
         return forth
     at_q, at_k = problem.coordinates()
-    back = one_hot_q.matmul(table.unsqueeze(0).transpose(-1, -2)).matmul(one_hot_k.transpose(-1, -2))
+    back = _look_up_pairs(table.transpose(-1, -2), ids_q, ids_k)
     return (at_q.unsqueeze(-1) <= at_k.unsqueeze(1)).unsqueeze(1).where(forth, back)
+
+
+def saturated(table: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """A table as scores add it: finite entries kept in +-LIMIT, -inf hides its pairs, +inf is nan (inf - inf)."""
+    table = (table > LIMIT).where((table == math.inf).where(table + math.nan, LIMIT), table)
+    return ((table < -LIMIT) & (table != -math.inf)).where(-LIMIT, table)
 
 
 def occurrences_between(ids_k: Int[Tensor, "b m"], n: int) -> Int[Tensor, "b n m"]:
@@ -115,7 +141,19 @@ def occurrence_counts(ids_k: Int[Tensor, "b m"]) -> tuple[Int[Tensor, "b m"], In
     return upto, upto - starts
 
 
-def _look_up(table: Float[Tensor, "h t"], ids: Int[Tensor, "b x y"]) -> Float[Tensor, "b h x y"]:
+def _look_up_keys(table: Float[Tensor, "h t"], ids: Int[Tensor, "b x y"]) -> Float[Tensor, "b h x y"]:
     """table[head, ids] for every head, as a sum over the table: its gradient is a sum in fixed order."""
     hot = ids.unsqueeze(1).unsqueeze(-1) == Tensor.arange(table.shape[-1], dtype=dtypes.int32)
     return hot.where(table.reshape(1, table.shape[0], 1, 1, -1), 0.0).sum(-1)
+
+
+def _look_up_pairs(
+    table: Float[Tensor, "h t t"], ids_q: Int[Tensor, "b n"], ids_k: Int[Tensor, "b m"]
+) -> Float[Tensor, "b h n m"]:
+    """table[head, id_i, id_j]: rows of the table, then its columns; selected, for 0 times -inf would be nan."""
+    (b, n), m, (h, t, _) = ids_q.shape, ids_k.shape[1], table.shape
+    classes = Tensor.arange(t, dtype=dtypes.int32)
+    is_row = (ids_q.unsqueeze(-1) == classes).reshape(b, 1, n, t, 1)
+    rows = is_row.where(table.reshape(1, h, 1, t, t), 0.0).sum(-2)
+    is_column = (ids_k.unsqueeze(-1) == classes).reshape(b, 1, 1, m, t)
+    return is_column.where(rows.unsqueeze(-2), 0.0).sum(-1)

@@ -14,7 +14,8 @@ from gattn_tg.kernels.mma.plan import Plan
 from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
-from gattn_tg.ops.attention.operands import output_cotangent, piece, score_of, static_score
+from gattn_tg.ops.attention.lazy import without_broken
+from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, score_of, static_score
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
 from gattn_tg.ops.attention.simt import table_gradient
@@ -38,7 +39,7 @@ def refuse(problem: Problem) -> str | None:
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
-    found = plan(static_score(problem), d, e, _device(problem.q), problem.q.dtype)
+    found = plan(static_score(problem, has_broken=True), d, e, _device(problem.q), problem.q.dtype)
     return found if isinstance(found, str) else None
 
 
@@ -55,7 +56,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     and accumulate in float32; softmax and sums are float32.
     """
     *_, d, e = problem.sizes
-    score, tensors = score_of(problem)
+    problem, marks = contained(problem)
+    score, tensors = score_of(problem, marks)
     found = plan(score, d, e, _device(problem.q), problem.q.dtype)
     assert not isinstance(found, str)
     q, k = _rotated(problem)
@@ -79,6 +81,7 @@ def _gradient(
     o, _, top, inverse = made
     q, k, v, *tensors = given
     do, delta = output_cotangent(cotangents, o)
+    do = without_broken(do)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     read = (q, k, v, do.cast(q.dtype), top, inverse, delta, *tensors)
@@ -89,8 +92,11 @@ def _gradient(
     dq, *sums = launch(mma_backward.rows_kernel(score, plan.fragment, plan.rows), by_rows, read)
     dk, dv = launch(mma_backward.keys_kernel(score, plan.fragment, plan.keys), by_keys, read)
     named = dict(zip(score.operands, tensors, strict=True))
-    of_table = [table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
-    return [dq, dk, dv, *of_table]
+    # a broken number has the gradient of its row: nan, or 0 where nothing sees it
+    found = {"broken_q": dq[..., 0].cast(dtypes.float32), "broken_k": dk[..., 0].cast(dtypes.float32)}
+    if columns:
+        found["table"] = table_gradient(score, sums[0], named, named["table"])
+    return [dq, dk, dv, *(found.get(name) for name in named)]
 
 
 def _rotated(problem: Problem) -> tuple[Tensor, Tensor]:

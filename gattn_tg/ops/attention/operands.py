@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.kernels.tiles.tile import LANES, ceildiv
-from gattn_tg.ops.attention.lazy import occurrence_counts
+from gattn_tg.kernels.tiles.tile import LANES, LARGEST, ceildiv
+from gattn_tg.ops.attention.lazy import broken, occurrence_counts, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin
 from gattn_tg.ops.launch import pieces
 from gattn_tg.types import Float
 
 
-def static_score(problem: Problem) -> Score:
+def static_score(problem: Problem, has_broken: bool = False) -> Score:
     """The static part of the score function of a call."""
     _, _, _, n, m, _, _ = problem.sizes
     bias = problem.bias
@@ -31,11 +34,20 @@ def static_score(problem: Problem) -> Score:
         has_lengths=problem.lengths is not None,
         has_segments=problem.segments_q is not None,
         has_places=has_places,
+        has_broken=has_broken,
     )
 
 
-def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
-    """The score function of a call: its static part, and the tensors it reads."""
+def contained(problem: Problem) -> tuple[Problem, dict[str, Tensor]]:
+    """The call without NaN and infinities in q, k and v, and the marks of the queries and keys that had them."""
+    q, k, v = problem.q, problem.k, problem.v
+    marks = {"broken_q": broken(q.cast(dtypes.float32)),
+             "broken_k": broken(k.cast(dtypes.float32)) + broken(v.cast(dtypes.float32))}  # fmt: skip
+    return replace(problem, q=without_broken(q), k=without_broken(k), v=without_broken(v)), marks
+
+
+def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[Score, list[Tensor]]:
+    """The score function of a call: its static part, and the tensors it reads, with the marks of `contained` if any."""
     _, _, _, n, m, _, _ = problem.sizes
     bias, tensors = problem.bias, {}
     if bias is not None:
@@ -54,7 +66,8 @@ def score_of(problem: Problem) -> tuple[Score, list[Tensor]]:
         "segments_q": problem.segments_q,
         "segments_k": problem.segments_k,
     }
-    score = static_score(problem)
+    tensors |= {} if marks is None else marks
+    score = static_score(problem, marks is not None)
     return score, [tensors[name] for name in score.operands]
 
 
@@ -83,5 +96,10 @@ def output_cotangent(
     do = next((x for x in cotangents if len(x.shape) == 4), None)
     dlse = next((x for x in cotangents if len(x.shape) == 3), None)
     do = Tensor.zeros_like(o) if do is None else do
-    delta = (do.cast(dtypes.float32) * o.cast(dtypes.float32)).sum(-1)
+    wide = do.cast(dtypes.float32)
+    # nan only where do or o is broken: the terms are kept so small that their sum is finite
+    most = LARGEST / o.shape[-1]
+    terms = wide * o.cast(dtypes.float32)
+    terms = (terms > most).where(most, (terms < -most).where(-most, terms))
+    delta = wide.isfinite().where(terms, math.nan).sum(-1)
     return do, delta if dlse is None else delta - dlse

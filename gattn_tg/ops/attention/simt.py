@@ -14,7 +14,8 @@ from gattn_tg.kernels.simt.group import Layout
 from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of, static_score
+from gattn_tg.ops.attention.lazy import without_broken
+from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, rotation_of, score_of, static_score
 from gattn_tg.ops.attention.packing import Packing
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces
@@ -63,7 +64,7 @@ def refuse(problem: Problem) -> str | None:
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
-    score = static_score(problem)
+    score = static_score(problem, has_broken=True)
     if machine.is_short_of_buffers and (count := _buffers(score)) > machine.buffers:
         return f"its kernels read and write {count} buffers, but {devices[0]} binds {machine.buffers}"
     found = layouts(score, d, e, devices[0])
@@ -90,7 +91,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
     """
     _, _, _, n, _, d, e = problem.sizes
-    score, tensors = score_of(problem)
+    problem, marks = contained(problem)
+    score, tensors = score_of(problem, marks)
     rotation, angles = rotation_of(problem)
     q, k, v = problem.q, problem.k, problem.v
     device = q.device if isinstance(q.device, str) else q.device[0]
@@ -117,6 +119,7 @@ def _gradient(
     o, _, top, inverse = made
     q, k, v, *tensors = given
     do, delta = output_cotangent(cotangents, o)
+    do = without_broken(do)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     read = (q, k, v, do, top, inverse, delta, *tensors)
@@ -132,16 +135,20 @@ def _gradient(
     dq, *sums = launch(rows, by_rows, buffers)
     dk, dv = launch(keys, by_keys, buffers)
     named = dict(zip((*score.operands, *rotation.operands), tensors, strict=True))
-    of_table = [table_gradient(score, sums[0], named, x) if name == "table" else None for name, x in named.items()]
-    return [dq, dk, dv, *of_table]
+    # a broken number has the gradient of its row: nan, or 0 where nothing sees it
+    found = {"broken_q": dq[..., 0].cast(dtypes.float32), "broken_k": dk[..., 0].cast(dtypes.float32)}
+    if columns:
+        found["table"] = table_gradient(score, sums[0], named, named["table"])
+    return [dq, dk, dv, *(found.get(name) for name in named)]
 
 
 def table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
     """The sums of every row by class of the key, added up over the rows of each class."""
     t = score.classes
     if score.kind in ("pair", "ordered"):
-        one_hot = named["ids_q"].one_hot(t).cast(dtypes.float32).unsqueeze(1)  # (b, 1, n, t)
-        sums = one_hot.transpose(-1, -2).matmul(sums)
+        # selected, not multiplied by 0: a row that is nan stays in its class
+        is_class = named["ids_q"].unsqueeze(-1) == Tensor.arange(t, dtype=dtypes.int32)  # (b, n, t)
+        sums = is_class.unsqueeze(1).unsqueeze(-1).where(sums.unsqueeze(-2), 0.0).sum(2)
         if score.kind == "ordered":
             sums = sums[..., :t] + sums[..., t:].transpose(-1, -2)
     else:
