@@ -11,8 +11,8 @@ Owning the keys it needs five products where two passes would need seven. dk, dv
 dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
 each of the five products finds its panels in the nearest cache.
 
-Broken numbers (NaN, infinities) are taken out of q, k and do. A row that met one has NaN probabilities, and so slopes,
-for the keys that it sees; where a key's dv is NaN, so is its dk. Other NaN come from sums of large numbers, and saturate.
+Broken numbers (NaN, infinities) are taken out of q, k and do. A row that met one has NaN probabilities and slopes for
+the keys that it sees; where a key's dv is NaN, so is its dk. Other NaN come from sums of large numbers, and saturate.
 
 Source: Dao 2023, FlashAttention-2, algorithm 2.
 """
@@ -115,8 +115,10 @@ class Backward:
         plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
         self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
-        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
         self.broken = BrokenKeys(body, k, v)
+        self.scores = ScoreBody(
+            body, score, tensors[: len(score.operands)], self.n, self.m, self.broken.lanes
+        )
         self.gradient = None if score.kind == "none" else TableGradient(self.scores)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
@@ -185,7 +187,7 @@ class Backward:
     def walk(self, h: UOp, first: UOp) -> None:
         """All rows of one query head against one block of keys."""
         body = self.body
-        self.scores.load(self.b, h, first, self.broken.lanes)
+        self.scores.load(self.b, h, first)
         if self.gradient is not None:
             self.gradient.clear()
         with self.chunks(first) as chunk:

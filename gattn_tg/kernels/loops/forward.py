@@ -99,7 +99,9 @@ class Forward:
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
         self.broken = BrokenKeys(body, k, v)
-        self.scores = ScoreBody(body, score, tensors[: len(score.operands)], self.n, self.m)
+        self.scores = ScoreBody(
+            body, score, tensors[: len(score.operands)], self.n, self.m, self.broken.lanes
+        )
         self.width, self.q_width = padded(self.e), self.d
         self.down = self.m.bit_length()
         self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS
@@ -184,7 +186,7 @@ class Forward:
         self.lay_out_k(first)
         self.lay_out_v(first)
         self.broken.mark(self.b, self.g, first)
-        self.scores.load(self.b, self.h, first, self.broken.lanes)
+        self.scores.load(self.b, self.h, first)
 
     def lay_out_k(self, first: UOp) -> None:
         """k in units of the score, one channel after another."""

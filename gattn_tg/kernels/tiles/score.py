@@ -109,10 +109,13 @@ class ScoreBody:
         score: the static part.
         tensors: what `score.operands` names.
         n, m: rows and keys.
+        broken: has nan for the broken keys of a block, else 0.
     """
 
-    def __init__(self, body: Body, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
-        self.body, self.score, self.n, self.m = body, score, n, m
+    def __init__(
+        self, body: Body, score: Score, tensors: tuple[UOp, ...], n: int, m: int, broken: UOp | None = None
+    ) -> None:
+        self.body, self.score, self.n, self.m, self.broken = body, score, n, m, broken
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.panel = body.array(score.panel_rows, LANES)
         self.end = body.array(1, dtype=dtypes.int)  # keys of the block before its padding
@@ -150,12 +153,12 @@ class ScoreBody:
             stop = stop.minimum(first.cast(dtypes.int) + (LANES - self.m + self.n + left))
         return start, stop
 
-    def load(self, b: UOp, h: UOp, first: UOp, broken: UOp) -> None:
-        """Lay out what the block of keys starting at `first` needs; `broken` has nan for broken keys, else 0."""
+    def load(self, b: UOp, h: UOp, first: UOp) -> None:
+        """Lay out what the block of keys starting at `first` needs."""
         body, kind = self.body, self.score.kind
         body.write(self.end, (0,), self.keys(b) - first.cast(dtypes.int))
         with body.loops(self.score.panel_rows, LANES) as (a, j):
-            value = body.read(broken, j)
+            value = UOp.const(0.0, dtypes.float32) if self.broken is None else body.read(self.broken, j)
             if kind in BY_ROW:
                 at = (first + j).minimum(self.m - 1)
                 value = value + self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
