@@ -29,8 +29,8 @@ def test_every_kind_is_here() -> None:
     assert set(FIELDS) == set(KINDS)
 
 
-def gradients(kind: str, scale: float, device: Device = None) -> dict[str, np.ndarray]:
-    """Gradients by parameter of one loss times `scale`, divided by it again."""
+def gradients(kind: str, scale: float, device: Device = None, reads: bool = False) -> dict[str, np.ndarray]:
+    """Gradients by parameter of one loss times `scale`, divided by it again; taken before or after reading the loss."""
     model = KINDS[kind].model(KINDS[kind].config(**SHAPE, **FIELDS[kind]), seed=0)
     parameters = placed(model, device)
     rng = np.random.default_rng(0)
@@ -40,6 +40,8 @@ def gradients(kind: str, scale: float, device: Device = None) -> dict[str, np.nd
     if kind == "MaskedEncoder":
         arrays["places"] = np.array([[3, 17], [40, 2]], np.int32)
     loss = (model(*to_tensors(arrays, device).values()) * scale).square().sum() / scale
+    if reads:
+        loss.item()
     found = loss.gradient(*parameters.values())
     Tensor.realize(*found)
     return {name: x.numpy() / scale for name, x in zip(parameters, found, strict=True)}
@@ -60,3 +62,11 @@ def test_rows_on_two_devices_have_the_gradients_of_one(kind: str) -> None:
     largest = max(np.abs(x).max() for x in one.values())
     for name, x in one.items():
         np.testing.assert_allclose(two[name], x, rtol=1e-4, atol=1e-6 * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_loss_that_was_read_has_the_same_gradient(kind: str) -> None:
+    before, after = gradients(kind, 1.0), gradients(kind, 1.0, reads=True)
+    largest = max(np.abs(x).max() for x in before.values())
+    for name, x in before.items():
+        np.testing.assert_allclose(after[name], x, rtol=1e-4, atol=1e-6 * largest, err_msg=name)
