@@ -24,6 +24,7 @@ CASES = (
     Case("lengths_ordered", **SIZES, kind="ordered", lengths=(30, 0)),
     Case("causal_between", **SIZES, kind="between", is_causal=True, lengths=(41, 9)),
     Case("dense_segments", **SIZES, kind="dense", segments=2),
+    Case("whole_tiles", b=2, h=2, g=1, n=64, m=64, d=64, e=64, kind="pair", is_causal=True),
     Case("two_rows", **(SIZES | {"n": 2, "m": 70}), kind="key", is_causal=True, lengths=(70, 33)),
 )
 BY_NAME = {case.name: case for case in CASES}

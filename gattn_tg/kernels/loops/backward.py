@@ -11,8 +11,9 @@ Owning the keys it needs five products where two passes would need seven. dk, dv
 dq gets one partial sum per part of the keys, added up afterwards in a fixed order. Rows are taken in chunks, so that
 each of the five products finds its panels in the nearest cache.
 
-Broken numbers (NaN, infinities) are taken out of q, k and do. A row that met one has NaN probabilities and slopes for
-the keys that it sees; where a key's dv is NaN, so is its dk. Other NaN come from sums of large numbers, and saturate.
+Broken numbers (NaN, infinities) are taken out of k here, and out of q and do before. A row that met one has NaN
+probabilities and slopes for the keys that it sees; where a key's dv is NaN, so is its dk. Other NaN come from sums of
+large numbers, and saturate.
 
 Source: Dao 2023, FlashAttention-2, algorithm 2.
 """
@@ -38,6 +39,7 @@ from gattn_tg.kernels.tiles.tile import (
     ROWS,
     Arena,
     Panel,
+    View,
     bounded,
     ceildiv,
     exp2,
@@ -195,8 +197,8 @@ class Backward:
             self.lay_out_rows(h, i0)
             with body.loop(self.rows // ROWS) as tile:
                 self.weigh(h, i0, tile * ROWS, first)
-            self.add_transposed(self.at_dv, self.at_p, self.at_do, self.e)
-            self.add_transposed(self.at_dk, self.at_ds, self.at_q, self.d)
+            self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
+            self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
             self.add_to_dq(h, i0)
         if self.gradient is not None:
             self.gradient.finish(self.dtable, (self.b, h, self.part), first)
@@ -216,13 +218,23 @@ class Backward:
             return (i0 + i).minimum(self.n - 1)
 
         body = self.body
-        self.turn_q.lay_out(
-            self.rows, self.d, row,
-            lambda i, x: finite(self.q[self.b, h, row(i), x].cast(dtypes.float32)),
-            lambda i, x, value: self.at_q.write(i * self.wd + x, value),
-        )  # fmt: skip
-        with body.loops(self.rows, self.e) as (i, x):
-            self.at_do.write(i * self.we + x, finite(self.do[self.b, h, row(i), x].cast(dtypes.float32)))
+        # whole chunks of float32 rows that fill their lanes are read where they are
+        is_whole = self.n % self.rows == 0
+        self.rows_of_q: Panel | View = self.at_q
+        self.rows_of_do: Panel | View = self.at_do
+        if is_whole and self.wd == self.d and self.q.dtype == dtypes.float32 and not self.rotation.channels:
+            self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
+        else:
+            self.turn_q.lay_out(
+                self.rows, self.d, row,
+                lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
+                lambda i, x, value: self.at_q.write(i * self.wd + x, value),
+            )  # fmt: skip
+        if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
+            self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
+        else:
+            with body.loops(self.rows, self.e) as (i, x):
+                self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
         with body.loop(self.rows) as i:
             # nan makes the probabilities nan of what the row sees; rows that pad the chunk have no probabilities
             top = self.is_broken(h, row(i)).where(math.nan, self.top[self.b, h, row(i)])
@@ -241,8 +253,8 @@ class Backward:
         """p and ds of one tile."""
         body, s, dp = self.body, self.s, self.dp
         for tile, depth, rows, wide, lanes in (
-            (s, self.d, self.at_q, self.wd, self.kt),
-            (dp, self.e, self.at_do, self.we, self.vt),
+            (s, self.d, self.rows_of_q, self.wd, self.kt),
+            (dp, self.e, self.rows_of_do, self.we, self.vt),
         ):
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(tile, (i, j), 0.0)
@@ -260,7 +272,7 @@ class Backward:
         if self.gradient is not None:
             self.gradient.add(dp, self.b, i0 + r, first)
 
-    def add_transposed(self, out: Panel, a: Panel, lanes: Panel, width: int) -> None:
+    def add_transposed(self, out: Panel, a: Panel, lanes: Panel | View, width: int) -> None:
         """out[j, x] += sum_i a[i, j] * lanes[i, x]."""
         body, tile, wide = self.body, self.s, padded(width)
         with body.loop(LANES // ROWS) as block:

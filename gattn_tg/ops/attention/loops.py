@@ -10,6 +10,7 @@ from gattn_tg.kernels.loops import forward as flash_forward
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
+from gattn_tg.ops.attention.lazy import without_broken
 from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces
@@ -81,6 +82,7 @@ def _gradient(
     o, _, top, inverse, _ = results
     q, k, v, *tensors = inputs
     do, delta = output_cotangent(cotangents, o)
+    q, do = without_broken(q), without_broken(do)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     outputs = [
