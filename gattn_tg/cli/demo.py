@@ -14,7 +14,7 @@ from tinygrad import Device
 from gattn_tg import __version__
 from gattn_tg.cli import device
 from gattn_tg.cli.annotate import bed_rows
-from gattn_tg.cli.demo_page import SHOWN, demo_page
+from gattn_tg.cli.demo_page import SHOWN, compared, demo_page
 from gattn_tg.cli.evaluate import confusion_lines
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
@@ -54,6 +54,7 @@ TRAINING = TrainSettings(
 # about one GT or AG in a hundred (AUGUSTUS' gene models of this one: 65 of 5,783).
 TRAINED_SHARE, GENOMIC_SHARE = 0.32, 0.01
 
+SITE_COLUMNS = ["chrom", "position", "strand", "kind", "probability", "shown"]  # position counts from 1
 CHROM, ZOOM = "chr16", (267_000, 290_000)  # RGS11, ARHGDIG, PDIA2 and the end of AXIN1: many exons in little space
 
 
@@ -218,13 +219,25 @@ def scan_locus(home: Path, outcome: Outcome, vocabulary: MotifVocabulary) -> Loc
     windows: list[Record] = [c.window for c in found]
     predictions = list(predict(outcome.checkpoint, windows, forward=outcome.forward, where="locus"))
     labels = outcome.checkpoint.labels
-    write_tsv(home / "locus_splice_sites.tsv", header(labels), map(fields, predictions))
     column = {"donor": labels.index("ei"), "acceptor": labels.index("ie")}
     sites = [
         (c, with_prior(p.probabilities[column[c.kind]], TRAINED_SHARE, GENOMIC_SHARE))
         for c, p in zip(found, predictions, strict=True)
     ]
+    # One table, one page, one number: `probability` is what the page draws, p_CLASS what the model said before it was
+    # weighed for a genome, in which sites are rarer than in training.
+    lines = (
+        [*site_fields(c, probability), *fields(p)[3:]]
+        for (c, probability), p in zip(sites, predictions, strict=True)
+    )
+    write_tsv(home / "locus_splice_sites.tsv", [*SITE_COLUMNS, *header(labels)[3:]], lines)
     return Locus(record.sequence, offset, counts, sites)
+
+
+def site_fields(site: Candidate, probability: float) -> list[object]:
+    """A candidate as the table has it; `position` counts from 1, as genome browsers and the page do."""
+    shown = "yes" if probability > SHOWN else "no"
+    return [CHROM, site.position + 1, site.strand, site.kind, f"{probability:.6f}", shown]
 
 
 def report(outcomes: list[Outcome], locus: Locus, home: Path) -> None:
@@ -239,6 +252,7 @@ def report(outcomes: list[Outcome], locus: Locus, home: Path) -> None:
     strong = sum(p > SHOWN for _, p in locus.sites)
     say()
     say(f"{sum(locus.motif_counts.values()):,} motif sites in {len(locus.sequence):,} bases of {CHROM}")
-    stretch = f"{CHROM}:{ZOOM[0]:,}-{ZOOM[1]:,}"
+    say(compared(*(o.test for o in outcomes)))
+    stretch = f"{CHROM}:{ZOOM[0] + 1:,}-{ZOOM[1]:,}"
     say(f"{strong:,} of {len(locus.sites):,} GT and AG in {stretch} score above {SHOWN} as splice sites")
     say(f"look at {home / 'summary.html'}")

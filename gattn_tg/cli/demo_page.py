@@ -13,6 +13,7 @@ from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
 from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, TEAL
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 from gattn_tg.explain.motif_table import centred, motif_frequency
+from gattn_tg.metrics.classes import Metrics
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.seq import encode
 
@@ -39,10 +40,11 @@ def demo_page(
 ) -> str:
     """The HTML of summary.html."""
     biased, plain = outcomes
-    error = (result["test_accuracy"] * (1 - result["test_accuracy"]) / biased.test.n) ** 0.5
     tiles = [
-        Tile(f"{biased.test.accuracy:.1%}", f"test accuracy with motif bias (± {error:.1%})", is_key=True),
-        Tile(f"{plain.test.accuracy:.1%}", "the same model without it"),
+        Tile(
+            f"{biased.test.accuracy:.1%}", f"test accuracy with motif bias (± {_margin(biased.test):.1%})", is_key=True
+        ),
+        Tile(f"{plain.test.accuracy:.1%}", f"the same model without it (± {_margin(plain.test):.1%})"),
         Tile(f"{biased.test.auc:.4f}", "test AUC, mean over the classes"),
         Tile(f"{result['seconds']:.0f} s", f"for everything, on {result['device']}"),
         Tile(f"{result['n_parameters']:,}", "parameters"),
@@ -52,7 +54,8 @@ def demo_page(
         "gattn demo",
         "Splice sites in primate DNA, and a look at human chromosome 16",
         f"A transformer with a learnable motif bias read 2,000 windows of 60 bases and told {biased.test.n} "
-        "others apart: exon-intron borders (donors), intron-exon borders (acceptors), and neither.",
+        "others apart: exon-intron borders (donors), intron-exon borders (acceptors), and neither. "
+        f"{compared(biased.test, plain.test)}",
         tiles,
         [
             pair(_curves(biased, plain), _confusion(biased, labels)),
@@ -63,6 +66,24 @@ def demo_page(
         "Splice junctions: Towell, Noordewier and Shavlik, UCI repository (CC BY 4.0). Genome: GRCh38, public domain. "
         f"gattn_tg {result['version']}, seed {result['seed']}, {result['epochs']} epochs. Research use, not diagnosis.",
     )
+
+
+def compared(biased: Metrics, plain: Metrics) -> str:
+    """What one run of each model says about their difference: something only where it exceeds chance.
+
+    The interval of a difference of two shares p over n windows each: 1.96 sqrt(p1 (1 - p1) / n + p2 (1 - p2) / n).
+    """
+    difference = biased.accuracy - plain.accuracy
+    margin = (_margin(biased) ** 2 + _margin(plain) ** 2) ** 0.5
+    shown = f"with and without motif bias: {difference:+.1%} ± {margin:.1%} (95% interval, one seed each)"
+    if abs(difference) <= margin:
+        return f"The accuracies do not differ {shown}."
+    return f"The accuracies differ {shown}; another seed may say otherwise."
+
+
+def _margin(test: Metrics) -> float:
+    """Half the 95% interval of an accuracy, from the number of windows it was measured on."""
+    return 1.96 * float(np.sqrt(test.accuracy * (1 - test.accuracy) / test.n))
 
 
 def _curves(biased: Outcome, plain: Outcome) -> str:
@@ -125,8 +146,8 @@ def _locus(locus: Locus, vocabulary: MotifVocabulary) -> str:
             tracks.density(name, "", counts, vocabulary.colours[i])
     return section(
         "Motifs along 210 kb of chromosome 16",
-        f"GRCh38 chr16:{start:,}-{end:,}, the stretch after the alpha-globin genes. CpG islands sit at the starts of "
-        "genes; darker means more bases in the motif. Names ending in - lie on the other strand.",
+        f"GRCh38 chr16:{start + 1:,}-{end:,}, the stretch after the alpha-globin genes. CpG islands sit at the starts "
+        "of genes; darker means more bases in the motif. Names ending in - lie on the other strand.",
         tracks.draw("genes, CpG islands, composition and motifs along the locus"),
         wide=True,
     )
@@ -142,10 +163,10 @@ def _zoom(locus: Locus) -> str:
     )
     return section(
         "Predicted splice sites",
-        f"All {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one. Scores are "
-        "weighed for one real site among a hundred, as in a stretch dense with genes, and not among three, as in "
-        "training. Most of what is left is still no splice site: the windows that taught the model what a site is not "
-        "were easier than a genome.",
+        f"{len(sites):,} of {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one, "
+        f"score above {SHOWN:g}: those that locus_splice_sites.tsv has as shown. Scores are weighed for one real site "
+        "among a hundred, as in a stretch dense with genes, and not among three, as in training. Most of what is left "
+        "is still no splice site: the windows that taught the model what a site is not were easier than a genome.",
         tracks.draw("predicted splice sites") + legend([(ORANGE, "donor (GT)"), (BLUE, "acceptor (AG)")]),
         wide=True,
     )

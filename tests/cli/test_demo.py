@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from gattn_tg.cli import demo
+from gattn_tg.cli.demo_page import compared
 from gattn_tg.cli.main import main
+from gattn_tg.metrics.classes import Metrics
 from gattn_tg.models import checkpoint
 
 
@@ -41,8 +43,17 @@ def test_writes_everything_and_ends_with_the_accuracy(
     bed = (home / "locus_motifs.bed").read_text().splitlines()
     assert bed[0].startswith("chr16\t1869")
     assert len(bed) > 5000
-    sites = [line.split("\t")[0].split(":") for line in (home / "locus_splice_sites.tsv").read_text().splitlines()[1:]]
-    assert all(268_000 <= int(position) <= 269_000 for _, position, _, _ in sites)
+    header, *sites = [line.split("\t") for line in (home / "locus_splice_sites.tsv").read_text().splitlines()]
+    assert header[:6] == ["chrom", "position", "strand", "kind", "probability", "shown"]
+    assert all(268_001 <= int(row[1]) <= 269_001 for row in sites)
+    # the table and the page are of one mind
+    shown = [row for row in sites if row[5] == "yes"]
+    assert shown == [row for row in sites if float(row[4]) > demo.SHOWN]
+    page = (home / "summary.html").read_text()
+    assert f"{len(shown):,} of {len(sites):,} GT and AG" in page
+    for row in shown:
+        assert f"{row[3]} chr16:{int(row[1]):,} ({row[2]})" in page
+    assert "95% interval, one seed each" in page
     assert "</html>" in (home / "summary.html").read_text()
 
     assert main(["demo", "-o", str(home), "--epochs", "1"]) == 2
@@ -52,6 +63,19 @@ def test_writes_everything_and_ends_with_the_accuracy(
     assert main(["demo", "-o", str(home), "--epochs", "1", "--overwrite"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"test_accuracy={said['test_accuracy']:.4f} seconds=")
+
+
+def test_a_difference_within_chance_is_none() -> None:
+    """959 of 1,000 and 953 of 1,000 right: +0.6 points, of which 1.8 are chance."""
+
+    def metrics(accuracy: float) -> Metrics:
+        return Metrics(n=1000, loss=0.1, accuracy=accuracy, auc=0.9, mcc=0.9)
+
+    same, other = (compared(metrics(a), metrics(b)) for a, b in ((0.959, 0.953), (0.959, 0.9)))
+    assert same == (
+        "The accuracies do not differ with and without motif bias: +0.6% ± 1.8% (95% interval, one seed each)."
+    )
+    assert other.startswith("The accuracies differ with and without motif bias: +5.9% ± 2.2%")
 
 
 def test_a_folder_of_others_is_never_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

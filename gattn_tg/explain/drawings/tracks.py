@@ -1,4 +1,7 @@
-"""Drawings along a stretch of genome: genes, composition, motifs, and predicted splice sites."""
+"""Drawings along a stretch of genome: genes, composition, motifs, and predicted splice sites.
+
+Coordinates come 0-based and half-open, and are shown as genome browsers write them: counted from 1, the end included.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ class Tracks:
                 if right
                 else f"{x1:.1f},{y - 4} {x0 + nose:.1f},{y - 4} {x0:.1f},{y} {x0 + nose:.1f},{y + 4} {x1:.1f},{y + 4}"
             )
-            words = f"{gene.name} ({gene.strand}) {self.chrom}:{gene.start:,}-{gene.end:,}"
+            words = f"{gene.name} ({gene.strand}) {self.chrom}:{gene.start + 1:,}-{gene.end:,}"
             drawn.append(element("polygon", tip(words), points=points, fill=TEAL if right else BLUE))
             drawn.append(
                 text((x0 + x1) / 2, y + 17, gene.name, text_anchor="middle", font_size=11, font_style="italic")
@@ -104,7 +107,7 @@ class Tracks:
         drawn = []
         for s in spans:
             x0, x1 = self.x(s.start), self.x(s.end)
-            words = f"{s.name} {self.chrom}:{s.start:,}-{s.end:,}"
+            words = f"{s.name} {self.chrom}:{s.start + 1:,}-{s.end:,}"
             drawn.append(
                 element(
                     "rect", tip(words), x=x0, y=self._y + 4, width=max(x1 - x0, 1.6), height=12, rx=1.5, fill=s.colour
@@ -139,7 +142,7 @@ class Tracks:
             sign = -1 if site.strand == "+" else 1
             x, y = self.x(site.position), middle + sign * site.probability * half
             colour = ORANGE if site.kind == "donor" else BLUE
-            words = f"{site.kind} {self.chrom}:{site.position:,} ({site.strand}) p={site.probability:.3f}"
+            words = f"{site.kind} {self.chrom}:{site.position + 1:,} ({site.strand}) p={site.probability:.3f}"
             drawn.append(
                 element(
                     "g",
