@@ -231,13 +231,13 @@ def _renamed(text: str) -> str | dict[str, str]:
 def _part(text: str) -> tuple[int, int]:
     k, _, n = text.partition("/")
     if not (len(text) <= 12 and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
-        raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {_short(text)}")
     return int(k), int(n)
 
 
 def _widths(text: str) -> list[int]:
     if not all(part.isdecimal() and len(part) <= 3 and 8 <= int(part) <= 256 for part in text.split(",")):
-        raise argparse.ArgumentTypeError(f"widths from 8 to 256 with commas between are required, but {text!r} came")
+        raise argparse.ArgumentTypeError(f"widths from 8 to 256 with commas between are required, but {_short(text)} came")
     return [int(part) for part in text.split(",")]
 
 
