@@ -237,7 +237,7 @@ def _part(text: str) -> tuple[int, int]:
 
 def _widths(text: str) -> list[int]:
     if not all(part.isdecimal() and len(part) <= 3 and 8 <= int(part) <= 256 for part in text.split(",")):
-        raise argparse.ArgumentTypeError(f"widths from 8 to 256 with commas between are required, but {_short(text)} came")
+        raise argparse.ArgumentTypeError(f"widths from 8 to 256, as 32,64, are required, but {_short(text)} came")
     return [int(part) for part in text.split(",")]
 
 
