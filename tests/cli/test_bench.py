@@ -104,7 +104,7 @@ def test_refusals(
     user: Path, measured: list[Table], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "the CPU is required, but --device CUDA came" in refused(capsys, "--device", "CUDA")
-    assert "widths from 8 to 256 with commas between are required, but '4' came" in refused(capsys, "--d", "4")
+    assert "widths from 8 to 256, as 32,64, are required, but '4' came" in refused(capsys, "--d", "4")
     monkeypatch.setenv("GATTN_PLAN", os.devnull)
     assert f"{os.devnull}: a plain file is required, but something else came" in refused(capsys, "--tune")
     user.parent.write_text("")
