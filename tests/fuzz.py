@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from gattn_tg.cli.curves import Told, curves_page
 from gattn_tg.data import EncodedGenome, read_folds
 from gattn_tg.errors import GattnError
+from gattn_tg.explain.drawings.curves import Told, curves_page
 from gattn_tg.io import (
     BigWig,
     Genome,

@@ -23,7 +23,7 @@ RANKS = [
 INNER: dict[str, list[set[str]]] = {
     "kernels": [{"loops", "simt", "mma", "dense"}, {"tiles"}],
     "ops": [{"attention"}, set()],
-    "train": [{"run", "evaluate"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
+    "train": [{"run", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
     "data": [{"__init__"}, {"marks", "pieces", "negatives", "sequences"}, {"genomes"}, set()],
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],

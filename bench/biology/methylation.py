@@ -1,4 +1,4 @@
-"""Trains examples/configs/methylation.toml and tests it beside CpG islands and CpG density.
+"""Trains bench/configs/methylation.toml and tests it beside CpG islands and CpG density.
 
     python bench/biology/methylation.py [--folds 0 1 2 3] [--threads 2] [--dry]
 
@@ -130,7 +130,7 @@ def areas(seen: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default=str(ROOT / "examples/configs/methylation.toml"))
+    parser.add_argument("--config", default=str(ROOT / "bench/configs/methylation.toml"))
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dry", action="store_true", help="write no line")

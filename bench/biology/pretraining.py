@@ -2,7 +2,7 @@
 
     python bench/biology/pretraining.py [--encoder runs/encoder] [--sets tf_human_3 ...] [--fraction .1] [--seeds 0 1 2]
 
-Trains examples/configs/encoder.toml on human windows where the folder has no checkpoint yet, then fine-tunes on a share
+Trains bench/configs/encoder.toml on human windows where the folder has no checkpoint yet, then fine-tunes on a share
 of the training rows of each set, the same rows in the same order for both beginnings. The best weights are chosen by
 the validation AUC; the test AUC goes to bench/results/pretraining.jsonl, one JSON line per set, seed and beginning.
 Cells that are in the file are skipped. The human windows have no labels, but may share sequence with test rows.
@@ -28,7 +28,7 @@ from gattn_tg.train.loop.watch import Validated, Watcher
 from gattn_tg.train.run import train
 from gattn_tg.train.tasks.classify import Classify
 
-CONFIG = ROOT / "examples" / "configs" / "encoder.toml"
+CONFIG = ROOT / "bench" / "configs" / "encoder.toml"
 BEGINNINGS = ("scratch", "pretrained")
 
 

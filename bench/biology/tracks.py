@@ -1,4 +1,4 @@
-"""Trains examples/configs/tracks.toml and tests it beside what GC and CpG content alone explain.
+"""Trains bench/configs/tracks.toml and tests it beside what GC and CpG content alone explain.
 
     python bench/biology/tracks.py [--steps N] [--seed 0] [--threads 2] [--dry]
 
@@ -83,7 +83,7 @@ class Progress(Watcher):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default=str(ROOT / "examples/configs/tracks.toml"))
+    parser.add_argument("--config", default=str(ROOT / "bench/configs/tracks.toml"))
     parser.add_argument("--steps", type=int, default=0, help="0 takes those of the configuration")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

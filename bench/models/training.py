@@ -1,6 +1,6 @@
 """Train a configuration on real data and test it: the numbers of the README's training table.
 
-    python bench/models/training.py examples/configs/tf_human_0.toml --bar .886 [--threads 2]
+    python bench/models/training.py bench/configs/tf_human_0.toml --bar .886 [--threads 2]
 
 Runs `gattn train` and `gattn evaluate` as a user would, in a temporary folder, and appends one JSON line to
 bench/results/training.jsonl. `--bar` is the AUC of 4-mer ridge regression on the same test set.

@@ -17,6 +17,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn demo                       train, test and explain a splice-site model on bundled human and primate DNA
   gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
+  gattn init KIND > config.toml    write a commented configuration of a kind of model
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
@@ -57,6 +58,12 @@ def parser() -> Parser:
     demo.add_argument("-o", "--output", type=Path, default=Path("gattn-demo"), help="folder to make (gattn-demo)")
     demo.add_argument("--epochs", type=_whole(1, MOST_EPOCHS), default=None, help="passes over the training set")
     _overwrite(demo, "replace the folder of an earlier demo")
+
+    init = _verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
+    init.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
+    init.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
+    init.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
+    _overwrite(init, "replace the output file")
 
     train = _verb(verbs, "train", "train the model that a TOML file describes")
     train.add_argument("config", type=Path, metavar="CONFIG.toml")

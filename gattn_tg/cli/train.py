@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from gattn_tg.cli import device, ranks
-from gattn_tg.cli.curves import Told, curves_page
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
+from gattn_tg.explain.drawings.curves import Told, curves_page
 from gattn_tg.io.whole import write_text
 from gattn_tg.train.config import TrainConfig
 from gattn_tg.train.keep.folder import Mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -138,17 +139,19 @@ class MarkedWindows:
         """Bases of a site, the same for all."""
         return int(self.marks[0].ends[0] - self.marks[0].starts[0])
 
-    @property
+    @cached_property
     def cores(self) -> list[Interval]:
-        """The stretch that each row is responsible for."""
+        """The stretch that each row is responsible for; one without a labelled site needs no row, nor any sequence."""
         found = []
         for block in self.blocks:
             for start in range(block.start, block.end, self.core_bp):
-                found.append(Interval(block.chrom, start, min(start + self.core_bp, block.end)))
+                end = min(start + self.core_bp, block.end)
+                if any(m.chrom == block.chrom and np.diff(np.searchsorted(m.starts, (start, end))) for m in self.marks):
+                    found.append(Interval(block.chrom, start, end))
         return found
 
     def __len__(self) -> int:
-        return sum(-(-len(block) // self.core_bp) for block in self.blocks)
+        return len(self.cores)
 
     def batch(self, rows: Int[np.ndarray, "b"], draw: Draw | None = None) -> MarkBatch:
         """Return rows as a batch; a drawn one moves windows by up to a quarter and turns some to the other strand."""

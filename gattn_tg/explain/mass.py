@@ -15,12 +15,15 @@ def motif_mass(
     q: Float[Tensor, "b h n d"], k: Float[Tensor, "b g m d"], ids: Int[Tensor, "b m"], n_motifs: int = 16,
     **options: Any,
 ) -> Float[Tensor, "b h n t"]:
-    """mass[i, c] = sum_j p[i, j] [id_j == c]: the share of attention that query i gives to keys with motif c.
+    """The share of attention that query i gives to keys with motif c.
+
+        mass[i, c] = sum_j p[i, j] [id_j == c]
 
     One pass of attention in which the values are the one-hot motif ids of the keys, so memory grows with n t.
 
     Args:
-        q, k: as in `attention`, of the layer that is asked about.
+        q: queries of the layer that is asked about, as in `attention`.
+        k: its keys.
         ids: motif id of every key, 0..n_motifs-1.
         n_motifs: motif classes, 0 (no motif) included (t).
         options: `bias`, `rope`, `is_causal` ... with which the layer attends; see `attention`.

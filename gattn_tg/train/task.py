@@ -107,6 +107,21 @@ class Remarked(Protocol):
 class TaskKind(Protocol[T]):
     """A class of tasks, as `tasks.TASKS` lists them."""
 
+    @property
+    def data_table(self) -> type:
+        """The dataclass behind its [data] table."""
+        ...
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Fields of the model that follow from the data, so that [model] may not have them."""
+        ...
+
+    @property
+    def judged_by(self) -> Mapping[str, bool]:
+        """Metrics that `monitor` can name, in order of preference: name -> True where higher is better."""
+        ...
+
     def from_config(self, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> T:
         """Reads the data and makes the model of a configuration.
 

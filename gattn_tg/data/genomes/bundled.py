@@ -42,6 +42,11 @@ def bundled(name: str, folder: str = "data") -> Path:
     )
 
 
+def example_configs() -> list[Path]:
+    """Return the example configurations, sorted by name."""
+    return sorted(bundled("splice.toml", "configs").parent.glob("*.toml"))
+
+
 def splice_junctions() -> tuple[LabelledTable, tuple[Int[np.ndarray, "k"], ...]]:
     """Return the bundled splice-junction table and the row numbers of its fixed parts: train, valid, test.
 

@@ -65,7 +65,9 @@ def attention(
         lse[i] = log sum_visible exp(s[i,j])        o[i] = sum_visible exp(s[i,j] - lse[i]) v[j]
 
     Args:
-        q, k, v: operands of one floating dtype; query head x reads key head x // (h / g).
+        q: queries. q, k and v have one floating dtype.
+        k: keys; query head x reads key head x // (h / g).
+        v: values.
         bias: motif ids and their learnable table, see `MotifBias`.
         rope: rotary positions; None adds none.
         positions: integer coordinates per token, (n,) or (b, n), a pair of them when n != m. Default: key j is at j

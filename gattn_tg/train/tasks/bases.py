@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -88,6 +88,10 @@ class Bases:
         device: Where the inputs of `validate` go.
         n_ranks: Processes that train together.
     """
+
+    data_table: ClassVar[type] = BaseSettings
+    derived: ClassVar[tuple[str, ...]] = ("n_labels",)
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
         self, model: PerBaseModel, data: BaseData, settings: TrainSettings, *, both_strands: bool = True,

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tinygrad import Tensor
@@ -48,6 +48,10 @@ class Classify:
         warnings: What the user should think about.
         forward: The captured network, for predicting more data without compiling again.
     """
+
+    data_table: ClassVar[type] = datasets.DataSettings
+    derived: ClassVar[tuple[str, ...]] = ("n_classes", "max_length")
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
         self,

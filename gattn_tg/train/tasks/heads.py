@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tinygrad import Tensor
@@ -32,6 +32,10 @@ class Heads:
 
     Source: Avsec et al. 2021 (Enformer), Methods: one trunk, batches of human and mouse in turn.
     """
+
+    data_table: ClassVar[type] = TrackSettings
+    derived: ClassVar[tuple[str, ...]] = ("heads",)
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(self, tasks: Mapping[str, Tracks]) -> None:
         self.tasks = dict(tasks)

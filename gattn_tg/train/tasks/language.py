@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad import Tensor
 
@@ -33,6 +33,10 @@ class Language:
         device: Where the inputs of `validate` go.
         n_ranks: Processes that train together.
     """
+
+    data_table: ClassVar[type] = LanguageData
+    derived: ClassVar[tuple[str, ...]] = ()
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
         self,

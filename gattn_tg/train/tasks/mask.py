@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -54,6 +54,10 @@ class Mask:
         device: Where the inputs of `validate` go.
         n_ranks: Processes that train together.
     """
+
+    data_table: ClassVar[type] = MaskData
+    derived: ClassVar[tuple[str, ...]] = ()
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
         self,

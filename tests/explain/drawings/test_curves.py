@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gattn_tg.cli.curves import Told, curves_page
+from gattn_tg.explain.drawings.curves import Told, curves_page
 
 TOLD = Told("splice", "SequenceClassifier", 12_345, "auc", 200, 75.0)
 

@@ -1,0 +1,62 @@
+"""Make the practice tracks and labels: numbers computed from the bundled stretch of chromosome 16.
+
+    python examples/data/practice.py
+
+They exist so that the example configurations of `TrackModel` and `PerBaseModel` can be trained from a clone. Nothing in
+them was measured in a laboratory: the answer is known, so one can see whether a model has found it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
+from gattn_tg.io import read_fasta
+from gattn_tg.motif.islands import cpg_islands
+from gattn_tg.seq import Interval, encode
+
+HERE = Path(__file__).resolve().parent
+WINDOW_BP, CROP_BP, BIN_BP = 8_192, 1_024, 32
+PARTS = ("train", "train", "train", "valid", "test")  # windows are dealt out in this order, again and again
+
+
+def files() -> dict[str, bytes]:
+    """Name and content of every practice file."""
+    (record,) = read_fasta(bundled(ALPHA_GLOBIN))
+    place, ids = Interval.parse(record.name), encode(record.sequence)
+    is_cpg = np.zeros(len(ids), dtype=bool)
+    is_cpg[:-1] = (ids[:-1] == 1) & (ids[1:] == 2)
+    in_island = np.zeros(len(ids), dtype=bool)
+    for island in cpg_islands(ids):
+        in_island[island.start : island.end] = True
+
+    rows = [f"{place.chrom}\t{place.start + i}\t{place.start + i + 2}\t{int(in_island[i])}\n"
+            for i in np.flatnonzero(is_cpg).tolist()]  # fmt: skip
+    sites = "chrom\tstart\tend\tin_island\n" + "".join(rows)
+
+    starts = range(0, len(ids) - WINDOW_BP + 1, WINDOW_BP)
+    windows = [f"{place.chrom}\t{place.start + start}\t{place.start + start + WINDOW_BP}\t{PARTS[i % len(PARTS)]}\n"
+               for i, start in enumerate(starts)]  # fmt: skip
+    n_bins = (WINDOW_BP - 2 * CROP_BP) // BIN_BP
+    inner = [slice(start + CROP_BP, start + WINDOW_BP - CROP_BP) for start in starts]
+    targets = np.stack(
+        [np.stack([x[part].reshape(n_bins, BIN_BP).sum(1) for x in (is_cpg, in_island)], axis=1) for part in inner]
+    ).astype(np.uint8)  # at most 32
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, targets=targets)
+    tracks = "identifier\tdescription\ncpg\tCOUNT:CpG sites of the bin\nisland\tCOUNT:bases of the bin in CpG islands\n"
+    return {
+        "practice_sites.tsv.gz": gzip.compress(sites.encode(), mtime=0),
+        "practice_windows.bed": "".join(windows).encode(),
+        "practice_targets.npz": arrays.getvalue(),
+        "practice_tracks.tsv": tracks.encode(),
+    }
+
+
+if __name__ == "__main__":
+    for name, content in files().items():
+        (HERE / name).write_bytes(content)

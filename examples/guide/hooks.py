@@ -1,0 +1,77 @@
+"""What the site takes from elsewhere while it is built: tutorials, and tables of configuration keys."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed package
+
+from gattn_tg.models.registry import KINDS  # noqa: E402
+from gattn_tg.train.config import TrainSettings  # noqa: E402
+from gattn_tg.train.keys import Key, keys_of, toml_value  # noqa: E402
+from gattn_tg.train.tasks.registry import TASKS  # noqa: E402
+from gattn_tg.train.template import model_keys  # noqa: E402
+
+TUTORIALS = ROOT / "examples" / "tutorials" / "pages"
+MARK = re.compile(r"<!-- (\w+)(?:: (\w+))? -->")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Adds the tutorials with their pictures."""
+    for path in sorted(TUTORIALS.iterdir()):
+        files.append(File.generated(config, f"tutorials/{path.name}", abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Puts tables in the place of marks like `<!-- model: GenomicGPT -->`."""
+    return MARK.sub(lambda mark: TABLES[mark[1]](mark[2]) if mark[1] in TABLES else mark[0], markdown)
+
+
+def table(keys: list[Key]) -> str:
+    """Keys as a table in Markdown."""
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key in keys:
+        default = "required" if key.default is None else f"`{key.default}`"
+        cells = (f"`{key.name}`", key.kind, default, key.comment)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def presets(kind: str) -> str:
+    """The presets of a kind as a table."""
+    sizes = KINDS[kind].config.presets
+    names = list(dict.fromkeys(name for preset in sizes.values() for name in preset))
+    lines = ["| preset | " + " | ".join(f"`{name}`" for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for preset, values in sizes.items():
+        lines.append(f"| `{preset}` | " + " | ".join(toml_value(values[name]) for name in names) + " |")
+    return "\n".join(lines)
+
+
+def metrics(kind: str) -> str:
+    """What `monitor` can name, in order of preference."""
+    return ", ".join(f"`{name}`" for name in TASKS[kind].judged_by)
+
+
+def kinds(_: str) -> str:
+    """One section per kind of model."""
+    parts = []
+    for kind in KINDS:
+        derived = ", ".join(f"`{name}`" for name in TASKS[kind].derived)
+        follows = f" These fields follow from the data and may not be written: {derived}." if derived else ""
+        parts += [
+            f"## {kind}", f"`gattn init {kind} > my.toml` writes all of this with comments.",
+            "### [data]", table(keys_of(TASKS[kind].data_table)),
+            "### [model]", f'`kind = "{kind}"`, and `preset` for the sizes.{follows}', presets(kind),
+            table(model_keys(kind)), f"`monitor` in [train] can be {metrics(kind)}.",
+        ]
+    return "\n\n".join(parts)
+
+
+TABLES = {"train": lambda _: table(keys_of(TrainSettings)), "kinds": kinds}
