@@ -43,8 +43,8 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.sequences import read as read_sequences
 from gattn_tg.seq import Interval, Variant
-from gattn_tg.train.keep.journal import Journal
-from gattn_tg.train.keep.state import read_state
+from gattn_tg.training.keep.journal import Journal
+from gattn_tg.training.keep.state import read_state
 
 VCF_TEXT = (
     "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "gattn_tg"
 
 # a room may import the rooms of later ranks, and the partners named in BESIDE
 RANKS = [
-    {"cli"}, {"train", "score", "explain", "export"}, {"models"}, {"nn", "data"}, {"ops", "io", "motif"},
+    {"cli"}, {"training", "score", "explain", "export"}, {"models"}, {"nn", "data"}, {"ops", "io", "motif"},
     {"kernels", "seq", "reference", "metrics"}, {"machine"}, {"errors", "escaping", "types"},
 ]
 # inside a room that has rooms of its own: a folder or a file of the room may import those of later ranks; what is not
@@ -23,7 +23,7 @@ RANKS = [
 INNER: dict[str, list[set[str]]] = {
     "kernels": [{"loops", "simt", "mma", "dense"}, {"tiles"}],
     "ops": [{"attention"}, set()],
-    "train": [{"run", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
+    "training": [{"run", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
     "data": [{"__init__"}, {"marks", "pieces", "negatives", "sequences"}, {"genomes"}, set()],
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],

@@ -2,8 +2,8 @@
 
     python bench/biology/language.py [--minutes 20] [--folder /tmp/language] [--threads 2]
 
-The model is trained by `gattn_tg.train` for as many steps as fit into the time, compiling, validation and checkpoints
-included; a run that was stopped goes on with the same command. Then the model and Markov models of orders 0 to 11
+The model is trained by `gattn_tg.training` for as many steps as fit into the time, compiling, validation and
+checkpoints included; a run that was stopped goes on with the same command. Then the model and Markov models of orders 0 to 11
 (plain with pseudo-counts, and interpolated), which count the very stretches the model learnt from, predict every base
 of the held-out blocks but the first half window of each. The bar is the plain Markov model of order 8. Last, the speed
 of generation with and without the cache of keys and values. One JSON line per part goes to
@@ -31,10 +31,10 @@ from gattn_tg.models.generate import Generator
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.loop.watch import Trained, Validated, Watcher
-from gattn_tg.train.run import train
-from gattn_tg.train.tasks.language import Language
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.loop.watch import Trained, Validated, Watcher
+from gattn_tg.training.run import train
+from gattn_tg.training.tasks.language import Language
 
 DATA = ROOT.parent / "shared" / "data"
 GENOMES = ("genomes/ecoli536_NC_008253.fa.gz", "genomes/sacCer3.fa.gz", "tracks/hg38_borzoi_tiny_seqs.fa.gz")

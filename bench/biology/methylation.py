@@ -31,10 +31,10 @@ from gattn_tg.io.bed import read_bed
 from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import auc
 from gattn_tg.motif.islands import cpg_islands
-from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.loop.fit import Fit
-from gattn_tg.train.tasks.bases import Bases
-from gattn_tg.train.tasks.registry import task_of
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.tasks.bases import Bases
+from gattn_tg.training.tasks.registry import task_of
 
 ISLANDS = ROOT.parent / "shared" / "data" / "regions" / "cpg_islands_hg19.bed"
 SPANS = (100, 500, 2_000)

@@ -21,12 +21,12 @@ from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.train.config import TrainConfig, TrainSettings
-from gattn_tg.train.loop.fit import Fit
-from gattn_tg.train.loop.start import take_over
-from gattn_tg.train.loop.watch import Validated, Watcher
-from gattn_tg.train.run import train
-from gattn_tg.train.tasks.classify import Classify
+from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.loop.start import take_over
+from gattn_tg.training.loop.watch import Validated, Watcher
+from gattn_tg.training.run import train
+from gattn_tg.training.tasks.classify import Classify
 
 CONFIG = ROOT / "bench" / "configs" / "encoder.toml"
 BEGINNINGS = ("scratch", "pretrained")

@@ -38,11 +38,11 @@ from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.train.config import TrainSettings
-from gattn_tg.train.keep.state import restore, snapshot
-from gattn_tg.train.loop.schedule import learning_rate
-from gattn_tg.train.loop.step import Step
-from gattn_tg.train.tasks.classify import Classify
+from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.keep.state import restore, snapshot
+from gattn_tg.training.loop.schedule import learning_rate
+from gattn_tg.training.loop.step import Step
+from gattn_tg.training.tasks.classify import Classify
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"
 VOCABULARY = MotifVocabulary.default()

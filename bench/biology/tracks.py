@@ -23,11 +23,11 @@ from bench.record import ROOT, write
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.machine import threads
 from gattn_tg.metrics.correlation import by_group, pearson
-from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.loop.fit import Fit
-from gattn_tg.train.loop.watch import Validated, Watcher
-from gattn_tg.train.tasks.registry import task_of
-from gattn_tg.train.tasks.tracks import Tracks, targets_of
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.loop.watch import Validated, Watcher
+from gattn_tg.training.tasks.registry import task_of
+from gattn_tg.training.tasks.tracks import Tracks, targets_of
 
 WIDTHS = {"bin": (32,), "1kb": (32, 256, 1_024, 2_048), "16kb": (32, 256, 1_024, 2_048, 8_192, 32_768)}
 PENALTIES = (1.0, 100.0, 1e4, 1e5, 1e6)

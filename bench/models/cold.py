@@ -31,8 +31,8 @@ def first_results(began: float) -> dict[str, float]:
     from gattn_tg.models.classifier import SequenceClassifier
     from gattn_tg.models.inputs import to_tensors
     from gattn_tg.motif import MotifVocabulary
-    from gattn_tg.train.loop.step import Step
-    from gattn_tg.train.tasks.classify import Classify
+    from gattn_tg.training.loop.step import Step
+    from gattn_tg.training.tasks.classify import Classify
 
     done = {"imported": time.time() - began}
     vocabulary = MotifVocabulary.default()

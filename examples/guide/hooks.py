@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed package
 
 from gattn_tg.models.registry import KINDS  # noqa: E402
-from gattn_tg.train.config import TrainSettings  # noqa: E402
-from gattn_tg.train.keys import Key, keys_of, toml_value  # noqa: E402
-from gattn_tg.train.tasks.registry import TASKS  # noqa: E402
-from gattn_tg.train.template import model_keys  # noqa: E402
+from gattn_tg.training.config import TrainSettings  # noqa: E402
+from gattn_tg.training.keys import Key, keys_of, toml_value  # noqa: E402
+from gattn_tg.training.tasks.registry import TASKS  # noqa: E402
+from gattn_tg.training.template import model_keys  # noqa: E402
 
 TUTORIALS = ROOT / "examples" / "tutorials" / "pages"
 MARK = re.compile(r"<!-- (\w+)(?:: (\w+))? -->")

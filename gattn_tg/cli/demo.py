@@ -32,11 +32,11 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.predict import fields, header, predict
 from gattn_tg.score.splice import Candidate, candidates, with_prior
-from gattn_tg.train.config import TrainSettings
-from gattn_tg.train.keep.folder import RunFolder
-from gattn_tg.train.loop.fit import Fit
-from gattn_tg.train.loop.watch import Fitted
-from gattn_tg.train.tasks.classify import Classify
+from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.keep.folder import RunFolder
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.loop.watch import Fitted
+from gattn_tg.training.tasks.classify import Classify
 
 MADE = ("result.json", "summary.html", "metrics.jsonl", "test_predictions.tsv", "locus_motifs.bed",
         "locus_splice_sites.tsv", "with_motif_bias", "without_motif_bias")  # fmt: skip

@@ -11,8 +11,8 @@ from gattn_tg.cli.output import say, say_json
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
 from gattn_tg.score.evaluate import evaluate
-from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.evaluate import judge, own_config
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.evaluate import judge, own_config
 
 
 def run(arguments: argparse.Namespace) -> int:

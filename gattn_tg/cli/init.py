@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gattn_tg.cli import output
-from gattn_tg.train.template import template
+from gattn_tg.training.template import template
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gattn_tg.cli.output import tell
-from gattn_tg.train.loop.motif_rows import Classes
-from gattn_tg.train.loop.start import Start
-from gattn_tg.train.loop.watch import N_COMPILING, Plan, Validated, Watcher
+from gattn_tg.training.loop.motif_rows import Classes
+from gattn_tg.training.loop.start import Start
+from gattn_tg.training.loop.watch import N_COMPILING, Plan, Validated, Watcher
 
 REDRAW_S = 0.1
 CLEAR = "\r\033[K"

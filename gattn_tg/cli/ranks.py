@@ -10,7 +10,7 @@ from tinygrad import Device
 from gattn_tg.errors import ConfigError
 from gattn_tg.machine import device_list
 from gattn_tg.machine.devices import cores
-from gattn_tg.train.loop.communicator import Alone, Communicator, Mpi
+from gattn_tg.training.loop.communicator import Alone, Communicator, Mpi
 
 # Where launchers say how many processes they started: mpiexec of MPICH and Intel MPI, of Open MPI, srun.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")

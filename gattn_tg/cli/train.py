@@ -11,10 +11,10 @@ from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.drawings.curves import Told, curves_page
 from gattn_tg.io.whole import write_text
-from gattn_tg.train.config import TrainConfig
-from gattn_tg.train.keep.folder import Mode
-from gattn_tg.train.keep.journal import Journal
-from gattn_tg.train.run import Run, train
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.keep.folder import Mode
+from gattn_tg.training.keep.journal import Journal
+from gattn_tg.training.run import Run, train
 
 CURVES = "curves.html"
 INTERRUPTED = 130

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gattn_tg.cli.progress import Progress
-from gattn_tg.train.loop.watch import Plan, Validated
+from gattn_tg.training.loop.watch import Plan, Validated
 
 PLAN = Plan(
     first_step=0, n_steps=100, steps_per_epoch=25, rows_per_step=64, n_parameters=12_345, monitor="auc",

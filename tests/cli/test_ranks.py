@@ -12,7 +12,7 @@ from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.machine import device_list
 from gattn_tg.machine.device_list import devices_of
-from gattn_tg.train.loop.communicator import Alone
+from gattn_tg.training.loop.communicator import Alone
 
 
 class Four(SimpleNamespace):

@@ -11,8 +11,8 @@ from tinygrad import Tensor
 
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.models.registry import KINDS
-from gattn_tg.train.keep.state import placed
-from gattn_tg.train.task import Device
+from gattn_tg.training.keep.state import placed
+from gattn_tg.training.task import Device
 
 N = 64
 SHAPE = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "dropout": 0.0}

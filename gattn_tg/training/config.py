@@ -1,0 +1,250 @@
+"""What one training run is made of, read from a TOML file with three tables: [model], [data], [train]."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.models.config import Config, TrunkConfig
+from gattn_tg.motif.vocabulary import MotifVocabulary
+from gattn_tg.training import strict
+
+Precision = Literal["float32", "bfloat16"]
+Schedule = Literal["cosine", "linear", "constant"]
+TABLES = ("data", "model", "train")
+DEFAULT_KIND = "SequenceClassifier"
+C = TypeVar("C", bound=Config)
+D = TypeVar("D")
+_NOT_NEGATIVE = (
+    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "trunk_rate", "clip_norm", "validate_every",
+    "checkpoint_every", "checkpoint_minutes", "patience", "seed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How the weights are learnt, whatever the task.
+
+    Args:
+        epochs: Passes over the training set; does not count where `steps` is given.
+        steps: Optimiser steps of the whole run; 0 takes `epochs`.
+        batch_size: Rows of one micro-batch on one process. An optimiser step sees batch_size * accumulate * ranks rows;
+            the devices of one process share its batch_size out.
+        accumulate: Micro-batches whose gradients make one optimiser step.
+        precision: "float32", or "bfloat16" for the network with float32 master weights.
+        learning_rate: Peak of the schedule, for AdamW.
+        min_learning_rate: Where the schedule ends.
+        schedule: Shape of the way there, after the warm-up: "cosine", "linear" or "constant".
+        warmup_steps: Steps of linear rise.
+        weight_decay: Decoupled decay of weight matrices; biases, norms and motif tables have none.
+        motif_rate: Learning rate of the motif tables in multiples of the others; they start at zero, are few and get
+            small gradients.
+        trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
+        clip_norm: Gradients are scaled down to this global L2 norm; 0 never.
+        ema_decay: Share of the old value that a running mean of the weights keeps in every step, for instance 0.999;
+            validation and `best/` use the mean then. 0: no mean.
+        label_smoothing: Share of the target spread evenly over the classes, for tasks with classes.
+        reverse_complement: Flip every training example with probability 1/2, for tasks that can.
+        validate_every: Steps from one validation to the next; 0 validates after every pass.
+        checkpoint_every: Steps from one checkpoint to the next; 0 keeps one after every validation.
+        checkpoint_minutes: Also keep one when the last is older than this; 0 never.
+        keep: Checkpoints that stay on disk, the newest ones.
+        monitor: What the best weights are chosen by, a metric of the validation; "" takes the task's first choice.
+            Among equals the lower loss decides.
+        patience: Validations without improvement before the run stops early; 0 never.
+        log_every: Steps from one line of training loss in metrics.jsonl to the next.
+        tensorboard: Also write event files for TensorBoard; needs the extra `tensorboard`.
+        shard_optimizer: Every process of an MPI run keeps only its share of the moments of AdamW (and of the running
+            mean).
+        seed: Of the first weights, the order of the data and dropout.
+    """
+
+    epochs: int = 10
+    steps: int = 0
+    batch_size: int = 64
+    accumulate: int = 1
+    precision: Precision = "float32"
+    learning_rate: float = 1e-3
+    min_learning_rate: float = 1e-5
+    schedule: Schedule = "cosine"
+    warmup_steps: int = 50
+    weight_decay: float = 0.01
+    motif_rate: float = 10.0
+    trunk_rate: float = 1.0
+    clip_norm: float = 1.0
+    ema_decay: float = 0.0
+    label_smoothing: float = 0.0
+    reverse_complement: bool = False
+    validate_every: int = 0
+    checkpoint_every: int = 0
+    checkpoint_minutes: float = 0.0
+    keep: int = 3
+    monitor: str = ""
+    patience: int = 0
+    log_every: int = 10
+    tensorboard: bool = False
+    shard_optimizer: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "keep", "log_every"):
+            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("learning_rate", "motif_rate"):
+            require(getattr(self, name) > 0, name, "more than 0", getattr(self, name))
+        for name in _NOT_NEGATIVE:
+            require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        for name in ("label_smoothing", "ema_decay"):
+            require(0 <= getattr(self, name) < 1, name, "a share from 0 up to 1 (1 excluded)", getattr(self, name))
+        require(
+            self.min_learning_rate <= self.learning_rate,
+            "min_learning_rate",
+            f"at most learning_rate = {self.learning_rate:g}",
+            self.min_learning_rate,
+        )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run: the tables of the TOML file, and the folder its paths are relative to.
+
+    Args:
+        kind: `[model] kind`, a key of `tasks.TASKS`.
+        model: The rest of the [model] table as it was read; `model_settings` checks it.
+        data: The [data] table as it was read; `data_settings` checks it, every task has its own.
+        train: The [train] table.
+        path: The TOML file.
+        home: Folder that paths in the file are relative to; None is the folder of the file.
+    """
+
+    kind: str
+    model: dict[str, Any]
+    data: dict[str, Any]
+    train: TrainSettings
+    path: Path
+    home: Path | None = None
+
+    @classmethod
+    def from_toml(cls, path: Path | str, home: Path | None = None) -> TrainConfig:
+        """Reads a configuration and checks what does not depend on the task.
+
+        Args:
+            path: The file.
+            home: Folder that its paths are relative to, for a copy of a file; None is the folder of the file.
+
+        Raises:
+            ConfigError: The file is missing or not TOML, or a table or a key of [train] is unknown or of a wrong type.
+        """
+        path = Path(path)
+        document = _document(path)
+        for key in document:
+            if key not in TABLES:
+                raise ConfigError(
+                    f"{path}: tables [data], [model] and [train] are required, but came {key!r}; "
+                    f"{strict.nearest(key, TABLES)}"
+                )
+        for name in TABLES:
+            if not isinstance(document.get(name, {}), dict):
+                raise ConfigError(
+                    f"{path}: [{name}]: a table is required, but came {document[name]!r}; write it as [{name}]"
+                )
+        if "data" not in document:
+            raise ConfigError(f'{path}: a table [data] is required, but is missing; add [data] with train = "..."')
+        model = dict(document.get("model", {}))
+        kind = strict.convert(str, model.pop("kind", DEFAULT_KIND), f"{path}: [model] kind")
+        settings = strict.read(TrainSettings, document.get("train", {}), f"{path}: [train]")
+        return cls(kind, model, document["data"], settings, path, home)
+
+    def data_settings(self, cls: type[D]) -> D:
+        """The [data] table as the frozen dataclass of a task.
+
+        Raises:
+            ConfigError: A key is unknown, missing or of another type, or the dataclass refuses it.
+        """
+        return strict.read(cls, self.data, f"{self.path}: [data]")
+
+    def model_settings(self, cls: type[C], given: Mapping[str, Any] | None = None) -> C:
+        """The [model] table as the configuration of a model: the fields of its `preset`, if any, then its own.
+
+        Args:
+            cls: Configuration of the model.
+            given: Fields that follow from the data; the table may not have them.
+
+        Raises:
+            ConfigError: A key is unknown, missing or of another type, there is no such preset, or `cls` refuses it.
+        """
+        where, table = f"{self.path}: [model]", dict(self.model)
+        preset = strict.convert(str, table.pop("preset", ""), f"{where} preset")
+        if preset and preset not in cls.presets:
+            raise ConfigError(
+                f"{where} preset: one of {', '.join(cls.presets)} is required, but came {preset!r}; "
+                f"{strict.nearest(preset, cls.presets)}"
+            )
+        defaults = {k: v for k, v in cls.presets[preset].items() if k not in (given or {})} if preset else {}
+        listed = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}  # as TOML has them
+        return strict.read(cls, {**listed, **table}, where, given)
+
+    def file(self, key: str, name: str) -> Path:
+        """A file that [data] names.
+
+        Args:
+            key: For the message.
+            name: Its path, relative to the folder of the TOML file.
+
+        Raises:
+            ConfigError: There is no such file.
+        """
+        found = self.resolve(name)
+        if not found.is_file():
+            raise ConfigError(
+                f"{self.path}: [data] {key}: an existing file is required, but came {name!r} ({found}); "
+                "paths are relative to the folder of the TOML file"
+            )
+        return found
+
+    def vocabulary(self, name: str) -> MotifVocabulary | None:
+        """The motif vocabulary that [data] names; None for "default".
+
+        Raises:
+            ConfigError: There is no such file, or it is no vocabulary.
+        """
+        return None if name == "default" else MotifVocabulary.from_toml(self.file("vocabulary", name))
+
+    def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary | None) -> None:
+        """Raises ConfigError where a model reads motif ids and there are none, or more than it has room for."""
+        if not shape.reads_motifs:
+            return
+        if vocabulary is None:
+            raise ConfigError(
+                f"{self.path}: [model]: a genome with motif ids is required by a model that reads them, but came one "
+                'without; run `gattn preprocess` without --no-motifs, or set motif = "none" and embed_motifs = false'
+            )
+        if shape.n_motifs < vocabulary.n_motifs:
+            raise ConfigError(
+                f"{self.path}: [model] n_motifs: at least the {vocabulary.n_motifs} ids of the vocabulary are "
+                f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
+            )
+
+    def resolve(self, name: str) -> Path:
+        """A path of the file, relative to the folder of the file."""
+        return (self.home or self.path.parent) / name
+
+
+def require(holds: bool, name: str, wanted: str, value: object) -> None:
+    """Raises ConfigError unless a setting holds what is wanted of it."""
+    if not holds:
+        raise ConfigError(f"{name}: {wanted} is required, but came {value!r}; change {name}")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: a configuration file is required, but it does not exist; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: a readable TOML file is required, but {error}; check the path") from None
+    except (ValueError, RecursionError) as error:  # of TOML, and of numbers and tables without end
+        raise ConfigError(f"{path}: TOML is required, but {error}; correct that line") from None

@@ -1,0 +1,201 @@
+"""Marking bases: a PerBaseModel on sites of a genome that carry a label, as CpGs that are methylated or not."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from tinygrad import Tensor, TinyJit
+from tinygrad.helpers import Context
+
+from gattn_tg.data.genomes.stretches import open_windows, vocabulary_in
+from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
+from gattn_tg.data.sampler import Sampler
+from gattn_tg.metrics.classes import auc
+from gattn_tg.metrics.precision import average_precision
+from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+from gattn_tg.models.finite import finite
+from gattn_tg.models.inputs import Inputs, to_tensors
+from gattn_tg.models.strands import Run, mirrored_sites, over_strands
+from gattn_tg.ops.poisson import binary_cross_entropy
+from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.training.task import Arrays, Device
+from gattn_tg.types import Bool, Float
+
+MONITORS = {"auc": True, "average_precision": True, "loss": False}
+
+
+@dataclass(frozen=True)
+class BaseSettings:
+    """The [data] table of a `PerBaseModel`.
+
+    Args:
+        genome: FASTA file, or a folder that `gattn preprocess` wrote.
+        labels: TSV with a header: chrom, start, end and a column of 0 and 1. Bases that no line names have no label.
+        label_column: That column.
+        window_bp: Bases that the model sees at once; sites in the inner half are predicted.
+        block_bp: Sites are dealt out to training, validation and test in blocks of so many bases.
+        valid_fraction: Share of the blocks that the best weights are chosen by.
+        test_fraction: Share of the blocks that are looked at once at the end.
+        split_seed: Seed of that choice; it does not depend on the seed of the run.
+        fold: Which of the folds of that choice: with test_fraction = 0.25, folds 0 to 3 test every block once.
+        both_strands: Predict with the mean logit of both strands.
+        vocabulary: "default", or the path of a motif vocabulary in TOML; a folder as genome brings its own.
+        regions: Records of the FASTA file that are named `chrom:start-end` lie there in the genome; without it a name
+            is that of a contig, whatever it looks like.
+    """
+
+    genome: str
+    labels: str
+    label_column: str
+    window_bp: int = 2_048
+    block_bp: int = 20_000
+    valid_fraction: float = 0.15
+    test_fraction: float = 0.25
+    split_seed: int = 0
+    fold: int = 0
+    both_strands: bool = True
+    vocabulary: str = "default"
+    regions: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("valid_fraction", "test_fraction"):
+            require(0 < getattr(self, name) < 1, name, "a share between 0 and 1", getattr(self, name))
+        require(self.block_bp >= self.window_bp, "block_bp", "at least window_bp", self.block_bp)
+
+
+@dataclass(frozen=True)
+class BaseData:
+    """The three parts."""
+
+    train: MarkedWindows
+    valid: MarkedWindows
+    test: MarkedWindows
+
+
+class Bases:
+    """The task of a `PerBaseModel`: every pass sees each labelled site of the training blocks about once.
+
+    Args:
+        model: Changed in place.
+        data: Training, validation and test windows.
+        settings: The [train] table: batch_size, accumulate and seed count here.
+        both_strands: Predict with the mean logit of both strands.
+        device: Where the inputs of `validate` go.
+        n_ranks: Processes that train together.
+    """
+
+    data_table: ClassVar[type] = BaseSettings
+    derived: ClassVar[tuple[str, ...]] = ("n_labels",)
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
+
+    def __init__(
+        self, model: PerBaseModel, data: BaseData, settings: TrainSettings, *, both_strands: bool = True,
+        device: Device = None, n_ranks: int = 1,
+    ) -> None:  # fmt: skip
+        self.model, self.data, self.settings, self.device = model, data, settings, device
+        self.both_strands = both_strands
+        self.monitors: Mapping[str, bool] = MONITORS
+        self.steps_per_epoch = math.ceil(len(data.train) / (settings.batch_size * settings.accumulate * n_ranks))
+        self.vocabulary = vocabulary_in(data.train.genome)
+        self._forward = TinyJit(lambda bases, motif_ids: self.model(bases, motif_ids).float().realize())
+
+    @classmethod
+    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Bases:
+        """Reads the data and makes the model.
+
+        Raises:
+            ConfigError: Settings or data do not fit.
+            FormatError: A file is malformed.
+        """
+        choices = config.data_settings(BaseSettings)
+        genome = open_windows(
+            config.resolve(choices.genome), config.vocabulary(choices.vocabulary), regions=choices.regions
+        )
+        marks = read_marks(config.file("labels", choices.labels), choices.label_column)
+        shares = (1 - choices.valid_fraction - choices.test_fraction, choices.valid_fraction, choices.test_fraction)
+        parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)
+        train, valid, test = (
+            MarkedWindows(genome, marks, part, choices.window_bp, rc=config.train.reverse_complement and i == 0)
+            for i, part in enumerate(parts)
+        )
+        shape = config.model_settings(PerBaseConfig, {"n_labels": 1})
+        config.require_motifs(shape, genome.vocabulary)
+        model = PerBaseModel(shape, seed=config.train.seed)
+        return cls(
+            model, BaseData(train, valid, test), config.train,
+            both_strands=choices.both_strands, device=device, n_ranks=n_ranks,
+        )  # fmt: skip
+
+    def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
+        """Windows of this step, micro-batch and rank."""
+        n = self.settings
+        sampler = Sampler(len(self.data.train), n.batch_size, n.seed, rank, n_ranks)
+        at = step * n.accumulate + micro
+        return self.data.train.batch(sampler.rows(at), lambda stream: sampler.draws(at, stream))._asdict()
+
+    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Binary cross entropy, summed over the labelled sites, and their number (at least 1)."""
+        logits, weight = self.model(inputs["bases"], inputs["motif_ids"]), inputs["weight"]
+        return binary_cross_entropy(logits, inputs["labels"], weight), weight.sum().maximum(1.0)
+
+    def validate(self) -> dict[str, float]:
+        """Loss, AUC and average precision over the sites of the validation blocks."""
+        return measure(*self.predict(self.data.valid))
+
+    def test(self) -> dict[str, float] | None:
+        """The same over the sites of the test blocks."""
+        return measure(*self.predict(self.data.test))
+
+    def predict(self, windows: MarkedWindows) -> tuple[Bool[np.ndarray, "s"], Float[np.ndarray, "s"]]:
+        """Labels and logits of all sites that count, in the order of `windows.sites()`."""
+        labels, logits = [], []
+        size = self.settings.batch_size
+        run: Run = self._run
+        if self.both_strands:
+            run = over_strands(run, self.vocabulary, lambda z: mirrored_sites(z, windows.site_bp))
+        with Context(TRAINING=0):
+            for start in range(0, len(windows), size):
+                rows = np.minimum(np.arange(start, start + size), len(windows) - 1)
+                batch = windows.batch(rows)
+                z = run(batch.bases, batch.motif_ids)
+                real = np.arange(start, start + size) < len(windows)
+                counts = (batch.weight[..., 0] > 0) & real[:, None]
+                labels.append(batch.labels[..., 0][counts] > 0.5)
+                logits.append(z[..., 0][counts])
+        return np.concatenate(labels), np.concatenate(logits)
+
+    def about(self) -> dict[str, Any]:
+        """The vocabulary, the window, the length of a site, and where the parts lie."""
+        parts = {name: getattr(self.data, name).blocks for name in ("train", "valid", "test")}
+        blocks = {name: [str(block) for block in part] for name, part in parts.items()}
+        train = self.data.train
+        return {"vocabulary": self.vocabulary.to_toml(), "blocks": blocks, "window_bp": train.window_bp,
+                "site_bp": train.site_bp}
+
+    def fingerprint(self) -> bytes:
+        """Digest of the labelled sites, the blocks and the sequences of training and validation."""
+        content = hashlib.sha256(self.vocabulary.to_toml().encode())
+        for part in (self.data.train, self.data.valid):
+            content.update(repr(list(part.blocks)).encode())
+            for row in range(len(part)):
+                for array in part.batch(np.array([row])):
+                    content.update(array.tobytes())
+        return content.digest()
+
+    def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b n 1"]:
+        inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
+        copied: np.ndarray = np.array(self._forward(inputs["bases"], inputs["motif_ids"]).numpy())
+        return finite(copied, type(self.model).__name__)
+
+
+def measure(labels: Bool[np.ndarray, "s"], logits: Float[np.ndarray, "s"]) -> dict[str, float]:
+    """Number of sites, mean log-loss in nats, AUC and average precision of the sites with label 1."""
+    z = logits.astype(np.float64)
+    loss = float((np.logaddexp(0.0, z) - labels * z).mean())
+    ranking = {"auc": auc(labels, z), "average_precision": average_precision(labels, z)}
+    return {"n": float(labels.size), "loss": loss, **ranking}

@@ -1,0 +1,145 @@
+"""Filling in masked bases or k-mers: a MaskedEncoder on windows of genomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from tinygrad import Tensor, TinyJit
+from tinygrad.helpers import Context
+
+from gattn_tg.data.dataset import MASK
+from gattn_tg.data.genomes.corpus import Corpus
+from gattn_tg.data.masking import mask
+from gattn_tg.data.sampler import Sampler
+from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
+from gattn_tg.models.finite import finite
+from gattn_tg.models.inputs import Inputs, to_tensors
+from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.ops.cross_entropy import cross_entropy
+from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.tasks.windows import LanguageData, Windows, read_corpus
+from gattn_tg.types import Float, UInt8
+
+MONITORS = {"loss": False, "accuracy": True}
+
+
+@dataclass(frozen=True)
+class MaskData(LanguageData):
+    """The [data] table of masked language models: that of `LanguageData`, and `mask_share`.
+
+    Args:
+        mask_share: Share of the tokens that are to be named, in whole spans of k.
+    """
+
+    mask_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.mask_share <= 0.5, "mask_share", "more than 0 and at most 0.5", self.mask_share)
+
+
+class Mask:
+    """The task of a `MaskedEncoder`: every step sees windows from random places, with spans hidden.
+
+    Args:
+        model: Changed in place.
+        corpus: What is learnt from and judged by.
+        data: The [data] table.
+        vocabulary: Motif classes; ids are those of the masked window, so they do not tell what was hidden.
+        settings: The [train] table: batch_size, accumulate, reverse_complement, label_smoothing and seed count here.
+        device: Where the inputs of `validate` go.
+        n_ranks: Processes that train together.
+    """
+
+    data_table: ClassVar[type] = MaskData
+    derived: ClassVar[tuple[str, ...]] = ()
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
+
+    def __init__(
+        self,
+        model: MaskedEncoder,
+        corpus: Corpus,
+        data: MaskData,
+        vocabulary: MotifVocabulary,
+        settings: TrainSettings,
+        *,
+        device: Device = None,
+        n_ranks: int = 1,
+    ) -> None:
+        self.model, self.corpus, self.data, self.vocabulary, self.settings = model, corpus, data, vocabulary, settings
+        self.monitors: Mapping[str, bool] = MONITORS
+        self.windows = Windows(corpus, data.width, settings)
+        self.steps_per_epoch = self.windows.steps_per_epoch(n_ranks)
+        windows = corpus.held_out(data.width, data.width, data.n_valid)
+        # the same masks in every validation, and whole batches
+        most = max(len(windows) // settings.batch_size, 1) * settings.batch_size
+        windows = np.resize(windows, (most, data.width))
+        keys = Sampler(1, most, 0).draws(0, MASK)
+        self.held_out = [
+            self._masked(windows[i : i + settings.batch_size], keys[i : i + settings.batch_size])
+            for i in range(0, most, settings.batch_size)
+        ]
+        self.device = device
+        self._captured = TinyJit(self._run)
+
+    @classmethod
+    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Mask:
+        """Reads the genomes and makes the model.
+
+        Raises:
+            ConfigError: Settings or data do not fit.
+            FormatError: A file is malformed.
+        """
+        data = config.data_settings(MaskData)
+        corpus, vocabulary, shape = read_corpus(config, data, EncoderConfig)
+        model = MaskedEncoder(shape, seed=config.train.seed)
+        return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
+
+    def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
+        """Windows of this step, micro-batch and rank with hidden spans, and what stood there."""
+        return self._masked(*self.windows.draw(step, micro, rank, n_ranks))
+
+    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Cross entropy of the hidden tokens, summed, and their number."""
+        return cross_entropy(self._logits(inputs), inputs["labels"], self.settings.label_smoothing)
+
+    def validate(self) -> dict[str, float]:
+        """Loss in nats, perplexity and accuracy per hidden token of the held-out windows, and their number."""
+        total = right = n = 0.0
+        for arrays in self.held_out:
+            with Context(TRAINING=0):
+                sums = finite(self._captured(to_tensors(arrays, self.device)).numpy(), type(self.model).__name__)
+            total, n, right = total + float(sums[0]), n + float(sums[1]), right + float(sums[2])
+        n = max(n, 1.0)
+        return {"loss": total / n, "perplexity": float(np.exp(total / n)), "accuracy": right / n, "n": n}
+
+    def about(self) -> dict[str, Any]:
+        """The vocabulary as TOML, and the width of the windows."""
+        return {"vocabulary": self.vocabulary.to_toml(), "width": self.data.width}
+
+    def fingerprint(self) -> bytes:
+        """Digest of bases, split, width, masks and vocabulary."""
+        data = self.data
+        told = (data.width, data.n_valid, data.mask_share, self.vocabulary.to_toml())
+        return self.corpus.digest() + repr(told).encode()
+
+    def _logits(self, inputs: Inputs) -> Tensor:
+        return self.model(inputs["bases"], inputs["motif_ids"], inputs["lengths"], inputs["places"])
+
+    def _run(self, inputs: Inputs) -> Tensor:
+        logits = self._logits(inputs)
+        total, count = cross_entropy(logits, inputs["labels"])
+        right = (logits.argmax(-1) == inputs["labels"]).cast(total.dtype).sum()
+        return Tensor.stack(total, count, right).realize()
+
+    def _masked(self, windows: UInt8[np.ndarray, "b n"], keys: np.ndarray) -> Arrays:
+        hidden = mask(windows, keys, self.data.mask_share, self.model.config.k)
+        is_read = self.model.config.reads_motifs
+        ids = annotate(hidden.bases, self.vocabulary) if is_read else np.zeros_like(hidden.bases)
+        lengths = np.full(len(windows), self.data.width, dtype=np.int32)
+        return {"bases": hidden.bases, "motif_ids": ids, "lengths": lengths, "places": hidden.places,
+                "labels": hidden.labels.astype(np.int32)}

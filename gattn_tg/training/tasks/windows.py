@@ -1,0 +1,102 @@
+"""Windows from random places of genomes, which language models learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from gattn_tg.data.dataset import MASK, PLACE, flips
+from gattn_tg.data.genomes.corpus import Corpus, read_contigs
+from gattn_tg.data.sampler import Sampler
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.seq.strand import reverse_complement
+from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.types import UInt8
+
+C = TypeVar("C", bound=TrunkConfig)
+
+
+@dataclass(frozen=True)
+class LanguageData:
+    """The [data] table of language models.
+
+    Args:
+        genomes: FASTA files, or folders that `gattn preprocess` made, relative to the TOML file.
+        width: Bases of a window.
+        valid_every: The last of every so many blocks is held out; 0 holds out none.
+        block_bp: Bases of a block.
+        valid_contigs: Contigs held out as a whole.
+        n_valid: Held-out windows that are judged in a validation, spread evenly; 0 takes all. The second half of
+            each is judged, so that every base has half a window before it.
+        vocabulary: "default", or the path of a motif vocabulary in TOML.
+    """
+
+    genomes: tuple[str, ...]
+    width: int = 512
+    valid_every: int = 20
+    block_bp: int = 65_536
+    valid_contigs: tuple[str, ...] = ()
+    n_valid: int = 256
+    vocabulary: str = "default"
+
+    def __post_init__(self) -> None:
+        require(bool(self.genomes), "genomes", "at least one file", list(self.genomes))
+        require(self.width >= 2, "width", "at least 2 bases", self.width)
+        require(self.block_bp >= self.width, "block_bp", f"at least width = {self.width}", self.block_bp)
+        for name in ("valid_every", "n_valid"):
+            require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+
+
+class Windows:
+    """Windows of one width, drawn by step, micro-batch and rank.
+
+    Args:
+        corpus: What is learnt from.
+        width: Bases of a window.
+        settings: batch_size, accumulate, reverse_complement and seed count here.
+    """
+
+    def __init__(self, corpus: Corpus, width: int, settings: TrainSettings) -> None:
+        self.corpus, self.width, self.settings = corpus, width, settings
+
+    def steps_per_epoch(self, n_ranks: int) -> int:
+        """Optimiser steps in which as many bases are seen as there are."""
+        per_step = self.width * self.settings.batch_size * self.settings.accumulate * n_ranks
+        return max(self.corpus.n_train // per_step, 1)
+
+    def draw(
+        self, step: int, micro: int, rank: int, n_ranks: int
+    ) -> tuple[UInt8[np.ndarray, "b n"], np.ndarray]:
+        """The windows, every other one by chance read from its other strand, and a 64-bit number of its own for each.
+
+        The windows of a step are the same however they are split among micro-batches and ranks.
+        """
+        settings = self.settings
+        place = (step * settings.accumulate + micro) * n_ranks + rank
+        sampler = Sampler(1, settings.batch_size, settings.seed)
+        windows = self.corpus.draw(sampler.draws(place, PLACE), self.width)
+        turned = flips(lambda stream: sampler.draws(place, stream), len(windows), settings.reverse_complement)
+        windows[turned] = reverse_complement(windows[turned])
+        return windows, sampler.draws(place, MASK)
+
+
+def read_corpus(
+    config: TrainConfig, data: LanguageData, shape_of: type[C]
+) -> tuple[Corpus, MotifVocabulary, C]:
+    """The genomes and the vocabulary that a [data] table names, and the model that reads them.
+
+    Raises:
+        ConfigError: Settings or data do not fit.
+        FormatError: A file is malformed.
+    """
+    corpus = Corpus(
+        read_contigs([config.resolve(name) for name in data.genomes]), valid_every=data.valid_every,
+        block_bp=data.block_bp, valid_contigs=data.valid_contigs,
+    )  # fmt: skip
+    vocabulary = config.vocabulary(data.vocabulary) or MotifVocabulary.default()
+    shape = config.model_settings(shape_of)
+    config.require_motifs(shape, vocabulary)
+    return corpus, vocabulary, shape

@@ -1,0 +1,110 @@
+"""A commented configuration of any kind of model, which can be trained as it is on the bundled practice data."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gattn_tg.data.genomes.bundled import example_configs
+from gattn_tg.errors import ConfigError
+from gattn_tg.models.registry import kind_of
+from gattn_tg.training import strict
+from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.keys import Key, keys_of, toml_value
+from gattn_tg.training.tasks.registry import TASKS
+
+WIDTH = 110  # characters of a comment line
+
+
+def example_of(kind: str) -> TrainConfig:
+    """The example configuration of a kind of model.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind not in TASKS:
+        raise ConfigError(f"kind of model: expected one of {', '.join(TASKS)}, got {kind!r}; "
+                          f"{strict.nearest(kind, TASKS)}")  # fmt: skip
+    return next(config for config in map(TrainConfig.from_toml, example_configs()) if config.kind == kind)
+
+
+def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = None) -> list[Key]:
+    """The keys of the [model] table of a kind, beside `kind` and `preset`.
+
+    Args:
+        kind: A key of `TASKS`.
+        preset: Sizes that take the place of the defaults; "" takes none.
+        changes: Values that take the place of both.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
+    config = kind_of(kind, "template").config
+    if preset and preset not in config.presets:
+        raise ConfigError(f"preset of a {kind}: expected one of {', '.join(config.presets)}, got {preset!r}; "
+                          f"{strict.nearest(preset, config.presets)}")  # fmt: skip
+    values = {**(config.presets[preset] if preset else {}), **(changes or {})}
+    return [key for key in keys_of(config, values) if key.name not in TASKS[kind].derived]
+
+
+def template(kind: str, preset: str = "") -> str:
+    """A TOML file with every key, its value and what it means.
+
+    Values are those of the example configuration of this kind; data that it names is given by absolute paths.
+
+    Args:
+        kind: A key of `TASKS`.
+        preset: Sizes of the model: tiny, small or base; "" takes those of the example.
+
+    Raises:
+        ConfigError: There is no such kind or preset.
+    """
+    example = example_of(kind)
+    task = TASKS[kind]
+    written = dict(example.model)
+    chosen = str(written.pop("preset", ""))
+    if preset:
+        chosen, sized = preset, {name for sizes in kind_of(kind, "template").config.presets.values() for name in sizes}
+        written = {name: value for name, value in written.items() if name not in sized}
+    data = {name: _located(example, value) for name, value in example.data.items()}
+    metrics = ", ".join(task.judged_by)
+    train = [
+        Key(key.name, key.kind, key.default, f"{key.comment} One of {metrics}.") if key.name == "monitor" else key
+        for key in keys_of(TrainSettings, asdict(example.train))
+    ]
+    head = (
+        f"Configuration of a {kind}, written by `gattn init {kind}`. Every key is here with its meaning; a key that is "
+        "removed takes the default of the package. Train it with `gattn train FILE.toml`."
+    )
+    return "\n".join([
+        _comment(head), "",
+        "[data]", _comment("This data travels with gattn_tg, for practice. Put your own files here."), "",
+        *map(_written, keys_of(task.data_table, data)),
+        "[model]", _comment("The kind of model."), f"kind = {toml_value(kind)}", "", *_sizes(chosen),
+        *map(_written, model_keys(kind, chosen, written)),
+        "[train]", *map(_written, train),
+    ]).rstrip() + "\n"  # fmt: skip
+
+
+def _sizes(preset: str) -> list[str]:
+    return [_comment(f"The sizes below are those of the preset {preset}."), ""] if preset else []
+
+
+def _located(example: TrainConfig, value: Any) -> Any:
+    """A value of [data]; names of files become absolute paths."""
+    if isinstance(value, list):
+        return [_located(example, v) for v in value]
+    is_file = isinstance(value, str) and value != "" and example.resolve(value).is_file()
+    return str(example.resolve(value).resolve()) if is_file else value
+
+
+def _written(key: Key) -> str:
+    value = "" if key.default is None else key.default
+    kind = f"  # {key.kind}" if value == "[]" else ""
+    return f"{_comment(key.comment)}\n{key.name} = {value}{kind}\n"
+
+
+def _comment(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# "))

@@ -1,0 +1,45 @@
+"""Every example configuration runs from a clone, on data that is bundled with it."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gattn_tg.data.genomes.bundled import bundled, example_configs
+from gattn_tg.models.registry import KINDS
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.run import train
+
+CONFIGS = example_configs()
+
+
+def test_there_is_one_example_of_every_kind() -> None:
+    assert sorted(TrainConfig.from_toml(path).kind for path in CONFIGS) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_an_example_trains_and_is_tested(path: Path, tmp_path: Path) -> None:
+    config = TrainConfig.from_toml(path)
+    small = {"preset": "tiny", "width": 32, "n_layers": 1, "n_heads": 2}
+    short = replace(config.train, steps=2, batch_size=4, validate_every=2, warmup_steps=1)
+    data = {**config.data, **({"n_valid": 4} if "n_valid" in config.data else {})}
+    run = train(replace(config, train=short, data=data, model={**config.model, **small}), tmp_path / "run")
+    assert len(run.fitted.validations) == 1
+    assert all(np.isfinite(value) for value in run.fitted.validations[0].metrics.values())
+    assert (tmp_path / "run" / "best" / "model.safetensors").is_file()
+
+
+def test_practice_data_is_what_its_script_computes() -> None:
+    made = runpy.run_path(str(bundled("practice.py")))["files"]()
+    for name, content in made.items():
+        path = bundled(name)
+        if path.suffix == ".npz":  # its compression depends on zlib
+            with np.load(path) as kept:
+                assert kept["targets"].shape == (25, 192, 2)
+        elif path.suffix != ".gz":
+            assert path.read_bytes() == content
+    assert set(made) == {path.name for path in bundled("practice.py").parent.glob("practice_*")}
