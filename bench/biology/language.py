@@ -3,10 +3,10 @@
     python bench/biology/language.py [--minutes 20] [--folder /tmp/language] [--threads 2]
 
 The model is trained by `gattn_tg.training` for as many steps as fit into the time, compiling, validation and
-checkpoints included; a run that was stopped goes on with the same command. Then the model and Markov models of orders
-0 to 11 (plain with pseudo-counts, and interpolated), which count the very stretches the model learnt from, predict every base
-of the held-out blocks but the first half window of each. The bar is the plain Markov model of order 8. Last, the speed
-of generation with and without the cache of keys and values. One JSON line per part goes to
+checkpoints included; a run that was stopped goes on with the same command. Then the model and Markov models of orders 0
+to 11 (plain with pseudo-counts, and interpolated), which count the very stretches the model learnt from, predict every
+base of the held-out blocks but the first half window of each. The bar is the plain Markov model of order 8. Last, the
+speed of generation with and without the cache of keys and values. One JSON line per part goes to
 bench/results/language.jsonl.
 """
 
