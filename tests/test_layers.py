@@ -100,6 +100,33 @@ def test_arrows_inside_rooms_go_one_way() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def needs(path: Path, names: set[str]) -> set[str]:
+    """The modules that a file needs; `from package import module` needs the module, not what the package gathers."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner | (set() if inner <= names else {str(node.module)})
+    return (found & names) - {module_of(path)}
+
+
+def test_no_circle_of_imports() -> None:
+    """Imports for type checkers count too. Modules that need nothing which is left are taken away, again and again;
+    what stays stands in a circle or leads to one."""
+    names = {module_of(path) for path in FILES}
+    left = {module_of(path): needs(path, names) for path in FILES}
+    while free := [name for name, needed in left.items() if not needed & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left, "\n".join(f"{name} -> {', '.join(sorted(s & left.keys()))}" for name, s in left.items())
+
+
 def test_no_folder_is_crowded_and_no_inner_room_is_tiny() -> None:
     counts = Counter(p.parent for p in FILES if p.stem != "__init__")
     crowded = {str(k.relative_to(ROOT)): n for k, n in counts.items() if n > 24}

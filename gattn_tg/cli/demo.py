@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from tinygrad import Device
 from gattn_tg import __version__
 from gattn_tg.cli import device
 from gattn_tg.cli.annotate import bed_rows
-from gattn_tg.cli.demo_page import SHOWN, compared, demo_page
+from gattn_tg.cli.demo_page import SHOWN, Locus, Outcome, compared, demo_page
 from gattn_tg.cli.evaluate import confusion_lines
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.cli.progress import Progress
@@ -24,18 +24,16 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import Record, read_fasta, write_bed, write_tsv
 from gattn_tg.io.replacing import replacing
 from gattn_tg.io.whole import remove
-from gattn_tg.metrics.classes import Metrics, confusion, measure
+from gattn_tg.metrics.classes import confusion, measure
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import NO_MOTIF, ClassifierConfig
-from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.predict import fields, header, predict
 from gattn_tg.score.splice import Candidate, candidates, with_prior
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.loop.fit import Fit
-from gattn_tg.training.loop.watch import Fitted
 from gattn_tg.training.tasks.classify import Classify
 
 MADE = ("result.json", "summary.html", "metrics.jsonl", "test_predictions.tsv", "locus_motifs.bed",
@@ -56,29 +54,6 @@ TRAINED_SHARE, GENOMIC_SHARE = 0.32, 0.01
 
 SITE_COLUMNS = ["chrom", "position", "strand", "kind", "probability", "shown"]  # position counts from 1
 CHROM, ZOOM = "chr16", (267_000, 290_000)  # RGS11, ARHGDIG, PDIA2 and the end of AXIN1: many exons in little space
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One trained model of the comparison."""
-
-    name: str
-    fitted: Fitted
-    forward: Forward
-    checkpoint: Checkpoint
-    test: Metrics
-    confusion: np.ndarray
-    probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class Locus:
-    """The bundled stretch of chromosome 16 and what was found in it."""
-
-    sequence: bytes
-    offset: int
-    motif_counts: dict[str, int]
-    sites: list[tuple[Candidate, float]]
 
 
 def run(arguments: argparse.Namespace) -> int:

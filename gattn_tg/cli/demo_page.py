@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from tinygrad.nn.state import get_state_dict
@@ -14,11 +15,12 @@ from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, TEAL
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
 from gattn_tg.explain.motif_table import centred, motif_frequency
 from gattn_tg.metrics.classes import Metrics
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
+from gattn_tg.score.splice import Candidate
 from gattn_tg.seq import encode
-
-if TYPE_CHECKING:
-    from gattn_tg.cli.demo import Locus, Outcome
+from gattn_tg.training.loop.watch import Fitted
 
 # Genes of the locus, GRCh38, 0-based half-open and rounded to 100 bases: orientation for the reader, not a result.
 GENES = (
@@ -29,6 +31,29 @@ GENES = (
 N_BINS, N_NARROW = 420, 280
 SHOWN = 0.5  # probability from which a predicted site is drawn
 NAMES = {"ei": "donor", "ie": "acceptor", "n": "neither"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained model of the comparison."""
+
+    name: str
+    fitted: Fitted
+    forward: Forward
+    checkpoint: Checkpoint
+    test: Metrics
+    confusion: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Locus:
+    """The bundled stretch of chromosome 16 and what was found in it."""
+
+    sequence: bytes
+    offset: int
+    motif_counts: dict[str, int]
+    sites: list[tuple[Candidate, float]]
 
 
 def demo_page(

@@ -11,12 +11,13 @@ from gattn_tg.motif.hits import Hit, hits
 from gattn_tg.motif.islands import CpgCriteria, cpg_islands
 from gattn_tg.motif.iupac import find_pattern
 from gattn_tg.motif.kmers import kmer_codes, kmer_counts
+from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.pwm import find_matrix
 from gattn_tg.motif.rules import AtRich, Consensus, CpgIslands, Matrix
 from gattn_tg.motif.running_sum import ucsc_islands
 from gattn_tg.motif.stream import AnnotatedPiece, Piece, annotate_group, annotate_piece, groups, pieces
 from gattn_tg.motif.threshold import score_threshold
-from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.motif.vocabulary import MotifVocabulary
 
 __all__ = [
     "AnnotatedPiece",

@@ -6,10 +6,11 @@ import colorsys
 import re
 from collections.abc import Iterable, Sequence
 
+from gattn_tg.motif.motif_class import NONE_NAME, MotifClass
 from gattn_tg.motif.pwm import check_counts
 from gattn_tg.motif.rules import Matrix
 from gattn_tg.motif.threshold import TooShortError, score_threshold
-from gattn_tg.motif.vocabulary import NONE_NAME, MotifClass, MotifVocabulary
+from gattn_tg.motif.vocabulary import MotifVocabulary
 
 PVALUE = 1e-4
 GOLDEN = 0.618034  # turns of the colour wheel from one motif to the next, so that neighbours differ

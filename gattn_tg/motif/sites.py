@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.spans import Spans
-from gattn_tg.motif.vocabulary import MotifClass, MotifVocabulary
+from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.types import Float, Int, UInt8
 
 STRANDS = "+-."

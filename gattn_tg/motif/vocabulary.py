@@ -2,78 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif import vocabulary_toml
-from gattn_tg.motif.rules import Rule
+from gattn_tg.motif.motif_class import NONE_COLOUR, NONE_NAME, MotifClass
 
 MAX_MOTIFS = 256
 """Ids are bytes. Models take 16 unless told otherwise: one-hot motifs then fill one step of a 16-wide matrix unit."""
-
-NONE_NAME = "none"
-NONE_COLOUR = "#d9d9d9"
-STRANDS = ("either", "forward", "reverse")
-
-_NAME = re.compile(r"[A-Za-z0-9_+.-]+")
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
-
-
-@dataclass(frozen=True)
-class MotifClass:
-    """One class of motifs, that is, one id.
-
-    Args:
-        name: letters, digits and `_+.-`.
-        rule: how the class is recognised.
-        priority: where classes overlap, the base goes to the highest.
-        colour: `#rrggbb`, lower case, for reports and genome browsers.
-        strand: "either" counts sites of both strands as one class; "forward" counts those on the strand as given,
-            "reverse" those on the opposite one. A rule that is its own reverse complement is always "either".
-        source: where the pattern comes from.
-    """
-
-    name: str
-    rule: Rule
-    priority: int
-    colour: str
-    strand: str = "either"
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"motif {self.name!r}"
-        if not _NAME.fullmatch(self.name) or self.name == NONE_NAME:
-            raise ConfigError(
-                f"{where}: a name of letters, digits and _+.- other than 'none' is required, "
-                f"but came {self.name!r}; rename the class"
-            )
-        if self.strand not in STRANDS:
-            raise ConfigError(
-                f"{where}: strand {', '.join(STRANDS)} is required, but came {self.strand!r}; choose one of them"
-            )
-        if self.strand != "either" and self.rule.is_symmetric:
-            raise ConfigError(
-                f"{where}: strand 'either' is required for a rule that reads the same on both strands, "
-                f"but came {self.strand!r}; its sites have no direction"
-            )
-        if not _COLOUR.fullmatch(self.colour):
-            raise ConfigError(
-                f"{where}: a colour written #rrggbb in lower case is required, but came {self.colour!r}; "
-                "for example #1f77b4"
-            )
-        if not self.source.isprintable():
-            raise ConfigError(
-                f"{where}: a source of printable characters is required, but came {self.source!r}; "
-                "write it on one line"
-            )
-
-    @property
-    def kind(self) -> str:
-        """The word that names the rule in a vocabulary file."""
-        return self.rule.kind
 
 
 @dataclass(frozen=True)

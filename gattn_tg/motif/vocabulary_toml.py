@@ -7,13 +7,11 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gattn_tg.errors import FormatError
+from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.rules import RULES
-
-if TYPE_CHECKING:
-    from gattn_tg.motif.vocabulary import MotifClass
 
 HEADER = '# Motif vocabulary of gattn_tg. Id 0 is "none"; where classes overlap, the highest priority wins.\n'
 KEYS = {"id": int, "name": str, "kind": str, "priority": int, "colour": str, "strand": str, "source": str}
