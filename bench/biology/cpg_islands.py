@@ -24,9 +24,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.biology.newcpgreport import print_emboss
+from bench.biology.running_sum import check, ucsc_islands
 from gattn_tg.io import read_fasta
-from gattn_tg.motif import CpgIsland, cpg_islands, kmer_codes, ucsc_islands
-from gattn_tg.motif.cpg_counts import CpgCounts
+from gattn_tg.motif import CpgIsland, cpg_islands, kmer_codes
+from gattn_tg.motif.cpg import CpgCounts
 from gattn_tg.motif.spans import runs
 from gattn_tg.seq import N, encode, reverse_complement
 
@@ -204,6 +205,7 @@ def main() -> None:
     if not arguments.data.is_dir():
         raise SystemExit(f"{arguments.data} is absent; give the folder of real data with --data")
 
+    check()
     regions = list(read_regions(arguments.data))
     frequent = frequent_words(regions)
     totals: dict[tuple[str, str], Tally] = {}

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from gattn_tg.motif import cpg_islands
-from gattn_tg.motif.cpg_counts import CpgCounts
+from gattn_tg.motif.cpg import CpgCounts
 from gattn_tg.motif.islands import CRITERIA
 from gattn_tg.motif.spans import runs
 from gattn_tg.seq import decode

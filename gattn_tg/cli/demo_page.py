@@ -10,9 +10,10 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
+from gattn_tg.explain.drawings.lines import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
 from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, TEAL
-from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
+from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency
 from gattn_tg.metrics.classes import Metrics
 from gattn_tg.models.checkpoint import Checkpoint
@@ -20,6 +21,7 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.score.splice import Candidate
 from gattn_tg.seq import encode
+from gattn_tg.seq.composition import cpg_observed_expected, gc_fraction
 from gattn_tg.training.loop.watch import Fitted
 
 # Genes of the locus, GRCh38, 0-based half-open and rounded to 100 bases: orientation for the reader, not a result.
@@ -112,17 +114,15 @@ def _margin(test: Metrics) -> float:
 
 
 def _curves(biased: Outcome, plain: Outcome) -> str:
-    lines = [
-        charts.Curve(
-            name, colour, [v.metrics["accuracy"] for v in o.fitted.validations],
-            o.fitted.best_step // o.fitted.steps_per_epoch,
-        )
-        for name, colour, o in (("with bias", TEAL, biased), ("without", ORANGE, plain))
-    ]
+    lines = []
+    for name, colour, outcome in (("with bias", TEAL, biased), ("without", ORANGE, plain)):
+        values = [v.metrics["accuracy"] for v in outcome.fitted.validations]
+        best = outcome.fitted.best_step // outcome.fitted.steps_per_epoch
+        lines.append(Line(name, colour, range(1, len(values) + 1), values, mark=best))
     return section(
         "Learning",
         "Accuracy on the 500 windows that choose the epoch (circle). Same first weights, same order of the data.",
-        charts.curves(lines, "validation accuracy over epochs"),
+        line_chart(lines, "validation accuracy over epochs", "epoch"),
     )
 
 
@@ -163,7 +163,7 @@ def _locus(locus: Locus, vocabulary: MotifVocabulary) -> str:
         .genes([Span(a, b, name, strand) for name, a, b, strand in GENES])
         .boxes("CpG islands", "Takai & Jones", islands)
         .area("CpG", "observed / expected", binned(locus.sequence, N_BINS, cpg_observed_expected), 1.0, "#2a7f3e")
-        .area("GC share", f"per {ids.size // N_BINS} bases", binned(locus.sequence, N_BINS, gc_share), 1.0, "#7a6a4f")
+        .area("GC share", f"per {ids.size // N_BINS} bp", binned(locus.sequence, N_BINS, gc_fraction), 1.0, "#7a6a4f")
     )
     for i, name in enumerate(vocabulary.names):
         if i and name != "cpg_island" and locus.motif_counts.get(name):

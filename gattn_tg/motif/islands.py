@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.motif.cpg_counts import CpgCounts, CpgIsland
+from gattn_tg.motif.cpg import CpgCounts, CpgIsland
 from gattn_tg.motif.spans import runs
 from gattn_tg.seq.alphabet import N
 from gattn_tg.types import Bool, Int, UInt8

@@ -1,4 +1,4 @@
-"""k-mers: words of k bases as integers, and how often each occurs."""
+"""k-mers: words of k bases as integers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from gattn_tg.types import Int, UInt8
 
 MAX_K = 31
 """4**31 is the largest power of four whose codes fit a signed 64-bit integer with room for -1."""
-MAX_COUNTED_K = 12
-"""A table of counts has 4**k entries per sequence: 134 MB at k = 12."""
 
 
 def kmer_codes(ids: UInt8[np.ndarray, "... n"], k: int) -> Int[np.ndarray, "... n-k+1"]:
@@ -26,7 +24,8 @@ def kmer_codes(ids: UInt8[np.ndarray, "... n"], k: int) -> Int[np.ndarray, "... 
         >>> kmer_codes(np.array([0, 1, 2, 4, 3], dtype=np.uint8), 2).tolist()
         [1, 6, -1, -1]
     """
-    _check(k, MAX_K)
+    if not 1 <= k <= MAX_K:
+        raise ConfigError(f"k-mers: expected k in 1..{MAX_K}, got {k}; choose a shorter word")
     ids = np.asarray(ids)
     n_words = max(ids.shape[-1] - k + 1, 0)
     codes = np.zeros((*ids.shape[:-1], n_words), dtype=np.int64)
@@ -37,27 +36,3 @@ def kmer_codes(ids: UInt8[np.ndarray, "... n"], k: int) -> Int[np.ndarray, "... 
         known &= letter != N
     codes[~known] = -1
     return codes
-
-
-def kmer_counts(ids: UInt8[np.ndarray, "... n"], k: int) -> Int[np.ndarray, "... 4**k"]:
-    """Return how often each of the 4**k words occurs in each sequence; words with an N are not counted.
-
-    Raises:
-        ConfigError: k is not in 1..12.
-
-    Example:
-        >>> kmer_counts(np.array([0, 0, 3], dtype=np.uint8), 1).tolist()
-        [2, 0, 0, 1]
-    """
-    _check(k, MAX_COUNTED_K)
-    codes = kmer_codes(ids, k)
-    rows = codes.reshape(int(np.prod(codes.shape[:-1])), codes.shape[-1])  # -1 cannot stand for an empty axis
-    words = 4**k
-    row, column = np.nonzero(rows >= 0)
-    counts = np.bincount(row * words + rows[row, column], minlength=len(rows) * words)
-    return counts.reshape(*codes.shape[:-1], words)
-
-
-def _check(k: int, limit: int) -> None:
-    if not 1 <= k <= limit:
-        raise ConfigError(f"k-mers: k in 1..{limit} is required, but came {k}; choose a shorter word")

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.motif.composition import at_rich, rich_windows
+from gattn_tg.motif.at_rich import at_rich, rich_windows
 from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands, island_windows
 from gattn_tg.motif.iupac import find_patterns, masks
 from gattn_tg.motif.pwm import check_counts, find_matrix

@@ -1,71 +1,13 @@
-"""Drawings of a training run: learning curves, the confusion table, the centred motif table."""
+"""Drawings of what a model has learnt: the confusion table and the centred motif table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from gattn_tg.explain.drawings.svg import GRID, INK, MUTED, Scale, element, svg, text, ticks, tip
 from gattn_tg.types import Float, Int
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line of a chart.
-
-    Args:
-        name: written at its end.
-        colour: of the line and the name.
-        values: one per epoch, from epoch 1.
-        mark: epoch that gets a dot, 0 for none.
-    """
-
-    name: str
-    colour: str
-    values: Sequence[float]
-    mark: int = 0
-
-
-def curves(lines: Sequence[Curve], label: str, unit: str = "{:.2f}") -> str:
-    """Values over epochs, named at the right end of every line."""
-    width, height, left, right, top, bottom = 520.0, 250.0, 44.0, 118.0, 14.0, 34.0
-    every = [v for line in lines for v in line.values]
-    low, high = min(every), max(every)
-    pad = (high - low) * 0.08 or 0.05
-    n = max(len(line.values) for line in lines)
-    x = Scale(1, max(n, 2), left, width - right)
-    y = Scale(low - pad, high + pad, height - bottom, top)
-    parts = []
-    for value in ticks(low - pad, high + pad, 5):
-        parts += [
-            element("line", x1=left, x2=width - right, y1=y(value), y2=y(value), stroke=GRID),
-            text(left - 8, y(value) + 4, unit.format(value), text_anchor="end", fill=MUTED, font_size=11),
-        ]
-    shown = [t for t in ticks(1, max(n, 2), 6) if t == int(t) and 1 <= t <= n]
-    parts += [text(x(t), height - 14, str(int(t)), text_anchor="middle", fill=MUTED, font_size=11) for t in shown]
-    parts.append(
-        text((left + width - right) / 2, height - 1, "epoch", text_anchor="middle", fill=MUTED, font_size=11)
-    )
-    ends = apart([y(line.values[-1]) for line in lines], 15.0, top + 4, height - bottom)
-    for line, end in zip(lines, ends, strict=True):
-        points = " ".join(f"{x(i + 1):.1f},{y(v):.1f}" for i, v in enumerate(line.values))
-        parts.append(
-            element(
-                "polyline", points=points, fill="none", stroke=line.colour, stroke_width=2.2, stroke_linejoin="round"
-            )
-        )
-        if line.mark:
-            value = line.values[line.mark - 1]
-            parts.append(
-                element(
-                    "circle", tip(f"{line.name}: best epoch {line.mark}, {unit.format(value)}"), cx=x(line.mark),
-                    cy=y(value), r=4.2, fill="#fff", stroke=line.colour, stroke_width=2.2,
-                )
-            )  # fmt: skip
-        parts.append(text(x(len(line.values)) + 9, end + 4, line.name, fill=line.colour, font_weight=600))
-    return svg(width, height, parts, label)
 
 
 def confusion(table: Int[np.ndarray, "c c"], names: Sequence[str], label: str) -> str:
@@ -152,16 +94,3 @@ def motif_bars(
                 )
             )  # fmt: skip
     return svg(width, height, parts, label)
-
-
-def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions as near to the wanted ones as a minimum distance between neighbours allows."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    placed = [min(max(wanted[i], low), high) for i in order]
-    for k in range(1, len(placed)):
-        placed[k] = max(placed[k], placed[k - 1] + gap)
-    overflow = max(placed[-1] - high, 0.0) if placed else 0.0
-    out = [0.0] * len(wanted)
-    for k, i in enumerate(order):
-        out[i] = placed[k] - overflow
-    return out

@@ -1,4 +1,4 @@
-"""Drawings of values over the steps of a run."""
+"""Drawings of values over steps or epochs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.explain.drawings.charts import apart
 from gattn_tg.explain.drawings.svg import GRID, MUTED, Scale, element, svg, text, ticks, tip
 
 WIDTH, HEIGHT = 520.0, 250.0
@@ -38,8 +37,8 @@ class Line:
     is_faint: bool = False
 
 
-def line_chart(lines: Sequence[Line], label: str) -> str:
-    """Values over steps, named at the right end of every line.
+def line_chart(lines: Sequence[Line], label: str, unit: str = "step") -> str:
+    """Values over steps, or whatever `unit` names, named at the right end of every line.
 
     The vertical axis holds all values, but of the first tenth of a line only what the rest of it reaches three times
     over: a loss that starts high does not press the rest flat.
@@ -57,12 +56,12 @@ def line_chart(lines: Sequence[Line], label: str) -> str:
             element("line", x1=LEFT, x2=right, y1=y(value), y2=y(value), stroke=GRID),
             text(LEFT - 8, y(value) + 4, _short(value, marks), text_anchor="end", fill=MUTED, font_size=11),
         ]
-    for step in ticks(x.low, x.high, 5):
+    for step in [tick for tick in ticks(x.low, x.high, 5) if tick == int(tick)]:
         parts.append(text(x(step), HEIGHT - 19, _count(step), text_anchor="middle", fill=MUTED, font_size=11))
-    parts.append(text((LEFT + right) / 2, HEIGHT - 4, "step", text_anchor="middle", fill=MUTED, font_size=11))
+    parts.append(text((LEFT + right) / 2, HEIGHT - 4, unit, text_anchor="middle", fill=MUTED, font_size=11))
     named = [line for line in shown if line.name]
     ends = apart([y(line.values[-1]) for line in named], 15.0, TOP + 4, HEIGHT - BOTTOM)
-    parts += [_drawn(line, x, y) for line in shown]
+    parts += [_drawn(line, x, y, unit) for line in shown]
     for line, end in zip(named, ends, strict=True):
         place = x(line.steps[-1]) + 9
         parts.append(text(place, end + 4, line.name, fill=line.colour, font_weight=600, font_size=11.5))
@@ -79,7 +78,7 @@ def smoothed(values: Sequence[float], span: int) -> list[float]:
     return out
 
 
-def _drawn(line: Line, x: Scale, y: Scale) -> str:
+def _drawn(line: Line, x: Scale, y: Scale, unit: str) -> str:
     inside = [min(max(v, y.low), y.high) for v in line.values]
     points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(line.steps, inside, strict=True))
     width, opacity = (1.2, 0.35) if line.is_faint else (2.2, None)
@@ -92,7 +91,7 @@ def _drawn(line: Line, x: Scale, y: Scale) -> str:
     if line.mark in line.steps:
         value = line.values[list(line.steps).index(line.mark)]
         drawn += element(
-            "circle", tip(f"{line.name}: best at step {line.mark:g}, {value:.4g}"), cx=x(line.mark), cy=y(value),
+            "circle", tip(f"{line.name}: best at {unit} {line.mark:g}, {value:.4g}"), cx=x(line.mark), cy=y(value),
             r=4.2, fill="#fff", stroke=line.colour, stroke_width=2.2,
         )  # fmt: skip
     return drawn
@@ -135,3 +134,16 @@ def _count(value: float) -> str:
         if abs(value) >= size * (10 if unit == "k" else 1):
             return f"{value / size:g}{unit}"
     return f"{value:g}"
+
+
+def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near to the wanted ones as a minimum distance between neighbours allows."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    placed = [min(max(wanted[i], low), high) for i in order]
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap)
+    overflow = max(placed[-1] - high, 0.0) if placed else 0.0
+    out = [0.0] * len(wanted)
+    for k, i in enumerate(order):
+        out[i] = placed[k] - overflow
+    return out

@@ -174,20 +174,7 @@ class Tracks:
         return self
 
 
-def binned(sequence: bytes, n_bins: int, measure: Callable[[np.ndarray], float]) -> Float[np.ndarray, "k"]:
+def binned(sequence: bytes, n_bins: int, measure: Callable[[np.ndarray], np.ndarray | float]) -> Float[np.ndarray, "k"]:
     """One number per equal part of a sequence, from the ids A C G T N = 0..4 of that part."""
     ids = encode(sequence)
     return np.array([measure(part) for part in np.array_split(ids, n_bins)])
-
-
-def gc_share(ids: np.ndarray) -> float:
-    """Share of C and G among the known bases."""
-    known = int((ids < 4).sum())
-    return float(((ids == 1) | (ids == 2)).sum() / known) if known else 0.0
-
-
-def cpg_observed_expected(ids: np.ndarray) -> float:
-    """CpG dinucleotides over their number in a random sequence of the same composition."""
-    c, g = int((ids == 1).sum()), int((ids == 2).sum())
-    n_cpg = int(((ids[:-1] == 1) & (ids[1:] == 2)).sum())
-    return n_cpg * ids.size / (c * g) if c and g else 0.0

@@ -10,9 +10,11 @@ import pytest
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.explain.drawings import charts, page
+from gattn_tg.explain.drawings.lines import Line, line_chart
 from gattn_tg.explain.drawings.svg import Scale, ticks
-from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned, cpg_observed_expected, gc_share
+from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency
+from gattn_tg.seq.composition import gc_fraction
 
 
 def test_centred_does_not_see_constants() -> None:
@@ -50,13 +52,13 @@ def drawings() -> list[str]:
         Tracks("chr1", 1000, 1300)
         .genes([Span(1010, 1100, "A<B", "+"), Span(1050, 1200, "LONGNAME", "-")])
         .boxes("islands", "", [Span(1020, 1040, "x & y")])
-        .area("GC", "share", binned(sequence, 10, gc_share), 1.0, "#123456")
+        .area("GC", "share", binned(sequence, 10, gc_fraction), 1.0, "#123456")
         .density("cpg", "", np.array([0.0, 2.0, 5.0]), "#123456")
         .splice_sites([Site(1100, 0.9, "donor", "+"), Site(1150, 0.6, "acceptor", "-")], 0.5)
     )
     return [
         tracks.draw("locus"),
-        charts.curves([charts.Curve("a & b", "#111111", [0.1, 0.5], 2), charts.Curve("c", "#222222", [0.1])], "x"),
+        line_chart([Line("a & b", "#111111", [1, 2], [0.1, 0.5], 2), Line("c", "#222222", [1], [0.1])], "x", "epoch"),
         charts.confusion(np.array([[3, 1], [0, 0]]), ["<a>", "b"], "x"),
         charts.motif_bars(np.array([[0.5, -1.0]]), ["none", "cpg"], ["#111111", "#222222"], np.array([0.9, 0.1]), "x"),
     ]
@@ -79,8 +81,9 @@ def test_a_page_loads_nothing() -> None:
     assert not re.search(r"<(script|link|img|iframe)", html)
 
 
-def test_composition_of_bins() -> None:
-    assert gc_share(np.array([1, 2, 0, 4])) == pytest.approx(2 / 3)
-    assert gc_share(np.array([4, 4])) == 0
-    assert cpg_observed_expected(np.array([1, 2, 1, 2])) == pytest.approx(2)
-    assert cpg_observed_expected(np.array([0, 0])) == 0
+def test_a_chart_of_epochs_names_them_and_counts_in_whole_ones() -> None:
+    drawn = line_chart([Line("a", "#111111", [1, 2], [0.1, 0.5], 2)], "x", "epoch")
+    words = re.findall(r">([^<>]+)</text>", drawn)
+    assert "epoch" in words
+    assert "best at epoch 2" in drawn
+    assert [word for word in words[: words.index("epoch")] if re.fullmatch(r"[\d.]+", word)][-2:] == ["1", "2"]

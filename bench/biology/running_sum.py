@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from gattn_tg.motif.cpg import cpg_sites
-from gattn_tg.motif.cpg_counts import CpgCounts, CpgIsland
+from gattn_tg.motif.cpg import CpgCounts, CpgIsland, cpg_sites
+from gattn_tg.seq import encode
 from gattn_tg.types import Int, UInt8
 
 CPG_SCORE: Final = 17
@@ -62,3 +62,46 @@ def _stretches(sites: Int[np.ndarray, "k"]) -> tuple[Int[np.ndarray, "k"], Int[n
         first = last + 1
     starts, ends = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     return starts, ends
+
+
+def check(n_sequences: int = 60) -> None:
+    """Ends the program unless random sequences give the islands of the definition, one base at a time."""
+    rng = np.random.default_rng(0)
+    shares = ([0.1, 0.4, 0.4, 0.1, 0.0], [0.3, 0.2, 0.2, 0.29, 0.01], [0.15, 0.35, 0.35, 0.15, 0.0])
+    n_islands = 0
+    for _ in range(n_sequences):
+        pieces = ["".join(rng.choice(list("ACGTN"), size=rng.integers(0, 300), p=p)) for p in shares * 2]
+        wanted = slow_running_sum("".join(pieces))
+        n_islands += len(wanted)
+        if [island[:2] for island in ucsc_islands(encode("".join(pieces)))] != wanted:
+            raise SystemExit(f"running sum: other islands than by the definition in {''.join(pieces)}")
+    if not n_islands:
+        raise SystemExit("running sum: the check saw no island")
+
+
+def slow_running_sum(sequence: str) -> list[tuple[int, int]]:
+    """One base at a time: +17 at the G of a CpG, -1 elsewhere, from each CpG until the sum is zero."""
+    spans, start = [], 0
+    while (start := sequence.find("CG", start)) >= 0:
+        total = best = 17
+        end = at = start + 2
+        while at < len(sequence):
+            if sequence[at - 1 : at + 1] == "CG":
+                total += 17
+                if total >= best:
+                    best, end = total, at + 1
+            else:
+                total -= 1
+            at += 1
+            if total <= 0:
+                break
+        part = sequence[start:end]
+        if _is_island(part):
+            spans.append((start, end))
+        start = end
+    return spans
+
+
+def _is_island(part: str) -> bool:
+    n_c, n_g = part.count("C"), part.count("G")
+    return len(part) > 200 and (n_c + n_g) / len(part) >= 0.5 and part.count("CG") * len(part) > 0.6 * n_c * n_g > 0
