@@ -1,4 +1,4 @@
-"""Write the tables of README.md and bench/README.md from the lines in bench/results/; the newest line of a case wins.
+"""Write the tables of the pages from the lines in bench/results/; the newest line of a case wins.
 
     python bench/report.py [--check]
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed packa
 from gattn_tg.models.registry import KINDS  # noqa: E402
 from gattn_tg.training.config import TrainSettings  # noqa: E402
 from gattn_tg.training.keys import Key, keys_of, toml_value  # noqa: E402
-from gattn_tg.training.tasks.registry import TASKS  # noqa: E402
+from gattn_tg.training.tasks.registry import task_class  # noqa: E402
 from gattn_tg.training.template import model_keys  # noqa: E402
 
 TUTORIALS = ROOT / "examples" / "tutorials" / "pages"
@@ -36,10 +36,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def table(keys: list[Key]) -> str:
     """Keys as a table in Markdown."""
-    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    lines = ["| key and default | meaning |", "|---|---|"]
     for key in keys:
-        default = "required" if key.default is None else f"`{key.default}`"
-        cells = (f"`{key.name}`", key.kind, default, key.comment)
+        written = f"`{key.name}`<br>required" if key.default is None else f"`{key.name} = {key.default}`"
+        cells = (f"{written}<br><small>{key.kind}</small>", key.comment)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -56,18 +56,18 @@ def presets(kind: str) -> str:
 
 def metrics(kind: str) -> str:
     """What `monitor` can name, in order of preference."""
-    return ", ".join(f"`{name}`" for name in TASKS[kind].judged_by)
+    return ", ".join(f"`{name}`" for name in task_class(kind).judged_by)
 
 
 def kinds(_: str) -> str:
     """One section per kind of model."""
     parts = []
     for kind in KINDS:
-        derived = ", ".join(f"`{name}`" for name in TASKS[kind].derived)
+        derived = ", ".join(f"`{name}`" for name in task_class(kind).derived)
         follows = f" These fields follow from the data and may not be written: {derived}." if derived else ""
         parts += [
             f"## {kind}", f"`gattn init {kind} > my.toml` writes all of this with comments.",
-            "### [data]", table(keys_of(TASKS[kind].data_table)),
+            "### [data]", table(keys_of(task_class(kind).data_table)),
             "### [model]", f'`kind = "{kind}"`, and `preset` for the sizes.{follows}', presets(kind),
             table(model_keys(kind)), f"`monitor` in [train] can be {metrics(kind)}.",
         ]

@@ -9,11 +9,11 @@ from typing import Any
 
 from gattn_tg.data.genomes.bundled import example_configs
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.registry import kind_of
+from gattn_tg.models.registry import KINDS, kind_of
 from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import Key, keys_of, toml_value
-from gattn_tg.training.tasks.registry import TASKS
+from gattn_tg.training.tasks.registry import task_class
 
 WIDTH = 110  # characters of a comment line
 
@@ -24,9 +24,9 @@ def example_of(kind: str) -> TrainConfig:
     Raises:
         ConfigError: There is no such kind.
     """
-    if kind not in TASKS:
-        raise ConfigError(f"kind of model: expected one of {', '.join(TASKS)}, got {kind!r}; "
-                          f"{strict.nearest(kind, TASKS)}")  # fmt: skip
+    if kind not in KINDS:
+        raise ConfigError(f"kind of model: expected one of {', '.join(KINDS)}, got {kind!r}; "
+                          f"{strict.nearest(kind, KINDS)}")  # fmt: skip
     return next(config for config in map(TrainConfig.from_toml, example_configs()) if config.kind == kind)
 
 
@@ -34,7 +34,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
     """The keys of the [model] table of a kind, beside `kind` and `preset`.
 
     Args:
-        kind: A key of `TASKS`.
+        kind: A key of `KINDS`.
         preset: Sizes that take the place of the defaults; "" takes none.
         changes: Values that take the place of both.
 
@@ -46,7 +46,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
         raise ConfigError(f"preset of a {kind}: expected one of {', '.join(config.presets)}, got {preset!r}; "
                           f"{strict.nearest(preset, config.presets)}")  # fmt: skip
     values = {**(config.presets[preset] if preset else {}), **(changes or {})}
-    return [key for key in keys_of(config, values) if key.name not in TASKS[kind].derived]
+    return [key for key in keys_of(config, values) if key.name not in task_class(kind).derived]
 
 
 def template(kind: str, preset: str = "") -> str:
@@ -55,14 +55,14 @@ def template(kind: str, preset: str = "") -> str:
     Values are those of the example configuration of this kind; data that it names is given by absolute paths.
 
     Args:
-        kind: A key of `TASKS`.
+        kind: A key of `KINDS`.
         preset: Sizes of the model: tiny, small or base; "" takes those of the example.
 
     Raises:
         ConfigError: There is no such kind or preset.
     """
     example = example_of(kind)
-    task = TASKS[kind]
+    task = task_class(kind)
     written = dict(example.model)
     chosen = str(written.pop("preset", ""))
     if preset:

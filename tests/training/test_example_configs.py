@@ -13,6 +13,7 @@ from gattn_tg.data.genomes.bundled import bundled, example_configs
 from gattn_tg.models.registry import KINDS
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.run import train
+from gattn_tg.training.tasks.registry import task_of
 
 CONFIGS = example_configs()
 
@@ -22,8 +23,16 @@ def test_there_is_one_example_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_an_example_trains_and_is_tested(path: Path, tmp_path: Path) -> None:
-    config = TrainConfig.from_toml(path)
+def test_an_example_finds_its_data_and_makes_batches(path: Path) -> None:
+    task = task_of(TrainConfig.from_toml(path))
+    assert task.steps_per_epoch > 0
+    arrays = task.batch(0, 0, 0, 1)
+    assert len(next(iter(arrays.values()))) == TrainConfig.from_toml(path).train.batch_size
+
+
+@pytest.mark.parametrize("name", ["encoder", "language", "sites"])  # the tutorials train the others
+def test_an_example_trains(name: str, tmp_path: Path) -> None:
+    config = TrainConfig.from_toml(bundled(f"{name}.toml", "configs"))
     small = {"preset": "tiny", "width": 32, "n_layers": 1, "n_heads": 2}
     short = replace(config.train, steps=2, batch_size=4, validate_every=2, warmup_steps=1)
     data = {**config.data, **({"n_valid": 4} if "n_valid" in config.data else {})}

@@ -13,7 +13,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.registry import KINDS
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import keys_of, toml_value
-from gattn_tg.training.tasks.registry import TASKS, task_of
+from gattn_tg.training.tasks.registry import task_class, task_of
 from gattn_tg.training.template import example_of, model_keys, template
 
 
@@ -64,9 +64,9 @@ def test_values_are_read_back_as_they_were(value: object) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_of_every_kind_is_explained(kind: str) -> None:
-    tables = [*keys_of(TASKS[kind].data_table), *model_keys(kind), *keys_of(TrainSettings)]
+    tables = [*keys_of(task_class(kind).data_table), *model_keys(kind), *keys_of(TrainSettings)]
     assert [key.name for key in tables if not key.comment] == []
-    assert not {key.name for key in model_keys(kind)} & set(TASKS[kind].derived)
+    assert not {key.name for key in model_keys(kind)} & set(task_class(kind).derived)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,7 +78,7 @@ def test_a_written_configuration_says_the_same_as_the_example_of_its_kind(kind: 
     given = {"n_classes": 3, "max_length": 60} if kind == "SequenceClassifier" else {}
     given = {"heads": (("human", 2),)} if kind == "TrackModel" else given
     given = {"n_labels": 1} if kind == "PerBaseModel" else given
-    assert tuple(given) == TASKS[kind].derived
+    assert tuple(given) == task_class(kind).derived
     shape = KINDS[kind].config
     assert written.model_settings(shape, given) == example.model_settings(shape, given)
     task_of(written)  # all files are found and read

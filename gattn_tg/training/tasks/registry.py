@@ -23,6 +23,11 @@ TASKS: dict[str, TaskKind[Any]] = {
 }
 
 
+def task_class(kind: str) -> TaskKind[Any]:
+    """The class of the tasks of a kind of model, a name that `[model] kind` may have."""
+    return TASKS[kind]
+
+
 def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Task:
     """The task of a configuration, with its data read and its model made.
 
