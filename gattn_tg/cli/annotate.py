@@ -32,7 +32,6 @@ from gattn_tg.seq import encode
 ALONE_BYTES = 1_000_000
 """Files up to this size are annotated sooner than other processes have started."""
 SOME_BINS = 1 << 16
-TBI = ".tbi"
 
 
 class Covered(NamedTuple):
@@ -104,28 +103,19 @@ def run(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> None:
     """Refuses outputs that cannot be written, before any work is done for them."""
     verb, bed, bigwig = "gattn annotate", arguments.output, arguments.bigwig
-    index = None if bed is None else bed.with_name(bed.name + TBI)
+    index = None if bed is None else bed.with_name(bed.name + output.TBI)
     for path in (bed, bigwig, index if arguments.tbi else None):
         if path is not None:
             output.check(verb, path, overwrite=arguments.overwrite, as_json=False)
-            if same(path, arguments.input):
-                raise ConfigError(f"{verb}: {path}: expected an output of its own, got the input; choose another name")
     output.check(verb, bed, overwrite=True, as_json=arguments.json)
     if bigwig is not None:
         check_bigwig(bigwig)
-        if bed is not None and same(bed, bigwig):
-            raise ConfigError(f"{verb}: {bed}: expected two files, got one name for -o and --bigwig; choose another")
     if arguments.tbi and (bed is None or bed.suffix != ".gz"):
         raise ConfigError(f"{verb}: --tbi: expected -o NAME.bed.gz, got {bed or 'none'}; an index needs a packed file")
     if not arguments.tbi and bed is not None and index is not None and index.exists():
         raise ConfigError(
             f"{verb}: {index}: expected no index of an earlier file, got one; add --tbi for a new one, or remove it"
         )
-
-
-def same(path: Path, other: Path) -> bool:
-    """Whether two names mean one file."""
-    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def counted(parts: Iterator[Part], work: Work, arguments: argparse.Namespace) -> Iterator[Part]:
@@ -156,7 +146,7 @@ def index_file(arguments: argparse.Namespace) -> Iterator[Path | None]:
     if not arguments.tbi:
         yield None
         return
-    path = arguments.output.with_name(arguments.output.name + TBI)
+    path = arguments.output.with_name(arguments.output.name + output.TBI)
     with replacing_path(path, overwrite=arguments.overwrite) as part:
         yield part
 

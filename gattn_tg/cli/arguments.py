@@ -237,15 +237,16 @@ def _renamed(text: str) -> str | dict[str, str]:
 
 def _part(text: str) -> tuple[int, int]:
     k, _, n = text.partition("/")
-    if not (len(text) <= 12 and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+    if not (len(text) <= 12 and text.isascii() and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {_short(text)}")
     return int(k), int(n)
 
 
 def _widths(text: str) -> list[int]:
-    if not all(part.isdecimal() and len(part) <= 3 and 8 <= int(part) <= 256 for part in text.split(",")):
+    parts = text.split(",")
+    if not text.isascii() or not all(p.isdecimal() and len(p) <= 3 and 8 <= int(p) <= 256 for p in parts):
         raise argparse.ArgumentTypeError(f"widths from 8 to 256, as 32,64, are required, but {_short(text)} came")
-    return [int(part) for part in text.split(",")]
+    return [int(part) for part in parts]
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -273,7 +274,8 @@ def _chance(text: str) -> float:
 
 def _number(text: str, wanted: str, holds: Callable[[float], bool]) -> float:
     try:
-        value = float(text)
+        # float() also reads digits of other scripts and 1_000, which elsewhere are no numbers
+        value = float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:
         value = float("nan")
     if not holds(value):

@@ -9,15 +9,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TextIO
 
 from gattn_tg.cli import environment, output
 from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import ConfigError, GattnError
 
-INPUTS = ("input", "genome", "bed", "file", "vocabulary", "config")
-STDIN = Path("-")
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
 HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
@@ -62,6 +59,7 @@ def _run(argv: Sequence[str]) -> int:
         top.print_help()
         return OK
     one_standard_input(arguments)
+    output.require_apart(f"gattn {arguments.verb}", output.written(arguments), arguments)
     environment.check()
     warnings.showwarning = _warned
     # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
@@ -109,7 +107,7 @@ def _of_memory(error: BaseException) -> str:
 
 def one_standard_input(arguments: argparse.Namespace) -> None:
     """Refuses "-" for two inputs: the second would be empty."""
-    both = [name for name in INPUTS if getattr(arguments, name, None) == STDIN]
+    both = [name for name, path in output.inputs(arguments).items() if path == output.STDIN]
     if len(both) > 1:
         raise ConfigError(
             f"gattn {arguments.verb}: expected standard input for one input, got - for {' and '.join(both)}; "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +14,10 @@ from typing import Any, TextIO
 from gattn_tg.errors import ConfigError, GattnError
 from gattn_tg.escaping import shown
 from gattn_tg.io.replacing import replacing
+
+STDIN = Path("-")
+OUTPUTS = ("output", "bigwig")  # arguments that name what is written; all other paths are read
+TBI = ".tbi"
 
 
 def say(text: str = "") -> None:
@@ -85,6 +90,44 @@ def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> No
         raise ConfigError(
             f"{verb}: {path}: an existing folder is required, but {path.parent} is missing; make it first"
         )
+
+
+def inputs(arguments: argparse.Namespace) -> dict[str, Path]:
+    """What a verb reads, by argument: every path that is no output."""
+    return {k: v for k, v in vars(arguments).items() if isinstance(v, Path) and k not in OUTPUTS}
+
+
+def written(arguments: argparse.Namespace) -> list[Path]:
+    """What a verb writes, as far as its arguments say."""
+    found = [path for name in OUTPUTS if (path := getattr(arguments, name, None)) is not None]
+    if getattr(arguments, "tbi", False) and arguments.output is not None:
+        found.append(arguments.output.with_name(arguments.output.name + TBI))
+    return found
+
+
+def require_apart(verb: str, outputs: Iterable[Path], arguments: argparse.Namespace) -> None:
+    """Refuses to write over what is read, also with --overwrite, and to write two things under one name.
+
+    Args:
+        verb: For messages.
+        outputs: Files and folders that will be written.
+        arguments: Those of the verb; `inputs` tells what it reads.
+
+    Raises:
+        ConfigError: An output is an input or another output, or a folder to be replaced has an input in it.
+    """
+    replaces = getattr(arguments, "overwrite", False)
+    read = {Path(os.path.realpath(p)): p for p in inputs(arguments).values() if p != STDIN}
+    seen: dict[Path, Path] = {}
+    for path in outputs:
+        place = Path(os.path.realpath(path))
+        held = [p for there, p in read.items() if there == place or (replaces and place in there.parents)]
+        if held:
+            what = "the input" if Path(os.path.realpath(held[0])) == place else f"the folder of the input {held[0]}"
+            raise ConfigError(f"{verb}: {path}: expected an output of its own, got {what}; choose another name")
+        if place in seen:
+            raise ConfigError(f"{verb}: {path}: expected another name for every output, got it twice; choose another")
+        seen[place] = path
 
 
 def require_writable(verb: str, path: Path) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from gattn_tg.cli import device, ranks
-from gattn_tg.cli.output import say, say_json
+from gattn_tg.cli.output import require_apart, say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.drawings.curves import Told, curves_page
@@ -36,6 +36,7 @@ def run_from(arguments: argparse.Namespace, folder: Path, verb: str, again: str,
         again: The command that goes on after Ctrl-C.
         start: The checkpoint.
     """
+    require_apart(verb, [folder], arguments)
     with ranks.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)
         chosen = mode(arguments, verb)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.models.config import LARGEST
 
 T = TypeVar("T")
+LARGEST_SEED = 2**63 - 1
+LARGEST_FLOAT = 3.4e38  # what numbers are in the kernels, float32, ends there
 
 
 def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | None = None) -> T:
@@ -24,7 +28,8 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
         given: Fields that do not come from the file; a key of the same name in the table is refused.
 
     Raises:
-        ConfigError: A key is unknown, missing, of another type, or refused by the dataclass itself.
+        ConfigError: A key is unknown, missing, of another type, a number beyond what computations hold, or refused by
+            the dataclass itself.
     """
     given = given or {}
     if not isinstance(table, Mapping):
@@ -37,7 +42,8 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
             raise ConfigError(f"{where} {key}: it follows from the data, but came {_show(value)}; remove it")
         if key not in fields:
             raise ConfigError(f"{where}: one of its known keys is required, but came {key!r}; {nearest(key, fields)}")
-        values[key] = convert(hints[key], value, f"{where} {key}")
+        most = LARGEST_SEED if key.endswith("seed") else LARGEST
+        values[key] = _of_size(convert(hints[key], value, f"{where} {key}"), most, f"{where} {key}")
     for name, field in fields.items():
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if name not in values and not has_default:
@@ -67,9 +73,21 @@ def convert(kind: Any, value: object, where: str) -> Any:
             raise ConfigError(f"{where}: {len(kinds)} values are required, but came {len(value)}; write all of them")
         return tuple(convert(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) <= LARGEST_FLOAT else math.inf
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"{where}: {_name(kind)} is required, but came {_show(value)}; {_hint(kind)}")
+    return value
+
+
+def _of_size(value: Any, most: int, where: str) -> Any:
+    """The value, with no number in it that is beyond what a computation can hold."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int) and abs(number) > most:
+            raise ConfigError(f"{where}: an integer of at most {most} is required, but came {_show(number)}; lower it")
+        if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
+            raise ConfigError(
+                f"{where}: a finite number up to {LARGEST_FLOAT:g} is required, but came {_show(number)}; change it"
+            )
     return value
 
 
@@ -100,5 +118,7 @@ def _list(values: typing.Iterable[object]) -> str:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, int) and abs(value) > 10**30:  # Python refuses to write thousands of digits
+        return "an integer of more than 30 digits"
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
