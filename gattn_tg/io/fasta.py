@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,12 +16,36 @@ BLOCK_BP = 1 << 20
 LEAST_PIECE = 1 << 16  # bytes of a line that are read at once, also where blocks are shorter: headers are whole lines
 
 
-class Record(NamedTuple):
-    """One sequence, its letters as they stand in the file (soft-masked ones in lower case)."""
-
+class _Fields(NamedTuple):
     name: str
     description: str
     sequence: bytes
+
+
+class Record(_Fields):
+    """One sequence, its letters as they stand in the file (soft-masked ones in lower case).
+
+    `Record(name, sequence)` has no description. Letters may be given as text; they are bytes in the record.
+
+    Args:
+        name: the first word of the header.
+        description: the rest of the header, or the sequence where that is left out.
+        sequence: the letters.
+
+    Raises:
+        FormatError: a letter that is not ASCII.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, description: str | bytes, sequence: str | bytes | None = None) -> Self:
+        told, letters = ("", description) if sequence is None else (str(description), sequence)
+        if isinstance(letters, str):
+            if not letters.isascii():
+                odd = next(letter for letter in letters if not letter.isascii())
+                raise FormatError(f"record {name!r}: nucleotide letters are required, but came {odd!r}; correct it")
+            letters = letters.encode("ascii")
+        return super().__new__(cls, name, told, letters)
 
 
 class Block(NamedTuple):

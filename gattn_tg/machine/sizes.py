@@ -110,7 +110,7 @@ def table() -> tuple[Row, ...]:
     """
     rows = {row.key: row for row in load(PACKAGE, "package")}
     path = user_file()
-    if path.exists():
+    if _is_there(path):
         rows |= {row.key: row for row in load(path, "user")}
     return tuple(rows.values())
 
@@ -153,7 +153,7 @@ def gemm_tile(bits: int) -> tuple[int, int]:
 def report() -> dict[str, object]:
     """The rows for this machine, as plain values: the user's file, whether it is there, what is wrong with it."""
     path = user_file()
-    out: dict[str, object] = {"user_file": str(path), "user_file_exists": path.exists(), "error": "", "rows": []}
+    out: dict[str, object] = {"user_file": str(path), "user_file_exists": _is_there(path), "error": "", "rows": []}
     try:
         mine = [r for r in table() if r.bits == toolchain.vector_bits()]
     except ConfigError as error:
@@ -169,6 +169,14 @@ def report() -> dict[str, object]:
         for r in mine
     ]
     return {**out, "rows": rows}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something of this name; also where nobody may look, so that `load` tells why it cannot read."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _row(path: Path, where: str, given: dict[str, object], origin: str) -> Row:

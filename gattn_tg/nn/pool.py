@@ -19,7 +19,8 @@ class MeanPool:
 
     def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
         valid = valid_positions(x.shape[1], lengths).unsqueeze(-1)
-        return valid.where(x.float(), 0.0).sum(1) / lengths.maximum(1).unsqueeze(-1).float()
+        n = x.shape[1]
+        return valid.where(x.float(), 0.0).sum(1) / lengths.clamp(1, n).unsqueeze(-1).float()
 
 
 class AttentionPool:
@@ -30,6 +31,7 @@ class AttentionPool:
 
     def __call__(self, x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b w"]:
         valid = valid_positions(x.shape[1], lengths)
+        x = valid.unsqueeze(-1).where(x, 0.0)  # what stands in the padding reaches nothing, NaN neither
         # -1e9 and not -inf: a row with no valid base then gets equal weights instead of no number at all
         weights = valid.where(self.score(x).squeeze(-1).float(), -1e9).softmax(-1)
         return (weights.unsqueeze(-1) * x).sum(1)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_name_description_and_sequence(path: Path) -> None:
         Record("chr2", "second", b"NN"),
         Record("chr3", "", b"A"),
     ]
+
+
+def test_a_record_takes_text_as_letters() -> None:
+    want = Record("chr1", "first", b"ACGTac")
+    assert want == Record("chr1", "first", "ACGTac") == ("chr1", "first", b"ACGTac")
+    assert Record("a", "ACGT") == Record("a", b"ACGT") == Record(name="a", description="", sequence="ACGT")
+    assert (Record("a", "ACGT").description, Record("a", "ACGT").sequence) == ("", b"ACGT")
+    assert pickle.loads(pickle.dumps(want)) == want == want._replace(name="chr1")
+    with pytest.raises(FormatError, match="record 'a': nucleotide letters are required, but came 'É'; correct it"):
+        Record("a", "ACÉT")
 
 
 @pytest.mark.parametrize(

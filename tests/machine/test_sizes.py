@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.dense.gemm import Gemm
 from gattn_tg.kernels.loops import backward as flash_backward
 from gattn_tg.kernels.loops import units as plan
+from gattn_tg.machine import cache, toolchain
 from gattn_tg.machine import sizes as plan_table
-from gattn_tg.machine import toolchain
 from gattn_tg.machine.sizes import WIDTHS, Row
 
 
@@ -119,6 +120,32 @@ def test_a_folder_in_place_of_the_file_is_said(user: Path) -> None:
         plan_table.tile()
 
 
+@pytest.mark.parametrize("folder", ["x" * 5000, "locked"])
+def test_a_folder_that_cannot_be_looked_into_is_one_line(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0)
+    if folder == "locked" and os.access(locked, os.X_OK):
+        pytest.skip("this user may look into every folder")
+    monkeypatch.setenv("GATTN_PLAN", str(tmp_path / folder / "plan.toml"))
+    plan_table.table.cache_clear()
+    with pytest.raises(ConfigError, match="is required, but it does not read") as raised:
+        plan_table.tile()
+    assert "\n" not in str(raised.value)
+    assert plan_table.report()["error"] == str(raised.value)
+    locked.chmod(0o700)
+    plan_table.table.cache_clear()
+
+
+def test_an_empty_cache_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GATTN_PLAN", raising=False)
+    monkeypatch.delenv("CACHEDB", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    for place in (plan_table.user_file(), cache.folder()):
+        assert place.is_relative_to(Path.home() / ".cache")
+
+
 def test_where_the_users_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATTN_PLAN", "/here/p.toml")
     assert plan_table.user_file() == Path("/here/p.toml")
@@ -139,7 +166,7 @@ def test_the_report_has_the_rows_of_this_machine(user: Path) -> None:
 
 
 def test_import_reads_no_table() -> None:
-    code = "import gattn_tg; from gattn_tg.kernels import plan_table as p; print(p.table.cache_info().currsize)"
+    code = "import gattn_tg; from gattn_tg.machine import sizes as p; print(p.table.cache_info().currsize)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
 

@@ -101,3 +101,25 @@ def test_pools_ignore_padding() -> None:
     learnt = AttentionPool(8, RNG(2))
     np.testing.assert_allclose(learnt(x, lengths).numpy()[:2], learnt(other, lengths).numpy()[:2], atol=1e-6)
     assert np.isfinite(learnt(x, lengths).numpy()).all()
+
+
+@pytest.mark.parametrize("pool", [MeanPool(), AttentionPool(8, RNG(2))], ids=["mean", "attention"])
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_pools_keep_broken_padding_and_long_lengths_out(pool: MeanPool | AttentionPool, broken: float) -> None:
+    whole = RNG(0).standard_normal((2, 6, 8)).astype(np.float32)
+    whole[1, 2:] = 0
+    torn = whole.copy()
+    torn[1, 2:] = broken
+    parameters = list(get_state_dict(pool).values())
+
+    def pooled(x: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+        leaf = Tensor(x)
+        out = pool(leaf, Tensor(lengths))
+        return [y.numpy() for y in (out, *out.square().sum().gradient(leaf, *parameters))]
+
+    want = pooled(whole, np.array([6, 2]))
+    for lengths in (np.array([6, 2]), np.array([2**32, 2], np.int64)):  # a length beyond the row is the whole row
+        for x, y in zip(pooled(torn, lengths), want, strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-6)
+    np.testing.assert_array_equal(pool(Tensor(whole), Tensor(np.array([-(2**32), 2], np.int64))).numpy()[0],
+                                  pool(Tensor(whole), Tensor(np.array([0, 2], np.int64))).numpy()[0])

@@ -56,6 +56,8 @@ CALLS = [
      lambda: {**operands(), "segments": Tensor.arange(3)}),
     (ShapeError, "attention: lengths must be integers of shape (2,), valid keys per batch row, but are",
      lambda: {**operands(), "lengths": Tensor([3])}),
+    *((ConfigError, f"attention: scale must be a finite number, but is {scale}; leave it out for d**-0.5",
+       lambda scale=scale: {**operands(), "scale": scale}) for scale in (float("inf"), -float("inf"), float("nan"))),
     (ConfigError, "attention: window_size must be keys kept on each side (>= 0, or -1 for all), but is (-2, 0)",
      lambda: {**operands(), "window_size": (-2, 0)}),
     (ConfigError, "Rope: rotary_dim=16 must be even and at most the head width 8; set rotary_dim",
