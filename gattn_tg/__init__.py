@@ -10,21 +10,78 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gattn_tg.machine import toolchain
+from gattn_tg.version import __version__
 
 if TYPE_CHECKING:
+    from gattn_tg.errors import GattnError
+    from gattn_tg.front.learn import train
+    from gattn_tg.front.load import load
+    from gattn_tg.io import Record
+    from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+    from gattn_tg.models.classifier import SequenceClassifier
+    from gattn_tg.models.config import ClassifierConfig
+    from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
+    from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+    from gattn_tg.models.tracks import TrackConfig, TrackModel
+    from gattn_tg.motif import MotifVocabulary, annotate
     from gattn_tg.nn.attention import GenomicAttention
     from gattn_tg.ops.attention.api import attention
     from gattn_tg.ops.attention.bias import MotifBias
     from gattn_tg.ops.attention.rope import Rope
+    from gattn_tg.seq import Interval, decode, encode
 
-__version__ = "0.1.0"
-__all__ = ["GenomicAttention", "MotifBias", "Rope", "__version__", "attention"]
+__all__ = [
+    "ClassifierConfig",
+    "EncoderConfig",
+    "GPTConfig",
+    "GattnError",
+    "GenomicAttention",
+    "GenomicGPT",
+    "Interval",
+    "MaskedEncoder",
+    "MotifBias",
+    "MotifVocabulary",
+    "PerBaseConfig",
+    "PerBaseModel",
+    "Record",
+    "Rope",
+    "SequenceClassifier",
+    "TrackConfig",
+    "TrackModel",
+    "__version__",
+    "annotate",
+    "attention",
+    "decode",
+    "encode",
+    "load",
+    "train",
+]
 
+# where each name is; it is imported when it is first asked for
 _HOME = {
     "attention": "gattn_tg.ops.attention.api",
     "MotifBias": "gattn_tg.ops.attention.bias",
     "Rope": "gattn_tg.ops.attention.rope",
     "GenomicAttention": "gattn_tg.nn.attention",
+    "load": "gattn_tg.front.load",
+    "train": "gattn_tg.front.learn",
+    "annotate": "gattn_tg.motif",
+    "MotifVocabulary": "gattn_tg.motif",
+    "encode": "gattn_tg.seq",
+    "decode": "gattn_tg.seq",
+    "Interval": "gattn_tg.seq",
+    "Record": "gattn_tg.io",
+    "SequenceClassifier": "gattn_tg.models.classifier",
+    "ClassifierConfig": "gattn_tg.models.config",
+    "GenomicGPT": "gattn_tg.models.gpt",
+    "GPTConfig": "gattn_tg.models.gpt",
+    "MaskedEncoder": "gattn_tg.models.encoder",
+    "EncoderConfig": "gattn_tg.models.encoder",
+    "TrackModel": "gattn_tg.models.tracks",
+    "TrackConfig": "gattn_tg.models.tracks",
+    "PerBaseModel": "gattn_tg.models.bases",
+    "PerBaseConfig": "gattn_tg.models.bases",
+    "GattnError": "gattn_tg.errors",
 }
 
 toolchain.configure()

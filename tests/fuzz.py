@@ -40,6 +40,7 @@ from gattn_tg.io import (
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.sequences import read as read_sequences
 from gattn_tg.seq import Interval, Variant
@@ -106,7 +107,8 @@ def small_checkpoint() -> tuple[bytes, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         model = SequenceClassifier(ClassifierConfig(n_classes=2, width=4, n_layers=1, n_heads=1, motif="pair"))
         vocabulary = MotifVocabulary.from_toml(VOCABULARY)
-        home = checkpoint.save(model, Path(folder) / "c", labels=("no", "yes"), vocabulary=vocabulary)
+        home = checkpoint.save(model, Path(folder) / "c", readout=ClassReadout(labels=("no", "yes")),
+                               vocabulary=vocabulary)
         return (home / checkpoint.CONFIG).read_bytes(), (home / checkpoint.WEIGHTS).read_bytes()
 
 

@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed package
 
-from gattn_tg.models.registry import KINDS  # noqa: E402
+from gattn_tg.models.kinds import KINDS  # noqa: E402
 from gattn_tg.training.config import TrainSettings  # noqa: E402
 from gattn_tg.training.keys import Key, keys_of, toml_value  # noqa: E402
 from gattn_tg.training.tasks.registry import task_class  # noqa: E402

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from gattn_tg import __version__
 from gattn_tg.cli import output
 from gattn_tg.errors import ConfigError
+from gattn_tg.version import __version__
 
 DESCRIPTION = """\
 Genomic attention with a learnable motif bias, on CPUs and every GPU.

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from tinygrad import Device
 
-from gattn_tg import __version__
 from gattn_tg.cli import device
 from gattn_tg.cli.annotate import bed_rows
 from gattn_tg.cli.demo_page import SHOWN, Locus, Outcome, compared, demo_page
@@ -35,6 +34,7 @@ from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.tasks.classify import Classify
+from gattn_tg.version import __version__
 
 MADE = ("result.json", "summary.html", "metrics.jsonl", "test_predictions.tsv", "locus_motifs.bed",
         "locus_splice_sites.tsv", "with_motif_bias", "without_motif_bias")  # fmt: skip
@@ -155,12 +155,12 @@ def learn(
     if fitted.interrupted:
         return None
     assert test.labels is not None  # the bundled table has labels
-    p = task.forward(test)
+    p = task.forward(*test.inputs)
     return Outcome(
         name=name,
         fitted=fitted,
         forward=task.forward,
-        checkpoint=Checkpoint(model, train.label_names, vocabulary),
+        checkpoint=Checkpoint(model, vocabulary, task.readout),
         test=measure(test.labels, p),
         confusion=confusion(test.labels, p.argmax(1), len(train.label_names)),
         probabilities=p,
@@ -192,7 +192,7 @@ def scan_locus(home: Path, outcome: Outcome, vocabulary: MotifVocabulary) -> Loc
     write_bed(home / "locus_motifs.bed", rows)
     found = list(candidates(record.sequence, chrom=CHROM, offset=offset, start=ZOOM[0], end=ZOOM[1], width=WINDOW))
     windows: list[Record] = [c.window for c in found]
-    predictions = list(predict(outcome.checkpoint, windows, forward=outcome.forward, where="locus"))
+    predictions = list(predict(outcome.checkpoint, windows, run=outcome.forward, where="locus"))
     labels = outcome.checkpoint.labels
     column = {"donor": labels.index("ei"), "acceptor": labels.index("ie")}
     sites = [

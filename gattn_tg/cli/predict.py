@@ -1,80 +1,80 @@
-"""`gattn predict CKPT INPUT -o OUT`: classes of sequences, or values along them."""
+"""`gattn predict CKPT INPUT -o OUT`: what a model says of sequences, in the way of its kind."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from gattn_tg.cli import along, device, output
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError
+from gattn_tg.front.classes import TrainedClassifier
+from gattn_tg.front.genome import TrainedAlong
+from gattn_tg.front.load import load
+from gattn_tg.front.trained import Trained
 from gattn_tg.io import write_tsv
 from gattn_tg.io.tables import tsv_line
-from gattn_tg.models import checkpoint
-from gattn_tg.score.predict import Prediction, fields, header, predict
-from gattn_tg.score.sequences import read
+from gattn_tg.score.predict import fields, header
+from gattn_tg.score.values import BINARY
 
-ALONG = ("TrackModel", "PerBaseModel")
+ALONG = ("bed", "head", "tracks", "regions")  # options that only values along sequences have
+Rows = Iterator[Sequence[object]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes what a model says of sequences, in the way of its kind."""
+    """Writes values along sequences, or one line per sequence."""
     with device.on(arguments.device, arguments.threads):
-        model = checkpoint.load(arguments.checkpoint)
-        kind = type(model.model).__name__
-        if kind in ALONG:
+        model = load(arguments.checkpoint)
+        if isinstance(model, TrainedAlong):
             return along.run(arguments, model)
-        if kind != checkpoint.CLASSIFIER:
-            raise FormatError(
-                f"{arguments.checkpoint}: a checkpoint of a {checkpoint.CLASSIFIER}, {' or '.join(ALONG)} is required, "
-                f"but this one is of a {kind}; give another, or see `gattn generate` and `gattn finetune`"
+        for name in ALONG if isinstance(model, TrainedClassifier) else (*ALONG, "both_strands"):
+            if getattr(arguments, name):
+                raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected a model that can, got a "
+                                  f"{model.kind}; leave it out")
+        if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
+            raise ConfigError(
+                f"gattn predict: {arguments.output}: a name for a table, as NAME.tsv, is required for a {model.kind}, "
+                f"but {arguments.output.suffix} is a format of tracks; rename it"
             )
-        for name in ("bed", "head", "tracks", "regions"):
-            if getattr(arguments, name) not in (None, False):
-                raise ConfigError(
-                    f"gattn predict: --{name}: a checkpoint of a {' or '.join(ALONG)} is required, but this one is of "
-                    f"a {kind}; leave it out"
-                )
-        return classes(arguments, model)
+        return lines(arguments, model)
 
 
-def classes(arguments: argparse.Namespace, model: checkpoint.Checkpoint) -> int:
-    """Writes one line per sequence; the file appears only when all are done."""
-    if arguments.output is not None and arguments.output.suffix.lower() in along.BINARY:
-        raise ConfigError(
-            f"gattn predict: {arguments.output}: a name for a table, as NAME.tsv, is required for a "
-            f"{checkpoint.CLASSIFIER}, but {arguments.output.suffix} is a format of tracks; rename it"
-        )
+def lines(arguments: argparse.Namespace, model: Trained) -> int:
+    """Writes a table; the file appears only when all is done."""
     output.check("gattn predict", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     start = time.perf_counter()
     counts: Counter[str] = Counter()
+    head, rows = answers(arguments, model, counts)
+    if arguments.output is None:
+        first = list(islice(rows, 1))  # before the header: a file that cannot be read prints nothing
+        for row in chain([head], first, rows):
+            output.say(tsv_line(row))
+        return 0
+    n = write_tsv(arguments.output, head, rows, overwrite=arguments.overwrite)
+    seconds = round(time.perf_counter() - start, 2)
+    if arguments.json:
+        output.say_json({"output": str(arguments.output), "n": n, "predicted": dict(counts), "seconds": seconds})
+    else:
+        shares = ", ".join(f"{label} {counts[label]:,}" for label in model.checkpoint.labels)
+        told = f"{n:,} sequences ({shares})" if shares else f"{n:,} rows"
+        output.say(f"{told} -> {arguments.output}  ({seconds:.1f} s)")
+    return 0
 
-    def rows(found: Iterator[Prediction]) -> Iterator[list[object]]:
-        for prediction in found:
+
+def answers(arguments: argparse.Namespace, model: Trained, counts: Counter[str]) -> tuple[list[str], Rows]:
+    """Column names and rows; classes come one by one, however long the file is, and are counted."""
+    if not isinstance(model, TrainedClassifier):
+        found = model.predict(arguments.input)
+        return found.header, iter(found.written())
+    predictions = model.predictions(
+        arguments.input, both_strands=arguments.both_strands, batch_size=arguments.batch_size
+    )
+
+    def rows() -> Rows:
+        for prediction in predictions:
             counts[prediction.label] += 1
             yield fields(prediction)
 
-    records = read(arguments.input, most_bp=model.config.max_length)
-    found = predict(
-        model, records, batch_size=arguments.batch_size, where=str(arguments.input),
-        both_strands=arguments.both_strands,
-    )  # fmt: skip
-    if arguments.output is None:
-        lines = rows(found)
-        first = list(islice(lines, 1))  # before the header: a file that cannot be read prints nothing
-        head: list[object] = [*header(model.labels)]
-        for row in chain([head], first, lines):
-            output.say(tsv_line(row))
-        return 0
-    n = write_tsv(arguments.output, header(model.labels), rows(found), overwrite=arguments.overwrite)
-    seconds = time.perf_counter() - start
-    if arguments.json:
-        output.say_json(
-            {"output": str(arguments.output), "n": n, "predicted": dict(counts), "seconds": round(seconds, 2)}
-        )
-    else:
-        shares = ", ".join(f"{label} {counts[label]:,}" for label in model.labels)
-        output.say(f"{n:,} sequences ({shares}) -> {arguments.output}  ({seconds:.1f} s)")
-    return 0
+    return header(model.labels), rows()

@@ -63,6 +63,11 @@ class LabelledSequences:
         """Bases per row, padding included."""
         return int(self.bases.shape[1])
 
+    @property
+    def inputs(self) -> tuple[UInt8[np.ndarray, "N n"], UInt8[np.ndarray, "N n"], Int[np.ndarray, "N"]]:
+        """What a model of classes reads: bases, motif ids, lengths."""
+        return self.bases, self.motif_ids, self.lengths
+
     def subset(self, indices: Int[np.ndarray, "k"]) -> LabelledSequences:
         """Return the sequences at the given row numbers, in that order."""
         indices = np.asarray(indices)

@@ -8,11 +8,13 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.readouts import SiteReadout
 from gattn_tg.models.tracks import one_hot
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.linear import Linear
-from gattn_tg.types import Float, UInt8
+from gattn_tg.types import Float, Int, UInt8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,5 +57,13 @@ class PerBaseModel(Trunk):
             bases: ids A C G T N = 0..4; N is seen as no base.
             motif_ids: motif id per base.
         """
-        x = self.stem(one_hot(bases), activation="gelu")
-        return self.head(self.attend(self.with_motifs(x, motif_ids), motif_ids))
+        return self.head(self.hidden(bases, motif_ids))
+
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
+        """Bases seen through the stem, and motif ids."""
+        return self.with_motifs(self.stem(one_hot(bases), activation="gelu"), motif_ids), motif_ids
+
+
+KIND = Kind(PerBaseConfig, PerBaseModel, SiteReadout, heads=("head",))

@@ -17,7 +17,9 @@ from tinygrad.nn.state import get_state_dict
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.strict_json import parse
 from gattn_tg.io.whole import beside, opened, write_folder
-from gattn_tg.models.registry import Kind, kind_of
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.kinds import kind_of, kind_of_model
+from gattn_tg.models.readouts import ClassReadout, Readout
 from gattn_tg.models.safetensors import Entry, pack, read_header, require_finite, unpack
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary
@@ -36,18 +38,26 @@ class Checkpoint:
     """A model and what is needed to use it on new sequences.
 
     Args:
-        model: the network with its weights, of a class of `models.registry`.
-        labels: class names in the order of the logits; empty where the model does not classify.
+        model: the network with its weights, of a class of `models.kinds`.
         vocabulary: motif classes whose ids the model was trained with; the default one where it was trained without.
+        readout: what the answers of the model mean; None where its writer did not say.
         extra: whatever the writer added (step, metrics, seed), JSON values only.
-        about: what the task of training tells of itself, labels and vocabulary (as TOML) among it, JSON values only.
     """
 
     model: Any
-    labels: tuple[str, ...]
     vocabulary: MotifVocabulary
+    readout: Readout | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the model."""
+        return kind_of_model(self.model)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the logits; none where the model does not classify."""
+        return self.readout.labels if isinstance(self.readout, ClassReadout) else ()
 
     @property
     def config(self) -> Any:
@@ -56,18 +66,17 @@ class Checkpoint:
 
 
 def save(
-    model: Trunk, folder: str | Path, *, labels: tuple[str, ...] = (), vocabulary: MotifVocabulary | None = None,
-    extra: dict[str, Any] | None = None, about: dict[str, Any] | None = None,
+    model: Trunk, folder: str | Path, *, readout: Readout | None = None, vocabulary: MotifVocabulary | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint in one piece; readers see the one before or this one, never a part of either.
 
     Args:
-        model: of a class of `models.registry`.
+        model: of a class of `models.kinds`.
         folder: created where needed; a checkpoint that is there is replaced.
-        labels: class names; the same as `about["labels"]`.
-        vocabulary: motif classes; the same as `about["vocabulary"]`, which is TOML.
+        readout: what the answers of the model mean.
+        vocabulary: motif classes whose ids the model reads.
         extra: anything the writer wants to keep, JSON values only.
-        about: what is needed to use the model, JSON values only.
 
     Returns:
         The folder.
@@ -81,21 +90,22 @@ def save(
         raise ConfigError(f"{folder}: expected a new folder or one of a checkpoint, got one with {others[0]!r}; choose "
                           "another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    told = dict(about or {})
-    if labels:
-        told["labels"] = list(labels)
-    if vocabulary is not None:
-        told["vocabulary"] = vocabulary.to_toml()
-    write_folder(folder, lambda part: write(model, part, extra=extra, about=told))
+    write_folder(folder, lambda part: write(model, part, readout=readout, vocabulary=vocabulary, extra=extra))
     return folder
 
 
-def write(model: Trunk, folder: Path, *, extra: dict[str, Any] | None = None, about: dict[str, Any]) -> None:
+def write(
+    model: Trunk, folder: Path, *, readout: Readout | None = None, vocabulary: MotifVocabulary | None = None,
+    extra: dict[str, Any] | None = None,
+) -> None:
     """Write the files of a checkpoint into a folder that nobody reads yet; the arguments are those of `save`."""
     tensors = get_state_dict(model)
     Tensor.realize(*tensors.values())
     data = pack(dict(zip(tensors, arrays_of(list(tensors.values())), strict=True)), {"format": "gattn_tg"})
     (folder / WEIGHTS).write_bytes(data)
+    about = {} if readout is None else readout.to_about()
+    if vocabulary is not None:
+        about["vocabulary"] = vocabulary.to_toml()
     others = {key: value for key, value in about.items() if key not in NAMED}
     text = json.dumps({
         "format": FORMAT, "model": type(model).__name__, "config": json.loads(model.config.to_json()),
@@ -114,7 +124,7 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     Args:
         folder: what `save` wrote.
         device: where the weights go; None is tinygrad's default.
-        kind: the model that is required, a key of `models.registry.KINDS`; None takes any.
+        kind: the model that is required, a key of `models.kinds.KINDS`; None takes any.
 
     Raises:
         FormatError: a file is missing, truncated, of another format or kind, or does not belong to the other; weights
@@ -128,19 +138,21 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
             raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give "
                               "another")
         entries = read_header(file, size, f"{where}/{WEIGHTS}")
-        model: Any = _outlined(kind_of(name, f"{where}/{CONFIG}"), written["config"], entries, f"{where}/{WEIGHTS}")
+        known = kind_of(name, f"{where}/{CONFIG}")
+        model: Any = _outlined(known, written["config"], entries, f"{where}/{WEIGHTS}")
         weights = _weights(file, written["weights_sha256"], f"{where}/{WEIGHTS}")
     about = {**written.get("about", {}), **{key: written[key] for key in NAMED if key in written}}
-    vocabulary, labels = vocabulary_of(written), tuple(about.get("labels", ()))
-    if name == CLASSIFIER and len(labels) != model.config.n_classes:
-        raise FormatError(f"{where}/{CONFIG}: expected {model.config.n_classes} labels, one for each class, got "
-                          f"{len(labels)}; restore the file")
+    vocabulary = vocabulary_of(written)
+    try:
+        readout = known.read(about, model.config)
+    except ConfigError as error:
+        raise FormatError(f"{where}/{CONFIG}: {error}; restore the file") from error
     if "vocabulary" in about and model.config.reads_motifs and vocabulary.n_motifs > model.config.n_motifs:
         raise FormatError(f"{where}/{CONFIG}: expected a vocabulary of at most n_motifs={model.config.n_motifs} ids, "
                           f"got {vocabulary.n_motifs}; restore the file")
     for tensor, array in ((t, weights[n]) for n, t in get_state_dict(model).items()):
         tensor.replace(Tensor(array, device=device or tensor.device).realize())
-    return Checkpoint(model, labels, vocabulary, dict(written.get("extra", {})), about)
+    return Checkpoint(model, vocabulary, readout, dict(written.get("extra", {})))
 
 
 def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -7,11 +7,13 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
-from gattn_tg.nn.pool import AttentionPool, MeanPool, valid_positions
+from gattn_tg.nn.pool import AttentionPool, MeanPool, inside
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
@@ -26,6 +28,7 @@ class SequenceClassifier(Trunk):
     """
 
     config: ClassifierConfig
+    reads_lengths = True
 
     def __init__(self, config: ClassifierConfig, seed: int = 0) -> None:
         super().__init__(config)
@@ -54,6 +57,12 @@ class SequenceClassifier(Trunk):
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
+        return self.head(self.pool(self.hidden(bases, motif_ids, lengths), lengths))
+
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
+        """Bases, motif ids and positions, seen through the stem."""
         n = bases.shape[1]
         x = self.with_motifs(self.embed_bases(bases), motif_ids)
         if self.embed_positions is not None:
@@ -62,6 +71,8 @@ class SequenceClassifier(Trunk):
                                  f"bases, but one has {n}; shorten it, or train with positions=rope")
             x = x + self.embed_positions.weight[:n]
         if self.stem is not None:
-            inside = valid_positions(n, lengths).unsqueeze(-1)
-            x = x + self.stem(inside.where(x, 0.0)).gelu()
-        return self.head(self.pool(self.attend(x, motif_ids, lengths), lengths))
+            x = x + self.stem(inside(x, lengths)).gelu()
+        return x, motif_ids
+
+
+KIND = Kind(ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head",))

@@ -149,6 +149,16 @@ class TrunkConfig(Config):
         """Whether the model looks at motif ids at all."""
         return self.embed_motifs or self.motif != NO_MOTIF
 
+    @property
+    def longest_bp(self) -> int | None:
+        """Bases of the longest sequence that the model is made for; None where any length will do."""
+        return None
+
+    @property
+    def token_bp(self) -> int:
+        """Bases that one token of the attention stands for."""
+        return 1
+
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""
         linear = self.rope_factor if self.rope_scaling == "linear" else 1.0
@@ -180,6 +190,11 @@ class ClassifierConfig(TrunkConfig):
         self.require("positions", POSITIONS)
         self.require("pool", POOLS)
 
+    @property
+    def longest_bp(self) -> int | None:
+        """Bases of the longest sequence."""
+        return self.max_length
+
     def rope(self) -> Rope | None:
         """The rotary positions of the attention; None where positions are learned, or none."""
         return super().rope() if self.positions in ("rope", "both") else None
@@ -197,7 +212,7 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return tuple(_typed(k, v, where) for k, v in zip(kinds, value, strict=True))
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, allowed):
-        raise ConfigError(f"{where} must be {kind.__name__}, but is {str(value)[:80]!r}")
+        raise ConfigError(f"{where} must be {kind.__name__}, but is {value!r:.80}")
     if (isinstance(value, int) and abs(value) > LARGEST) or (isinstance(value, float) and not math.isfinite(value)):
         raise ConfigError(f"{where} must be a number of at most {LARGEST:,}, but is {str(value)[:80]}")
     return value

@@ -9,13 +9,15 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import n_words, word_ids
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.nn.pool import valid_positions
+from gattn_tg.nn.pool import inside
 from gattn_tg.ops.rows import rows_of
 from gattn_tg.types import Float, Int, UInt8
 
@@ -56,6 +58,7 @@ class MaskedEncoder(Trunk):
     """
 
     config: EncoderConfig
+    reads_lengths = True
 
     def __init__(self, config: EncoderConfig, seed: int = 0) -> None:
         super().__init__(config)
@@ -91,15 +94,17 @@ class MaskedEncoder(Trunk):
         logits = self.to_words(self.hidden_norm(self.to_hidden(picked, activation="gelu")))
         return logits.reshape(b, places.shape[1], -1)
 
-    def hidden(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
-    ) -> Float[Tensor, "b n w"]:
-        """One vector per base, the output of the trunk: what other models build on."""
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
+        """Bases, words and motif ids, seen through the stem."""
         x = self.embed_bases(bases)
         if self.embed_words is not None:
             x = x + self.embed_words(word_ids(bases, self.config.k))
         x = self.with_motifs(x, motif_ids)
         if self.stem is not None:
-            inside = valid_positions(bases.shape[1], lengths).unsqueeze(-1)
-            x = x + self.stem(inside.where(x, 0.0), activation="gelu")
-        return self.attend(x, motif_ids, lengths)
+            x = x + self.stem(inside(x, lengths), activation="gelu")
+        return x, motif_ids
+
+
+KIND = Kind(EncoderConfig, MaskedEncoder, MaskedReadout)

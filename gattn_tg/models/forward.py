@@ -1,54 +1,74 @@
-"""A model over a whole dataset: class probabilities as NumPy, in batches of one shape."""
+"""A network over rows of arrays: batches of one shape, captured once and replayed."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
-from gattn_tg.data import LabelledSequences, batches
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
-from gattn_tg.types import Float, Int, UInt8
+from gattn_tg.types import Float
 
-
-class Classifier(Protocol):
-    """What is needed of a model: logits of (bases, motif_ids, lengths)."""
-
-    def __call__(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
-    ) -> Float[Tensor, "b c"]: ...
+Shapes = tuple[tuple[int, ...], ...]
 
 
 class Forward:
-    """Calling it with a dataset gives one row of probabilities per sequence.
+    """Calling it with arrays that have one row per sequence gives one row of answers per sequence, as float32.
 
-    The network is captured at the first batch and replayed; weights changed in place are seen, weights replaced by
-    other tensors are not.
+    The network is captured at the first batches of a shape and replayed; weights changed in place are seen, weights
+    replaced by other tensors are not.
 
     Args:
-        model: Maps (bases, motif_ids, lengths) to logits.
-        batch_size: Sequences per call of the model; the last batch is filled up.
+        model: Maps tensors to a tensor; rows do not depend on each other.
+        batch_size: Rows per call of the network; the last batch is filled up.
         device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out.
+        run: What is captured in place of the model's own call.
 
     Raises:
-        DivergedError: A probability is not finite.
+        DivergedError: An answer is not finite.
     """
 
-    def __init__(self, model: Classifier, batch_size: int, device: str | tuple[str, ...] | None = None) -> None:
-        self.model, self.batch_size, self.device = model, batch_size, device
-        self._captured, self._feed = TinyJit(self._run), Feed(device)
+    def __init__(
+        self, model: Callable[..., Tensor], batch_size: int, device: str | tuple[str, ...] | None = None,
+        run: Callable[..., Tensor] | None = None,
+    ) -> None:
+        self.model, self.run, self.batch_size, self.device = model, run or model, batch_size, device
+        self._feed = Feed(device)
+        self._captured: dict[Shapes, TinyJit[..., Tensor]] = {}
 
-    def __call__(self, dataset: LabelledSequences) -> Float[np.ndarray, "n c"]:
-        rows = []
+    def __call__(self, *arrays: np.ndarray) -> Float[np.ndarray, "n ..."]:
+        """The answers to all rows, in their order."""
+        firsts = range(0, len(arrays[0]), self.batch_size)
+        found = [self.batch(*(array[first : first + self.batch_size] for array in arrays)) for first in firsts]
+        return np.concatenate(found)
+
+    def batch(self, *arrays: np.ndarray) -> Float[np.ndarray, "b ..."]:
+        """The answers to at most `batch_size` rows; rows that are missing repeat the last one."""
+        n = len(arrays[0])
+        filled = [np.pad(array, ((0, self.batch_size - n), *((0, 0),) * (array.ndim - 1)), mode="edge")
+                  for array in arrays] if n < self.batch_size else arrays
+        return self.whole(*filled)[:n]
+
+    def whole(self, *arrays: np.ndarray) -> Float[np.ndarray, "..."]:
+        """What the network gives for one batch as it is, which need not have a row per sequence."""
+        shapes = tuple(array.shape for array in arrays)
+        if shapes not in self._captured:
+            self._captured[shapes] = TinyJit(self._run)
         with Context(TRAINING=0):
-            for batch in batches(dataset, self.batch_size):
-                inputs = self._feed(batch)
-                p = self._captured(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
-                rows.append(finite(p.numpy()[batch.valid], type(self.model).__name__))
-        return np.concatenate(rows)
+            inputs = self._feed({str(i): array for i, array in enumerate(arrays)}, shapes)
+            answers = self._captured[shapes](*inputs.values())
+            copied: np.ndarray = np.array(answers.numpy())  # a captured call gives the same memory again
+        return finite(copied, type(self.model).__name__)
 
-    def _run(self, bases: Tensor, motif_ids: Tensor, lengths: Tensor) -> Tensor:
-        return self.model(bases, motif_ids, lengths).float().softmax().realize()
+    def _run(self, *inputs: Tensor) -> Tensor:
+        return self.run(*inputs).float().realize()
+
+
+def class_probabilities(
+    model: Callable[..., Tensor], batch_size: int, device: str | tuple[str, ...] | None = None
+) -> Forward:
+    """Probabilities of classes from a model of logits: call it with base ids, motif ids and lengths."""
+    return Forward(model, batch_size, device, lambda *inputs: model(*inputs).float().softmax())

@@ -11,6 +11,8 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.embedding import Embedding
@@ -61,6 +63,7 @@ class GenomicGPT(Trunk):
     """
 
     config: GPTConfig
+    is_causal = True
 
     def __init__(self, config: GPTConfig, seed: int = 0) -> None:
         super().__init__(config)
@@ -78,7 +81,13 @@ class GenomicGPT(Trunk):
             bases: ids A C G T N = 0..4; an N in front stands for the start, so that base 0 is predicted as well.
             motif_ids: causal motif id per base.
         """
-        return self.to_bases(self.attend(self.embedded(bases, motif_ids), motif_ids))
+        return self.to_bases(self.hidden(bases, motif_ids))
+
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
+        """What `embedded` gives, and the motif ids."""
+        return self.embedded(bases, motif_ids), motif_ids
 
     def embedded(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
         """What the first block reads: base, words that end at it, and motif id, summed."""
@@ -92,3 +101,6 @@ class GenomicGPT(Trunk):
         for ids, table in zip(words, self.embed_words, strict=True):
             x = x + table(ids)
         return self.with_motifs(x, motif_ids)
+
+
+KIND = Kind(GPTConfig, GenomicGPT, NextBaseReadout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 from tinygrad import Tensor
@@ -36,9 +36,9 @@ class Feed:
 
     def __init__(self, device: str | tuple[str, ...] | None = None) -> None:
         self.device = device
-        self._slots: dict[int, Inputs] = {}
+        self._slots: dict[Hashable, Inputs] = {}
 
-    def __call__(self, arrays: Mapping[str, np.ndarray] | Batch, slot: int = 0) -> Inputs:
+    def __call__(self, arrays: Mapping[str, np.ndarray] | Batch, slot: Hashable = 0) -> Inputs:
         """Copy arrays to the device, name by name.
 
         Args:

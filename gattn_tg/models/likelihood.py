@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from tinygrad import Tensor, TinyJit
-from tinygrad.helpers import Context
 
 from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.finite import finite
+from gattn_tg.models.forward import Forward
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.motif import MotifVocabulary, causal_ids
 from gattn_tg.types import Float, UInt8
@@ -26,36 +24,27 @@ def causal_motifs(
 class Likelihood:
     """Calling it with windows gives the log2 probabilities of A C G T at every base, given the bases before it.
 
-    The network is captured at the first batch and replayed; weights changed in place are seen.
-
     Args:
         model: a causal language model.
         vocabulary: motif classes it was trained with.
-        batch_size: windows per call of the model; the last batch is filled up.
+        batch_size: windows per call of the model.
         device: where the inputs go; None is tinygrad's default.
     """
 
     def __init__(
         self, model: GenomicGPT, vocabulary: MotifVocabulary, batch_size: int = 16, device: str | None = None
     ) -> None:
-        self.model, self.vocabulary, self.batch_size, self.device = model, vocabulary, batch_size, device
-        self._captured = TinyJit(self._run)
+        self.model, self.vocabulary = model, vocabulary
+        self.forward = Forward(model, batch_size, device)
 
     def __call__(self, windows: UInt8[np.ndarray, "m n"]) -> Iterator[Float[np.ndarray, "b n 4"]]:
         """Batches of log2 probabilities, in the order of the windows."""
-        for first in range(0, len(windows), self.batch_size):
-            rows = windows[first : first + self.batch_size]
-            filled = np.pad(rows, ((0, self.batch_size - len(rows)), (0, 0)), constant_values=4)
-            bases = behind(filled)
-            inputs = [bases, causal_motifs(self.model.config, bases, self.vocabulary)]
-            with Context(TRAINING=0):
-                logits = self._captured(*(Tensor(x, device=self.device).realize() for x in inputs)).numpy()[: len(rows)]
-            top = finite(logits, type(self.model).__name__).max(-1, keepdims=True)
+        for first in range(0, len(windows), self.forward.batch_size):
+            bases = behind(windows[first : first + self.forward.batch_size])
+            logits = self.forward.batch(bases, causal_motifs(self.model.config, bases, self.vocabulary))
+            top = logits.max(-1, keepdims=True)
             total = np.log2(np.exp2((logits - top) * np.log2(np.e)).sum(-1, keepdims=True))
             yield (logits - top) * np.log2(np.e) - total
-
-    def _run(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
-        return self.model(bases, motif_ids).float().realize()
 
 
 class BaseMetrics:

@@ -1,151 +1,212 @@
-"""What the numbers of a model along a genome mean, as its checkpoint says: tracks and their scales, or sites."""
+"""What the answers of a model mean: what a checkpoint says about its classes, tracks, sites or windows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
-from gattn_tg.data.tracks import unclipped
-from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.models.bases import PerBaseConfig
-from gattn_tg.models.tracks import TrackConfig
+from gattn_tg.data.augment import mirrored
+from gattn_tg.data.tracks import soft_clipped, unclipped
+from gattn_tg.errors import ConfigError
+from gattn_tg.models.config import Config
 from gattn_tg.types import Float
 
 LONGEST_BP = 1 << 28  # of a window: longer than any chromosome of a human
+VOCABULARY = "vocabulary"  # stands beside the readout in a checkpoint; every kind of model has one
 
 
-@dataclass(frozen=True)
-class TrackReadout:
-    """One head of a `TrackModel`.
+@dataclass(frozen=True, kw_only=True)
+class Readout(Config):
+    """Base of the readouts: frozen, and strict when it is read."""
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self | None:
+        """Read what `to_about` gave; None where a checkpoint says nothing.
+
+        Raises:
+            ConfigError: an unknown or missing field, or a value of the wrong type.
+        """
+        fields = {key: value for key, value in about.items() if key != VOCABULARY}
+        return cls.from_dict(fields) if fields else None
+
+    def to_about(self) -> dict[str, Any]:
+        """The readout as JSON values, as config.json holds it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def check(self, config: Any) -> None:
+        """Raise ConfigError where the readout does not fit the configuration of its model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassReadout(Readout):
+    """One probability for each class of a sequence.
 
     Args:
-        head: its name.
-        tracks: names of the tracks, in the order of the model.
-        pairs: for each track the one that stands for it on the other strand; None where no track has a strand.
-        scale: what rates are multiplied with to be counts, one for each track.
-        soft_clip: counts above it were learnt as square roots, see `data.tracks`; 0 for none.
-        window_bp: bases of a window.
+        labels: name of each class, in the order of the logits.
+    """
+
+    labels: tuple[str, ...]
+
+    def check(self, config: Any) -> None:
+        """Raise ConfigError unless there are as many labels as classes."""
+        if len(self.labels) != config.n_classes or len(set(self.labels)) < len(self.labels):
+            raise ConfigError(f"expected {config.n_classes} labels, one for each class, got {len(self.labels)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackHead(Readout):
+    """The tracks of one head of a `TrackModel`, and how counts follow from its rates.
+
+    Args:
+        head: name of the head.
+        tracks: name of each track.
+        assays: assay of each track.
+        pairs: track that each track becomes on the other strand; () where all tracks are without strand.
+        scale: what the counts of each track were divided by.
+        soft_clip: scaled counts above it were learnt as a square root, see `data.tracks.soft_clipped`; 0 for none.
+        window_bp: bases that the model saw at once; 0 where an old checkpoint does not say.
     """
 
     head: str
     tracks: tuple[str, ...]
-    pairs: tuple[int, ...] | None
     scale: tuple[float, ...]
     soft_clip: float
-    window_bp: int
+    assays: tuple[str, ...] = ()
+    pairs: tuple[int, ...] = ()
+    window_bp: int = 0
+
+    def __post_init__(self) -> None:
+        n = len(self.tracks)
+        if len(self.scale) != n or min(self.scale, default=1) <= 0 or self.soft_clip < 0:
+            raise ConfigError(f"TrackHead: expected a scale above 0 for each of {n} tracks and a soft_clip of 0 or "
+                              f"more, got {len(self.scale)} and {self.soft_clip}")
+        paired = sorted(self.pairs) == list(range(n)) and all(self.pairs[k] == i for i, k in enumerate(self.pairs))
+        if self.pairs and not paired:
+            raise ConfigError(f"TrackHead: expected for pairs the partner of each of {n} tracks, got "
+                              f"{str(self.pairs)[:80]}")
+        if not 0 <= self.window_bp <= LONGEST_BP:
+            raise ConfigError(f"TrackHead: expected window_bp from 1 to {LONGEST_BP:,}, got {self.window_bp}")
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self | None:
+        """Read what `to_about` gave, or what checkpoints had before."""
+        return super().from_about({**about, "pairs": ()} if about.get("pairs", ()) is None else about)
+
+    def learnt(self, counts: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
+        """Counts as the model is to predict them: scaled and clipped."""
+        return soft_clipped(counts / np.array(self.scale, np.float32), self.soft_clip)
 
     def counts(self, rates: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
-        """What the model says in units of the experiment."""
-        found: np.ndarray = unclipped(rates, self.soft_clip) * np.array(self.scale, np.float32)
-        return found
+        """Counts that a model expects which predicts these rates: what `learnt` was made of."""
+        counts: np.ndarray = unclipped(rates, self.soft_clip) * np.array(self.scale, np.float32)
+        return counts
+
+    def mirrored(self, rates: Float[np.ndarray, "b p k"]) -> Float[np.ndarray, "b p k"]:
+        """Rates of the other strand as they stand on this one."""
+        return mirrored(rates, self.pairs or None)
 
 
-@dataclass(frozen=True)
-class SiteReadout:
-    """A `PerBaseModel`: it marks the first base of a site.
+@dataclass(frozen=True, kw_only=True)
+class TrackReadout(Readout):
+    """Expected counts for each bin and track.
 
     Args:
-        window_bp: bases of a window.
-        site_bp: bases of a site, 2 for a CpG.
+        heads: of a `TrackModel`, in the order of its configuration.
+    """
+
+    heads: tuple[TrackHead, ...]
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self | None:
+        """Read what `to_about` gave; with one head its fields stand alone."""
+        several = about.get("heads", {})
+        if several and not isinstance(several, dict):
+            raise ConfigError(f"TrackReadout: expected an object of heads by name, got {str(several)[:80]}")
+        if odd := [name for name, head in several.items() if not isinstance(head, dict)]:
+            raise ConfigError(f"TrackReadout: expected an object for the head {odd[0][:80]!r}, got something else")
+        found = [TrackHead.from_about(head) for head in several.values()] if several else [TrackHead.from_about(
+            {key: value for key, value in about.items() if key != VOCABULARY})]
+        heads = tuple(head for head in found if head is not None)
+        return cls(heads=heads) if heads else None
+
+    def to_about(self) -> dict[str, Any]:
+        """The only head, or `heads` by name."""
+        told = {head.head: head.to_about() for head in self.heads}
+        return next(iter(told.values())) if len(told) == 1 else {"heads": told}
+
+    def check(self, config: Any) -> None:
+        """Raise ConfigError unless the heads are those of the model."""
+        found = tuple((head.head, len(head.tracks)) for head in self.heads)
+        if sorted(found) != sorted(config.heads):
+            raise ConfigError(f"expected heads with tracks {str(config.heads)[:80]}, got {str(found)[:80]}")
+        for head in self.heads:
+            n = head.window_bp
+            if n and (n % config.bin_bp or n <= 2 * config.crop_bp):
+                raise ConfigError(f"expected for window_bp a multiple of {config.bin_bp} above {2 * config.crop_bp}, "
+                                  f"got {n}")
+
+    def of(self, name: str | None) -> TrackHead:
+        """The head of a name; the first where None.
+
+        Raises:
+            ConfigError: no such head.
+        """
+        found = {head.head: head for head in self.heads}
+        if name is not None and name not in found:
+            raise ConfigError(f"expected a head named {' or '.join(found)}, got {name!r}; correct it")
+        return self.heads[0] if name is None else found[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteReadout(Readout):
+    """The probability of yes for each base.
+
+    Args:
+        window_bp: bases that the model saw at once; its inner half was learnt.
+        site_bp: bases of a site, which is labelled at its first base on either strand; 2 for CpG.
+        blocks: intervals of each part of the data: train, valid, test.
     """
 
     window_bp: int
     site_bp: int
+    blocks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.site_bp <= self.window_bp <= LONGEST_BP:
+            raise ConfigError(f"SiteReadout: expected 1 <= site_bp <= window_bp <= {LONGEST_BP:,}, got {self.site_bp} "
+                              f"and {self.window_bp}")
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> Self | None:
+        """Read what `to_about` gave."""
+        blocks = about.get("blocks")
+        return super().from_about({**about, "blocks": list(blocks.items())} if isinstance(blocks, dict) else about)
+
+    def to_about(self) -> dict[str, Any]:
+        """The fields, blocks by the name of their part."""
+        return {**super().to_about(), "blocks": {name: list(part) for name, part in self.blocks}}
 
 
-def track_readout(about: Mapping[str, Any], config: TrackConfig, head: str | None) -> TrackReadout:
-    """What a checkpoint says of a head of a `TrackModel`.
+@dataclass(frozen=True, kw_only=True)
+class NextBaseReadout(Readout):
+    """The probability of each next base.
 
     Args:
-        about: of the checkpoint.
-        config: of its model.
-        head: None takes the first.
-
-    Raises:
-        ConfigError: no such head.
-        FormatError: something is missing, of another type, or does not belong to the model.
+        width: bases of a window in training.
     """
-    several = about.get("heads")
-    heads: dict[str, Any] = several if isinstance(several, dict) and several else {str(about.get("head")): about}
-    name = next(iter(heads)) if head is None else head
-    if name not in heads:
-        raise ConfigError(f"Along: a head named {' or '.join(heads)} is required, but came {name!r}; correct it")
-    said = _Said("TrackModel", heads[name])
-    said.require("head", "tracks", "scale", "soft_clip", "window_bp")
-    sizes = dict(config.heads)
-    is_head = isinstance(said["head"], str) and said["head"] in sizes
-    said.check("head", is_head, f"a head of the model, {' or '.join(sizes)}")
-    n = sizes[said["head"]]
-    said.check("tracks", _is_list(said["tracks"], n, str), f"{n} names")
-    said.check("scale", _is_list(said["scale"], n, float) and min(said["scale"]) > 0, f"{n} positive numbers")
-    said.check("soft_clip", _is_number(said["soft_clip"]) and said["soft_clip"] >= 0, "a number from 0 up")
-    pairs = heads[name].get("pairs")
-    paired = _is_list(pairs, n, int) and sorted(pairs) == list(range(n)) and all(pairs[pairs[k]] == k for k in range(n))
-    said.check("pairs", pairs is None or paired, f"nothing, or the partner of each of the {n} tracks")
-    window_bp = said.window_bp()
-    fits = window_bp % config.bin_bp == 0 and window_bp > 2 * config.crop_bp
-    said.check("window_bp", fits, f"a multiple of {config.bin_bp} above {2 * config.crop_bp}")
-    return TrackReadout(
-        said["head"], tuple(said["tracks"]), None if pairs is None else tuple(pairs), tuple(map(float, said["scale"])),
-        float(said["soft_clip"]), window_bp,
-    )  # fmt: skip
+
+    width: int
 
 
-def site_readout(about: Mapping[str, Any], config: PerBaseConfig) -> SiteReadout:
-    """What a checkpoint says of the sites of a `PerBaseModel`.
+@dataclass(frozen=True, kw_only=True)
+class MaskedReadout(Readout):
+    """The probability of each hidden base or word.
 
-    Raises:
-        FormatError: see `track_readout`.
+    Args:
+        width: bases of a window in training.
     """
-    said = _Said("PerBaseModel", about)
-    said.require("window_bp", "site_bp")
-    window_bp = said.window_bp()
-    said.check("site_bp", type(said["site_bp"]) is int and 1 <= said["site_bp"] <= window_bp, "bases of a site")
-    return SiteReadout(window_bp, said["site_bp"])
 
-
-class _Said:
-    """Values that a checkpoint says, and refusals by their names."""
-
-    def __init__(self, kind: str, about: Any) -> None:
-        self.kind = kind
-        if not isinstance(about, Mapping):
-            raise FormatError(f"checkpoint of a {kind}: expected an object for a head, got {str(about)[:80]!r}; "
-                              "restore config.json")
-        self.about = about
-
-    def __getitem__(self, name: str) -> Any:
-        return self.about[name]
-
-    def require(self, *names: str) -> None:
-        if missing := sorted(set(names) - set(self.about)):
-            raise FormatError(
-                f"checkpoint of a {self.kind}: {', '.join(missing)} of its training are "
-                "required, but it does not say; was it written by `gattn train` of this version?"
-            )
-
-    def check(self, name: str, fits: bool, wanted: str) -> None:
-        if not fits:
-            raise FormatError(
-                f"checkpoint of a {self.kind}: expected {wanted} for {name}, got {str(self.about.get(name))[:80]!r}; "
-                "restore config.json"
-            )
-
-    def window_bp(self) -> int:
-        value = self["window_bp"]
-        self.check("window_bp", type(value) is int and 1 <= value <= LONGEST_BP, f"1 to {LONGEST_BP:,} bases")
-        return int(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_list(values: Any, n: int, kind: type) -> bool:
-    if not isinstance(values, list) or len(values) != n:
-        return False
-    return all(_is_number(v) if kind is float else type(v) is kind for v in values)
+    width: int

@@ -14,6 +14,8 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models.bins import DEFAULT_RANKS, bin_ids
 from gattn_tg.models.composition import PER_WIDTH, composition
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.models.tower import Stage, widths
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
@@ -23,7 +25,7 @@ from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.dropout import dropout
 from gattn_tg.ops.poisson import softplus
 from gattn_tg.ops.pooling import halved
-from gattn_tg.types import Float, UInt8
+from gattn_tg.types import Float, Int, UInt8
 
 ONE = 0.5413248546129181  # softplus of it is 1: a new head predicts the mean of targets that were scaled to mean 1
 
@@ -73,6 +75,11 @@ class TrackConfig(TrunkConfig):
             raise ConfigError(f"TrackConfig: bin_ranks must be motif ids below n_motifs={self.n_motifs}, but are "
                               f"{self.bin_ranks}")
         self.require_at_least(1, "stem_width", "stem_kernel", "tower_kernel")
+
+    @property
+    def token_bp(self) -> int:
+        """Bases of a bin."""
+        return self.bin_bp
 
 
 class TrackModel(Trunk):
@@ -126,16 +133,31 @@ class TrackModel(Trunk):
         if n % c.bin_bp or n <= 2 * c.crop_bp:
             raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases, longer than both crops "
                              f"of {c.crop_bp}, are required, but one has {n}; pad it with N")
+        x, ids, told = self._tokens(bases, motif_ids)
+        inner = slice(c.crop_bp // c.bin_bp, (n - c.crop_bp) // c.bin_bp)
+        seen = dropout(self.last(self.attend(x, ids)[:, inner], activation="gelu"), c.dropout)
+        return seen if told is None else seen.cat(told[:, inner], dim=2)
+
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b p w"], UInt8[Tensor, "b p"]]:
+        """One vector and one motif id per bin, cropped ones included."""
+        x, ids, _ = self._tokens(bases, motif_ids)
+        return x, ids
+
+    def _tokens(self, bases: Tensor, motif_ids: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Vectors and motif ids of all bins, and their composition where the model is told it."""
+        c, n = self.shape, bases.shape[1]
+        if n % c.bin_bp:
+            raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases are required, but one "
+                             f"has {n}; pad it with N")
         x = self.stem(one_hot(bases), activation="gelu", residual=self._motifs(motif_ids))
         x = halved(x)
         for stage in self.tower:
             x = stage(x)
         told = composition(bases, c.bin_bp, c.composition_bp) if self.told else None
         x = x if told is None or self.told is None else x + self.told(told)
-        x = self.attend(x, bin_ids(motif_ids, c.bin_bp, c.bin_ranks))
-        inner = slice(c.crop_bp // c.bin_bp, (n - c.crop_bp) // c.bin_bp)
-        seen = dropout(self.last(x[:, inner], activation="gelu"), c.dropout)
-        return seen if told is None else seen.cat(told[:, inner], dim=2)
+        return x, bin_ids(motif_ids, c.bin_bp, c.bin_ranks), told
 
     def _motifs(self, motif_ids: Tensor) -> Tensor | None:
         return None if self.embed_motifs is None else self.embed_motifs(motif_ids)
@@ -146,6 +168,9 @@ class TrackModel(Trunk):
             raise ConfigError(f"TrackModel: a head named {' or '.join(self.heads)} is required, but came {name!r}; "
                               "correct it, or add the head to the configuration")
         return name
+
+
+KIND = Kind(TrackConfig, TrackModel, TrackReadout, heads=("heads",))
 
 
 def one_hot(bases: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n 4"]:

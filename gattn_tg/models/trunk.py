@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
@@ -26,7 +28,14 @@ class Trunk:
 
     Args:
         config: sizes and choices.
+
+    Attributes:
+        is_causal: no answer depends on what comes after it; motif ids must be causal too, and an N stands in front.
+        reads_lengths: padding behind a sequence changes nothing, as the model is told the lengths.
     """
+
+    is_causal: ClassVar[bool] = False
+    reads_lengths: ClassVar[bool] = False
 
     def __init__(self, config: TrunkConfig) -> None:
         self.config = config
@@ -60,6 +69,25 @@ class Trunk:
     def with_motifs(self, x: Float[Tensor, "b n w"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
         """x plus the embedding of the motif ids, or x where the model has none."""
         return x if self.embed_motifs is None else x + self.embed_motifs(motif_ids)
+
+    def tokens(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, "b m w"], UInt8[Tensor, "b m"]]:
+        """What the first block reads: one vector and one motif id per token, which stands for `config.token_bp` bases.
+
+        Args:
+            bases: ids A C G T N = 0..4.
+            motif_ids: motif id per base.
+            lengths: valid bases per row; None where all are.
+        """
+        raise NotImplementedError
+
+    def hidden(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> Float[Tensor, "b m w"]:
+        """One vector per token after all blocks: what the heads, and other models, build on. Arguments as `tokens`."""
+        x, ids = self.tokens(bases, motif_ids, lengths)
+        return self.attend(x, ids, lengths if self.reads_lengths else None)
 
     def attend(
         self, x: Float[Tensor, "b n w"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,

@@ -14,6 +14,11 @@ def valid_positions(n: int, lengths: Int[Tensor, "b"]) -> Bool[Tensor, "b n"]:
     return Tensor.arange(n, dtype=dtypes.int32).unsqueeze(0) < lengths.clamp(0, n).cast(dtypes.int32).unsqueeze(1)
 
 
+def inside(x: Float[Tensor, "b n w"], lengths: Int[Tensor, "b"] | None) -> Float[Tensor, "b n w"]:
+    """x with 0 in the padding behind each sequence; None where there is no padding."""
+    return x if lengths is None else valid_positions(x.shape[1], lengths).unsqueeze(-1).where(x, 0.0)
+
+
 class MeanPool:
     """Mean over the valid bases, in float32 whatever x is."""
 

@@ -11,8 +11,8 @@ from gattn_tg.data import encode_labelled
 from gattn_tg.io import read_labelled
 from gattn_tg.metrics.classes import Metrics, confusion, measure
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.strands import StrandAverage
+from gattn_tg.models.forward import class_probabilities
+from gattn_tg.models.strands import over_strands
 from gattn_tg.types import Int
 
 
@@ -38,7 +38,7 @@ def evaluate(
     labels = checkpoint.labels
     dataset = encode_labelled(read_labelled(path), checkpoint.vocabulary, checkpoint.config.max_length, labels)
     assert dataset.labels is not None  # read_labelled was asked for labels
-    forward = Forward(checkpoint.model, batch_size, device)
-    probabilities = (StrandAverage(forward, checkpoint.vocabulary) if both_strands else forward)(dataset)
+    run = class_probabilities(checkpoint.model, batch_size, device)
+    probabilities = (over_strands(run, checkpoint.vocabulary) if both_strands else run)(*dataset.inputs)
     table = confusion(dataset.labels, probabilities.argmax(1), len(labels))
     return Evaluation(measure(dataset.labels, probabilities), table, labels)

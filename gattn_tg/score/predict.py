@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.strands import StrandAverage
+from gattn_tg.models.forward import class_probabilities
+from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.sequences import chunks
+from gattn_tg.score.table import Table
+from gattn_tg.types import Float, Int
 
 BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches
 
@@ -30,7 +35,7 @@ def predict(
     batch_size: int = 128,
     device: str | None = None,
     where: str = "input",
-    forward: Forward | None = None,
+    run: Run | None = None,
     both_strands: bool = False,
 ) -> Iterator[Prediction]:
     """Predictions in the order of the records.
@@ -41,21 +46,75 @@ def predict(
         batch_size: Sequences per call of the model.
         device: Where to run; None is tinygrad's default.
         where: Name of the input for messages.
-        forward: A captured network of this model, to save compiling it again; brings its own batch size.
-        both_strands: The mean of the probabilities of a sequence and of its reverse complement, see `StrandAverage`.
+        run: The captured network of this model, to save compiling it again: base ids, motif ids and lengths to
+            probabilities.
+        both_strands: The mean of the probabilities of a sequence and of its reverse complement, see `over_strands`.
 
     Raises:
         FormatError: A record is malformed or too long.
         ConfigError: `both_strands` with a vocabulary that is not strand-symmetric.
     """
-    network = forward or Forward(checkpoint.model, batch_size, device)
-    probabilities_of = StrandAverage(network, checkpoint.vocabulary) if both_strands else network
-    size = network.batch_size * BATCHES_PER_CHUNK
+    run = run or class_probabilities(checkpoint.model, batch_size, device)
+    run = over_strands(run, checkpoint.vocabulary) if both_strands else run
+    size = batch_size * BATCHES_PER_CHUNK
     for group, dataset in chunks(records, checkpoint.vocabulary, checkpoint.config.max_length, size, where):
-        probabilities = probabilities_of(dataset)
+        probabilities = run(*dataset.inputs)
         for record, row in zip(group, probabilities, strict=True):
             label = checkpoint.labels[int(row.argmax())]
             yield Prediction(record.name, len(record.sequence), label, tuple(float(p) for p in row))
+
+
+@dataclass(frozen=True, repr=False)
+class ClassPredictions(Table):
+    """The classes of sequences.
+
+    Args:
+        names: of the sequences.
+        lengths: bases of each.
+        labels: names of the classes.
+        probabilities: one row per sequence, one column per class.
+    """
+
+    names: tuple[str, ...]
+    lengths: Int[np.ndarray, "N"]
+    labels: tuple[str, ...]
+    probabilities: Float[np.ndarray, "N c"]
+
+    @classmethod
+    def of(cls, predictions: Iterable[Prediction], labels: tuple[str, ...]) -> ClassPredictions:
+        """The rows of a stream together."""
+        found = list(predictions)
+        p = np.array([row.probabilities for row in found], np.float32).reshape(len(found), len(labels))
+        return cls(tuple(row.name for row in found), np.array([row.length for row in found], np.int64), labels, p)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The most probable class of each sequence."""
+        return tuple(self.labels[i] for i in self.probabilities.argmax(1).tolist())
+
+    @property
+    def summary(self) -> str:
+        """How many of what."""
+        return f"{len(self):,} sequences, {len(self.labels)} classes"
+
+    @property
+    def header(self) -> list[str]:
+        """The columns of `gattn predict`."""
+        return header(self.labels)
+
+    def written(self) -> Iterator[list[object]]:
+        """The lines of `gattn predict`."""
+        return (fields(Prediction(name, n, label, tuple(p))) for name, n, label, *p in self.rows())
+
+    def rows(self) -> Iterator[list[Any]]:
+        """One per sequence."""
+        for name, n, label, p in zip(
+            self.names, self.lengths.tolist(), self.predicted, self.probabilities.tolist(), strict=True
+        ):
+            yield [name, n, label, *p]
 
 
 def header(labels: Iterable[str]) -> list[str]:

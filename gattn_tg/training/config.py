@@ -112,7 +112,7 @@ class TrainConfig:
     """A whole run: the tables of the TOML file, and the folder its paths are relative to.
 
     Args:
-        kind: `[model] kind`, a key of `tasks.TASKS`.
+        kind: `[model] kind`, a key of `models.kinds.KINDS`.
         model: The rest of the [model] table as it was read; `model_settings` checks it.
         data: The [data] table as it was read; `data_settings` checks it, every task has its own.
         train: The [train] table.

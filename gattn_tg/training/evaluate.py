@@ -11,7 +11,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.registry import kind_of
+from gattn_tg.models.kinds import kind_of
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.state import restore
 from gattn_tg.training.task import Device, Testable
@@ -19,7 +19,7 @@ from gattn_tg.training.tasks.registry import task_of
 
 
 @dataclass(frozen=True)
-class Judged:
+class HeldOut:
     """Metrics of the validation set, and of the test set where there is one."""
 
     kind: str
@@ -27,7 +27,7 @@ class Judged:
     test: dict[str, float] | None
 
 
-def judge(folder: Path | str, config: TrainConfig, *, device: Device = None) -> Judged:
+def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) -> HeldOut:
     """Measures the weights of a checkpoint on the validation and test data of a configuration.
 
     Args:
@@ -58,7 +58,7 @@ def judge(folder: Path | str, config: TrainConfig, *, device: Device = None) -> 
     parameters = get_state_dict(task.model)
     Tensor.realize(*parameters.values())
     restore(parameters, weights)
-    return Judged(kind, task.validate(), task.test() if isinstance(task, Testable) else None)
+    return HeldOut(kind, task.validate(), task.test() if isinstance(task, Testable) else None)
 
 
 def own_config(folder: Path | str) -> TrainConfig:

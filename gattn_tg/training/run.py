@@ -6,9 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gattn_tg import __version__
 from gattn_tg.io.whole import write_bytes, write_text
-from gattn_tg.models.checkpoint import vocabulary_of
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode, RunFolder
 from gattn_tg.training.loop.communicator import Alone, Communicator
@@ -17,6 +15,7 @@ from gattn_tg.training.loop.start import Start, take_over
 from gattn_tg.training.loop.watch import Fitted, Watcher
 from gattn_tg.training.task import Device, Remarked, Task, Testable
 from gattn_tg.training.tasks.registry import task_of
+from gattn_tg.version import __version__
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def train(
             watcher.noted(note)
         for warning in task.warnings:
             watcher.warned(warning)
-    started = take_over(task.model, start, vocabulary_of(task.about())) if start else None
+    started = take_over(task.model, start, task.vocabulary) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
     others.from_first(None)

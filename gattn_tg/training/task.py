@@ -9,6 +9,8 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.readouts import Readout
+from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.types import Float
 
@@ -78,8 +80,14 @@ class Task(Protocol):
         """Metrics of the held-out data with the weights that the model has now; nan where one is not defined."""
         ...
 
-    def about(self) -> dict[str, Any]:
-        """What a checkpoint must say beside weights and configuration, JSON values only: labels, vocabulary, tracks."""
+    @property
+    def readout(self) -> Readout:
+        """What the answers of the model mean: classes, tracks, sites."""
+        ...
+
+    @property
+    def vocabulary(self) -> MotifVocabulary:
+        """Motif classes whose ids the model reads."""
         ...
 
     def fingerprint(self) -> bytes:

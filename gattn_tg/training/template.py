@@ -9,7 +9,7 @@ from typing import Any
 
 from gattn_tg.data.genomes.bundled import example_configs
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.registry import KINDS, kind_of
+from gattn_tg.models.kinds import KINDS, kind_of
 from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import Key, keys_of, toml_value
@@ -34,7 +34,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
     """The keys of the [model] table of a kind, beside `kind` and `preset`.
 
     Args:
-        kind: A key of `KINDS`.
+        kind: A key of `models.kinds.KINDS`.
         preset: Sizes that take the place of the defaults; "" takes none.
         changes: Values that take the place of both.
 
@@ -55,7 +55,7 @@ def template(kind: str, preset: str = "") -> str:
     Values are those of the example configuration of this kind; data that it names is given by absolute paths.
 
     Args:
-        kind: A key of `KINDS`.
+        kind: A key of `models.kinds.KINDS`.
         preset: Sizes of the model: tiny, small or base; "" takes those of the example.
 
     Raises:

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from tinygrad import Tensor
 
-from gattn_tg.cli import along
 from gattn_tg.cli.main import main
 from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
-from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.readouts import SiteReadout, TrackReadout
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.score.along import Along
+from gattn_tg.score import values
+from gattn_tg.score.along import GenomePredictor
+from gattn_tg.score.values import GenomeValues
 from gattn_tg.seq import Interval, decode, reverse_complement
 
 WINDOW, CROP, BIN, N = 96, 32, 8, 150
@@ -29,6 +30,7 @@ SIZES: dict[str, Any] = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 
 VOCABULARY = MotifVocabulary.default()
 TRACKS = {"head": "human", "tracks": ["a+", "a-"], "assays": ["x", "x"], "pairs": [1, 0], "scale": [2.0, 3.0],
           "soft_clip": 1.0, "window_bp": WINDOW}
+READOUT = TrackReadout.from_about(TRACKS)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = TrackModel(shape, seed=1)
     head = model.heads["human"]
     head.weight.assign(Tensor((0.3 * rng.standard_normal(head.weight.shape)).astype(np.float32))).realize()
-    checkpoint.save(model, folder / "tracks", vocabulary=VOCABULARY, about=TRACKS)
-    sites = {"window_bp": WINDOW, "site_bp": 2, "blocks": {}}
-    checkpoint.save(PerBaseModel(PerBaseConfig(**SIZES), seed=1), folder / "sites", vocabulary=VOCABULARY, about=sites)
+    checkpoint.save(model, folder / "tracks", vocabulary=VOCABULARY, readout=READOUT)
+    sites = SiteReadout(window_bp=WINDOW, site_bp=2)
+    model = PerBaseModel(PerBaseConfig(**SIZES), seed=1)
+    checkpoint.save(model, folder / "sites", vocabulary=VOCABULARY, readout=sites)
     return folder
 
 
@@ -112,17 +115,18 @@ def test_a_folder_has_all_tracks_or_is_not_there(tmp_path: Path) -> None:
     pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
     place = Interval("c", 0, 4)
     names, sizes = ["a b", "a_b", "A_B", "x"], {"c": 4}
-    broken = [(place, np.array([[1.0, 2.0, 3.0, np.inf]] * 4))]
+    broken, whole = (GenomeValues((place,), (np.array([row] * 4),), tuple(names), 1, "counts", sizes)
+                     for row in ([1.0, 2.0, 3.0, np.inf], [1.0] * 4))
     with pytest.raises(FormatError, match="a finite number is required"):
-        along.write(tmp_path / "new" / "bw", broken, names, 1, sizes, overwrite=False)
+        broken.write(tmp_path / "new" / "bw")
     assert list((tmp_path / "new").iterdir()) == []
     kept = tmp_path / "bw"
     kept.mkdir()
     (kept / "mine.txt").write_text("precious")
     with pytest.raises(FormatError, match="a finite number is required"):
-        along.write(kept, broken, names, 1, sizes, overwrite=True)
+        broken.write(kept, overwrite=True)
     assert [path.name for path in kept.iterdir()] == ["mine.txt"]
-    along.write(kept, [(place, np.ones((4, 4)))], names, 1, sizes, overwrite=True)
+    whole.write(kept, overwrite=True)
     assert sorted(path.name for path in kept.iterdir()) == ["A_B_2.bw", "a_b_0.bw", "a_b_1.bw", "mine.txt", "x.bw"]
 
 
@@ -141,13 +145,13 @@ def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
 def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> None:
     (tmp_path / "c.fa").write_text(f">c\n{decode(sequences(home)[0])}\n")
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "c")]) == 0
-    found = Along(checkpoint.load(home / "tracks"), both_strands=False)(
+    found = GenomePredictor(checkpoint.load(home / "tracks"), both_strands=False)(
         EncodedGenome(tmp_path / "c"), Interval("c", 0, N)
     )
     np.testing.assert_allclose(found, by_hand(home, sequences(home)[0]), rtol=1e-4)
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "bare"), "--no-motifs"]) == 0
     with pytest.raises(ConfigError, match="the vocabulary of the model is required, but came one with no motifs"):
-        Along(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
+        GenomePredictor(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
 
 
 def test_without_regions_a_header_is_a_name(home: Path, tmp_path: Path) -> None:
@@ -158,18 +162,20 @@ def test_without_regions_a_header_is_a_name(home: Path, tmp_path: Path) -> None:
 
 def test_a_head_of_several(home: Path) -> None:
     trained = checkpoint.load(home / "tracks")
-    mouse = {**TRACKS, "head": "mouse", "tracks": ["m"], "pairs": None}
-    several = replace(trained, about={"heads": {"human": TRACKS, "mouse": mouse}})
-    assert (Along(several).head, Along(several).names) == ("human", ("a+", "a-"))
-    assert (Along(several, head="mouse").head, Along(several, head="mouse").names) == ("mouse", ("m",))
-    with pytest.raises(ConfigError, match="a head named human or mouse is required, but came 'fly'"):
-        Along(several, head="fly")
+    mouse = {**TRACKS, "head": "mouse", "tracks": ["m"], "assays": ["x"], "pairs": None, "scale": [1.0]}
+    several = replace(trained, readout=TrackReadout.from_about({"heads": {"human": TRACKS, "mouse": mouse}}))
+    for name, found, names in ((None, "human", ("a+", "a-")), ("mouse", "mouse", ("m",))):
+        predictor = GenomePredictor(several, head=name)
+        assert predictor.head is not None
+        assert (predictor.head.head, predictor.names) == (found, names)
+    with pytest.raises(ConfigError, match="expected a head named human or mouse, got 'fly'"):
+        GenomePredictor(several, head="fly")
 
 
 def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint.save(GenomicGPT(GPTConfig(**SIZES)), tmp_path / "gpt", vocabulary=VOCABULARY)
     old = {key: value for key, value in TRACKS.items() if key != "window_bp"}
-    checkpoint.save(checkpoint.load(home / "tracks").model, tmp_path / "old", vocabulary=VOCABULARY, about=old)
+    checkpoint.save(checkpoint.load(home / "tracks").model, tmp_path / "old", vocabulary=VOCABULARY,
+                    readout=TrackReadout.from_about(old))
     full = tmp_path / "full"
     full.mkdir()
     out = ["-o", str(tmp_path / "x.npz")]
@@ -178,9 +184,8 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (home / "tracks", ["-o", str(full)], "a new folder is required, but it exists"),
         (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track is required for one BigWig file, but there are 2"),
         (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model are required, but came 'b'"),
-        (home / "tracks", [*out, "--head", "mouse"], "a head named human is required, but came 'mouse'"),
-        (tmp_path / "gpt", out, "a SequenceClassifier, TrackModel or PerBaseModel is required, but this one is"),
-        (tmp_path / "old", out, "window_bp of its training are required, but it does not say"),
+        (home / "tracks", [*out, "--head", "mouse"], "expected a head named human, got 'mouse'"),
+        (tmp_path / "old", out, "window_bp of its training is required, but it does not say"),
     ):
         assert main(["predict", str(where), str(home / "g.fa"), "--regions", *more]) == 2
         assert text in capsys.readouterr().err
@@ -205,7 +210,7 @@ def test_intervals_are_checked_before_anything_is_predicted(
     message: str,
 ) -> None:
     pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
-    monkeypatch.setattr(Along, "__call__", lambda *_: pytest.fail("it predicted"))
+    monkeypatch.setattr(GenomePredictor, "__call__", lambda *_: pytest.fail("it predicted"))
     (tmp_path / "past.bed").write_text("chr1\t39000\t40100\n")
     path = CASES / bed if (CASES / bed).exists() else tmp_path / bed
     call = ["predict", str(home / "tracks"), str(CASES / "g.fa"), "--tracks", "a-", "--bed", str(path), "-o"]
@@ -228,8 +233,9 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
 ) -> None:
     pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
     call = ["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / "bw")]
-    monkeypatch.setattr(Along, "__call__", lambda _, __, place: np.ones((-(-len(place) // BIN), 2), np.float32))
-    write = along.write_bigwig
+    ones = lambda _, __, place: np.ones((-(-len(place) // BIN), 2), np.float32)  # noqa: E731
+    monkeypatch.setattr(GenomePredictor, "__call__", ones)
+    write = values.write_bigwig
 
     def full(path: Path, *more: Any, **options: Any) -> int:
         if path.name == "a-.bw":
@@ -237,14 +243,14 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
         return write(path, *more, **options)
 
     with monkeypatch.context() as disk:
-        disk.setattr(along, "write_bigwig", full)
+        disk.setattr(values, "write_bigwig", full)
         assert main(call) == 2
     assert list(tmp_path.iterdir()) == []
     assert main(call) == 0
     (tmp_path / "bw" / "mine.txt").write_text("stays")
     before = (tmp_path / "bw" / "a+.bw").read_bytes()
     with monkeypatch.context() as disk:
-        disk.setattr(along, "write_bigwig", full)
+        disk.setattr(values, "write_bigwig", full)
         assert main([*call, "--overwrite"]) == 2
     assert (tmp_path / "bw" / "a+.bw").read_bytes() == before
     assert main([*call, "--overwrite"]) == 0
@@ -254,6 +260,6 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
 
 def test_every_track_has_a_file_of_its_own() -> None:
     names = ["a b", "a_b", "A_B", "c", "..", "x" * 300, "x" * 301, "../etc"]
-    found = along.labels(names)
+    found = values.labels(names)
     assert len({name.casefold() for name in found}) == len(names)
     assert all(0 < len(name) <= 110 and name[0] != "." and "/" not in name for name in found)

@@ -13,6 +13,7 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 
 SIZES = {"width": 16, "n_layers": 1, "n_heads": 2, "context": 32}
@@ -44,9 +45,10 @@ def test_fasta_with_the_prompt_in_front(
 
 def test_refusals_take_one_line(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     classifier = SequenceClassifier(ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2))
-    other = checkpoint.save(classifier, tmp_path / "c", labels=("a", "b"), vocabulary=MotifVocabulary.default())
+    other = checkpoint.save(classifier, tmp_path / "c", readout=ClassReadout(labels=("a", "b")),
+                            vocabulary=MotifVocabulary.default())
     for arguments, text in (
-        ([str(other)], "a checkpoint of a GenomicGPT is required, but this one is of a SequenceClassifier"),
+        ([str(other)], "a SequenceClassifier cannot: only a model that predicts the next base can write"),
         ([str(saved), "--temperature", "-1"], "a number from 0 up is required, but '-1' came"),
         ([str(saved), "--top-k", "9"], "top_k from 1 to 4"),
         ([str(saved), "--prompt", "AC!"], "but came '!' at position 2 of 3"),

@@ -14,6 +14,7 @@ from gattn_tg.cli.main import main
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.motif import MotifVocabulary
 
@@ -61,7 +62,8 @@ STRANGE: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("name", STRANGE)
 def test_one_line_for_every_verb(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = SequenceClassifier(ClassifierConfig(n_classes=2, width=8, n_layers=1, n_heads=2))
-    folder = checkpoint.save(model, tmp_path / name, labels=("neg", "pos"), vocabulary=MotifVocabulary.default())
+    folder = checkpoint.save(model, tmp_path / name, readout=ClassReadout(labels=("neg", "pos")),
+                             vocabulary=MotifVocabulary.default())
     change, message = STRANGE[name]
     change(folder)
     (tmp_path / "p.fa").write_text(">a\nACGTACGTAC\n")

@@ -19,6 +19,7 @@ from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.motif import MotifVocabulary
 
@@ -27,15 +28,16 @@ CONFIG = ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2, motif="p
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    return checkpoint.save(SequenceClassifier(CONFIG, seed=3), tmp_path / "best", labels=("no", "yes"),
-                           vocabulary=MotifVocabulary.default(), extra={"step": 7})
+    return checkpoint.save(SequenceClassifier(CONFIG, seed=3), tmp_path / "best",
+                           readout=ClassReadout(labels=("no", "yes")), vocabulary=MotifVocabulary.default(),
+                           extra={"step": 7})
 
 
 def test_save_load_save_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     loaded = checkpoint.load(saved)
     assert (loaded.labels, loaded.extra, loaded.config) == (("no", "yes"), {"step": 7}, CONFIG)
     assert loaded.vocabulary == MotifVocabulary.default()
-    again = checkpoint.save(loaded.model, tmp_path / "again", labels=loaded.labels, vocabulary=loaded.vocabulary,
+    again = checkpoint.save(loaded.model, tmp_path / "again", readout=loaded.readout, vocabulary=loaded.vocabulary,
                             extra=loaded.extra)
     for name in (checkpoint.WEIGHTS, checkpoint.CONFIG):
         assert (again / name).read_bytes() == (saved / name).read_bytes()
@@ -53,7 +55,7 @@ def test_a_loaded_model_answers_as_before(saved: Path) -> None:
 def test_saving_over_a_loaded_checkpoint_keeps_the_new_weights(saved: Path) -> None:
     loaded = checkpoint.load(saved)
     loaded.model.head.weight.assign(loaded.model.head.weight + 1.0)
-    checkpoint.save(loaded.model, saved, labels=loaded.labels, vocabulary=loaded.vocabulary)
+    checkpoint.save(loaded.model, saved, readout=loaded.readout, vocabulary=loaded.vocabulary)
     want = SequenceClassifier(CONFIG, seed=3).head.weight.numpy() + 1.0
     np.testing.assert_array_equal(checkpoint.load(saved).model.head.weight.numpy(), want)
 
@@ -100,11 +102,12 @@ def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
         checkpoint.load(saved)
 
 
-def test_about_survives_and_another_kind_is_refused(tmp_path: Path) -> None:
-    about = {"labels": ["no", "yes"], "vocabulary": MotifVocabulary.default().to_toml(), "assays": [1, "a"]}
-    folder = checkpoint.save(SequenceClassifier(CONFIG), tmp_path / "best", about=about)
+def test_the_readout_survives_and_another_kind_is_refused(tmp_path: Path) -> None:
+    readout = ClassReadout(labels=("no", "yes"))
+    folder = checkpoint.save(SequenceClassifier(CONFIG), tmp_path / "best", readout=readout,
+                             vocabulary=MotifVocabulary.default())
     loaded = checkpoint.load(folder, kind="SequenceClassifier")
-    assert (loaded.about, loaded.labels, loaded.vocabulary) == (about, ("no", "yes"), MotifVocabulary.default())
+    assert (loaded.readout, loaded.labels, loaded.vocabulary) == (readout, ("no", "yes"), MotifVocabulary.default())
     with pytest.raises(FormatError, match="a checkpoint of a GenomicGPT is required, but this one is of a Sequence"):
         checkpoint.load(folder, kind="GenomicGPT")
     edit(folder, model="Unheard")
@@ -237,5 +240,5 @@ def test_text_that_is_no_proper_json_is_refused(saved: Path, text: str, told: st
 def test_saving_never_takes_the_place_of_something_else(saved: Path) -> None:
     (saved / "notes.txt").write_text("of a month")
     with pytest.raises(ConfigError, match=r"expected a new folder or one of a checkpoint, got one with 'notes.txt'"):
-        checkpoint.save(SequenceClassifier(CONFIG), saved, labels=("a", "b"))
+        checkpoint.save(SequenceClassifier(CONFIG), saved, readout=ClassReadout(labels=("a", "b")))
     assert (saved / "notes.txt").read_text() == "of a month"

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its tracks and sites is believed only where it belongs to the model."""
+"""Readouts: what a checkpoint says about its answers comes back, of old files too; what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -7,58 +7,100 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.models.bases import PerBaseConfig
-from gattn_tg.models.readouts import SiteReadout, TrackReadout, site_readout, track_readout
+from gattn_tg.errors import ConfigError
+from gattn_tg.models import tracks
+from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.readouts import (
+    ClassReadout,
+    MaskedReadout,
+    NextBaseReadout,
+    Readout,
+    SiteReadout,
+    TrackHead,
+    TrackReadout,
+)
 from gattn_tg.models.tracks import TrackConfig
 
-TRACKS = TrackConfig(heads=(("human", 2), ("mouse", 1)), bin_bp=8, crop_bp=32)
-ABOUT: dict[str, Any] = {
-    "head": "human", "tracks": ["a+", "a-"], "pairs": [1, 0], "scale": [2, 3.0], "soft_clip": 1.0, "window_bp": 96,
-}  # fmt: skip
-MOUSE = {**ABOUT, "head": "mouse", "tracks": ["b"], "pairs": None, "scale": [1.0]}
+HEAD = TrackHead(head="human", tracks=("a+", "a-"), scale=(2.0, 3.0), soft_clip=1.0, assays=("x", "x"), pairs=(1, 0),
+                 window_bp=96)
+MOUSE = TrackHead(head="mouse", tracks=("m",), scale=(1.0,), soft_clip=0.0)
+SITES = SiteReadout(window_bp=64, site_bp=2, blocks=(("train", ("chr1:0-9",)), ("test", ())))
 
 
-def test_what_fits_is_read() -> None:
-    readout = track_readout(ABOUT, TRACKS, None)
-    assert readout == TrackReadout("human", ("a+", "a-"), (1, 0), (2.0, 3.0), 1.0, 96)
-    np.testing.assert_array_equal(readout.counts(np.array([[0.5, 3.0]], np.float32)), [[1.0, 12.0]])
-    both = {"heads": {"human": ABOUT, "mouse": MOUSE}}
-    assert track_readout(both, TRACKS, None) == readout
-    assert track_readout(both, TRACKS, "mouse").tracks == ("b",)
-    assert site_readout({"window_bp": 96, "site_bp": 2, "more": 1}, PerBaseConfig()) == SiteReadout(96, 2)
-    with pytest.raises(ConfigError, match="a head named human or mouse is required, but came 'rat'"):
-        track_readout(both, TRACKS, "rat")
+@pytest.mark.parametrize("readout", [
+    ClassReadout(labels=("no", "yes")), TrackReadout(heads=(HEAD,)), TrackReadout(heads=(HEAD, MOUSE)), SITES,
+    NextBaseReadout(width=32), MaskedReadout(width=32),
+], ids=lambda r: type(r).__name__)  # fmt: skip
+def test_what_is_written_is_read(readout: Readout) -> None:
+    assert type(readout).from_about({**readout.to_about(), "vocabulary": "anything"}) == readout
+
+
+@pytest.mark.parametrize(("kind", "about"), [
+    # as checkpoints had it before readouts were typed
+    ("SequenceClassifier", {"labels": ["no", "yes"], "vocabulary": ""}),
+    ("TrackModel", {"vocabulary": "", "head": "human", "tracks": ["a"], "assays": ["x"], "pairs": None, "scale": [1.5],
+                    "soft_clip": 10.0, "window_bp": 96}),
+    ("TrackModel", {"head": "human", "tracks": ["a"], "assays": ["x"], "pairs": None, "scale": [1.5],
+                    "soft_clip": 10.0}),
+    ("PerBaseModel", {"vocabulary": "", "blocks": {"train": ["chr1:0-9"]}, "window_bp": 64, "site_bp": 2}),
+    ("GenomicGPT", {"vocabulary": "", "width": 32}), ("MaskedEncoder", {"vocabulary": "", "width": 32}),
+])  # fmt: skip
+def test_readouts_of_older_checkpoints_are_read(kind: str, about: dict[str, Any]) -> None:
+    readout = KINDS[kind].readout.from_about(about)
+    assert readout is not None
+    told = readout.to_about()
+    assert {key: told[key] or None for key in about if key != "vocabulary"} == {
+        key: value for key, value in about.items() if key != "vocabulary"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_that_says_nothing_has_no_readout(kind: str) -> None:
+    assert KINDS[kind].readout.from_about({}) is None
+    assert KINDS[kind].readout.from_about({"vocabulary": ""}) is None
+
+
+@pytest.mark.parametrize(("readout", "about", "text"), [
+    (ClassReadout, {"labels": ["a"], "colour": "red"}, "unknown field 'colour'"),
+    (ClassReadout, {"labels": [1]}, "labels must be str"),
+    (SiteReadout, {"window_bp": 64}, "site_bp is required"),
+    (TrackReadout, {**HEAD.to_about(), "scale": [1.0]}, "a scale above 0 for each of 2 tracks"),
+    (TrackReadout, {**HEAD.to_about(), "scale": [1.0, 0.0]}, "a scale above 0 for each of 2 tracks"),
+    (TrackReadout, {**HEAD.to_about(), "pairs": [0, 0]}, "for pairs the partner of each of 2 tracks"),
+    (TrackReadout, {"heads": {"human": 7}}, "an object for the head 'human'"),
+    (TrackReadout, {"heads": {"human": {"head": "human"}}}, "tracks is required, but is missing"),
+    (TrackReadout, {"heads": ["human"]}, "an object of heads by name"),
+])  # fmt: skip
+def test_what_no_readout_can_be_is_refused(readout: type[Readout], about: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        readout.from_about(about)
+
+
+def test_counts_follow_from_rates_and_back() -> None:
+    counts = np.array([[0.0, 3.0], [1.0, 300.0]], np.float32)
+    learnt = HEAD.learnt(counts)
+    np.testing.assert_allclose(learnt, [[0.0, 1.0], [0.5, 2 * np.sqrt(100.0) - 1]], rtol=1e-6)
+    np.testing.assert_allclose(HEAD.counts(learnt), counts, rtol=1e-5)
+    assert HEAD.mirrored(counts[None]).tolist() == [[[300.0, 1.0], [3.0, 0.0]]]
+
+
+FITS = TrackConfig(heads=(("human", 2), ("mouse", 1)), bin_bp=8, crop_bp=32)
 
 
 @pytest.mark.parametrize(("name", "values"), [
     ("head", ["rat", 7, None, ["human"]]), ("tracks", [["a"], ["a", 7], "ab", None, [["a"], ["b"]]]),
     ("scale", [[1.0], [1.0, "2"], [1.0, -1.0], [0.0, 1.0], [True, 1.0], 2.0, [[1], [2]], [1.0, float("inf")]]),
     ("soft_clip", [-1.0, "1", None, True, [1.0], float("nan")]),
-    ("pairs", [[0], [1, 1], [0, 2], [-1, 0], "10", [1.0, 0.0], {}]),
-    ("window_bp", [0, -8, 95, 64, 96.0, "96", True, None, 2**28 + 8, 10**17]),
+    ("pairs", [[0], [1, 1], [0, 2], [-1, 0], "10", [1.0, 0.0]]),
+    ("window_bp", [-8, 95, 64, 96.0, "96", True, None, 2**28 + 8, 10**17]),
 ])  # fmt: skip
-def test_what_does_not_fit_is_refused_by_name(name: str, values: list[Any]) -> None:
+def test_values_that_do_not_belong_to_the_model_are_refused_by_name(name: str, values: list[Any]) -> None:
     for value in values:
-        for about in ({**ABOUT, name: value}, {"heads": {"human": {**ABOUT, name: value}}}):
-            with pytest.raises(FormatError, match=rf"^checkpoint of a TrackModel: expected .* for {name}, got "):
-                track_readout(about, TRACKS, None)
-
-
-@pytest.mark.parametrize("name", ["head", "tracks", "scale", "soft_clip", "window_bp"])
-def test_what_is_missing_is_named(name: str) -> None:
-    about = {key: value for key, value in MOUSE.items() if key != name}
-    with pytest.raises(FormatError, match=rf"TrackModel: {name} of its training are required, but it does not say"):
-        track_readout({"heads": {"mouse": about}}, TRACKS, None)
-
-
-@pytest.mark.parametrize("about", [{"heads": {"human": 7}}, {"heads": {"human": None}}, {"heads": {"human": []}}])
-def test_a_head_that_is_no_object_is_refused(about: dict[str, Any]) -> None:
-    with pytest.raises(FormatError, match="expected an object for a head"):
-        track_readout(about, TRACKS, None)
+        about = {"heads": {"human": {**HEAD.to_about(), name: value}, "mouse": MOUSE.to_about()}}
+        with pytest.raises(ConfigError, match=name):
+            tracks.KIND.read(about, FITS)
 
 
 @pytest.mark.parametrize(("window_bp", "site_bp"), [(0, 1), ("9", 1), (9.0, 1), (9, 0), (9, 10), (9, "1"), (9, True)])
 def test_sites_that_do_not_fit_are_refused(window_bp: Any, site_bp: Any) -> None:
-    with pytest.raises(FormatError, match=r"checkpoint of a PerBaseModel: expected .* for (window_bp|site_bp), got"):
-        site_readout({"window_bp": window_bp, "site_bp": site_bp}, PerBaseConfig())
+    with pytest.raises(ConfigError, match=r"SiteReadout: .*(window_bp|site_bp)"):
+        SiteReadout.from_about({"window_bp": window_bp, "site_bp": site_bp})

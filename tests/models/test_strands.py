@@ -7,8 +7,8 @@ import numpy as np
 from gattn_tg.data import LabelledSequences
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.strands import StrandAverage
+from gattn_tg.models.forward import class_probabilities
+from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import reverse_complement
 
@@ -28,9 +28,9 @@ def test_both_strands_get_the_same_answer() -> None:
     rows = [rng.integers(0, 4, n).astype(np.uint8) for n in (40, 33, 12)]
     rows[0][4:12] = [3, 0, 3, 0, 0, 0, 0, 2]  # a TATA box, which has a strand
     config = ClassifierConfig(n_classes=2, width=16, n_layers=1, n_heads=2, motif="pair", stem_kernel=3)
-    forward = Forward(SequenceClassifier(config, seed=1), 3)
-    average = StrandAverage(forward, VOCABULARY)
+    forward = class_probabilities(SequenceClassifier(config, seed=1), 3)
+    average = over_strands(forward, VOCABULARY)
     here, there = dataset(rows), dataset([reverse_complement(row) for row in rows])
-    np.testing.assert_array_equal(average(here), average(there))
-    assert (forward(here) != forward(there)).any()
-    np.testing.assert_allclose(average(here).sum(1), 1, atol=1e-6)
+    np.testing.assert_array_equal(average(*here.inputs), average(*there.inputs))
+    assert (forward(*here.inputs) != forward(*there.inputs)).any()
+    np.testing.assert_allclose(average(*here.inputs).sum(1), 1, atol=1e-6)

@@ -13,6 +13,7 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.bins import bin_ids
 from gattn_tg.models.composition import composition
+from gattn_tg.models.readouts import TrackHead, TrackReadout
 from gattn_tg.models.tower import widths
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 
@@ -104,10 +105,12 @@ def test_checkpoints_keep_both_models(
     tmp_path: Path, model: TrackModel, inputs: tuple[np.ndarray, np.ndarray]
 ) -> None:
     bases, ids = (Tensor(x) for x in inputs)
-    checkpoint.save(model, tmp_path / "tracks", about={"tracks": ["a", "b", "c"]})
+    head = TrackHead(head="human", tracks=("a", "b", "c"), scale=(1.0, 2.0, 3.0), soft_clip=4.0, pairs=(1, 0, 2))
+    readout = TrackReadout(heads=(head, TrackHead(head="mouse", tracks=("d", "e"), scale=(1.0, 1.0), soft_clip=0.0)))
+    checkpoint.save(model, tmp_path / "tracks", readout=readout)
     kept = checkpoint.load(tmp_path / "tracks")
     assert kept.config == SHAPE
-    assert kept.about["tracks"] == ["a", "b", "c"]
+    assert kept.readout == readout
     assert np.array_equal(kept.model(bases, ids).numpy(), model(bases, ids).numpy())
     marker = PerBaseModel(PerBaseConfig(width=16, n_layers=1, n_heads=1, stem_kernel=3, dropout=0.0), seed=2)
     checkpoint.save(marker, tmp_path / "bases")

@@ -15,6 +15,7 @@ from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode
@@ -45,8 +46,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for key in last:
             weight = get_state_dict(model)[key]
             weight.assign(weight.sign() * 3e38).realize()
-        about = {**ABOUT[name], "vocabulary": MotifVocabulary.default().to_toml()}
-        checkpoint.save(model, folder / name, about=about)
+        readout = KINDS[type(model).__name__].readout.from_about(ABOUT[name])
+        checkpoint.save(model, folder / name, readout=readout, vocabulary=MotifVocabulary.default())
     return folder
 
 

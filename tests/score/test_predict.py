@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.forward import Forward, class_probabilities
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.evaluate import evaluate
 from gattn_tg.score.predict import fields, header, predict
@@ -23,13 +25,15 @@ CONFIG = ClassifierConfig(
     n_classes=2, width=8, n_layers=1, n_heads=2, positions="learned", max_length=10, stem_kernel=0, dropout=0.0
 )
 
+READOUT = ClassReadout(labels=("no", "yes"))
+
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[Checkpoint, Forward]:
     model = SequenceClassifier(CONFIG, seed=1)
     model.head.weight = Tensor(np.random.default_rng(5).standard_normal((2, 8)).astype(np.float32))
     model.head.bias = Tensor([0.0, 0.0])
-    return Checkpoint(model, ("no", "yes"), MotifVocabulary.default()), Forward(model, 4)
+    return Checkpoint(model, MotifVocabulary.default(), READOUT), class_probabilities(model, 4)
 
 
 def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[Checkpoint, Forward]) -> None:
@@ -38,16 +42,16 @@ def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[C
     records = [
         Record(f"s{i}", "", bytes(rng.choice(list(b"ACGTacgtN"), rng.integers(1, 11)).tolist())) for i in range(70)
     ]
-    whole = list(predict(checkpoint, records, forward=forward))  # more than one chunk of 16 batches of 4
+    whole = list(predict(checkpoint, records, run=forward, batch_size=4))  # more than one chunk of 16 batches of 4
     assert [p.name for p in whole] == [r.name for r in records]
     assert [p.length for p in whole] == [len(r.sequence) for r in records]
     for p in whole:
         assert sum(p.probabilities) == pytest.approx(1.0, abs=1e-5)
         assert p.label == ("no", "yes")[int(np.argmax(p.probabilities))]
     assert {p.label for p in whole} == {"no", "yes"}
-    alone = next(predict(checkpoint, records[66:67], forward=forward))
+    alone = next(predict(checkpoint, records[66:67], run=forward, batch_size=4))
     assert alone.probabilities == pytest.approx(whole[66].probabilities, abs=1e-6)
-    lower = next(predict(checkpoint, [Record("x", "", records[66].sequence.lower())], forward=forward))
+    lower = next(predict(checkpoint, [Record("x", "", records[66].sequence.lower())], run=forward, batch_size=4))
     assert lower.probabilities == alone.probabilities
     assert header(checkpoint.labels) == ["name", "length", "predicted", "p_no", "p_yes"]
     assert fields(whole[0])[3:] == [f"{x:.6f}" for x in whole[0].probabilities]
@@ -55,7 +59,7 @@ def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[C
 
 def test_too_long_a_sequence(trained: tuple[Checkpoint, Forward]) -> None:
     with pytest.raises(FormatError, match=r"a.fa: sequences of at most 10 bases .* but 'chr1' has 11; cut windows"):
-        list(predict(trained[0], [Record("chr1", "", b"A" * 11)], forward=trained[1], where="a.fa"))
+        list(predict(trained[0], [Record("chr1", "", b"A" * 11)], run=trained[1], where="a.fa"))
 
 
 def test_reads_fasta_and_tables(tmp_path: Path) -> None:
@@ -73,8 +77,10 @@ def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> No
     """Equal answers on both strands, in between those of the strands; the same through a table; refused by name."""
     checkpoint, forward = trained
     records = [Record("here", "", b"ACGTATAAAG"), Record("there", "", b"CTTTATACGT")]
-    apart = [p.probabilities[1] for p in predict(checkpoint, records, forward=forward)]
-    here, there = (p.probabilities[1] for p in predict(checkpoint, records, forward=forward, both_strands=True))
+    apart = [p.probabilities[1] for p in predict(checkpoint, records, run=forward, batch_size=4)]
+    here, there = (
+        p.probabilities[1] for p in predict(checkpoint, records, run=forward, batch_size=4, both_strands=True)
+    )
     assert here == there == pytest.approx(np.mean(apart), abs=1e-6)
     assert apart[0] != apart[1]
     path = tmp_path / "a.csv"
@@ -85,14 +91,15 @@ def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> No
     tata = next(motif for motif in vocabulary.classes if motif.name == "tata_box")
     lone = MotifVocabulary((tata,))
     with pytest.raises(ConfigError, match="mean over both strands: a vocabulary whose classes mean the"):
-        list(predict(Checkpoint(checkpoint.model, ("no", "yes"), lone), records, forward=forward, both_strands=True))
+        list(predict(replace(checkpoint, vocabulary=lone), records, run=forward, batch_size=4, both_strands=True))
 
 
 def test_evaluation_counts(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> None:
     checkpoint, forward = trained
     letters = np.random.default_rng(1).choice(list("ACGT"), (9, 10))
     sequences = ["".join(row) for row in letters]
-    found = [p.label for p in predict(checkpoint, [Record("x", "", s.encode()) for s in sequences], forward=forward)]
+    records = [Record("x", "", s.encode()) for s in sequences]
+    found = [p.label for p in predict(checkpoint, records, run=forward, batch_size=4)]
     path = tmp_path / "a.csv"
     path.write_text("sequence,label\n" + "".join(f"{s},yes\n" for s in sequences))
     result = evaluate(checkpoint, path, batch_size=4)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gattn_tg.data.genomes.bundled import bundled, example_configs
-from gattn_tg.models.registry import KINDS
+from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.run import train
 from gattn_tg.training.tasks.registry import task_of

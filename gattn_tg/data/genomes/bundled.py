@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-import gattn_tg
 from gattn_tg.data.split import split
 from gattn_tg.errors import GattnError
 from gattn_tg.io.labelled import LabelledTable, read_labelled
@@ -19,7 +18,7 @@ SPLICE_SIZES = (2000, 500, 686)
 SPLICE_SEED = 20261122
 """Sizes of the parts train, valid, test and the seed of the demo's fixed split."""
 
-_PACKAGE = Path(gattn_tg.__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def bundled(name: str, folder: str = "data") -> Path:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gattn_tg import __version__
 from gattn_tg.explain.drawings.lines import Line, line_chart, smoothed
 from gattn_tg.explain.drawings.page import Tile, page, pair, section
 from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, ROSE, TEAL
+from gattn_tg.version import __version__
 
 NAMES = {
     "auc": "AUC", "mcc": "Matthews correlation", "accuracy": "Accuracy", "perplexity": "Perplexity per base",

@@ -267,7 +267,8 @@ class Fit:
         self.watcher.saved(written, self.progress.step)
 
     def _write_model(self, folder: Path) -> None:
-        checkpoint.write(self.task.model, folder, about=self.task.about(), extra={"step": self.progress.step})
+        checkpoint.write(self.task.model, folder, readout=self.task.readout, vocabulary=self.task.vocabulary,
+                         extra={"step": self.progress.step})
 
     def _resumed(self, step: Step, name: str) -> dict[str, Float[np.ndarray, "..."]] | None:
         """Takes weights, moments and position of a checkpoint; gives the best weights so far."""

@@ -12,12 +12,10 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.registry import kind_of
+from gattn_tg.models.kinds import kind_of, kind_of_model
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.keep.state import restore, snapshot
 from gattn_tg.training.loop.motif_rows import EMBEDDING, TABLE, Classes, matched, motif_axes, moved, tied
-
-HEADS = ("head", "heads")  # they answer in the classes or tracks of their own data, so each run learns a new one
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> St
     parameters = get_state_dict(model)
     config: Any = kind_of(kind, str(folder)).config.from_dict(written["config"])
     source = _Source(weights, config, matched(checkpoint.vocabulary_of(written), vocabulary))
-    shared = [name for name in parameters if name in weights and name.split(".")[0] not in HEADS]
+    heads = kind_of_model(model).heads  # they answer in the classes or tracks of their own data
+    shared = [name for name in parameters if name in weights and name.split(".")[0] not in heads]
     before = snapshot({name: parameters[name] for name in shared}) if shared else {}
     fits = {name: x for name in shared if (x := source.value(name, before[name], model)) is not None}
     if not fits:

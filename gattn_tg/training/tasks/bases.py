@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from tinygrad import Tensor, TinyJit
-from tinygrad.helpers import Context
+from tinygrad import Tensor
 
 from gattn_tg.data.genomes.stretches import open_windows, vocabulary_in
 from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
-from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
-from gattn_tg.models.finite import finite
-from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.models.strands import Run, mirrored_sites, over_strands
+from gattn_tg.models.forward import Forward
+from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.kinds import kind_of
+from gattn_tg.models.readouts import SiteReadout
+from gattn_tg.models.strands import mirrored_sites, over_strands
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.training.config import TrainConfig, TrainSettings, require
 from gattn_tg.training.task import Arrays, Device
@@ -78,7 +78,7 @@ class BaseData:
 
 
 class Bases:
-    """The task of a `PerBaseModel`: every pass sees each labelled site of the training blocks about once.
+    """The task of a model of sites: every pass sees each labelled site of the training blocks about once.
 
     Args:
         model: Changed in place.
@@ -94,15 +94,20 @@ class Bases:
     judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
-        self, model: PerBaseModel, data: BaseData, settings: TrainSettings, *, both_strands: bool = True,
+        self, model: Any, data: BaseData, settings: TrainSettings, *, both_strands: bool = True,
         device: Device = None, n_ranks: int = 1,
     ) -> None:  # fmt: skip
         self.model, self.data, self.settings, self.device = model, data, settings, device
-        self.both_strands = both_strands
         self.monitors: Mapping[str, bool] = MONITORS
         self.steps_per_epoch = math.ceil(len(data.train) / (settings.batch_size * settings.accumulate * n_ranks))
         self.vocabulary = vocabulary_in(data.train.genome)
-        self._forward = TinyJit(lambda bases, motif_ids: self.model(bases, motif_ids).float().realize())
+        forward = Forward(model, settings.batch_size, device)
+        site_bp = data.train.site_bp
+        self._run = over_strands(
+            forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if both_strands else forward.batch
+        parts = {"train": data.train, "valid": data.valid, "test": data.test}
+        blocks = tuple((name, tuple(str(block) for block in part.blocks)) for name, part in parts.items())
+        self.readout = SiteReadout(window_bp=data.train.window_bp, site_bp=site_bp, blocks=blocks)
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Bases:
@@ -123,9 +128,10 @@ class Bases:
             MarkedWindows(genome, marks, part, choices.window_bp, rc=config.train.reverse_complement and i == 0)
             for i, part in enumerate(parts)
         )
-        shape = config.model_settings(PerBaseConfig, {"n_labels": 1})
+        kind = kind_of(config.kind, str(config.path))
+        shape = config.model_settings(kind.config, {"n_labels": 1})
         config.require_motifs(shape, genome.vocabulary)
-        model = PerBaseModel(shape, seed=config.train.seed)
+        model = kind.model(shape, seed=config.train.seed)
         return cls(
             model, BaseData(train, valid, test), config.train,
             both_strands=choices.both_strands, device=device, n_ranks=n_ranks,
@@ -155,27 +161,13 @@ class Bases:
         """Labels and logits of all sites that count, in the order of `windows.sites()`."""
         labels, logits = [], []
         size = self.settings.batch_size
-        run: Run = self._run
-        if self.both_strands:
-            run = over_strands(run, self.vocabulary, lambda z: mirrored_sites(z, windows.site_bp))
-        with Context(TRAINING=0):
-            for start in range(0, len(windows), size):
-                rows = np.minimum(np.arange(start, start + size), len(windows) - 1)
-                batch = windows.batch(rows)
-                z = run(batch.bases, batch.motif_ids)
-                real = np.arange(start, start + size) < len(windows)
-                counts = (batch.weight[..., 0] > 0) & real[:, None]
-                labels.append(batch.labels[..., 0][counts] > 0.5)
-                logits.append(z[..., 0][counts])
+        for start in range(0, len(windows), size):
+            batch = windows.batch(np.arange(start, min(start + size, len(windows))))
+            z = self._run(batch.bases, batch.motif_ids)
+            counts = batch.weight[..., 0] > 0
+            labels.append(batch.labels[..., 0][counts] > 0.5)
+            logits.append(z[..., 0][counts])
         return np.concatenate(labels), np.concatenate(logits)
-
-    def about(self) -> dict[str, Any]:
-        """The vocabulary, the window, the length of a site, and where the parts lie."""
-        parts = {name: getattr(self.data, name).blocks for name in ("train", "valid", "test")}
-        blocks = {name: [str(block) for block in part] for name, part in parts.items()}
-        train = self.data.train
-        return {"vocabulary": self.vocabulary.to_toml(), "blocks": blocks, "window_bp": train.window_bp,
-                "site_bp": train.site_bp}
 
     def fingerprint(self) -> bytes:
         """Digest of the labelled sites, the blocks and the sequences of training and validation."""
@@ -186,11 +178,6 @@ class Bases:
                 for array in part.batch(np.array([row])):
                     content.update(array.tobytes())
         return content.digest()
-
-    def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b n 1"]:
-        inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
-        copied: np.ndarray = np.array(self._forward(inputs["bases"], inputs["motif_ids"]).numpy())
-        return finite(copied, type(self.model).__name__)
 
 
 def measure(labels: Bool[np.ndarray, "s"], logits: Float[np.ndarray, "s"]) -> dict[str, float]:

@@ -16,10 +16,10 @@ from gattn_tg.data.augment import flip_strands
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.classes import measure
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.kinds import kind_of
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.training.config import TrainConfig, TrainSettings
@@ -31,7 +31,7 @@ MONITORS = {"auc": True, "accuracy": True, "mcc": True, "loss": False}
 
 
 class Classify:
-    """The task of a `SequenceClassifier`; every sequence is seen once per pass.
+    """The task of a model of classes; every sequence is seen once per pass.
 
     Args:
         model: Changed in place.
@@ -47,6 +47,7 @@ class Classify:
         notes: What was read and chosen, for the user.
         warnings: What the user should think about.
         forward: The captured network, for predicting more data without compiling again.
+        readout: Names of the classes.
     """
 
     data_table: ClassVar[type] = datasets.DataSettings
@@ -55,7 +56,7 @@ class Classify:
 
     def __init__(
         self,
-        model: SequenceClassifier,
+        model: Any,
         train: LabelledSequences,
         valid: LabelledSequences,
         vocabulary: MotifVocabulary,
@@ -72,7 +73,8 @@ class Classify:
         self.warnings: tuple[str, ...] = ()
         self.batch_size = self._capped(n_ranks, len(device) if isinstance(device, tuple) else 1)
         self.steps_per_epoch = self._steps_per_epoch(n_ranks)
-        self.forward = Forward(model, self.batch_size, device)
+        self.forward = class_probabilities(model, self.batch_size, device)
+        self.readout = ClassReadout(labels=train.label_names)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         _labels(train), _labels(valid)
 
@@ -86,9 +88,10 @@ class Classify:
         """
         data = datasets.load(config)
         given = {"n_classes": len(data.train.label_names), "max_length": data.train.width}
-        shape = config.model_settings(ClassifierConfig, given)
+        kind = kind_of(config.kind, str(config.path))
+        shape = config.model_settings(kind.config, given)
         config.require_motifs(shape, data.vocabulary)
-        model = SequenceClassifier(shape, seed=config.train.seed)
+        model = kind.model(shape, seed=config.train.seed)
         task = cls(
             model, data.train, data.valid, data.vocabulary, config.train,
             held_out=data.test, device=device, n_ranks=n_ranks,
@@ -129,10 +132,6 @@ class Classify:
         """The same of the test set; None without one."""
         return None if self.held_out is None else self._measured(self.held_out)
 
-    def about(self) -> dict[str, Any]:
-        """Names of the classes, and the vocabulary as TOML."""
-        return {"labels": list(self.train.label_names), "vocabulary": self.vocabulary.to_toml()}
-
     def fingerprint(self) -> bytes:
         """Digest of the vocabulary and of all sequences that are trained on or chosen by."""
         content = hashlib.sha256(self.vocabulary.to_toml().encode())
@@ -156,7 +155,7 @@ class Classify:
         return data, shuffled(len(data), seed, epoch)
 
     def _measured(self, dataset: LabelledSequences) -> dict[str, float]:
-        metrics = measure(_labels(dataset), self.forward(dataset))
+        metrics = measure(_labels(dataset), self.forward(*dataset.inputs))
         return {name: getattr(metrics, name) for name in ("n", "loss", "accuracy", "auc", "mcc")}
 
 

@@ -12,7 +12,8 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.models.tracks import TrackConfig, TrackModel
+from gattn_tg.models.kinds import kind_of
+from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks import trackdata
@@ -22,7 +23,7 @@ from gattn_tg.types import Float
 
 
 class Heads:
-    """The task of a `TrackModel` with several heads: every step sees batch_size pieces for each of them.
+    """The task of a model of tracks with several heads: every step sees batch_size pieces for each of them.
 
     The losses of the heads are means over their bins and tracks, and count alike whatever the number of tracks is;
     so does every head in the metrics that choose the best weights.
@@ -40,6 +41,8 @@ class Heads:
     def __init__(self, tasks: Mapping[str, Tracks]) -> None:
         self.tasks = dict(tasks)
         self.model = next(iter(tasks.values())).model
+        self.readout = TrackReadout(heads=tuple(task.head for task in tasks.values()))
+        self.vocabulary = next(iter(tasks.values())).vocabulary
         self.monitors: Mapping[str, bool] = MONITORS
         self.notes = tuple(f"{name}: {note}" for name, task in tasks.items() for note in task.notes)
         self.warnings = tuple(f"{name}: {text}" for name, task in tasks.items() for text in task.warnings)
@@ -53,15 +56,16 @@ class Heads:
             ConfigError: Settings or data do not fit, or the heads have motif vocabularies of their own.
             FormatError: A file is malformed.
         """
+        kind = kind_of(config.kind, str(config.path))
         parts: dict[str, tuple[TrackSettings, TrackData]] = {}
         for name, table in _tables(config).items():
             one = replace(config, data=table)
             choices = one.data_settings(TrackSettings)
-            before = one.model_settings(TrackConfig, {"heads": ((choices.head, 1),)})
+            before: Any = one.model_settings(kind.config, {"heads": ((choices.head, 1),)})
             data = trackdata.load(one, choices, before.bin_bp, before.crop_bp, config.train.reverse_complement)
             parts[name] = choices, data
         heads = tuple((choices.head, len(data.table.names)) for choices, data in parts.values())
-        shape = config.model_settings(TrackConfig, {"heads": heads})
+        shape = config.model_settings(kind.config, {"heads": heads})
         vocabularies = [data.train.genome.vocabulary for _, data in parts.values()]
         for vocabulary in vocabularies:
             config.require_motifs(shape, vocabulary)
@@ -70,7 +74,7 @@ class Heads:
                     f"{config.path}: [data]: one motif vocabulary for all heads is required, because they share the "
                     "motif tables, but came several; name the same one"
                 )
-        model = TrackModel(shape, seed=config.train.seed)
+        model = kind.model(shape, seed=config.train.seed)
         tasks = {
             name: Tracks(model, data, config.train, choices, device=device, n_ranks=n_ranks)
             for name, (choices, data) in parts.items()
@@ -102,12 +106,6 @@ class Heads:
         found = {name: task.test() for name, task in self.tasks.items()}
         measured = {name: metrics for name, metrics in found.items() if metrics is not None}
         return joined(measured) if measured else None
-
-    def about(self) -> dict[str, Any]:
-        """Vocabulary, and per head names and assays of the tracks and their scales."""
-        told = {name: task.about() for name, task in self.tasks.items()}
-        vocabulary = [about.pop("vocabulary") for about in told.values()]
-        return {"vocabulary": vocabulary[0], "heads": told}
 
     def fingerprint(self) -> bytes:
         """Digest of the names and the data of all heads."""

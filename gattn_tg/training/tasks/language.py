@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from tinygrad import Tensor
 
 from gattn_tg.data.genomes.corpus import Corpus, behind
-from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs
+from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.training.config import TrainConfig, TrainSettings
@@ -22,7 +23,7 @@ MONITORS = {"bits_per_base": False, "accuracy": True}
 
 
 class Language:
-    """The task of a `GenomicGPT`: every step sees windows from random places.
+    """The task of a model of next bases: every step sees windows from random places.
 
     Args:
         model: Changed in place.
@@ -40,7 +41,7 @@ class Language:
 
     def __init__(
         self,
-        model: GenomicGPT,
+        model: Any,
         corpus: Corpus,
         data: LanguageData,
         vocabulary: MotifVocabulary,
@@ -51,6 +52,7 @@ class Language:
     ) -> None:
         self.model, self.corpus, self.data, self.vocabulary, self.settings = model, corpus, data, vocabulary, settings
         self.monitors: Mapping[str, bool] = MONITORS
+        self.readout = NextBaseReadout(width=data.width)
         self.windows = Windows(corpus, data.width, settings)
         self.steps_per_epoch = self.windows.steps_per_epoch(n_ranks)
         self.held_out = corpus.held_out(data.width, max(data.width // 2, 1), data.n_valid)
@@ -66,8 +68,9 @@ class Language:
             FormatError: A file is malformed.
         """
         data = config.data_settings(LanguageData)
-        corpus, vocabulary, shape = read_corpus(config, data, GPTConfig)
-        model = GenomicGPT(shape, seed=config.train.seed)
+        kind = kind_of(config.kind, str(config.path))
+        corpus, vocabulary, shape = read_corpus(config, data, kind.config)
+        model = kind.model(shape, seed=config.train.seed)
         return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
@@ -89,10 +92,6 @@ class Language:
             metrics.add(log2_p, self.held_out[first : first + len(log2_p)])
             first += len(log2_p)
         return metrics.result()
-
-    def about(self) -> dict[str, Any]:
-        """The vocabulary as TOML, and the width of the windows."""
-        return {"vocabulary": self.vocabulary.to_toml(), "width": self.data.width}
 
     def fingerprint(self) -> bytes:
         """Digest of bases, split, width and vocabulary."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from tinygrad import Tensor, TinyJit
-from tinygrad.helpers import Context
+from tinygrad import Tensor
 
 from gattn_tg.data.dataset import MASK
 from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
-from gattn_tg.models.finite import finite
-from gattn_tg.models.inputs import Inputs, to_tensors
+from gattn_tg.models.forward import Forward
+from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.kinds import kind_of
+from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.training.config import TrainConfig, TrainSettings, require
@@ -25,6 +25,7 @@ from gattn_tg.training.tasks.windows import LanguageData, Windows, read_corpus
 from gattn_tg.types import Float, UInt8
 
 MONITORS = {"loss": False, "accuracy": True}
+ARRAYS = ("bases", "motif_ids", "lengths", "places", "labels")  # of a batch
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class MaskData(LanguageData):
 
 
 class Mask:
-    """The task of a `MaskedEncoder`: every step sees windows from random places, with spans hidden.
+    """The task of a model of hidden bases: every step sees windows from random places, with spans hidden.
 
     Args:
         model: Changed in place.
@@ -61,7 +62,7 @@ class Mask:
 
     def __init__(
         self,
-        model: MaskedEncoder,
+        model: Any,
         corpus: Corpus,
         data: MaskData,
         vocabulary: MotifVocabulary,
@@ -72,6 +73,7 @@ class Mask:
     ) -> None:
         self.model, self.corpus, self.data, self.vocabulary, self.settings = model, corpus, data, vocabulary, settings
         self.monitors: Mapping[str, bool] = MONITORS
+        self.readout = MaskedReadout(width=data.width)
         self.windows = Windows(corpus, data.width, settings)
         self.steps_per_epoch = self.windows.steps_per_epoch(n_ranks)
         windows = corpus.held_out(data.width, data.width, data.n_valid)
@@ -83,8 +85,7 @@ class Mask:
             self._masked(windows[i : i + settings.batch_size], keys[i : i + settings.batch_size])
             for i in range(0, most, settings.batch_size)
         ]
-        self.device = device
-        self._captured = TinyJit(self._run)
+        self._forward = Forward(model, settings.batch_size, device, self._run)
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Mask:
@@ -95,8 +96,9 @@ class Mask:
             FormatError: A file is malformed.
         """
         data = config.data_settings(MaskData)
-        corpus, vocabulary, shape = read_corpus(config, data, EncoderConfig)
-        model = MaskedEncoder(shape, seed=config.train.seed)
+        kind = kind_of(config.kind, str(config.path))
+        corpus, vocabulary, shape = read_corpus(config, data, kind.config)
+        model = kind.model(shape, seed=config.train.seed)
         return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
@@ -111,15 +113,10 @@ class Mask:
         """Loss in nats, perplexity and accuracy per hidden token of the held-out windows, and their number."""
         total = right = n = 0.0
         for arrays in self.held_out:
-            with Context(TRAINING=0):
-                sums = finite(self._captured(to_tensors(arrays, self.device)).numpy(), type(self.model).__name__)
+            sums = self._forward.whole(*(arrays[name] for name in ARRAYS))
             total, n, right = total + float(sums[0]), n + float(sums[1]), right + float(sums[2])
         n = max(n, 1.0)
         return {"loss": total / n, "perplexity": float(np.exp(total / n)), "accuracy": right / n, "n": n}
-
-    def about(self) -> dict[str, Any]:
-        """The vocabulary as TOML, and the width of the windows."""
-        return {"vocabulary": self.vocabulary.to_toml(), "width": self.data.width}
 
     def fingerprint(self) -> bytes:
         """Digest of bases, split, width, masks and vocabulary."""
@@ -130,11 +127,12 @@ class Mask:
     def _logits(self, inputs: Inputs) -> Tensor:
         return self.model(inputs["bases"], inputs["motif_ids"], inputs["lengths"], inputs["places"])
 
-    def _run(self, inputs: Inputs) -> Tensor:
+    def _run(self, *tensors: Tensor) -> Tensor:
+        inputs = dict(zip(ARRAYS, tensors, strict=True))
         logits = self._logits(inputs)
         total, count = cross_entropy(logits, inputs["labels"])
         right = (logits.argmax(-1) == inputs["labels"]).cast(total.dtype).sum()
-        return Tensor.stack(total, count, right).realize()
+        return Tensor.stack(total, count, right)
 
     def _masked(self, windows: UInt8[np.ndarray, "b n"], keys: np.ndarray) -> Arrays:
         hidden = mask(windows, keys, self.data.mask_share, self.model.config.k)

@@ -1,10 +1,12 @@
-"""The task of every kind of model: what `[model] kind = ...` of a configuration stands for."""
+"""The task of every kind of answers: how a model that `[model] kind = ...` of a configuration names is trained."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.readouts import ClassReadout, MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
 from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Device, Task, TaskKind
@@ -14,18 +16,18 @@ from gattn_tg.training.tasks.heads import Heads
 from gattn_tg.training.tasks.language import Language
 from gattn_tg.training.tasks.mask import Mask
 
-TASKS: dict[str, TaskKind[Any]] = {
-    "SequenceClassifier": Classify,
-    "GenomicGPT": Language,
-    "MaskedEncoder": Mask,
-    "TrackModel": Heads,
-    "PerBaseModel": Bases,
+TASKS: dict[type[Readout], TaskKind[Any]] = {
+    ClassReadout: Classify,
+    NextBaseReadout: Language,
+    MaskedReadout: Mask,
+    TrackReadout: Heads,
+    SiteReadout: Bases,
 }
 
 
 def task_class(kind: str) -> TaskKind[Any]:
-    """The class of the tasks of a kind of model, a name that `[model] kind` may have."""
-    return TASKS[kind]
+    """How models of a kind, a key of `models.kinds.KINDS`, are trained."""
+    return TASKS[KINDS[kind].readout]
 
 
 def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Task:
@@ -39,10 +41,10 @@ def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> 
     Raises:
         ConfigError: There is no such kind of model, or settings do not fit.
     """
-    if config.kind not in TASKS:
+    if config.kind not in KINDS:
         raise ConfigError(
-            f"{config.path}: [model] kind: one of {', '.join(TASKS)} is required, but came {config.kind!r}; "
-            f"{strict.nearest(config.kind, TASKS)}"
+            f"{config.path}: [model] kind: one of {', '.join(KINDS)} is required, but came {config.kind!r}; "
+            f"{strict.nearest(config.kind, KINDS)}"
         )
-    task: Task = TASKS[config.kind].from_config(config, device=device, n_ranks=n_ranks)
+    task: Task = task_class(config.kind).from_config(config, device=device, n_ranks=n_ranks)
     return task

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor, TinyJit
-from tinygrad.helpers import Context
+from tinygrad import Tensor
 
-from gattn_tg.data.augment import mirrored
 from gattn_tg.data.genomes.stretches import vocabulary_in
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
+from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.metrics.correlation import by_group, pearson
-from gattn_tg.models.finite import finite
-from gattn_tg.models.inputs import Inputs, to_tensors
-from gattn_tg.models.strands import Run, over_strands
-from gattn_tg.models.tracks import TrackModel
+from gattn_tg.models.forward import Forward
+from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.readouts import TrackHead, TrackReadout
+from gattn_tg.models.strands import over_strands
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.task import Arrays, Device
@@ -31,7 +29,8 @@ MONITORS = {"pearson": True, "pearson_log1p": True, "loss": False}
 
 
 class Tracks:
-    """The task of a `TrackModel`: every pass sees as many pieces, placed by chance, as cover all training windows.
+    """The task of one head of a model of tracks: every pass sees as many pieces, placed by chance, as cover all
+    windows.
 
     Args:
         model: Changed in place.
@@ -42,21 +41,24 @@ class Tracks:
         n_ranks: Processes that train together.
 
     Attributes:
-        scale: What the counts of each track are divided by, see `learnt`.
+        head: The tracks, and how counts follow from rates.
     """
 
     def __init__(
-        self, model: TrackModel, data: TrackData, settings: TrainSettings, data_settings: TrackSettings, *,
+        self, model: Any, data: TrackData, settings: TrainSettings, data_settings: TrackSettings, *,
         device: Device = None, n_ranks: int = 1,
     ) -> None:  # fmt: skip
         self.model, self.data, self.settings, self.choices = model, data, settings, data_settings
-        self.device = device
         self.monitors: Mapping[str, bool] = MONITORS
         self.notes, self.warnings = data.notes, tuple[str, ...]()
         per_step = settings.batch_size * settings.accumulate * n_ranks
         self.steps_per_epoch = math.ceil(len(data.train) / per_step)
-        self.scale = self._scale()
-        self._forward = TinyJit(self._rates)
+        self.head = self._head()
+        self.readout = TrackReadout(heads=(self.head,))
+        self.vocabulary = vocabulary_in(data.train.genome)
+        forward = Forward(model, settings.batch_size, device, lambda *inputs: model(*inputs, data_settings.head))
+        both = data_settings.both_strands
+        self._run = over_strands(forward.batch, self.vocabulary, self.head.mirrored) if both else forward.batch
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Pieces of this step, micro-batch and rank, with scaled targets."""
@@ -64,7 +66,7 @@ class Tracks:
         sampler = Sampler(len(self.data.train), n.batch_size, n.seed, rank, n_ranks)
         at = step * n.accumulate + micro
         batch = self.data.train.batch(sampler.rows(at), lambda stream: sampler.draws(at, stream))
-        targets = self.learnt(batch.targets)
+        targets = self.head.learnt(batch.targets)
         return {"bases": batch.bases, "motif_ids": batch.motif_ids, "targets": targets}
 
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
@@ -89,42 +91,15 @@ class Tracks:
 
         With `both_strands` it is the mean of the prediction for the sequence and for its reverse complement.
         """
-        out = np.zeros((len(pieces.intervals), pieces.n_targets, len(self.scale)), np.float32)
+        out = np.zeros((len(pieces.intervals), pieces.n_targets, len(self.head.tracks)), np.float32)
         size = self.settings.batch_size
-        run: Run = self._run
-        if self.choices.both_strands:
-            run = over_strands(run, vocabulary_in(pieces.genome), lambda x: mirrored(x, self.data.table.pairs))
-        with Context(TRAINING=0):
-            for start in range(0, len(pieces), size):
-                rows = np.minimum(np.arange(start, start + size), len(pieces) - 1)
-                batch = pieces.batch(rows)
-                rates = run(batch.bases, batch.motif_ids)
-                for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
-                    out[row // pieces.per_window, first : first + pieces.bins] = values
-        return self.counts(out)
-
-    def learnt(self, counts: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
-        """Counts as the model is to predict them: scaled and clipped."""
-        return soft_clipped(counts / self.scale, self.choices.soft_clip)
-
-    def counts(self, learnt: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
-        """What `learnt` was made of."""
-        scaled: np.ndarray = unclipped(learnt, self.choices.soft_clip) * self.scale
-        return scaled
-
-    def about(self) -> dict[str, Any]:
-        """Vocabulary, head, window, names, assays and strands of the tracks, and how counts follow from rates."""
-        table = self.data.table
-        return {
-            "vocabulary": vocabulary_in(self.data.train.genome).to_toml(),
-            "head": self.choices.head,
-            "tracks": list(table.names),
-            "assays": list(table.assays),
-            "pairs": None if table.pairs is None else list(table.pairs),
-            "scale": [float(x) for x in self.scale],
-            "soft_clip": self.choices.soft_clip,
-            "window_bp": self.data.train.window_bp,
-        }
+        for start in range(0, len(pieces), size):
+            rows = np.arange(start, min(start + size, len(pieces)))
+            batch = pieces.batch(rows)
+            rates = self._run(batch.bases, batch.motif_ids)
+            for row, first, values in zip(rows, pieces.first_bins(rows), rates, strict=True):
+                out[row // pieces.per_window, first : first + pieces.bins] = values
+        return self.head.counts(out)
 
     def fingerprint(self) -> bytes:
         """Digest of the windows, their sequences, motif ids and targets."""
@@ -137,16 +112,15 @@ class Tracks:
         return content.digest()
 
     def _measured(self, pieces: TrackPieces) -> dict[str, float]:
-        return measure(self.predict(pieces), targets_of(pieces), self.data.table.assays, self.scale)
+        return measure(self.predict(pieces), targets_of(pieces), self.head.assays, self.head.scale)
 
-    def _run(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
-        inputs = to_tensors({"bases": bases, "motif_ids": motif_ids}, self.device)
-        rates = self._forward(inputs["bases"], inputs["motif_ids"])
-        copied: np.ndarray = np.array(rates.numpy())  # a captured call gives the same memory again
-        return finite(copied, type(self.model).__name__)
-
-    def _rates(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
-        return self.model(bases, motif_ids, self.choices.head).realize()
+    def _head(self) -> TrackHead:
+        table, choices = self.data.table, self.choices
+        return TrackHead(
+            head=choices.head, tracks=table.names, assays=table.assays, pairs=table.pairs or (),
+            scale=tuple(float(x) for x in self._scale()), soft_clip=float(choices.soft_clip),
+            window_bp=self.data.train.window_bp,
+        )  # fmt: skip
 
     def _scale(self) -> Float[np.ndarray, "k"]:
         counts = targets_of(self.data.train)
@@ -175,7 +149,7 @@ def targets_of(pieces: TrackPieces) -> Float[np.ndarray, "N p k"]:
 
 def measure(
     predicted: Float[np.ndarray, "N p k"], measured: Float[np.ndarray, "N p k"], assays: tuple[str, ...],
-    scale: Float[np.ndarray, "k"],
+    scale: Sequence[float],
 ) -> dict[str, float]:  # fmt: skip
     """Pearson r over all bins of all windows per track, then the mean over the tracks of an assay, then over assays.
 
@@ -195,5 +169,5 @@ def measure(
         groups = by_group(pearson(a, b), assays)
         found[name] = float(np.mean(list(groups.values())))
         found |= {f"{name}_{assay}": r for assay, r in groups.items()}
-    rate, count = p / scale, y / scale
+    rate, count = (x / np.array(scale, np.float32) for x in (p, y))
     return found | {"loss": float(np.mean(rate - count * np.log(np.maximum(rate, LEAST)), dtype=np.float64))}

@@ -16,6 +16,7 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.training.loop.start import take_over
@@ -25,6 +26,7 @@ CLASSES = VOCABULARY.classes
 SOME = MotifVocabulary(CLASSES[:4])
 # ids 1 2 3 are the classes 3 and 1 of SOME and one that it does not have; its classes 2 and 4 are not here
 OTHER = MotifVocabulary((CLASSES[2], CLASSES[0], CLASSES[6]))
+LABELS = ClassReadout(labels=("a", "b"))
 NAMES = [motif.name for motif in CLASSES]
 
 
@@ -56,13 +58,13 @@ def test_other_shapes_begin_anew(gpt: Path) -> None:
 
 
 def test_nothing_fits(gpt: Path) -> None:
-    class Other:
+    class PerBaseModel:  # its name says of which kind it is
         def __init__(self) -> None:
             self.embed_bases = Tensor.zeros(3).contiguous()
 
     message = "weights of the same name and shape .* is required, but a GenomicGPT came of which nothing fits; give"
     with pytest.raises(ConfigError, match=message):
-        take_over(Other(), gpt, VOCABULARY)
+        take_over(PerBaseModel(), gpt, VOCABULARY)
 
 
 SHAPE: dict[str, Any] = {"n_classes": 2, "width": 8, "n_layers": 1, "n_heads": 2, "stem_kernel": 0}
@@ -88,7 +90,7 @@ def values(model: SequenceClassifier) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("kind", ["key", "same", "pair", "ordered"])
 def test_motifs_go_to_the_ids_of_their_names(tmp_path: Path, kind: str, per_head: bool) -> None:
     old = model_of(1, SOME.n_motifs, motif=kind, per_head=per_head)
-    folder = checkpoint.save(old, tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(old, tmp_path / "old", readout=LABELS, vocabulary=SOME)
     new = model_of(2, OTHER.n_motifs + 1, motif=kind, per_head=per_head)
     (was, was_embedded), (table, embedded) = values(old), values(new)
     start = take_over(new, folder, OTHER)
@@ -112,7 +114,7 @@ def test_motifs_go_to_the_ids_of_their_names(tmp_path: Path, kind: str, per_head
 
 def test_the_same_classes_in_another_order_are_taken_over_wholly(tmp_path: Path) -> None:
     old = model_of(1, 5)
-    folder = checkpoint.save(old, tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(old, tmp_path / "old", readout=LABELS, vocabulary=SOME)
     new, order = model_of(2, 5), [0, 4, 3, 2, 1]
     start = take_over(new, folder, MotifVocabulary(SOME.classes[::-1]))
     for was, now in zip(values(old), values(new), strict=True):
@@ -124,7 +126,7 @@ def test_the_same_classes_in_another_order_are_taken_over_wholly(tmp_path: Path)
 
 
 def test_a_class_of_the_same_name_and_another_rule_is_told(tmp_path: Path) -> None:
-    folder = checkpoint.save(model_of(1, 5), tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(model_of(1, 5), tmp_path / "old", readout=LABELS, vocabulary=SOME)
     mine = MotifVocabulary((replace(CLASSES[0], rule=CLASSES[5].rule, strand=CLASSES[5].strand), *CLASSES[1:4]))
     start = take_over(model_of(2, 5), folder, mine)
     assert start.classes is not None
@@ -136,7 +138,7 @@ def test_a_class_of_the_same_name_and_another_rule_is_told(tmp_path: Path) -> No
 )
 def test_a_table_of_another_kind_begins_anew(tmp_path: Path, there: str, here: str) -> None:
     """Of the same shape and the same name, but its entries say something else."""
-    folder = checkpoint.save(model_of(1, 5, motif=there), tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(model_of(1, 5, motif=there), tmp_path / "old", readout=LABELS, vocabulary=SOME)
     new = model_of(2, 5, motif=here)
     before = values(new)[0]
     start = take_over(new, folder, SOME)
@@ -146,7 +148,7 @@ def test_a_table_of_another_kind_begins_anew(tmp_path: Path, there: str, here: s
 
 def test_counts_between_motifs_need_no_names(tmp_path: Path) -> None:
     old = model_of(1, 5, motif="between")
-    folder = checkpoint.save(old, tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(old, tmp_path / "old", readout=LABELS, vocabulary=SOME)
     new = model_of(2, 5, motif="between")
     assert TABLE in take_over(new, folder, OTHER).loaded
     np.testing.assert_array_equal(values(new)[0], values(old)[0])
@@ -157,7 +159,7 @@ def test_tied_tables_keep_what_the_scores_see(tmp_path: Path, kind: str) -> None
     """Of a checkpoint with tied strands an untied model gets the tied table, which is what was learnt."""
     swap = (0, 2, 1, 3, 4)
     old = model_of(1, 5, motif=kind, tie_strands=swap)
-    folder = checkpoint.save(old, tmp_path / "old", labels=("a", "b"), vocabulary=SOME)
+    folder = checkpoint.save(old, tmp_path / "old", readout=LABELS, vocabulary=SOME)
     new = model_of(2, 5, motif=kind)
     take_over(new, folder, SOME)
     seen = MotifBias(kind, old.blocks[0].attention.motif_bias, Tensor.zeros(1, 1, dtype="uint8"), complement=swap)

@@ -105,7 +105,7 @@ def test_windows_are_a_function_of_step_and_place(home: Path) -> None:
     # two ranks with one micro-batch see what one rank with two sees
     single = Language.from_config(config(home, "GenomicGPT", train="reverse_complement = true"))
     np.testing.assert_array_equal(single.batch(3, 0, 1, 2)["labels"], one["labels"])
-    assert task.about()["width"] == 32
+    assert task.readout.width == 32
     assert task.fingerprint() == single.fingerprint()
     other = Language.from_config(config(home, "GenomicGPT", data="valid_contigs = []", train="seed = 1"))
     assert (other.batch(3, 1, 0, 1)["labels"] != one["labels"]).any()

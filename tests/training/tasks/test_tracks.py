@@ -124,7 +124,7 @@ def test_batches_depend_on_their_numbers_only(tracks: Tracks, bases: Bases) -> N
 def test_targets_are_scaled_and_clipped_and_turned_back(tracks: Tracks) -> None:
     means = targets_of(tracks.data.train).mean((0, 1))
     both = (means[0] + means[1]) / 2
-    assert np.allclose(tracks.scale, [both, both, means[2]], rtol=1e-5)
+    assert np.allclose(tracks.head.scale, [both, both, means[2]], rtol=1e-5)
     batch = tracks.batch(0, 0, 0, 1)
     assert batch["targets"].shape == (2, 4, 3)
     x = np.linspace(0, 50, 101)
@@ -142,9 +142,8 @@ def test_a_run_trains_and_measures_tracks(tracks: Tracks) -> None:
     held = tracks.test()
     assert held is not None
     assert np.isfinite(held["loss"])
-    about = tracks.about()
-    assert about["tracks"] == ["a+", "a-", "b"]
-    assert about["assays"] == ["CAGE", "CAGE", "DNASE"]
+    assert tracks.head.tracks == ("a+", "a-", "b")
+    assert tracks.head.assays == ("CAGE", "CAGE", "DNASE")
 
 
 def test_predictions_for_the_other_strand_are_mirrored(tracks: Tracks, folder: Path) -> None:
@@ -239,7 +238,7 @@ def test_targets_may_come_from_bigwig_files(folder: Path) -> None:
     np.testing.assert_allclose(targets_of(task.data.train), means[..., None] * [1.0, 3.0], rtol=1e-6)
     for step in range(4):  # pieces by chance, some of them turned
         batch = task.batch(step, 0, 0, 1)
-        counts = task.counts(batch["targets"])
+        counts = task.head.counts(batch["targets"])
         np.testing.assert_allclose(counts[..., 1], 3 * counts[..., 0], rtol=1e-4)
         np.testing.assert_allclose(np.abs(np.diff(counts[..., 0], axis=1)), BIN_BP, rtol=1e-2)
     assert Fit(task, task.settings).run().step == 3
@@ -276,7 +275,7 @@ def test_a_run_trains_and_measures_bases(bases: Bases) -> None:
     assert metrics is not None
     assert metrics["n"] == len(labels)
     assert set(bases.validate()) == {"n", "loss", "auc", "average_precision"}
-    assert {len(part) > 0 for part in bases.about()["blocks"].values()} == {True}
+    assert {len(part) > 0 for part in dict(bases.readout.blocks).values()} == {True}
 
 
 def test_fingerprints_differ_with_the_data(tracks: Tracks, bases: Bases) -> None:

@@ -1,0 +1,1 @@
+"""The front door: a trained model is loaded, and asked."""

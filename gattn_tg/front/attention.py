@@ -1,0 +1,135 @@
+"""Where a trained model looks in a sequence, per layer, head and motif."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gattn_tg.score.table import Table
+from gattn_tg.types import Float, Int
+
+
+@dataclass(frozen=True, repr=False)
+class MotifAttention(Table):
+    """How a model spreads its attention over one sequence; every number is a mean over queries.
+
+    Args:
+        name: of the sequence.
+        motifs: names of the motif ids, "none" first.
+        frequency: share of the tokens that carry each motif; attention that ignores motifs gives them this share.
+        share: of the attention of each layer and head that falls on each motif; sums to 1 over the motifs.
+        received: by each token, as a share of all attention of a head. In a causal model the rest of 1 is what the
+            start in front of the first base receives.
+        distances: share of the attention of each layer and head to tokens at the distances of each bin; sums to 1.
+        distance_starts: first distance of each bin, in tokens: 0, 1, 2, 4, 8, ...
+        token_bp: bases of a token; a bin for models of tracks.
+    """
+
+    name: str
+    motifs: tuple[str, ...]
+    frequency: Float[np.ndarray, "t"]
+    share: Float[np.ndarray, "l h t"]
+    received: Float[np.ndarray, "l h n"]
+    distances: Float[np.ndarray, "l h d"]
+    distance_starts: Int[np.ndarray, "d"]
+    token_bp: int
+
+    @property
+    def summary(self) -> str:
+        """How much of what."""
+        layers, heads, n = self.received.shape
+        return f"{self.name}, {n:,} tokens of {self.token_bp} bp, {layers} layers of {heads} heads"
+
+    @property
+    def header(self) -> list[str]:
+        """Place, motif, its share, and how frequent it is."""
+        return ["layer", "head", "motif", "share", "frequency"]
+
+    def rows(self) -> Iterator[list[object]]:
+        """One per layer, head and motif."""
+        layers, heads, _ = self.share.shape
+        for layer in range(layers):
+            for head in range(heads):
+                for motif, share, frequency in zip(
+                    self.motifs, self.share[layer, head].tolist(), self.frequency.tolist(), strict=True
+                ):
+                    yield [layer, head, motif, share, frequency]
+
+
+@dataclass(frozen=True, repr=False)
+class MotifTable(Table):
+    """What a model has learnt about motifs: the tables of its attention, centred, in nats.
+
+    Args:
+        motifs: names of the motif ids, "none" first.
+        kind: of the bias: key, pair, same, ordered or between.
+        tables: one per layer, by the name of its block; axes are (head where there is one per head, query motif where
+            the kind has it, key motif). See `models.tables.centred_tables` for what is subtracted.
+    """
+
+    motifs: tuple[str, ...]
+    kind: str
+    tables: dict[str, Float[np.ndarray, "..."]]
+
+    @property
+    def summary(self) -> str:
+        """How much of what."""
+        return f"kind {self.kind}, {len(self.tables)} layers, {len(self.motifs)} motifs"
+
+    @property
+    def header(self) -> list[str]:
+        """Place in the table and its entry."""
+        return ["layer", "head", "query_motif", "key_motif", "nats"]
+
+    def rows(self) -> Iterator[list[object]]:
+        """One per entry; empty where the table has no such axis."""
+        for layer, table in self.tables.items():
+            for at, value in np.ndenumerate(table):
+                square = 2 if self.kind in ("pair", "ordered") else 1
+                head = at[0] if len(at) > square else ""
+                query = self._named(at[-2]) if square == 2 else ""
+                yield [layer, head, query, self._named(at[-1]), float(value)]
+
+    def _named(self, i: int) -> str:
+        return self.motifs[i] if self.kind != "between" and i < len(self.motifs) else str(i)
+
+
+@dataclass(frozen=True, repr=False)
+class Embedding(Table):
+    """Hidden vectors of sequences.
+
+    Args:
+        names: of the sequences.
+        vectors: for each sequence one row per token.
+        token_bp: bases of a token; a bin for models of tracks.
+    """
+
+    names: tuple[str, ...]
+    vectors: tuple[Float[np.ndarray, "n w"], ...]
+    token_bp: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def means(self) -> Float[np.ndarray, "N w"]:
+        """The mean vector of each sequence."""
+        return np.stack([rows.mean(0) for rows in self.vectors])
+
+    @property
+    def summary(self) -> str:
+        """How much of what."""
+        return f"{len(self):,} sequences, {self.vectors[0].shape[1]} channels, a vector per {self.token_bp} bp"
+
+    @property
+    def header(self) -> list[str]:
+        """Place, then channels."""
+        return ["name", "start", *(f"x{i}" for i in range(self.vectors[0].shape[1]))]
+
+    def rows(self) -> Iterator[list[object]]:
+        """One per token."""
+        for name, vectors in zip(self.names, self.vectors, strict=True):
+            for i, row in enumerate(vectors.tolist()):
+                yield [name, i * self.token_bp, *row]

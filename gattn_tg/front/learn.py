@@ -1,0 +1,39 @@
+"""From a configuration to a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gattn_tg.front.load import load
+from gattn_tg.front.trained import Trained
+from gattn_tg.training import run
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.keep.folder import Mode
+from gattn_tg.training.loop.watch import Watcher
+
+
+def train(
+    config: str | Path | TrainConfig, folder: str | Path | None = None, *, mode: Mode = "new", seed: int | None = None,
+    device: str | None = None, watcher: Watcher | None = None, start: str | Path | None = None,
+) -> Trained:
+    """Train the model of a configuration and load its best weights.
+
+    Args:
+        config: a TOML file, or what was read from one.
+        folder: of the run; None takes runs/NAME of the TOML file, as `gattn train` does.
+        mode: "new" refuses a folder that holds a run, "overwrite" replaces it, "resume" goes on with it.
+        seed: instead of the one in the file.
+        device: where to train; None is tinygrad's default.
+        watcher: told about every step and validation.
+        start: an earlier checkpoint whose weights the model begins with, as far as they fit.
+
+    Raises:
+        ConfigError: settings or folder do not fit.
+        FormatError: a file of the data is malformed.
+        DivergedError: the loss is not finite.
+    """
+    read = config if isinstance(config, TrainConfig) else TrainConfig.from_toml(config)
+    home = Path(folder) if folder is not None else Path("runs") / read.path.stem
+    done = run.train(read, home, mode=mode, seed=seed, device=device, watcher=watcher,
+                     start=None if start is None else Path(start))
+    return load(done.folder, device)

@@ -1,0 +1,48 @@
+"""What a kind of model consists of, said once in the file of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.readouts import Readout
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model: `kind.model(kind.config(...), seed=0)` makes one.
+
+    What the model answers with decides how it is trained and asked: `train.tasks.registry` has a task for every
+    class of readouts, `front.kinds` a loaded model. So a new model that answers as another one does needs a file with
+    its configuration, its class and its `KIND`, and one line in `models.kinds`.
+
+    Args:
+        config: class of its configurations.
+        model: class of its networks.
+        readout: class of what a checkpoint says about the answers.
+        heads: attributes of the network that answer in the classes or tracks of their own data, so that every run
+            learns new ones.
+    """
+
+    config: type[TrunkConfig]
+    model: type[Any]
+    readout: type[Readout]
+    heads: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What checkpoints and TOML files call it: the name of the class of its networks."""
+        return self.model.__name__
+
+    def read(self, about: Mapping[str, Any], config: TrunkConfig) -> Readout | None:
+        """The readout of a checkpoint; None where it says nothing about its training.
+
+        Raises:
+            ConfigError: it does not fit the configuration of the model.
+        """
+        readout = self.readout.from_about(about)
+        if readout is not None:
+            readout.check(config)
+        return readout

@@ -1,0 +1,51 @@
+"""The public names: what `dir(gattn_tg)` shows is there, loads on first use, and changes only on purpose."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gattn_tg
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "gattn_tg"
+NAMES = {
+    "load", "train", "attention", "MotifBias", "Rope", "GenomicAttention", "annotate", "MotifVocabulary", "encode",
+    "decode", "Interval", "Record", "SequenceClassifier", "ClassifierConfig", "GenomicGPT", "GPTConfig",
+    "MaskedEncoder", "EncoderConfig", "TrackModel", "TrackConfig", "PerBaseModel", "PerBaseConfig", "GattnError",
+    "__version__",
+}  # fmt: skip
+# what a verb may say for itself: arguments, progress, files and the text of results, in so many lines
+VERBS = {"predict": 90, "along": 85, "evaluate": 85, "generate": 45}
+ROOMS = {"cli", "front", "errors", "io", "score"}
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(dir(gattn_tg)) == NAMES
+    for name in NAMES:
+        assert getattr(gattn_tg, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        gattn_tg.lod  # noqa: B018
+
+
+def test_the_names_bring_nothing_along_before_they_are_used() -> None:
+    code = "import gattn_tg, sys; dir(gattn_tg); assert not {'numpy', 'tinygrad'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_types_are_shipped() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_are_thin(verb: str) -> None:
+    """They call the methods of a loaded model; no network, window or metric is made there."""
+    text = (PACKAGE / "cli" / f"{verb}.py").read_text(encoding="utf-8")
+    rooms = {node.module.split(".")[1] for node in ast.walk(ast.parse(text))
+             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gattn_tg.")}
+    assert rooms <= ROOMS
+    assert len(text.splitlines()) <= VERBS[verb]
