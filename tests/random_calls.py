@@ -60,6 +60,8 @@ def draw(seed, most=150):
 def faults(seed, impl, device="CPU"):
     """What is wrong with one random call; an empty list where nothing is."""
     case, dtype = draw(seed)
+    if impl == "simt" and dtype == "float16":  # OpenCL on CPUs does not store it
+        dtype = "float32"
     x = case.inputs(seed).rounded(promise.rounding(dtype))
     found, true = broken_numbers.answers(x, impl, device, getattr(dtypes, dtype)), broken_numbers.truth(x)
     said = []

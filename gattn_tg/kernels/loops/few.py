@@ -20,7 +20,18 @@ from tinygrad import UOp, dtypes
 from gattn_tg.kernels.loops.forward import Forward
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, Score
-from gattn_tg.kernels.tiles.tile import FOLD, LANES, Element, ceildiv, lane_groups, tree
+from gattn_tg.kernels.tiles.tile import (
+    FOLD,
+    LANES,
+    LARGEST,
+    Element,
+    Panel,
+    View,
+    ceildiv,
+    lane_groups,
+    saturate,
+    tree,
+)
 
 FEW = 2  # rows of one head for which laying keys out by channel costs more than it saves
 QUAD = 4
@@ -76,6 +87,21 @@ class FewRows(Forward):
             lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
         )  # fmt: skip
 
+    def lay_out_keys(self, first: UOp) -> None:
+        """k and v; what the score needs waits for the products, which tell whether k is broken."""
+        self.lay_out_k(first)
+        self.lay_out_v(first)
+
+    def lay_out_v(self, first: UOp) -> None:
+        """v, key after key, without broken numbers; whole blocks of float32 rows serve as they are."""
+        if self.width == self.e and self.m % LANES == 0 and self.v.dtype == dtypes.float32:
+            self.lanes_of_v: Panel | View = View(
+                lambda j, x: saturate(self.v[self.b, self.g, first + j, x], LARGEST)
+            )  # fmt: skip
+            return
+        self.lanes_of_v = self.at_v
+        super().lay_out_v(first)
+
     def lay_out_k(self, first: UOp) -> None:
         """Rows of keys, turned and padded to whole lanes, where they do not serve as they are."""
         wide = self.q_width
@@ -91,8 +117,8 @@ class FewRows(Forward):
             lambda j, x, value: self.at_k.write(j * wide + x, value),
         )  # fmt: skip
 
-    def multiply(self, r: UOp) -> None:
-        """s = q k^T, through lanes and quads."""
+    def multiply(self, r: UOp, first: UOp) -> None:
+        """s = q k^T, through lanes and quads; then broken keys are known."""
         body, partial, quads, wide = self.body, self.partial, self.quads, self.q_width
         with body.loop(self.n) as i:
             with body.loops(LANES, FOLD) as (j, x):
@@ -103,12 +129,18 @@ class FewRows(Forward):
                 body.write(quads, (j, x), tree(terms, UOp.__add__))
             with body.loop(LANES) as j:
                 body.write(self.s, (i, j), tree([body.read(quads, j, y) for y in range(QUAD)], UOp.__add__))
+        self.broken.clear()
+        with body.loops(self.n, LANES) as (i, j):
+            body.write(self.broken.sums, (j,), body.read(self.broken.sums, j) + body.read(self.s, i, j))
+        self.broken.add(self.v, self.b, self.g, first)
+        self.broken.find(self.b, self.g, first)
+        self.scores.load(self.b, self.h, first)
 
     def add_values(self, r: UOp, at: UOp) -> None:
         """acc = acc * shrink + s v."""
         body, c = self.body, self.c
         for start, size in lane_groups(self.e):
-            lanes = self.at_v.lanes(self.width, start)
+            lanes = self.lanes_of_v.lanes(self.width, start)
             with body.loops(self.n, size) as (i, x):
                 before = self.acc.read(i * self.width + (start + x))
                 body.write(c, (i, x), before * body.read(self.shrink, i))

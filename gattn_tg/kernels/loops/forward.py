@@ -41,13 +41,13 @@ from gattn_tg.kernels.tiles.tile import (
     bounded,
     ceildiv,
     exp2,
-    finite,
     fold,
     is_nan,
     lane_groups,
     padded,
     product,
     registers,
+    saturate,
     tree,
 )
 
@@ -202,12 +202,12 @@ class Forward:
         return Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
 
     def lay_out_v(self, first: UOp) -> None:
-        """v, key after key, without broken numbers."""
+        """v, key after key; broken numbers become large ones, which rows that see them do not use."""
         with self.body.loops(LANES, self.e) as (j, x):
             value = self.v[self.b, self.g, self.key(first, j), x]
-            self.at_v.write(j * self.width + x, finite(value.cast(dtypes.float32)))
+            self.at_v.write(j * self.width + x, saturate(value.cast(dtypes.float32), LARGEST))
 
-    def multiply(self, r: UOp) -> None:
+    def multiply(self, r: UOp, first: UOp) -> None:
         """s = q k^T for the rows from r."""
         body, s = self.body, self.s
         with body.loop(self.together // ROWS) as tile:
@@ -220,7 +220,7 @@ class Forward:
         """s = 2^(score - top) for the rows from r, with top, total and shrink brought up to date."""
         body, s, top, total, lanes = self.body, self.s, self.top, self.total, self.lanes
         rows, pieces = self.together, range(0, LANES, FOLD)
-        self.multiply(r)
+        self.multiply(r, first)
         with body.loops(rows, LANES) as (i, j):
             value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
             body.write(s, (i, j), value)

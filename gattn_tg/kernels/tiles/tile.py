@@ -176,7 +176,12 @@ def bounded(x: UOp, limit: float) -> UOp:
 
 def finite(x: UOp) -> UOp:
     """x, but 0 for nan and infinities, so that 0 times what nobody sees is 0."""
-    return ((x < math.inf) & (x > -math.inf)).where(x, 0.0)
+    return is_finite(x).where(x, 0.0)
+
+
+def is_finite(x: UOp) -> UOp:
+    """Whether x is neither nan nor an infinity."""
+    return (x < math.inf) & (x > -math.inf)
 
 
 def is_nan(x: UOp) -> UOp:
