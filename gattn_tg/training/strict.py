@@ -42,8 +42,8 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
             raise ConfigError(f"{where} {key}: it follows from the data, but came {_show(value)}; remove it")
         if key not in fields:
             raise ConfigError(f"{where}: one of its known keys is required, but came {key!r}; {nearest(key, fields)}")
-        most = LARGEST_SEED if key.endswith("seed") else LARGEST
-        values[key] = _of_size(convert(hints[key], value, f"{where} {key}"), most, f"{where} {key}")
+        least, most = (0, LARGEST_SEED) if key.endswith("seed") else (-LARGEST, LARGEST)
+        values[key] = _of_size(convert(hints[key], value, f"{where} {key}"), least, most, f"{where} {key}")
     for name, field in fields.items():
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if name not in values and not has_default:
@@ -79,11 +79,13 @@ def convert(kind: Any, value: object, where: str) -> Any:
     return value
 
 
-def _of_size(value: Any, most: int, where: str) -> Any:
+def _of_size(value: Any, least: int, most: int, where: str) -> Any:
     """The value, with no number in it that is beyond what a computation can hold."""
     for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, int) and abs(number) > most:
-            raise ConfigError(f"{where}: an integer of at most {most} is required, but came {_show(number)}; lower it")
+        if isinstance(number, int) and not least <= number <= most:
+            raise ConfigError(
+                f"{where}: an integer from {least} to {most} is required, but came {_show(number)}; change it"
+            )
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
             raise ConfigError(
                 f"{where}: a finite number up to {LARGEST_FLOAT:g} is required, but came {_show(number)}; change it"

@@ -65,6 +65,9 @@ class BaseSettings:
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "test_fraction"):
             require(0 < getattr(self, name) < 1, name, "a share between 0 and 1", getattr(self, name))
+        holds = self.window_bp >= 4 and self.window_bp % 4 == 0
+        require(holds, "window_bp", "a multiple of 4 from 4 up", self.window_bp)
+        require(self.fold >= 0, "fold", "0 or more", self.fold)
         require(self.block_bp >= self.window_bp, "block_bp", "at least window_bp", self.block_bp)
 
 

@@ -81,6 +81,7 @@ class TrackSettings:
         require(len(self.targets) > 0, "targets", "at least one file", self.targets)
         require(self.window_bp >= 0, "window_bp", "a number of bases, or 0", self.window_bp)
         require(0 < self.valid_fraction < 1, "valid_fraction", "a share between 0 and 1", self.valid_fraction)
+        require(self.max_jitter >= 0, "max_jitter", "a number of bases, or 0", self.max_jitter)
         require(self.soft_clip >= 0, "soft_clip", "0 or more", self.soft_clip)
         require(self.total_weight > 0, "total_weight", "more than 0", self.total_weight)
         require(self.segments >= 1, "segments", "at least 1", self.segments)
