@@ -72,6 +72,7 @@ def _pictures() -> dict[str, int]:
 
 
 def main() -> None:
+    os.environ.setdefault("DEV", "CPU")  # the pages are the same wherever they are made
     sys.path.insert(0, str(HERE))  # as `python NAME.py` does
     wanted = sys.argv[1:] or [path.stem for path in TUTORIALS]
     for path in (HERE / f"{name}.py" for name in wanted):

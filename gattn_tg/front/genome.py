@@ -64,7 +64,10 @@ class TrainedAlong(Trained):
             genome: FASTA file, or a folder of `gattn preprocess`.
             where: "chr16:200,000-300,000" (0-based, half-open), an `Interval`, several of them, or the Path of a BED
                 file; None takes all, every record of a FASTA file by itself.
-            head, tracks, both_strands, batch_size: as in `predict`.
+            head: as in `predict`.
+            tracks: as in `predict`.
+            both_strands: as in `predict`.
+            batch_size: as in `predict`.
             regions: records of the FASTA file named chrom:start-end lie there.
 
         Raises:

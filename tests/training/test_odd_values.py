@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gattn_tg.models.registry import KINDS
 
 from gattn_tg.errors import ConfigError, GattnError
 from gattn_tg.models.config import LARGEST
-from gattn_tg.models.registry import KINDS
 from gattn_tg.nn.initial import outline
 from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig, TrainSettings
