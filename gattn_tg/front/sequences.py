@@ -88,7 +88,7 @@ def _record(item: object, name: str) -> Record:
     if isinstance(item, Record):
         found = item
     elif isinstance(item, str | bytes):
-        found = Record(name, "", item.encode("latin-1", errors="replace") if isinstance(item, str) else item)
+        found = Record(name, item)
     elif isinstance(item, np.ndarray):
         if item.ndim != 1 or item.dtype.kind not in "iu":
             raise ShapeError(f"{name}: expected base ids 0..4 (A C G T N) along one axis, got {item.dtype} of shape "

@@ -10,18 +10,44 @@ import pytest
 import gattn_tg
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.classes import TrainedClassifier
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.kind import Kind
+from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.readouts import ClassReadout
 
 
-def test_a_configuration_becomes_a_loaded_model(tmp_path: Path) -> None:
+def configuration(folder: Path, kind: str) -> list[str]:
+    """Writes x.toml and its table; gives the sequences."""
     rng = np.random.default_rng(0)
     rows = ["".join(rng.choice(list("ACGT"), 12)) for _ in range(24)]
     lines = [f"{row},{'yes' if row[3] in 'AC' else 'no'}" for row in rows]
-    (tmp_path / "t.csv").write_text("\n".join(["sequence,label", *lines]) + "\n")
-    (tmp_path / "x.toml").write_text(
+    (folder / "t.csv").write_text("\n".join(["sequence,label", *lines]) + "\n")
+    (folder / "x.toml").write_text(
         '[data]\ntrain = "t.csv"\nvalid_fraction = 0.25\n'
-        "[model]\nwidth = 8\nn_layers = 1\nn_heads = 2\nmlp_ratio = 1\nstem_kernel = 0\n"
+        f'[model]\nkind = "{kind}"\nwidth = 8\nn_layers = 1\nn_heads = 2\nmlp_ratio = 1\nstem_kernel = 0\n'
         "[train]\nepochs = 1\nbatch_size = 8\nwarmup_steps = 1\n"
     )
+    return rows
+
+
+def test_a_new_model_of_classes_is_one_entry_in_the_table_of_kinds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is trained, kept, loaded and asked, and no other line of the package names it."""
+
+    class Toy(SequenceClassifier):
+        pass
+
+    monkeypatch.setitem(KINDS, "Toy", Kind(ClassifierConfig, Toy, ClassReadout, heads=("head",)))
+    rows = configuration(tmp_path, "Toy")
+    model = gattn_tg.train(tmp_path / "x.toml", tmp_path / "run")
+    assert (model.kind, type(model.model), model.labels) == ("Toy", Toy, ("no", "yes"))
+    assert len(model.predict(rows[:3])) == 3
+
+
+def test_a_configuration_becomes_a_loaded_model(tmp_path: Path) -> None:
+    rows = configuration(tmp_path, "SequenceClassifier")
     model = gattn_tg.train(tmp_path / "x.toml", tmp_path / "run", seed=3)
     assert isinstance(model, TrainedClassifier)
     assert model.folder == tmp_path / "run" / "best"
