@@ -72,17 +72,17 @@ def train(
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
-    if isinstance(task, Remarked) and watcher is not None and others.rank == 0:
-        for note in task.notes:
-            watcher.noted(note)
-        for warning in task.warnings:
-            watcher.warned(warning)
     started = take_over(task.model, start, task.vocabulary) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
     home = RunFolder(folder, mode, config.train.keep) if others.rank == 0 else None
     others.from_first(None)
     home = home or RunFolder(folder, "resume", config.train.keep, own=False)
     with home:
+        if isinstance(task, Remarked) and watcher is not None and others.rank == 0:
+            for note in task.notes:
+                watcher.noted(note)
+            for warning in task.warnings:
+                watcher.warned(warning)
         return _run(config, home, task, others, watcher or Watcher(), device, started, mode, from_checkpoint)
 
 
