@@ -33,7 +33,6 @@ from gattn_tg.io import (
     read_labelled,
     read_matrices,
     read_peaks,
-    read_sizes,
     stream_fasta,
     write_bigwig,
 )
@@ -164,7 +163,6 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "read_bed": (lambda path: drained(read_bed(path)), "track x\nchr1\t5\t9\ta\t7.5\t-\nchr1 5 9\n"),
     "read_peaks": (lambda path: drained(read_peaks(path)), "chr1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t3\n" * 2),
     "read_gtf": (lambda path: drained(read_gtf(path)), '#x\nchr1\tx\texon\t3\t9\t.\t-\t.\tgene_id "G;1"; n 2;\n' * 2),
-    "read_sizes": (read_sizes, "chr1\t100\nchr2\t5\t7\n"),
     "read_matrices of MEME": (read_matrices, MEME_TEXT),
     "read_matrices of MEME without w=": (read_matrices, MEME_TEXT.replace(" w= 2 nsites= 20", "")),
     "read_matrices of HOMER": (read_matrices, ">ACG\tx(y)/z\t6.0\t-1.7e3\n0.97 0.01 0.01 0.01\n0.01 0.97 0.01 0.01\n"),

@@ -21,11 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from bench import record
-from gattn_tg.data import EncodedGenome, GenomeDataset, Sampler, prefetched_steps, steps
-from gattn_tg.data.genomes.tiles import tiles
+from gattn_tg.data import EncodedGenome, Prefetched
+from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.io import Genome, Vcf, read_fasta, read_matrices, select
 from gattn_tg.motif import MotifVocabulary, vocabulary_of
 from gattn_tg.seq import encode
+from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.tasks.windows import Windows
 
 FACTORS = ["CTCF", "SP1", "TBP", "REST", "YY1", "NRF1", "CREB1", "GATA4", "KLF4", "SOX2"]
 SECONDS = 3.0  # per throughput measurement
@@ -103,23 +105,21 @@ def encoding(data: Path, folder: Path, name: str, processes: int) -> EncodedGeno
     return genome
 
 
-def throughput(genome: EncodedGenome, width: int, batch: int, mode: str) -> None:
-    """Bases of windows per second, with motif ids, shuffled and half of them turned."""
-    places = tiles(genome, width) if mode == "tiles" else None
-    dataset = GenomeDataset(genome, width, places=places, n_random=0 if places else 10_000, rc=True)
-    sampler = Sampler(len(dataset), batch, seed=1)
-    for _ in steps(dataset, sampler, 0, 3):
-        pass
+def throughput(genome: EncodedGenome, width: int, batch: int) -> None:
+    """Bases of random windows per second, as language models draw them, every other one turned."""
+    corpus = Corpus(read_contigs([genome.folder]), block_bp=max(65_536, width))
+    windows = Windows(corpus, width, TrainSettings(batch_size=batch, reverse_complement=True, seed=1))
+    for step in range(3):
+        windows.draw(step, 0, 0, 1)
     n_steps, began = 0, time.perf_counter()
-    for _ in steps(dataset, sampler, 3):
+    while time.perf_counter() - began < SECONDS:
+        windows.draw(3 + n_steps, 0, 0, 1)
         n_steps += 1
-        if time.perf_counter() - began > SECONDS:
-            break
     rate = n_steps * batch * width / (time.perf_counter() - began)
-    source = prefetched_steps(dataset, sampler, 0, 50)
+    source = Prefetched(windows.draw(step, 0, 0, 1) for step in range(50))
     for _ in source:
         time.sleep(STEP_S)
-    write({"case": f"{mode} of {width} bp", "batch": batch, "mb_per_s": round(rate / 1e6, 1),
+    write({"case": f"windows of {width} bp", "batch": batch, "mb_per_s": round(rate / 1e6, 1),
            "waited_share": round(source.waited_s / (49 * STEP_S), 4)})  # fmt: skip
 
 
@@ -151,8 +151,7 @@ def main() -> None:
         encoding(arguments.data, folder, "ecoli536_NC_008253", arguments.processes)
         genome = encoding(arguments.data, folder, "sacCer3", arguments.processes)
         for width, batch in ((512, 256), (4096, 64), (131_072, 4)):
-            throughput(genome, width, batch, "tiles")
-        throughput(genome, 4096, 64, "random windows")
+            throughput(genome, width, batch)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
   gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
   gattn init KIND > config.toml    write a commented configuration of a kind of model
+  gattn dataset peaks.bed genome.fa -o data   tables to train on from the peaks of an assay
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
@@ -149,6 +150,28 @@ def parser() -> Parser:
     _rename(extract)
     _overwrite(extract, "replace the output file")
 
+    dataset = _verb(verbs, "dataset", "peaks of an assay as tables to train on: windows, negatives, parts by contig")
+    dataset.add_argument("peaks", type=Path, metavar="PEAKS", help="BED or narrowPeak; - is standard input")
+    dataset.add_argument("genome", type=Path, metavar="GENOME", help="FASTA, plain or bgzip (small ones also gzip)")
+    dataset.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
+    summary = "bases of each window, around the summit or the middle of its peak (200)"
+    dataset.add_argument("--width", type=_whole(1, MOST_BASES), default=200, help=summary)
+    summary = "gc (random windows of the same GC content), shuffle (the same dinucleotides), or a BED file (gc)"
+    dataset.add_argument("--negatives", type=_negatives, default="gc", metavar="KIND", help=summary)
+    summary = "negatives for each positive, where they are drawn (1)"
+    dataset.add_argument("--ratio", type=_whole(1, 1000), default=None, help=summary)
+    for part in ("valid", "test"):
+        summary = f"contigs (or with --folds folds) of {part}.csv"
+        dataset.add_argument(f"--{part}", type=_names, default=[], metavar="NAMES", help=summary)
+    dataset.add_argument("--folds", type=Path, default=None, help="BED4 whose fourth column names folds")
+    dataset.add_argument("--exclude", type=Path, default=None, help="BED of places to leave out, such as a blacklist")
+    summary = "share of N that a window may have (0)"
+    dataset.add_argument("--max-unknown", type=_share, default=0.0, help=summary)
+    summary = "PEAKS is narrowPeak, whatever its name; *.narrowPeak is known without it"
+    dataset.add_argument("--narrow-peak", action="store_true", help=summary)
+    _rename(dataset)
+    _overwrite(dataset, "replace the folder of an earlier data set")
+
     preprocess = _verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
     preprocess.add_argument("genome", type=Path, metavar="GENOME", help=FASTA_INPUT)
     preprocess.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
@@ -266,6 +289,14 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _temperature(text: str) -> float:
     return _number(text, "0 or a number from 1e-3 to 1e3", lambda x: x == 0 or 1e-3 <= x <= 1e3)
+
+
+def _negatives(text: str) -> str | Path:
+    return text if text in ("gc", "shuffle") else Path(text)
+
+
+def _share(text: str) -> float:
+    return _number(text, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 
 
 def _chance(text: str) -> float:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from gattn_tg.cli import output
 from gattn_tg.errors import ConfigError, CoordinateError
-from gattn_tg.io import Genome, read_bed, read_peaks, replacing, replacing_path
-from gattn_tg.io.source import Source
+from gattn_tg.io import Genome, read_loci, replacing, replacing_path
 from gattn_tg.seq import Interval, encode, one_hot
 
 LINE_BP = 60
@@ -74,17 +72,12 @@ def _loci(arguments: argparse.Namespace, genome: Genome) -> Iterator[tuple[str, 
         yield "--locus", ".", genome.renamed(Interval.parse(text, one_based=arguments.one_based))
     if arguments.bed is None:
         return
-    with Source(arguments.bed) as source:
-        checked = {"sizes": genome.sizes, "rename": arguments.rename}
-        if arguments.peaks or ".narrowpeak" in arguments.bed.name.lower():
-            for peak in read_peaks(source, **checked):
-                # With --width, the middle of the new window is the summit.
-                at = peak.interval.centre if peak.summit is None else peak.summit
-                moved = replace(peak.interval, start=at, end=at) if arguments.width is not None else peak.interval
-                yield f"{arguments.bed}, line {peak.line}", peak.name, moved
-        else:
-            for record in read_bed(source, **checked):
-                yield f"{arguments.bed}, line {record.line}", record.name, record.interval
+    # With --width, the middle of the new window is the summit.
+    found = read_loci(
+        arguments.bed, sizes=genome.sizes, rename=arguments.rename, peaks=arguments.peaks, width=arguments.width
+    )
+    for locus in found:
+        yield f"{arguments.bed}, line {locus.line}", locus.name, locus.window
 
 
 def _write_one_hot(arguments: argparse.Namespace, loci: list[Interval], sequences: Iterator[bytes]) -> None:

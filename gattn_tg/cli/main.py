@@ -17,6 +17,7 @@ from gattn_tg.errors import ConfigError, GattnError
 
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
+HOMES = {"finetune": "train"}  # verbs that share the module of another one
 HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
 
 
@@ -63,7 +64,7 @@ def _run(argv: Sequence[str]) -> int:
     environment.check()
     warnings.showwarning = _warned
     # A verb's module brings tinygrad or NumPy along, so only the chosen one is loaded.
-    return int(import_module(f"gattn_tg.cli.{arguments.verb}").run(arguments))
+    return int(import_module(f"gattn_tg.cli.{HOMES.get(arguments.verb, arguments.verb)}").run(arguments))
 
 
 def _warned(

@@ -1,4 +1,4 @@
-"""`gattn train CONFIG.toml`."""
+"""`gattn train CONFIG.toml` and `gattn finetune CKPT CONFIG.toml`."""
 
 from __future__ import annotations
 
@@ -21,21 +21,14 @@ INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains, tests and tells where the checkpoint is; 130 after Ctrl-C, with a run that --resume goes on with."""
-    folder = arguments.output or Path("runs") / arguments.config.stem
-    return run_from(arguments, folder, "gattn train", f"gattn train {arguments.config} -o {folder} --resume")
+    """Trains, tests and tells where the checkpoint is; 130 after Ctrl-C, with a run that --resume goes on with.
 
-
-def run_from(arguments: argparse.Namespace, folder: Path, verb: str, again: str, start: Path | None = None) -> int:
-    """Trains from the beginning or from weights of a checkpoint.
-
-    Args:
-        arguments: Those of `gattn train`.
-        folder: Of the run.
-        verb: For messages.
-        again: The command that goes on after Ctrl-C.
-        start: The checkpoint.
+    `gattn finetune` begins with the weights of its checkpoint as far as they fit.
     """
+    folder = arguments.output or Path("runs") / arguments.config.stem
+    start: Path | None = getattr(arguments, "checkpoint", None)
+    verb = f"gattn {arguments.verb}"
+    again = f"{verb}{f' {start}' if start else ''} {arguments.config} -o {folder} --resume"
     require_apart(verb, [folder], arguments)
     with ranks.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)

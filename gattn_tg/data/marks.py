@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gattn_tg.data.augment import complement_of, other_strand
-from gattn_tg.data.dataset import PLACE, Draw, flips
+from gattn_tg.data.draws import PLACE, Draw, flips
 from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError, FormatError

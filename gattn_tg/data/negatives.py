@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from gattn_tg.data.genomes.encoded import EncodedGenome
+from gattn_tg.data.occupied import Occupied
 from gattn_tg.data.sampler import hashed
+from gattn_tg.data.starts import Starts, is_known
 from gattn_tg.errors import ConfigError
-from gattn_tg.seq.alphabet import C, G, N
+from gattn_tg.seq.codec import encode
+from gattn_tg.seq.composition import gc_fraction
 from gattn_tg.seq.interval import Interval
-from gattn_tg.types import Float, UInt8
 
 BINS = 50  # of GC content, two percent each
 BLOCK = 1024  # random windows looked at together
+FUTILE = 16  # blocks without a window that could be taken, after which the search ends
 
 
-def gc_fraction(bases: UInt8[np.ndarray, "... n"]) -> Float[np.ndarray, "..."]:
-    """Return the fraction of C and G among the known bases, 0 where none is known.
+class Readable(Protocol):
+    """What negatives are drawn from: `io.Genome`, `EncodedGenome`."""
 
-    Example:
-        >>> gc_fraction(np.array([[1, 2, 0, 4]], dtype=np.uint8)).round(3).tolist()
-        [0.667]
-    """
-    known = (bases != N).sum(axis=-1)
-    fraction: np.ndarray = ((bases == C) | (bases == G)).sum(axis=-1) / np.maximum(known, 1)
-    return fraction
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Bases of each contig."""
+        ...
+
+    def padded(self, interval: Interval) -> bytes:
+        """Return the letters of an interval, N outside its contig."""
+        ...
 
 
 def gc_matched(
-    genome: EncodedGenome,
+    genome: Readable,
     positives: Sequence[Interval],
     seed: int,
     *,
     per_positive: int = 1,
     avoid: Sequence[Interval] = (),
+    allowed: Callable[[Interval], bool] = lambda _: True,
     max_unknown: float = 0.1,
-    max_tries: int = 2000,
 ) -> list[Interval]:
     """Return random windows of the genome whose GC content is that of the positives, bin by bin of two percent.
 
@@ -46,12 +49,12 @@ def gc_matched(
 
     Args:
         genome: where to look.
-        positives: windows of one width.
+        positives: windows of one width, named as the genome names its contigs.
         seed: decides all.
         per_positive: negatives for each positive.
         avoid: more places to stay away from, for example all peaks of the assay.
+        allowed: whether a window may be taken, for example whether it lies in the same part as the positives.
         max_unknown: greatest fraction of N.
-        max_tries: random windows per negative before giving up.
 
     Returns:
         `per_positive` windows per positive; the k-th of each positive are in the order of the positives.
@@ -61,66 +64,42 @@ def gc_matched(
     """
     widths = {len(interval) for interval in positives}
     if len(widths) != 1:
-        raise ConfigError(
-            f"gc_matched: positives of one width are required, but came {sorted(widths)}; resize them"
-        )
+        raise ConfigError(f"gc_matched: expected positives of one width, got {sorted(widths)}; resize them")
     (width,) = widths
-    positives, avoid = (
-        [replace(i, chrom=genome.names.resolve(i.chrom, f"interval {i}")) for i in intervals]
-        for intervals in (positives, avoid)
-    )
     contigs = sorted({positive.chrom for positive in positives})
-    ends = np.cumsum([max(genome.sizes[chrom] - width + 1, 0) for chrom in contigs])
-    bins = _bins(genome, positives, width)
+    starts = Starts([genome.sizes[chrom] for chrom in contigs], width)
+    bins = np.rint(gc_fraction(_bases(genome, positives)) * BINS).astype(int)
     wanted = np.bincount(bins, minlength=BINS + 1) * per_positive
-    taken = _Taken([*positives, *avoid])
+    room = sum(genome.sizes[chrom] for chrom in contigs)
+    if wanted.sum() * width > room:
+        raise ConfigError(f"gc_matched: expected room for {wanted.sum():,} windows of {width} bases beside each other, "
+                          f"got {room:,} bases on the contigs of the positives; take fewer per positive")
+    taken = Occupied([*positives, *avoid])
     pools: dict[int, list[Interval]] = {}
-    for block in range(-(-max_tries * int(wanted.sum()) // BLOCK)):
-        places = [hashed(seed, block, k) % int(ends[-1]) for k in range(BLOCK)] if ends[-1] else []
-        candidates = []
-        for place in places:
-            at = int(np.searchsorted(ends, place, side="right"))
-            start = place - (int(ends[at - 1]) if at else 0)
-            candidates.append(Interval(contigs[at], start, start + width))
-        bases, _ = genome.windows(candidates, width, motifs=False)
-        known = (bases == N).sum(axis=1) <= max_unknown * width
+    keys = np.arange(BLOCK, dtype=np.uint64) + np.uint64(hashed(seed))
+    block = futile = 0
+    while starts.n and futile < FUTILE:
+        stretches, firsts = starts.draw(keys, block)
+        block, futile = block + 1, futile + 1
+        candidates = [Interval(contigs[k], first, first + width)
+                      for k, first in zip(stretches.tolist(), firsts.tolist(), strict=True)]  # fmt: skip
+        bases = _bases(genome, candidates)
         kinds = np.rint(gc_fraction(bases) * BINS).astype(int)
+        known = is_known(bases, max_unknown)
         for candidate, kind, fine in zip(candidates, kinds.tolist(), known.tolist(), strict=True):
             pool = pools.setdefault(kind, [])
-            if fine and len(pool) < wanted[kind] and taken.add(candidate):
+            if fine and len(pool) < wanted[kind] and allowed(candidate) and not taken.overlaps(candidate):
+                taken.add(candidate)
                 pool.append(candidate)
+                futile = 0
         if all(len(pools.get(kind, ())) >= n for kind, n in enumerate(wanted.tolist())):
             return [pools[kind].pop() for _ in range(per_positive) for kind in bins.tolist()]
     short = next(kind for kind, n in enumerate(wanted.tolist()) if len(pools.get(kind, ())) < n)
     raise ConfigError(
-        f"gc_matched: {wanted[short]} windows of {width} bases with {short / BINS:.0%} GC are required, but only "
-        f"{len(pools.get(short, ()))} were found; take fewer per positive, or more contigs"
+        f"gc_matched: expected {wanted[short]} windows of {width} bases with {short / BINS:.0%} GC beside the "
+        f"positives, got {len(pools.get(short, ()))}; take fewer per positive, or more contigs"
     )
 
 
-class _Taken:
-    """Places that are in use, by blocks of the genome so that a look-up is short."""
-
-    def __init__(self, intervals: Sequence[Interval]) -> None:
-        self.block_bp = max((len(interval) for interval in intervals), default=1) + 1
-        self.by_block: dict[tuple[str, int], list[Interval]] = {}
-        for interval in intervals:
-            self._note(interval)
-
-    def add(self, interval: Interval) -> bool:
-        """Note an interval unless it overlaps one that is there."""
-        first, last = interval.start // self.block_bp, interval.end // self.block_bp
-        for block in range(first - 1, last + 1):
-            if any(interval.overlap(other) for other in self.by_block.get((interval.chrom, block), ())):
-                return False
-        self._note(interval)
-        return True
-
-    def _note(self, interval: Interval) -> None:
-        self.by_block.setdefault((interval.chrom, interval.start // self.block_bp), []).append(interval)
-
-
-def _bins(genome: EncodedGenome, intervals: Sequence[Interval], width: int) -> np.ndarray:
-    bases, _ = genome.windows(intervals, width, motifs=False)
-    bins: np.ndarray = np.rint(gc_fraction(bases) * BINS).astype(int)
-    return bins
+def _bases(genome: Readable, intervals: Sequence[Interval]) -> np.ndarray:
+    return encode(b"".join(genome.padded(interval) for interval in intervals)).reshape(len(intervals), -1)

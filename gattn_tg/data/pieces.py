@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gattn_tg.data.augment import complement_of, other_strand, turned_targets
-from gattn_tg.data.dataset import PLACE, Draw, flips, shifts
+from gattn_tg.data.draws import PLACE, Draw, flips, shifts
 from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.tracks import ArrayTargets, BigWigTargets, TrackBatch
 from gattn_tg.errors import ShapeError

@@ -1,6 +1,6 @@
 """Files: the formats of genomics, read with errors that name file and line, written without losing data."""
 
-from gattn_tg.io.bed import BedRecord, Peak, read_bed, read_peaks
+from gattn_tg.io.bed import BedRecord, Locus, Peak, read_bed, read_loci, read_peaks
 from gattn_tg.io.bigwig import BigWig, check_bigwig, write_bigwig
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
@@ -11,7 +11,6 @@ from gattn_tg.io.motifs.jaspar import jaspar_matrices
 from gattn_tg.io.motifs.matrices import read_matrices, select
 from gattn_tg.io.motifs.matrix import MotifMatrix
 from gattn_tg.io.replacing import replacing, replacing_path
-from gattn_tg.io.sizes import read_sizes, write_sizes
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv
 from gattn_tg.io.vcf import Vcf, VcfVariant
 
@@ -24,6 +23,7 @@ __all__ = [
     "Feature",
     "Genome",
     "LabelledTable",
+    "Locus",
     "MotifMatrix",
     "Peak",
     "Record",
@@ -35,9 +35,9 @@ __all__ = [
     "read_fasta",
     "read_gtf",
     "read_labelled",
+    "read_loci",
     "read_matrices",
     "read_peaks",
-    "read_sizes",
     "replacing",
     "replacing_path",
     "select",
@@ -46,6 +46,5 @@ __all__ = [
     "transcription_starts",
     "write_bed",
     "write_bigwig",
-    "write_sizes",
     "write_tsv",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,6 +84,47 @@ def read_peaks(
                 "the column counts from the start of the peak"
             )
         yield Peak(interval, fields[3], score, signal, p_log10, q_log10, summit, line)
+
+
+class Locus(NamedTuple):
+    """A line of BED or narrowPeak: its interval, the window to be read there, and its name, "." without one."""
+
+    interval: Interval
+    window: Interval
+    name: str
+    line: int
+
+
+def read_loci(
+    path: str | Path | Source,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    rename: Mapping[str, str] | str | None = None,
+    peaks: bool = False,
+    width: int | None = None,
+) -> Iterator[Locus]:
+    """Yield the intervals of a BED file, or of narrowPeak where the name of the file or `peaks` says so.
+
+    Args:
+        path: as for `read_bed`; `*.narrowPeak` is known by its name.
+        sizes: as for `read_bed`.
+        rename: as for `read_bed`.
+        peaks: the file is narrowPeak, whatever its name.
+        width: bases of each window, around the summit where there is one, else around the middle; it may reach over
+            the ends of the contig. None takes the intervals as windows.
+
+    Raises:
+        FormatError: see `read_bed` and `read_peaks`.
+        CoordinateError: the same.
+    """
+    with opened(path) as source:
+        is_peaks = peaks or ".narrowpeak" in source.path.name.lower()
+        read = read_peaks if is_peaks else read_bed
+        for row in read(source, sizes=sizes, rename=rename):
+            window, summit = row.interval, row.summit if isinstance(row, Peak) else None
+            if width is not None:
+                window = (window if summit is None else replace(window, start=summit, end=summit)).resize(width)
+            yield Locus(row.interval, window, row.name, row.line)
 
 
 class _Places:

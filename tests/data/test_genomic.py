@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gzip
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,22 +15,16 @@ from gattn_tg.data import (  # fmt: skip
     BigWigTargets,
     EncodedGenome,
     EncodedPart,
-    GenomeDataset,
-    Sampler,
-    SequenceDataset,
     TrackPieces,
-    encode_loci,
-    gc_fraction,
     gc_matched,
-    prefetched_steps,
-    steps,
     write_encoded,
 )
-from gattn_tg.data.genomes.tiles import tiles
-from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError, ShapeError
-from gattn_tg.io import BigWig, Genome, whole, write_bigwig
+from gattn_tg.data.starts import Starts, is_known
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError, GattnError
+from gattn_tg.io import BigWig, whole, write_bigwig
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import Interval, encode, reverse_complement
+from gattn_tg.seq.composition import gc_fraction
 
 VOCABULARY = MotifVocabulary.default()
 COMPLEMENT = np.array(VOCABULARY.complement, dtype=np.uint8)
@@ -215,67 +208,21 @@ def test_writing_replaces_only_genomes_and_only_when_told(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g", "other"]
 
 
-def test_tiles_skip_unknown_stretches(contigs: Made) -> None:
-    genome, made = contigs
-    found = tiles(genome, 300, 100, max_unknown=0.2)
-    expected = [
-        Interval(chrom, start, start + 300)
-        for chrom, ids in made.items()
-        for start in range(0, len(ids) - 299, 100)
-        if (ids[start : start + 300] == 4).mean() <= 0.2
-    ]
-    assert found == expected
-    assert {tile.chrom for tile in tiles(genome, 300, contigs=["1"])} == {"chr1"}
-    with pytest.raises(ConfigError) as caught:
-        tiles(genome, 10_000)
-    assert str(caught.value) == "tiles: a window of 10000 bases with at most 10% N is required, but the genome has none; shorten the windows"
-
-
-def test_genome_windows_resume_anywhere(contigs: Made) -> None:
-    genome, _ = contigs
-    for dataset in (
-        GenomeDataset(genome, 200, places=tiles(genome, 200), rc=True),
-        GenomeDataset(genome, 200, n_random=40, rc=True),
-    ):
-        sampler = Sampler(len(dataset), 8, seed=6)
-        whole = list(steps(dataset, sampler, 0, 9))
-        later = list(prefetched_steps(dataset, sampler, 5, 9))
-        for one, two in zip(whole[5:], later, strict=True):
-            assert (one.bases == two.bases).all()
-            assert (one.motif_ids == two.motif_ids).all()
-        assert (whole[0].bases == 4).mean() <= 0.1
-        assert whole[0].labels is None
-        assert whole[0].bases.shape == (8, 200)
-
-
-def test_random_windows_differ_between_passes_and_cover_the_genome(contigs: Made) -> None:
-    genome, made = contigs
-    dataset = GenomeDataset(genome, 50, n_random=10, max_unknown=0.0)
-    batches = list(steps(dataset, Sampler(10, 10, seed=1), 0, 60))
-    rows = {row.tobytes() for batch in batches for row in batch.bases}
-    assert len(rows) > 550
-    text = {chrom: ids.tobytes() for chrom, ids in made.items()}
-    places = [(chrom, at) for row in rows for chrom in text if (at := text[chrom].find(row)) >= 0]
-    assert len(places) == len(rows)
-    assert 0.4 < np.mean([chrom == "chr2" for chrom, _ in places]) < 0.75
-    assert max(at for chrom, at in places if chrom == "chr2") > 4700
-    assert min(at for chrom, at in places if chrom == "chr2") < 150
-
-
-def test_turned_windows_are_the_other_strand(contigs: Made) -> None:
-    genome, _ = contigs
-    places = tiles(genome, 100)
-    dataset = GenomeDataset(genome, 100, places=places, rc=True)
-    rows = np.arange(len(places))
-    plain = dataset.batch(rows)
-    flipped = dataset.batch(rows, lambda stream: np.ones(len(rows), dtype=np.uint64))
-    assert (flipped.bases == reverse_complement(plain.bases)).all()
-    assert (flipped.motif_ids == COMPLEMENT[plain.motif_ids[:, ::-1]]).all()
-
-
-def test_genome_dataset_refuses() -> None:
-    with pytest.raises(ConfigError, match="either places or n_random >= 1, and a contig of at least 9 bases, are required"):
-        GenomeDataset(type("G", (), {"sizes": {"a": 5}})(), 9, n_random=1)  # type: ignore[arg-type]
+def test_random_windows_cover_every_place_and_hold_few_n(contigs: Made) -> None:
+    """Of two stretches, the second shorter than a window and so without a place."""
+    _, made = contigs
+    ids, width = made["chr2"], 50
+    stretches, firsts = Starts([len(ids), width - 1, 60], width).draw(np.arange(4000, dtype=np.uint64), 0)
+    assert set(stretches.tolist()) == {0, 2}
+    here = firsts[stretches == 0]
+    assert (here.min(), here.max()) >= (0, 4900)
+    assert here.max() <= len(ids) - width
+    assert set(firsts[stretches == 2].tolist()) <= set(range(11))
+    bases = np.stack([ids[first : first + width] for first in here])
+    assert is_known(bases, 0.1).tolist() == [(row == 4).mean() <= 0.1 for row in bases]
+    other = Starts([len(ids)], width).draw(np.arange(4000, dtype=np.uint64), 1)[1]
+    assert (other[: len(here)] != here).mean() > 0.9
+    assert Starts([], width).n == Starts([3], width).n == 0
 
 
 @pytest.fixture
@@ -327,57 +274,24 @@ def test_array_targets(contigs: Made, tmp_path: Path) -> None:
         ArrayTargets.from_npz(tmp_path / "t.npz", "x")
 
 
-def test_loci_of_a_genome(tmp_path: Path) -> None:
-    pytest.importorskip("pyfaidx", reason="pyfaidx is absent (extra genomics)")
-    (tmp_path / "g.fa").write_text(">c\n" + "ACGTTGCAAC" * 6 + "\n")
-    genome = Genome(tmp_path / "g.fa")
-    places = [Interval("c", 10, 30), Interval("c", 12, 20, "-")]
-    data = encode_loci(genome, places, [1, 0], ("no", "yes"), VOCABULARY, width=20, max_jitter=3)
-    assert data.width == 26
-    dataset = SequenceDataset(data, VOCABULARY.complement, max_jitter=3)
-    plain = dataset.batch(np.array([0, 1]))
-    assert (plain.bases[0] == encode(genome.padded(Interval("c", 10, 30)))).all()
-    assert (plain.bases[1] == encode(genome.padded(Interval("c", 6, 26, "-")))).all()
-    assert plain.labels is not None
-    assert plain.labels.tolist() == [1, 0]
-    for batch in steps(dataset, Sampler(2, 2, seed=3), 0, 20):
-        text = encode("ACGTTGCAAC" * 6).tobytes()
-        both = text + reverse_complement(encode("ACGTTGCAAC" * 6)).tobytes()
-        assert all(row.tobytes() in both for row in batch.bases)
-    with pytest.raises(ConfigError) as caught:
-        encode_loci(genome, places, [1], ("a", "b"), VOCABULARY, 5)
-    assert str(caught.value) == "encode_loci: at least one locus and as many labels are required, but came 2 and 1; give one label per locus"
-
-
-def test_jitter_needs_full_rows(tmp_path: Path) -> None:
-    (tmp_path / "g.fa.gz").write_bytes(gzip.compress(b">c\nACGTTGCAACACGT\n"))
-    data = encode_loci(Genome(tmp_path / "g.fa.gz"), [Interval("c", 0, 9)], None, (), VOCABULARY, 9)
-    short = type(data)(data.bases, data.motif_ids, data.lengths - 2, None, ())
-    with pytest.raises(ShapeError) as caught:
-        SequenceDataset(short, max_jitter=2)
-    assert str(caught.value) == (
-        "SequenceDataset: sequences of one length are required for jitter, but came 7 to 9 bases; set max_jitter to 0"
-    )
-
-
 def test_negatives_have_the_gc_of_the_positives(contigs: Made) -> None:
     genome, _ = contigs
-    positives = [Interval("1", start, start + 40) for start in (1510, 1600, 1700, 2950)]
+    positives = [Interval("chr1", start, start + 40) for start in (1510, 1600, 1700, 2950)]
     avoid = [Interval("chr1", 2000, 2200)]
     found = gc_matched(genome, positives, seed=3, per_positive=2, avoid=avoid)
     assert found == gc_matched(genome, positives, seed=3, per_positive=2, avoid=avoid)
     assert len(found) == 8
     gc = gc_fraction(genome.windows(found, 40)[0]).reshape(2, 4)
     assert np.abs(gc - gc_fraction(genome.windows(positives, 40)[0])).max() <= 0.02 + 1e-9
-    taken = [*(Interval("chr1", p.start, p.end) for p in positives), *avoid, *found]
+    taken = [*positives, *avoid, *found]
     assert not any(a.overlap(b) for k, a in enumerate(taken) for b in taken[:k])
     assert not (genome.windows(found, 40)[0] == 4).any(axis=1).sum() > 4
 
 
 REFUSED: list[tuple[Callable[[EncodedGenome], object], str]] = [
-    (lambda g: gc_matched(g, [], 0), "gc_matched: positives of one width are required, but came []; resize them"),
-    (lambda g: gc_matched(g, [Interval("chr1", 0, 9), Interval("chr1", 0, 8)], 0), "gc_matched: positives of one width are required, but came [8, 9]; resize them"),
-    (lambda g: gc_matched(g, [Interval("chr1", 0, 1400)] * 5, 0, max_tries=30), "gc_matched: 5 windows of 1400 bases with 100% GC are required, but only 0 were found; take fewer per positive, or more contigs"),
+    (lambda g: gc_matched(g, [], 0), "gc_matched: expected positives of one width, got []; resize them"),
+    (lambda g: gc_matched(g, [Interval("chr1", 0, 9), Interval("chr1", 0, 8)], 0), "gc_matched: expected positives of one width, got [8, 9]; resize them"),
+    (lambda g: gc_matched(g, [Interval("chr1", 0, 1400)] * 5, 0), "gc_matched: expected 5 windows of 1400 bases with 100% GC beside the positives, got 0; take fewer per positive, or more contigs"),
 ]
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - error texts stand whole, as users meet them
-"""BED, narrowPeak, GTF and chrom.sizes."""
+"""BED, narrowPeak, GTF."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from gattn_tg.io import (
     read_fasta,
     read_gtf,
     read_peaks,
-    read_sizes,
     transcription_starts,
     write_bed,
-    write_sizes,
 )  # fmt: skip
 from gattn_tg.seq import Interval, reverse_complement
 
@@ -67,13 +65,6 @@ def test_gtf_and_transcription_starts(path: Path) -> None:
     assert [f.kind for f in read_gtf(path, {"exon"})] == ["exon"]
 
 
-def test_sizes_and_indices(path: Path) -> None:
-    write_sizes(path, SIZES)
-    assert read_sizes(path) == SIZES
-    path.write_text("chr1\t100\t5\t60\t61\n")
-    assert read_sizes(path) == {"chr1": 100}
-
-
 def bed(path: Path) -> object:
     return list(read_bed(path, sizes=SIZES))
 
@@ -111,10 +102,6 @@ PEAK = "chr1\t5\t9\tp\t631\t.\t11.9\t-1\t2.7\t"
         (gtf, GTF.replace("\t-\t", "\tx\t"), ", line 1: a contig and strand + - or . are required, but came 'chr1' and 'x'; correct the line"),
         (gtf, GTF.replace("gene_id", "gene"), ", line 1: a gene_id is required, but came none; is this a GTF file?"),
         (gtf, "chr1\tx\texon\t3\t9\t.\t-\t.\tID=g1;Name=x\n", ", line 1: attributes written name \"value\"; are required, but came 'ID=g1;Name=x'; this looks like GFF3, convert it with gffread -T"),
-        (read_sizes, "chr1\n", ", line 1: a name and a size are required, but came 'chr1'; correct it"),
-        (read_sizes, "chr1\t0\n", ", line 1: each contig once, with at least one base, is required, but came 0; correct it"),
-        (read_sizes, "chr1\t5\nchr1\t5\n", ", line 2: each contig once, with at least one base, is required, but came 'chr1' again; correct it"),
-        (read_sizes, "\n", ": at least one contig is required, but came none; was the file written fully?"),
     ],
 )  # fmt: skip
 def test_what_is_refused(path: Path, read: Callable[[Path], object], text: str, message: str) -> None:

@@ -25,7 +25,6 @@ from gattn_tg.io import (
     read_labelled,
     read_matrices,
     read_peaks,
-    read_sizes,
     stream_fasta,
 )
 from gattn_tg.io.source import BGZF_EOF, Source
@@ -44,7 +43,6 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "bed": (lambda path: list(read_bed(path)), "".join(f"chr1\t{k}\t{k + 9}\n" for k in range(MANY))),
     "peaks": (lambda path: list(read_peaks(path)), "".join(PEAK.format(k, k + 9) for k in range(MANY))),
     "gtf": (lambda path: list(read_gtf(path)), "".join(GTF.format(k + 1, k + 9) for k in range(MANY))),
-    "sizes": (lambda path: list(read_sizes(path)), "".join(f"c{k}\t9\n" for k in range(MANY))),
     "table": (lambda path: read_labelled(path).sequences, "sequence,label\n" + "ACGTTGCA,1\n" * MANY),
     "vcf": (lambda path: list(Vcf(path)), VCF + "".join(f"c\t{k + 1}\t.\tA\tC\t.\t.\t.\n" for k in range(MANY))),
     "sequences of a table": (lambda path: list(read(path)), "sequence\n" + "ACGTTGCA\n" * MANY),

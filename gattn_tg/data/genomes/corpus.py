@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gattn_tg.data.genomes.encoded import HEADER, EncodedGenome
-from gattn_tg.data.sampler import hashed, mixed
+from gattn_tg.data.starts import Starts, is_known
 from gattn_tg.errors import ConfigError
 from gattn_tg.io.fasta import read_fasta
 from gattn_tg.seq.alphabet import N
@@ -94,20 +94,19 @@ class Corpus:
         Raises:
             ConfigError: no stretch is as long as a window.
         """
-        wide = [stretch for stretch in self.train if stretch.end - stretch.start >= width]
-        if not wide:
-            raise ConfigError(f"corpus: a stretch of at least {width} bases is required to learn from, but there is "
-                              "none; shorten the windows")
-        ends = np.cumsum([stretch.end - stretch.start - width + 1 for stretch in wide])
+        starts = Starts([stretch.end - stretch.start for stretch in self.train], width)
+        if not starts.n:
+            raise ConfigError(f"corpus: expected a stretch of at least {width} bases to learn from, got none; shorten "
+                              "the windows")
         windows = np.empty((len(keys), width), dtype=np.uint8)
-        for row, key in enumerate(keys):
-            for attempt in range(TRIES):
-                place = int(mixed(np.array([key]) + np.uint64(hashed(attempt)))[0] % np.uint64(ends[-1]))
-                at = int(np.searchsorted(ends, place, side="right"))
-                first = place - (int(ends[at - 1]) if at else 0)
-                windows[row] = self.bases(wide[at])[first : first + width]
-                if np.count_nonzero(windows[row] == N) <= MAX_UNKNOWN * width:
-                    break
+        left = np.arange(len(keys))
+        for attempt in range(TRIES):
+            stretches, firsts = starts.draw(keys[left], attempt)
+            for row, stretch, first in zip(left.tolist(), stretches.tolist(), firsts.tolist(), strict=True):
+                windows[row] = self.bases(self.train[stretch])[first : first + width]
+            left = left[~is_known(windows[left], MAX_UNKNOWN)]
+            if not left.size:
+                break
         return windows
 
     def held_out(self, width: int, stride: int, most: int = 0) -> UInt8[np.ndarray, "m n"]:

@@ -145,13 +145,6 @@ class EncodedGenome:
         """Return the letters of an interval, N outside its contig, as `io.Genome.padded` does."""
         return decode(self.ids(interval)).encode("ascii")
 
-    def unknown(self, chrom: str) -> Int[np.ndarray, "n+1"]:
-        """Return running counts of N along a contig, with a leading 0."""
-        offset, size = self._at[chrom], self.sizes[chrom]
-        sums = np.zeros(size + 1, dtype=np.int32 if size < 2**31 else np.int64)
-        np.cumsum(self.bases[offset : offset + size] == N, out=sums[1:])
-        return sums
-
 
 def write_encoded(
     folder: str | Path,

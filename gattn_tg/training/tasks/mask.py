@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.data.dataset import MASK
+from gattn_tg.data.draws import MASK
 from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from gattn_tg.data.dataset import MASK, PLACE, flips
+from gattn_tg.data.draws import MASK, PLACE, flips
 from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.config import TrunkConfig

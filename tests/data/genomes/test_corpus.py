@@ -71,7 +71,7 @@ def test_refusals(tmp_path: Path) -> None:
         corpus(valid_every=0)
     with pytest.raises(ConfigError, match="a held-out stretch of at least 600 bases is required"):
         corpus().held_out(600, 1)
-    with pytest.raises(ConfigError, match="a stretch of at least 9999 bases is required to learn from"):
+    with pytest.raises(ConfigError, match="expected a stretch of at least 9999 bases to learn from, got none"):
         corpus().draw(np.zeros(1, np.uint64), 9999)
     with pytest.raises(ConfigError, match="an existing FASTA file or folder of `gattn preprocess` is required"):
         read_contigs([tmp_path / "none.fa"])
