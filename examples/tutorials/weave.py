@@ -52,7 +52,8 @@ def run(path: Path) -> Iterator[tuple[Cell, str, list[str]]]:
             with redirect_stdout(printed):
                 exec(compile(cell.source, str(path), "exec"), space)
         after = _pictures()
-        yield cell, printed.getvalue(), sorted(name for name in after if after[name] != before.get(name))
+        drawn = [name for name in after if after[name] != before.get(name) and name in cell.source]
+        yield cell, printed.getvalue(), sorted(drawn)
 
 
 def page(path: Path) -> str:
