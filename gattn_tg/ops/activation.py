@@ -15,7 +15,7 @@ from gattn_tg.types import Float
 
 def exp2_nonpositive(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """2**x for x <= 0, about 1 ulp in float32; 0 below -126.5, also for x = -inf."""
-    x = x.maximum(-127.0)
+    x = (x < -127.0).where(-127.0, x)  # not a maximum, which hides the gradient of nan
     # truncation of x - 0.5 rounds x <= 0 to the nearest integer; detached, because tinygrad passes gradients through
     # integers, cut to whole numbers: nothing below 1, something wrong above
     whole = (x.detach() - 0.5).cast(dtypes.int32)

@@ -46,8 +46,9 @@ def cross_entropy(
     x, y = logits.reshape(m, n), labels.reshape(m)
     if on_one_cpu(logits) and on_one_cpu(labels):
         return _fused(x, y, smoothing)
-    log_p = x.cast(dtypes.float32).log_softmax()
     counts = (y >= 0) & (y < n)
+    # a row that does not count may hold nan, and 0 times nan would be its gradient
+    log_p = counts.unsqueeze(-1).where(x.cast(dtypes.float32), 0.0).log_softmax()
     y = y.clamp(0, n - 1).cast(dtypes.int32)  # after the comparison: a label of 2^32 must not become 0
     picked = (y.unsqueeze(-1) == Tensor.arange(n, dtype=dtypes.int32)).where(log_p, 0.0).sum(-1)
     loss = -(1.0 - smoothing) * picked - (smoothing * log_p.mean(-1) if smoothing else 0.0)

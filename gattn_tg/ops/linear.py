@@ -61,7 +61,7 @@ def _serves(x: Tensor, m: int, n: int, k: int) -> bool:
 
 def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> Tensor:
     y = y if bias is None else y + bias
-    y = gelu(y) if activation == "gelu" else y.relu() if activation == "relu" else y
+    y = gelu(y) if activation == "gelu" else ((y > 0) | y.isnan()).where(y, 0.0) if activation == "relu" else y
     return y if residual is None else y + residual
 
 

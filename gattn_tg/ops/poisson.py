@@ -41,7 +41,7 @@ def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[T
     """
     _check("poisson", rate, target)
     r = rate.cast(dtypes.float32)
-    return (r - target.cast(dtypes.float32) * r.maximum(LEAST).log()).sum()
+    return (r - target.cast(dtypes.float32) * _log(r)).sum()
 
 
 def poisson_multinomial(
@@ -75,9 +75,9 @@ def poisson_multinomial(
     r = rate.cast(dtypes.float32).reshape(b, segments, p // segments, k)
     y = target.cast(dtypes.float32).reshape(b, segments, p // segments, k)
     total, counted = r.sum(2), y.sum(2)
-    log_total = total.maximum(LEAST).log()
+    log_total = _log(total)
     # sum_p y_p log(r_p / S) = sum_p y_p log r_p - T log S
-    shape = (y * r.maximum(LEAST).log()).sum(2) - counted * log_total
+    shape = (y * _log(r)).sum(2) - counted * log_total
     return (total_weight * (total - counted * log_total) - shape).sum()
 
 
@@ -97,6 +97,11 @@ def binary_cross_entropy(
     _check("binary_cross_entropy", logits, labels)
     z = logits.cast(dtypes.float32)
     return (weight * (softplus(z) - labels * z)).sum()
+
+
+def _log(rate: Tensor) -> Tensor:
+    """The logarithm of a rate of at least LEAST; where and not maximum, which hides the gradient of nan."""
+    return (rate < LEAST).where(LEAST, rate).log()
 
 
 def _check(where: str, first: Tensor, second: Tensor) -> None:

@@ -13,6 +13,8 @@ from gattn_tg.types import Float
 def halved(x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n/2 w"]:
     """y[b, r] = max(x[b, 2 r], x[b, 2 r + 1]), differentiable; of equal neighbours the first gets the gradient.
 
+    A NaN is larger than every number, as in NumPy.
+
     Args:
         x: An even number of positions, channels last.
 
@@ -23,7 +25,8 @@ def halved(x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n/2 w"]:
     if n % 2:
         raise ShapeError(f"halved: an even number of positions is required, but x is {x.shape}; pad or crop one")
     if not on_one_cpu(x):
-        return x.reshape(b, n // 2, 2, w).max(2)
+        first, second = (x.reshape(b, n // 2, 2, w)[:, :, i] for i in range(2))
+        return ((first < second) | second.isnan()).where(second, first)
 
     def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         return [launch(halve_back, [Output((b * n, w), x.dtype)], [cotangents[0], inputs[0]])[0]]

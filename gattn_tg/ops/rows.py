@@ -52,7 +52,9 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
         raise ShapeError(f"rows_of: the table must be (v, w), but it is {table.shape}; reshape it")
     v, w = table.shape
     if not (on_one_cpu(table) and on_one_cpu(ids)):
-        return ids.one_hot(v).cast(table.dtype).matmul(table)
+        # selected, not multiplied by 0: a nan in one row of the table stays there
+        is_row = ids.unsqueeze(-1).unsqueeze(-1) == Tensor.arange(v, dtype=ids.dtype).reshape(v, 1)
+        return is_row.where(table, 0.0).sum(-2).cast(table.dtype)
     m = math.prod(ids.shape)
 
     def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:

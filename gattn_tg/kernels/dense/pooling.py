@@ -6,7 +6,13 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.dense.rowwise import chunks
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.tile import is_nan
 from gattn_tg.machine import threads
+
+
+def is_second(first: UOp, second: UOp) -> UOp:
+    """Whether the second of two numbers is the larger one; a nan is."""
+    return (first < second) | is_nan(second)
 
 
 def halve(y: UOp, x: UOp) -> UOp:
@@ -20,7 +26,7 @@ def halve(y: UOp, x: UOp) -> UOp:
         body.loop(n) as j,
     ):
         first, second = x[2 * r, j], x[2 * r + 1, j]
-        body.write(y, (r, j), (first < second).where(second, first))
+        body.write(y, (r, j), is_second(first, second).where(second, first))
     return body.finish()
 
 
@@ -35,7 +41,8 @@ def halve_back(dx: UOp, dy: UOp, x: UOp) -> UOp:
         body.span(unit * m // pieces, (unit + 1) * m // pieces, m) as r,
     ):
         with body.loop(n) as j:
-            body.write(dx, (2 * r, j), (x[2 * r, j] < x[2 * r + 1, j]).where(nothing, dy[r, j].cast(dx.dtype)))
+            body.write(dx, (2 * r, j), is_second(x[2 * r, j], x[2 * r + 1, j]).where(nothing, dy[r, j].cast(dx.dtype)))
         with body.loop(n) as j:
-            body.write(dx, (2 * r + 1, j), (x[2 * r, j] < x[2 * r + 1, j]).where(dy[r, j].cast(dx.dtype), nothing))
+            second = is_second(x[2 * r, j], x[2 * r + 1, j])
+            body.write(dx, (2 * r + 1, j), second.where(dy[r, j].cast(dx.dtype), nothing))
     return body.finish()

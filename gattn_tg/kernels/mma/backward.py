@@ -13,6 +13,7 @@ Source: Dao 2023, FlashAttention-2, algorithm 2.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 from tinygrad import UOp
@@ -25,7 +26,7 @@ from gattn_tg.kernels.mma.table import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
 from gattn_tg.kernels.simt.score import table_columns, words
 from gattn_tg.kernels.tiles.body import Body
-from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top
+from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top, is_broken_row
 from gattn_tg.kernels.tiles.tile import ceildiv, finite
 
 RESIDENT = 128  # channels of k and v together that the pass of the keys keeps in registers; more stay in shared memory
@@ -109,6 +110,16 @@ class Backward:
         self.warps = Warps(body, fragment, layout, layout.rows if side == "rows" else layout.keys, q.dtype)
         self.scores = WarpScore(self.warps, score, tensors, self.n, self.m)
 
+    def top_of(self, b: UOp, h: UOp, i: UOp) -> UOp:
+        """What is taken from the scores of a row: nan where it met a broken number."""
+        at = (b, h, i.minimum(self.n - 1))
+        return broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+
+    def is_broken(self, b: UOp, h: UOp, i: UOp) -> UOp:
+        """Whether a row met a broken number."""
+        at = (b, h, i.minimum(self.n - 1))
+        return is_broken_row(self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+
     def rows_from(self, b: UOp, h: UOp, i0: UOp) -> Callable[[UOp], UOp]:
         """Rows of queries among those of all heads; rows that pad the last block repeat the last one."""
         return lambda i: (b * self.h_size + h) * self.n + (i0 + i).minimum(self.n - 1)
@@ -152,15 +163,25 @@ class Rows(Backward):
             if table is not None:
                 table.add(ds, factors, b, i0, first)
         if table is not None:
-            table.write(sums[0], b, h, i0, self.n)
-        scaled = [[[x * self.score.scale for x in t] for t in tiles] for tiles in warps.read(tile, self.d)]
+            table.write(sums[0], b, h, i0, self.n, lambda i: self.is_broken(b, h, i))
+        scaled = [
+            [
+                [self.is_broken(b, h, i0 + warps.row(u, e)).where(math.nan, x * self.score.scale)
+                 for e, x in enumerate(t)]
+                for t in tiles
+            ]
+            for u, tiles in enumerate(warps.read(tile, self.d))
+        ]  # fmt: skip
         warps.put(dq, (b, h), scaled, lambda i: i0 + i, self.n)
         return body.finish()
 
     def gradient(
         self, q: list[list[UOp]], do: list[list[UOp]], at_k: UOp, at_v: UOp, b: UOp, h: UOp, i0: UOp, first: UOp
     ) -> list[list[Tile]]:
-        """ds of one block of scores."""
+        """ds of one block of scores; in rows that are nan 1 for what they see and 0 for what they do not.
+
+        A product with nan, as those with k and with the classes of the keys, would lose which of the two it was.
+        """
         warps, keys, factor = self.warps, self.layout.keys, self.score.scale * LOG2E
         s = warps.multiply(
             warps.zeros(keys), warps.steps(self.d), held(q),
@@ -173,11 +194,10 @@ class Rows(Backward):
 
         def element(u: int, n: int, e: int) -> UOp:
             i = i0 + warps.row(u, e)
-            at = (b, h, i.minimum(self.n - 1))
-            top = broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+            at, top = (b, h, i.minimum(self.n - 1)), self.top_of(b, h, i)
             value = self.scores.value(s[u][n][e] * factor, b, h, i, first, warps.column(n, e), top)
             p = value.exp2() * finite(self.inverse[at])
-            return p * (dp[u][n][e] - finite(self.delta[at]))
+            return self.is_broken(b, h, i).where(p.ne(0.0).where(1.0, 0.0), p * (dp[u][n][e] - finite(self.delta[at])))
 
         return warps.tiles(keys, element)
 
@@ -257,8 +277,7 @@ class Keys(Backward):
         writes: list[Write] = []
         for turn in range(ceildiv(rows, threads)):
             i = (self.warps.thread + turn * threads).minimum(rows - 1)
-            at = (b, h, (i0 + i).minimum(self.n - 1))
-            top = broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+            at, top = (b, h, (i0 + i).minimum(self.n - 1)), self.top_of(b, h, i0 + i)
             values = ((i0 + i < self.n).where(top, NEVER), finite(self.inverse[at]), finite(self.delta[at]))
             writes += [(line, (i,), value) for line, value in zip(self.stats, values, strict=True)]
         return writes

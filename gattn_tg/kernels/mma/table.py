@@ -9,6 +9,9 @@ of a row add up at the end.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.mma.fragment import Fragment
@@ -118,10 +121,14 @@ class TableSums:
                 of_u.extend(more)
         self.body.together(warps.writes(self.sums, tiles))
 
-    def write(self, out: UOp, b: UOp, h: UOp, i0: UOp, n: int) -> None:
-        """The sums go to out[b, h, row, column]."""
+    def write(self, out: UOp, b: UOp, h: UOp, i0: UOp, n: int, is_broken: Callable[[UOp], UOp]) -> None:
+        """The sums go to out[b, h, row, column]; in broken rows, which have counted, nan for all but 0."""
+
+        def of(i: UOp, value: UOp) -> UOp:
+            return is_broken(i).where(value.ne(0.0).where(math.nan, 0.0), value)
+
         if not self.by_key:
-            self._write_folded(out, b, h, i0, n)
+            self._write_folded(out, b, h, i0, n, of)
             return
         warps, fragment = self.warps, self.warps.fragment
         per_side = self.width // fragment.columns
@@ -129,13 +136,15 @@ class TableSums:
             for t, tile in enumerate(tiles):
                 for e, value in enumerate(tile):
                     i, c = i0 + warps.row(u, e), warps.column(t % per_side, e)
-                    row = i.minimum(n - 1)
+                    row, value = i.minimum(n - 1), of(i, value)
                     if self.kind == "same":
                         value = self.scores.row_class(b, row).eq(c).where(value, 0.0)
                     at = (b, h, row, c.minimum(self.classes - 1) + t // per_side * self.classes)
                     self.body.write(out, at, value, when=(i < n) & (c < self.classes))
 
-    def _write_folded(self, out: UOp, b: UOp, h: UOp, i0: UOp, n: int) -> None:
+    def _write_folded(
+        self, out: UOp, b: UOp, h: UOp, i0: UOp, n: int, of: Callable[[UOp, UOp], UOp]
+    ) -> None:
         warps, body = self.warps, self.body
         assert table_columns(self.scores.score) == self.classes
         with body.loop(self.classes) as c:
@@ -144,7 +153,7 @@ class TableSums:
             for u, e in warps.one_each():
                 i = i0 + warps.row(u, e)
                 when = (i < n) & warps.share.eq(0)
-                body.write(out, (b, h, i.minimum(n - 1), c), folded[warps.slot(u, e)], when=when)
+                body.write(out, (b, h, i.minimum(n - 1), c), of(i, folded[warps.slot(u, e)]), when=when)
             body.barrier()
 
 

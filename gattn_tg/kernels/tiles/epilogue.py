@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.tiles.body import Body
-from gattn_tg.kernels.tiles.tile import exp2
+from gattn_tg.kernels.tiles.tile import exp2, is_nan
 
 GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
 LOG2E = 1.4426950408889634
@@ -71,7 +71,7 @@ def activate(name: str | None, x: UOp) -> UOp:
 def slope(name: str, x: UOp) -> UOp:
     """The derivative of the activation: of gelu, g + x g (1 - g) 2 u', with g = 1 / (1 + exp(-2 u))."""
     if name == "relu":
-        return (x > 0).where(UOp.const(1.0, dtypes.float32), 0.0)
+        return ((x > 0) | is_nan(x)).where(UOp.const(1.0, dtypes.float32), 0.0)
     g = _gate(x)
     return g + x * g * (1 - g) * ((2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * x * x))
 

@@ -288,6 +288,11 @@ def entry(x: UOp) -> UOp:
     return (x < -limit).where((x > -math.inf).where(-limit, x), x)
 
 
+def is_broken_row(inverse: UOp, delta: UOp) -> UOp:
+    """Whether a row sees something and met a broken number."""
+    return inverse.ne(0.0) & is_nan(inverse + delta)
+
+
 def broken_top(top: UOp, inverse: UOp, delta: UOp) -> UOp:
     """What is taken from the scores of a row: nan where the row sees something and met a broken number, else top."""
-    return (inverse.ne(0.0) & is_nan(inverse + delta)).where(math.nan, top)
+    return is_broken_row(inverse, delta).where(math.nan, top)

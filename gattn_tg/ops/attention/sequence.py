@@ -119,10 +119,10 @@ def merge(
     top = (top == -float("inf")).where(0.0, top)
     weight, other_weight = (lse - top).exp(), (other_lse - top).exp()
     total = weight + other_weight
-    some = total > 0
-    safe = some.where(total, 1.0)
+    none = total == 0  # and not what is larger than 0: nan stays nan
+    safe = none.where(1.0, total)
     mixed = o * (weight / safe).unsqueeze(-1) + other * (other_weight / safe).unsqueeze(-1)
-    return mixed, some.where(top + safe.log(), -float("inf"))
+    return mixed, none.where(-float("inf"), top + safe.log())
 
 
 def _bias(bias: MotifBias, rows: slice, columns: slice, device: str) -> MotifBias:

@@ -25,7 +25,7 @@ from gattn_tg.ops.attention import mma
 
 FRAGMENTS = {x.name: x for x in (CUDA, METAL, RDNA3, RDNA4, CDNA)}
 EMULATED = {
-    "sm_80": [case.name for case in emulated_mma.CASES],
+    "sm_80": [case.name for case in emulated_mma.CASES] + ["key_causal_broken", "ordered_rope_broken"],
     "METAL": ["key_causal", "ordered_rope", "dense", "pair_window_float32"],
     "gfx1100": ["pair_window", "ordered_rope", "between_segments"],
     "gfx1201": ["padded"],
