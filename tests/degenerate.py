@@ -14,7 +14,8 @@ import promise
 from tinygrad import Tensor, dtypes
 
 from gattn_tg import MotifBias, Rope, attention
-from gattn_tg.ops.attention.cases import KINDS, Case
+from gattn_tg.kernels.tiles.kinds import KINDS
+from gattn_tg.ops.attention.cases import Case
 
 CASES = (
     *(Case(f"{kind}_one_entry", kind=kind, t=1, n_motifs=3 if kind == "between" else 1) for kind in KINDS),

@@ -21,7 +21,7 @@ from gattn_tg.kernels.simt import forward as simt_forward
 from gattn_tg.kernels.simt import keys as simt_keys
 from gattn_tg.kernels.simt import plan as simt_plan
 from gattn_tg.kernels.simt import rows as simt_rows
-from gattn_tg.kernels.simt.score import table_columns
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.kernels.tiles.rotation import OPERANDS, Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.ops.attention.packing import Packing
@@ -34,7 +34,7 @@ RENDERERS = {
     "WEBGPU": (WGSLRenderer, None),
     "CL": (OpenCLRenderer, None),
 }
-OUTPUTS = {"forward": lambda _: 4, "rows": lambda score: 1 + bool(table_columns(score)), "keys": lambda _: 2}
+OUTPUTS = {"forward": lambda _: 4, "rows": lambda score: 1 + bool(score.columns), "keys": lambda _: 2}
 PASSES = {"forward": simt_forward, "rows": simt_rows, "keys": simt_keys}
 
 # What ROCm's device libraries define, by the builtins of the compiler, so that clang alone makes a whole program.
@@ -92,13 +92,13 @@ def operands(which, score, rotation, n, d, dtype, h=2, g=1, b=1):
         "rows": [(q, dtype)],
         "keys": [(k, dtype), (k, dtype)],
     }[which]
-    if which == "rows" and table_columns(score):
-        shapes.append(((b, h, n, table_columns(score)), dtypes.float32))
+    if which == "rows" and score.columns:
+        shapes.append(((b, h, n, score.columns), dtypes.float32))
     if which != "forward":
         shapes += [(q, dtype), (k, dtype), (k, dtype), (q, dtype), *[(row, dtypes.float32)] * 3]
-    axes = (score.classes,) * (2 if score.kind in ("pair", "ordered") else 1)
+    axes = (score.classes,) * score.kind.axes
     of_score = {"table": ((1, *axes), dtypes.float32), "ids": ((b, n, n), dtypes.uint8), "lengths": ((b,), dtypes.int)}
-    per_token = dtypes.uint8 if score.kind in ("key", "pair", "same", "ordered") else dtypes.int
+    per_token = dtypes.uint8 if score.kind.is_by_id else dtypes.int
     for name in score.operands:
         shapes.append(of_score.get(name, ((b, n), per_token if name.startswith("ids") else dtypes.int)))
     shapes += [((1, n, rotation.channels // 2), dtypes.float32)] * len(OPERANDS if rotation.channels else ())
@@ -149,6 +149,6 @@ def rendered(program, planned_bytes):
 def scores():
     """The score functions that the lanes go through."""
     return {
-        "key": Score(scale=0.125, kind="key", classes=16),
-        "pair_causal": Score(scale=0.125, kind="pair", classes=16, is_causal=True),
+        "key": Score(scale=0.125, kind=KINDS["key"], classes=16),
+        "pair_causal": Score(scale=0.125, kind=KINDS["pair"], classes=16, is_causal=True),
     }

@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import broken_numbers  # beside this file
 import promise
 
-from gattn_tg.ops.attention.cases import KINDS, Case
+from gattn_tg.kernels.tiles.kinds import KINDS
+from gattn_tg.ops.attention.cases import Case
 
 DTYPES = ("float32", "float32", "bfloat16", "float16")
 # of 1 + the largest true value: results are rounded to the dtype; lse is float32 whatever the dtype
@@ -44,10 +45,11 @@ def draw(seed, most=150):
         n = min(n, m)
     g, d = int(pick(1, 2)), int(pick(random.integers(2, 70), 8, 16, 32, 64))
     t = int(pick(2, 5, 16))
+    is_by_id = kind is not None and KINDS[kind].is_by_id
     case = Case(
         f"random{seed}", b=2, h=g * int(pick(1, 2)), g=g, n=n, m=m, d=d, e=d if random.random() < 0.5 else size(),
         kind=kind, t=t, per_head=bool(random.random() < 0.4),
-        complement=tuple(reversed(range(t))) if kind in KINDS[:4] and random.random() < 0.3 else None,
+        complement=tuple(reversed(range(t))) if is_by_id and random.random() < 0.3 else None,
         rope=pick(None, {"rotary_dim": d // 2 * 2, "interleaved": bool(pick(0, 1))}),
         positions=pick("index", "near", "far"), is_causal=bool(random.random() < 0.3),
         window_size=pick(None, None, int(random.integers(0, 40)), (int(random.integers(0, 40)), -1)),

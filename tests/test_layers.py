@@ -28,7 +28,8 @@ INNER: dict[str, list[set[str]]] = {
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],
 }
-INNER_BESIDE = {("kernels/mma", "kernels/simt")}  # the score function of a group of threads, until it moves to tiles
+# implementations of one operation, which never import each other
+IMPLEMENTATIONS = {"ops/attention": {"loops", "simt", "mma", "lazy"}}
 NUMPY_ROOMS = ("seq", "motif", "io", "data", "reference", "metrics")
 DRAWERS = {"utils", "helpers", "common", "misc"}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -91,9 +92,8 @@ def test_arrows_inside_rooms_go_one_way() -> None:
                 continue
             home, there = inner_rank(parts[0], parts[1]), inner_rank(parts[0], target[1])
             folders = (PACKAGE / parts[0] / parts[1]).is_dir() and (PACKAGE / target[0] / target[1]).is_dir()
-            beside = (f"{parts[0]}/{parts[1]}", f"{target[0]}/{target[1]}") in INNER_BESIDE
             known = (PACKAGE / target[0] / target[1]).is_dir() or (PACKAGE / target[0] / f"{target[1]}.py").is_file()
-            if known and not beside and (there < home or (there == home and folders)):
+            if known and (there < home or (there == home and folders)):
                 wrong.append(f"{path.relative_to(ROOT)}: {parts[1]} -> {target[1]}")
     assert not wrong, "\n".join(wrong)
 
@@ -123,6 +123,16 @@ def test_no_circle_of_imports() -> None:
         for name in free:
             del left[name]
     assert not left, "\n".join(f"{name} -> {', '.join(sorted(s & left.keys()))}" for name, s in left.items())
+
+
+def test_no_implementation_imports_another() -> None:
+    wrong = []
+    for room, names in IMPLEMENTATIONS.items():
+        for name in names:
+            path = PACKAGE / room / f"{name}.py"
+            others = {f"gattn_tg.{room.replace('/', '.')}.{other}" for other in names - {name}}
+            wrong += [f"{path.relative_to(ROOT)}: {module}" for module, _ in imports(path) if module in others]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_folder_is_crowded_and_no_inner_room_is_tiny() -> None:

@@ -9,16 +9,16 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.ops.attention.bias import KINDS
+from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean")
 SCALINGS = ("none", "linear", "ntk")
-NO_MOTIF = "none"
+NO_MOTIF = NONE.name
 LARGEST = 2**31 - 1  # of the sizes of a model
 MAX_MOTIFS = 256  # ids are bytes
-BIASES = tuple(kind for kind in KINDS if kind != "dense")
+BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +143,11 @@ class TrunkConfig(Config):
             raise ConfigError(f"{where}: n_heads={self.n_heads} does not divide width={self.width}; nearest widths "
                               f"are {below} and {below + self.n_heads}")
         object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
+
+    @property
+    def bias(self) -> BiasKind:
+        """What its kind says of the motif bias."""
+        return KINDS.get(self.motif, NONE)
 
     @property
     def reads_motifs(self) -> bool:

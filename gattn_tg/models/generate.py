@@ -132,7 +132,7 @@ class _State:
         self.generator = generator
         self.rows = [np.concatenate([np.array([N], np.uint8), prompt]) for prompt in prompts]  # N is the start
         b, size = len(self.rows), generator.size
-        self.is_between = generator.model.config.motif == "between"
+        self.is_between = generator.model.config.bias.is_counted
         self.followers = [Follower(generator.vocabulary) for _ in self.rows]
         self.ids = np.zeros((b, size), np.uint8)  # of the places of the ring
         self.counts = np.zeros((b, size), np.int64)  # occurrences that began up to a place, for `between`

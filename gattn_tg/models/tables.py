@@ -63,13 +63,16 @@ def centred_tables(
         bias = MotifBias(layer.motif, layer.motif_bias, no_ids, complement=layer.tie_strands)
         table: np.ndarray = bias.tied_table().numpy()
         share = np.full(bias.n_motifs, 1.0 / bias.n_motifs) if frequency is None else frequency
-        if bias.kind in ("key", "pair"):
-            table = centred(table, share)
-        elif bias.kind == "ordered":
-            along_left = centred(table.swapaxes(-1, -2), share).swapaxes(-1, -2)
-            flat = centred(table.reshape(len(table), -1), np.outer(share, share).ravel()).reshape(table.shape)
-            table = along_left if layer.is_causal else flat
-        elif bias.kind == "between":
-            table = table - table[..., :1]
+        match bias.rule.unseen:
+            case "keys":
+                table = centred(table, share)
+            case "both":
+                along_left = centred(table.swapaxes(-1, -2), share).swapaxes(-1, -2)
+                flat = centred(table.reshape(len(table), -1), np.outer(share, share).ravel()).reshape(table.shape)
+                table = along_left if layer.is_causal else flat
+            case "first":
+                table = table - table[..., :1]
+            case "nothing":
+                pass
         tables[f"blocks.{i}"] = (table if bias.per_head else table[0]).astype(np.float32)
     return tables

@@ -8,10 +8,11 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.nn.initial import made
 from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.attention.api import attention
-from gattn_tg.ops.attention.bias import KINDS, SQUARE, MotifBias
+from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
@@ -73,7 +74,7 @@ class GenomicAttention:
         self.out_proj = Linear(width, width, rng, bias=proj_bias) if out_proj else None
         self.motif_bias: Tensor | None = None
         if motif is not None:
-            square = (n_motifs, n_motifs) if motif in SQUARE else (n_motifs,)
+            square = (n_motifs,) * KINDS[motif].axes
             shape = (n_heads, *square) if per_head else square
             self.motif_bias = made(shape, lambda: np.where(np.arange(n_motifs) == 0, 0.0, np.full(shape, motif_start)))
 

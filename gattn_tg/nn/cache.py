@@ -8,6 +8,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.kernels.dense.put_rows import put_rows
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
@@ -95,11 +96,13 @@ def _bias(layer: GenomicAttention, motif_ids: Tensor, key_ids: Tensor) -> MotifB
         return None
     tied = MotifBias(layer.motif, layer.motif_bias, motif_ids, complement=layer.tie_strands)
     table = tied.tied_table() if tied.per_head else tied.tied_table()[0]
-    if layer.motif == "ordered":  # the key is left of the query
-        return MotifBias.pair(table.transpose(-1, -2), motif_ids, key_ids)
-    if layer.motif == "between":
-        return MotifBias.dense(table, key_ids.unsqueeze(1))
-    return MotifBias(layer.motif, table, motif_ids, key_ids)
+    rule = tied.rule
+    if rule.is_ordered:  # the key is left of the query
+        table = table.transpose(-1, -2)
+    kind = rule.as_last or rule.name
+    if KINDS[kind].is_map:
+        return MotifBias(kind, table, key_ids.unsqueeze(1))
+    return MotifBias(kind, table, motif_ids, key_ids)
 
 
 _put_rows = functools.cache(put_rows)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gattn_tg.ops.attention.cases import KINDS, SWAP, Case
+from gattn_tg.kernels.tiles.kinds import KINDS
+from gattn_tg.ops.attention.cases import SWAP, Case
 from gattn_tg.reference import Bias, Rope, attention, attention_backward
 
 PER_BASE = ("key", "pair", "same", "ordered")

@@ -31,6 +31,7 @@ from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.table import TableGradient
 from gattn_tg.kernels.loops.units import key_parts, runs
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.kinds import NONE
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.tiles.tile import (
@@ -121,7 +122,7 @@ class Backward:
         self.scores = ScoreBody(
             body, score, tensors[: len(score.operands)], self.n, self.m, self.broken.lanes
         )
-        self.gradient = None if score.kind == "none" else TableGradient(self.scores)
+        self.gradient = None if score.kind is NONE else TableGradient(self.scores)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
 

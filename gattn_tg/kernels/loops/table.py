@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.score import BY_ROW, ScoreBody
+from gattn_tg.kernels.tiles.score import ScoreBody
 from gattn_tg.kernels.tiles.tile import LANES, ROWS, ceildiv
 
 
@@ -19,7 +19,7 @@ class TableGradient:
     def __init__(self, scores: ScoreBody) -> None:
         self.scores, self.body = scores, scores.body
         score = scores.score
-        self.by_row = score.kind in BY_ROW
+        self.by_row = score.kind.is_by_row
         self.rows = self.body.array(
             score.panel_rows if self.by_row else ROWS, LANES if self.by_row else ceildiv(score.classes, 16) * 16
         )
@@ -40,21 +40,10 @@ class TableGradient:
                     value = scores.is_inside(first, j).where(value, 0.0)  # a row that is nan makes nan of padding too
                 body.write(self.rows, (i, c), body.read(self.rows, i, c) + value)
             return
-        t = scores.score.classes
         with body.loops(ROWS, LANES) as (i, j):
-            row = (row0 + i).minimum(scores.n - 1)
-            value = body.read(ds, i, j)
-            a: UOp | int = 0 if scores.score.kind == "key" else scores.row_class(b, row)
-            if scores.score.kind != "ordered":
-                body.write(self.rows, (a, j), body.read(self.rows, a, j) + value)
-            else:
-                forth = scores.is_forth(b, row0 + i, first, j)
-                known = forth.simplify()  # one key: it comes after every row, and the other half would add nothing,
-                if known.vmax:  # a statement that stores what it reads, which tinygrad drops with all before it
-                    body.write(self.rows, (a, j), body.read(self.rows, a, j) + forth.where(value, 0.0))
-                if not known.vmin:
-                    value = body.read(ds, i, j)
-                    body.write(self.rows, (a + t, j), body.read(self.rows, a + t, j) + forth.where(0.0, value))
+            for a, share in scores.score.kind.shares(scores, b, row0 + i, first, j):
+                value = body.read(ds, i, j)
+                body.write(self.rows, (a, j), body.read(self.rows, a, j) + share(value))
 
     def finish(self, table: UOp, place: tuple[UOp, ...], first: UOp) -> None:
         """Add the block of keys to `table[place]`, flat; place is (batch row, head, part)."""
@@ -73,11 +62,4 @@ class TableGradient:
             value = body.read(self.rows, a, j)
             if scores.pads:
                 value = scores.is_inside(first, j).where(value, 0.0)
-            if kind == "key":
-                put(key, value)
-            elif kind == "same":
-                put(a, a.eq(key).where(value, 0.0))
-            elif kind == "pair":
-                put(a * t + key, value)
-            else:
-                put((a < t).where(a * t + key, key * t + (a - t)), value)
+            put(*kind.place(t, a, key, value))

@@ -24,8 +24,8 @@ from gattn_tg.kernels.mma.layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.table import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
-from gattn_tg.kernels.simt.score import table_columns, words
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top, is_broken_row
 from gattn_tg.kernels.tiles.tile import ceildiv, finite
 
@@ -70,7 +70,7 @@ def rows_kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..
     Its operands are dq, where there is a table also the sums per row, then q, k, v, do, top, inverse, delta, and those
     of the score.
     """
-    outputs = 2 if table_columns(score) else 1
+    outputs = 2 if score.columns else 1
 
     @functools.cache
     def mma_backward_rows(*operands: UOp) -> UOp:

@@ -19,8 +19,8 @@ from gattn_tg.kernels.mma.fragment import Fragment
 from gattn_tg.kernels.mma.layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.warps import Warps, held
-from gattn_tg.kernels.simt.score import words
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score
 from gattn_tg.kernels.tiles.tile import ceildiv
 

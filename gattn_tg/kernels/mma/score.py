@@ -9,8 +9,8 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.mma.layout import Write
 from gattn_tg.kernels.mma.warps import Warps
-from gattn_tg.kernels.simt.score import GroupScore
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.group_score import GroupScore
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
 
@@ -26,7 +26,8 @@ class WarpScore(GroupScore):
     """
 
     def __init__(self, warps: Warps, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
-        super().__init__(warps, score, tensors, n, m)  # type: ignore[arg-type]  # what it needs of a group, warps have
+        super().__init__(warps, score, tensors, n, m)
+        self.warps = warps
 
     def moves(self, b: UOp, g: UOp, first: UOp) -> list[Write]:
         """The writes that bring what the block of keys starting at `first` needs."""
@@ -47,13 +48,13 @@ class WarpScore(GroupScore):
         """The blocks of keys that any of a block of rows sees."""
         span = None
         if self.score.reach != (None, None) or self.score.has_lengths:
-            span = self.seen_keys(b, i0, i0 + (self.group.layout.rows - 1))
+            span = self.seen_keys(b, i0, i0 + (self.warps.layout.rows - 1))
         return Blocks(self.body, self.m, self.block_keys, span)
 
     def row_blocks(self, first: UOp) -> Blocks:
         """The blocks of rows that see any key of a block."""
         span = self.seeing_rows(first) if self.score.reach != (None, None) else None
-        return Blocks(self.body, self.n, self.group.layout.rows, span)
+        return Blocks(self.body, self.n, self.warps.layout.rows, span)
 
 
 class Blocks:

@@ -18,8 +18,7 @@ from gattn_tg.kernels.mma.fragment import Fragment
 from gattn_tg.kernels.mma.layout import Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.warps import Warps, held
-from gattn_tg.kernels.simt.score import table_columns
-from gattn_tg.kernels.tiles.score import BY_ROW, Score
+from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
 
 
@@ -30,10 +29,9 @@ def padded_classes(score: Score, fragment: Fragment) -> int:
 
 def registers(score: Score, fragment: Fragment, up: int) -> int:
     """Words of one thread that hold sums."""
-    if score.kind not in BY_ROW:
+    if not score.kind.is_by_row:
         return 0  # memory of a thread that is indexed by values does not lie in registers
-    products = 2 if score.kind == "ordered" else 1
-    return up * products * padded_classes(score, fragment) // fragment.columns * fragment.elements[2]
+    return up * score.kind.sides * padded_classes(score, fragment) // fragment.columns * fragment.elements[2]
 
 
 class TableSums:
@@ -47,13 +45,12 @@ class TableSums:
     def __init__(self, warps: Warps, scores: WarpScore) -> None:
         self.warps, self.scores, self.body, self.kind = warps, scores, warps.body, scores.score.kind
         self.classes, self.width = scores.score.classes, padded_classes(scores.score, warps.fragment)
-        self.by_key = self.kind in BY_ROW
-        products = 2 if self.kind == "ordered" else 1
-        size = products * self.width
+        self.by_key = self.kind.is_by_row
+        size = self.kind.sides * self.width
         self.sums = warps.sums(size) if self.by_key else self.body.array(warps.slots * self.classes)
-        self.blocks: list[UOp | None] = [None] * products
-        if self.kind == "ordered" and warps.fragment.chain is None:
-            self.blocks = [warps.block(warps.layout.rows, warps.layout.keys) for _ in range(products)]
+        self.blocks: list[UOp | None] = [None] * self.kind.sides
+        if self.kind.is_ordered and warps.fragment.chain is None:
+            self.blocks = [warps.block(warps.layout.rows, warps.layout.keys) for _ in self.blocks]
 
     def clear(self) -> list[Write]:
         """The writes that empty the sums."""
@@ -64,7 +61,7 @@ class TableSums:
     def add(self, ds: list[list[Tile]], factors: list[list[UOp]], b: UOp, i0: UOp, first: UOp) -> None:
         """Add the gradients of one block of scores; factors are the same numbers as fragments."""
         if self.by_key:
-            self._multiply([factors] if self.kind != "ordered" else self._sides(ds, b, i0, first))
+            self._multiply(self._sides(ds, b, i0, first) if self.kind.is_ordered else [factors])
             return
         warps = self.warps
         for u, tiles in enumerate(ds):
@@ -136,17 +133,16 @@ class TableSums:
             for t, tile in enumerate(tiles):
                 for e, value in enumerate(tile):
                     i, c = i0 + warps.row(u, e), warps.column(t % per_side, e)
-                    row, value = i.minimum(n - 1), of(i, value)
-                    if self.kind == "same":
-                        value = self.scores.row_class(b, row).eq(c).where(value, 0.0)
+                    row = i.minimum(n - 1)
                     at = (b, h, row, c.minimum(self.classes - 1) + t // per_side * self.classes)
-                    self.body.write(out, at, value, when=(i < n) & (c < self.classes))
+                    kept = self.kind.kept(self.scores, b, row, c, of(i, value))
+                    self.body.write(out, at, kept, when=(i < n) & (c < self.classes))
 
     def _write_folded(
         self, out: UOp, b: UOp, h: UOp, i0: UOp, n: int, of: Callable[[UOp, UOp], UOp]
     ) -> None:
         warps, body = self.warps, self.body
-        assert table_columns(self.scores.score) == self.classes
+        assert self.scores.score.columns == self.classes
         with body.loop(self.classes) as c:
             values = [body.read(self.sums, c + slot * self.classes) for slot in range(warps.slots)]
             folded = warps.fold(values, UOp.__add__)
@@ -159,4 +155,4 @@ class TableSums:
 
 def shared_elements(score: Score, fragment: Fragment, rows: int, keys: int) -> int:
     """Factors in shared memory that the sums take."""
-    return 2 * rows * stride(keys) if score.kind == "ordered" and fragment.chain is None else 0
+    return 2 * rows * stride(keys) if score.kind.is_ordered and fragment.chain is None else 0

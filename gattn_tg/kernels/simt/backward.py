@@ -17,8 +17,8 @@ from collections.abc import Callable
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
-from gattn_tg.kernels.simt.score import GroupScore
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.group_score import GroupScore
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top
 from gattn_tg.kernels.tiles.tile import ceildiv, finite

@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
-from gattn_tg.kernels.simt.score import GroupScore, words
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.group_score import GroupScore, words
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score
 from gattn_tg.kernels.tiles.tile import ceildiv

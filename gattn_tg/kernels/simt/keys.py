@@ -13,7 +13,7 @@ from tinygrad import UOp
 
 from gattn_tg.kernels.simt.backward import Backward, tiles
 from gattn_tg.kernels.simt.group import Layout, by_column
-from gattn_tg.kernels.simt.score import words
+from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv

@@ -13,7 +13,7 @@ from tinygrad import UOp
 
 from gattn_tg.kernels.simt.backward import Backward, tiles
 from gattn_tg.kernels.simt.group import Layout, by_column, by_row
-from gattn_tg.kernels.simt.score import table_columns, words
+from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, Score
 from gattn_tg.kernels.tiles.tile import ceildiv
@@ -21,7 +21,7 @@ from gattn_tg.kernels.tiles.tile import ceildiv
 
 def shared_bytes(layout: Layout, d: int, e: int, score: Score) -> int:
     """Shared memory of one group."""
-    rows, keys, wide, columns = layout.rows, layout.keys, layout.wide, table_columns(score)
+    rows, keys, wide, columns = layout.rows, layout.keys, layout.wide, score.columns
     own = rows * (wide(d) + wide(e) + wide(keys)) + ((rows + 1) * wide(columns) if columns else 0)
     by_channel = layout.padded(e) + (layout.padded(d) if layout.threads == 1 else 0)
     return 4 * (own + keys * wide(d) + by_channel * wide(keys) + words(score, keys))
@@ -39,7 +39,7 @@ def kernel(score: Score, rotation: Rotation, layout: Layout) -> Callable[..., UO
     Its operands are dq, where there is a table also the sums per row, then q, k, v, do, top, inverse, delta, and those
     of the score and of the rotation.
     """
-    outputs = 2 if table_columns(score) else 1
+    outputs = 2 if score.columns else 1
 
     @functools.cache
     def simt_backward_rows(*operands: UOp) -> UOp:
@@ -57,7 +57,7 @@ class Rows(Backward):
         dq, *sums = self.outputs
         at_k = group.block(layout.keys, self.d)
         tile = group.tile(layout.rows, self.d)
-        classes = table_columns(self.score)
+        classes = self.score.columns
         by_class = group.block(layout.rows + 1, classes) if classes else None
         block, h, self.b = body.groups(ceildiv(self.n, layout.rows), self.h_size, self.b_size)
         i0 = block * layout.rows

@@ -2,16 +2,9 @@
 
     s[i, j] = product * scale + bias(i, j)      -inf where row i does not see j
 
-One object serves every pass and every schedule. The bias comes from a small table by the class ids of the rows:
-
-    key      T[id_j]            pair     T[id_i, id_j]          same   T[id_i] where id_i == id_j
-    ordered  T[id_i, id_j] where at_i <= at_j, else T[id_j, id_i]
-    between  T[min(count, t-1)], count of events strictly between i and j, from two prefix sums
-    dense    T[ids[i, j]]
-
-The first four are laid out per block of keys as rows of lanes, `panel[a, j]` for class a of the query, so that a score
-costs one contiguous addition and its gradient one contiguous sum per class; a key that nobody sees is -inf there.
-Scores are in units of log 2.
+One object serves every pass and every schedule. The bias comes from a small table, as its kind says (`tiles/kinds.py`):
+laid out per block of keys as rows of lanes, `panel[a, j]` for class a of the query, or looked up for every element. A
+key that nobody sees is -inf in the panel. Scores are in units of log 2.
 """
 
 from __future__ import annotations
@@ -22,14 +15,13 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.kinds import NONE, BiasKind
 from gattn_tg.kernels.tiles.tile import LANES, is_nan, saturate
 
 LOG2E = math.log2(math.e)
 LIMIT = 1e30 * LOG2E  # beyond it sums of scores overflow float32
 LEAST = -1e38  # below every score, so that the maximum of an empty row is a number
 NEVER = 3e38  # a maximum that makes every probability 0
-
-BY_ROW = ("key", "pair", "same", "ordered")
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class Score:
 
     Args:
         scale: factor on the products.
-        kind: a bias kind, or "none".
+        kind: of the bias, or NONE.
         classes: entries along one axis of the table.
         is_causal: row i sees j <= i + m - n.
         left, right: row i sees i + m - n - left <= j <= i + m - n + right; None is unbounded.
@@ -49,7 +41,7 @@ class Score:
     """
 
     scale: float
-    kind: str = "none"
+    kind: BiasKind = NONE
     classes: int = 1
     is_causal: bool = False
     left: int | None = None
@@ -62,15 +54,7 @@ class Score:
     @property
     def operands(self) -> tuple[str, ...]:
         """Names of the tensors the score reads, in the order in which a kernel takes them."""
-        names: tuple[str, ...] = {
-            "none": (),
-            "key": ("ids_k", "table"),
-            "dense": ("ids", "table"),
-            "pair": ("ids_q", "ids_k", "table"),
-            "same": ("ids_q", "ids_k", "table"),
-            "ordered": ("ids_q", "ids_k", "table"),
-            "between": ("upto_q", "before_q", "upto_k", "before_k", "table"),
-        }[self.kind]
+        names = self.kind.operands
         names += ("at_q", "at_k") if self.has_places else ()
         names += ("lengths",) if self.has_lengths else ()
         names += ("segments_q", "segments_k") if self.has_segments else ()
@@ -79,7 +63,7 @@ class Score:
     @property
     def name(self) -> str:
         """The part of a kernel's name that tells scores apart."""
-        words = [] if self.kind == "none" else [f"{self.kind}{self.classes}"]
+        words = [] if self.kind is NONE else [f"{self.kind.name}{self.classes}"]
         if self.reach != (None, None):
             words += ["causal" if self.reach == (None, 0) else f"window_{self.left}_{self.right}"]
         words += ["places"] * self.has_places + ["lengths"] * self.has_lengths + ["segments"] * self.has_segments
@@ -93,12 +77,17 @@ class Score:
     @property
     def entries(self) -> int:
         """Numbers in the table of one head."""
-        return self.classes**2 if self.kind in ("pair", "ordered") else self.classes
+        return self.kind.entries(self.classes)
 
     @property
     def panel_rows(self) -> int:
         """Rows of lanes that one block of keys is laid out in."""
-        return {"pair": self.classes, "same": self.classes, "ordered": 2 * self.classes}.get(self.kind, 1)
+        return self.kind.panel_rows(self.classes)
+
+    @property
+    def columns(self) -> int:
+        """Sums that every row of queries keeps for the gradient of the table, where threads own rows."""
+        return self.kind.columns(self.classes)
 
 
 class ScoreBody:
@@ -119,12 +108,17 @@ class ScoreBody:
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.panel = body.array(score.panel_rows, LANES)
         self.end = body.array(1, dtype=dtypes.int)  # keys of the block before its padding
-        self.entries = body.array(score.classes) if score.kind in ("between", "dense") else None
+        self.entries = body.array(score.classes) if score.kind.is_by_element else None
         self.ints: dict[str, UOp] = {
             name: body.array(LANES, dtype=dtypes.int)
             for name in ("at_k", "upto_k", "before_k", "segments_k")
             if name in self.t
         }
+
+    @property
+    def classes(self) -> int:
+        """Entries along one axis of the table."""
+        return self.score.classes
 
     # ---- blocks of keys
 
@@ -159,16 +153,16 @@ class ScoreBody:
         body.write(self.end, (0,), self.keys(b) - first.cast(dtypes.int))
         with body.loops(self.score.panel_rows, LANES) as (a, j):
             value = UOp.const(0.0, dtypes.float32) if self.broken is None else body.read(self.broken, j)
-            if kind in BY_ROW:
+            if kind.is_by_row:
                 at = (first + j).minimum(self.m - 1)
-                value = value + self._entry_of(b, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
+                value = value + kind.panel_entry(self, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
             body.write(self.panel, (a, j), self.is_inside(first, j).where(value, -math.inf))
         for name, lanes in self.ints.items():
             with body.loop(LANES) as j:
                 body.write(lanes, (j,), self.t[name][b, (first + j).minimum(self.m - 1)])
         if self.entries is not None:
             with body.loop(self.score.classes) as c:
-                body.write(self.entries, (c,), self._entry(h, c) * LOG2E)
+                body.write(self.entries, (c,), self.table_entry(h, c) * LOG2E)
 
     @property
     def pads(self) -> bool:
@@ -189,19 +183,8 @@ class ScoreBody:
         """Whether key j of the block that starts at `first` is no padding."""
         return j.cast(dtypes.int) < self.body.read(self.end, 0)
 
-    def _entry_of(self, b: UOp, h: UOp, a: UOp, key: UOp) -> UOp:
-        match self.score.kind:
-            case "key":
-                return self._entry(h, key)
-            case "same":
-                return a.eq(key).where(self._entry(h, a), 0.0)
-            case "pair":
-                return self._entry(h, a, key)
-        t = self.score.classes
-        forth = a < t
-        return self._entry(h, forth.where(a, key), forth.where(key, a - t))
-
-    def _entry(self, h: UOp, *index: UOp) -> UOp:
+    def table_entry(self, h: UOp, *index: UOp) -> UOp:
+        """An entry of the table of a head, in nats, as scores add it."""
         table = self.t["table"]
         return entry(table[h if table.shape[0] > 1 else 0, *index])
 
@@ -213,15 +196,7 @@ class ScoreBody:
         -inf where the row does not see the key, whatever the numbers are; for padding only where they are finite.
         """
         s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
-        kind = self.score.kind
-        if kind == "ordered":
-            a = self.row_class(b, row)
-            forth = self.is_forth(b, i, first, j)
-            s = s + forth.where(self.laid_out(a, j), self.laid_out(a + self.score.classes, j))
-        else:
-            s = s + self.laid_out(self.row_class(b, row) if kind in ("pair", "same") else 0, j)
-        if kind in ("between", "dense"):
-            s = s + self.entry_at(h, self.class_of(b, i, first, j).cast(dtypes.weakint))
+        s = self.score.kind.added(self, s, b, h, i, first, j)
         if top is not None:
             s = s - top
         seen = self._seen(b, row, i, first, j)
@@ -234,20 +209,16 @@ class ScoreBody:
 
     def class_of(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Table index of row i and key first + j, for the kinds that are not laid out."""
-        row = i.minimum(self.n - 1)
-        if self.score.kind == "dense":
-            return self.t["ids"][b, row, first + j].cast(dtypes.int)
-        upto, before = self.t["upto_q"][b, row], self.t["before_q"][b, row]
-        count = self._is_after(i, first, j).where(self.lane("before_k", j) - upto, before - self.lane("upto_k", j))
-        return count.maximum(0).minimum(self.score.classes - 1)
+        return self.score.kind.class_of(self, b, i, first, j)
 
     def is_forth(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Whether row i does not come after key first + j."""
         if self.score.has_places:
             return self.t["at_q"][b, i.minimum(self.n - 1)] <= self.lane("at_k", j)
-        return self._is_after(i, first, j)
+        return self.is_after(i, first, j)
 
-    def _is_after(self, i: UOp, first: UOp, j: UOp) -> UOp:
+    def is_after(self, i: UOp, first: UOp, j: UOp) -> UOp:
+        """Whether key first + j does not stand before row i."""
         return j.cast(dtypes.int) >= (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int)
 
     def _seen(self, b: UOp, row: UOp, i: UOp, first: UOp, j: UOp) -> UOp | None:

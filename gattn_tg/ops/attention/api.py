@@ -8,8 +8,7 @@ from typing import Literal, Protocol, overload
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, UnsupportedError
-from gattn_tg.ops.attention import lazy, mma, simt
-from gattn_tg.ops.attention import loops as fused
+from gattn_tg.ops.attention import lazy, loops, mma, simt
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.problem import Pair, Problem, Window, build
 from gattn_tg.ops.attention.rope import Rope
@@ -25,7 +24,7 @@ class Implementation(Protocol):
 
 
 # in the order `auto` tries them
-IMPLEMENTATIONS: dict[str, Implementation] = {"mma": mma, "simt": simt, "loops": fused, "lazy": lazy}
+IMPLEMENTATIONS: dict[str, Implementation] = {"mma": mma, "simt": simt, "loops": loops, "lazy": lazy}
 # why `auto` passes over one that would serve the call when asked for by name
 DOUBTS: dict[str, Callable[[Problem], str | None]] = {"mma": mma.doubt, "simt": simt.doubt}
 

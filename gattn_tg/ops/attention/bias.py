@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.kernels.tiles.kinds import KINDS, BiasKind
 from gattn_tg.types import Float, Int
-
-KINDS = ("key", "pair", "same", "ordered", "between", "dense")
-SQUARE = ("pair", "ordered")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class MotifBias:
         where = f"MotifBias.{self.kind}"
         if self.kind not in KINDS:
             raise ConfigError(f"MotifBias: kind must be one of {', '.join(KINDS)}, but is {self.kind!r}")
-        square = self.kind in SQUARE
+        square = self.rule.is_square
         shape = self.table.shape
         if len(shape) not in ((2, 3) if square else (1, 2)) or (square and shape[-1] != shape[-2]):
             wanted = "(t, t) or (h, t, t)" if square else "(t,) or (h, t)"
@@ -57,7 +55,7 @@ class MotifBias:
             raise ShapeError(f"{where}: a table has 1 to 256 motif ids, but this one has {shape[-1]}")
         if not dtypes.is_float(self.table.dtype):
             raise ShapeError(f"{where}: table must be floating point, but is {self.table.dtype}")
-        for name, ids, axes in (("ids", self.ids, 3 if self.kind == "dense" else 2), ("ids_k", self.ids_k, 2)):
+        for name, ids, axes in (("ids", self.ids, 3 if self.rule.is_map else 2), ("ids_k", self.ids_k, 2)):
             if ids is None:
                 continue
             if not dtypes.is_int(ids.dtype):
@@ -70,14 +68,20 @@ class MotifBias:
 
     def _check_complement(self, complement: tuple[int, ...]) -> None:
         t = self.n_motifs
-        if self.kind in ("between", "dense"):
+        if not self.rule.is_by_id:
+            others = ", ".join(name for name, kind in KINDS.items() if kind.is_by_id)
             raise ConfigError(f"MotifBias.{self.kind}: tie_strands needs a table indexed by motif ids, which this "
-                              "kind does not have; use key, pair, same or ordered")
+                              f"kind does not have; use one of {others}")
         if len(complement) != t or sorted(complement) != list(range(t)) or any(
             complement[complement[a]] != a for a in range(t)
         ):
             raise ConfigError(f"MotifBias.{self.kind}: tie_strands must map the ids 0..{t - 1} onto themselves and "
                               f"back (an involution), but is {complement}")
+
+    @property
+    def rule(self) -> BiasKind:
+        """What the kind says of itself."""
+        return KINDS[self.kind]
 
     @property
     def n_motifs(self) -> int:
@@ -87,7 +91,7 @@ class MotifBias:
     @property
     def per_head(self) -> bool:
         """Whether every query head has a table of its own."""
-        return len(self.table.shape) == (3 if self.kind in SQUARE else 2)
+        return len(self.table.shape) == self.rule.axes + 1
 
     def tied_table(self) -> Float[Tensor, "h t ..."]:
         """The table as the scores see it: float32, strands tied, with a head axis of size 1 or h in front."""
@@ -100,7 +104,7 @@ class MotifBias:
         mirror = table
         for axis in range(1, len(table.shape)):
             mirror = _permute(mirror, c, axis)
-        if self.kind == "ordered":
+        if self.rule.is_ordered:
             mirror = mirror.transpose(-1, -2)
         return (table + mirror) * 0.5
 
@@ -137,6 +141,15 @@ class MotifBias:
     def dense(cls, table: Tensor, ids: Tensor) -> MotifBias:
         """T[id_ij] with an id for every pair of bases, uint8 (b, n, m): the only kind with O(n m) memory."""
         return cls("dense", table, ids)
+
+
+def occurrence_counts(ids_k: Int[Tensor, "b m"]) -> tuple[Int[Tensor, "b m"], Int[Tensor, "b m"]]:
+    """Occurrences that start at or before each base, and strictly before it, int32."""
+    ids = ids_k.cast(dtypes.int32)
+    previous = ids[:, :-1].pad(((0, 0), (1, 0)))
+    starts = ((ids != 0) & (ids != previous)).cast(dtypes.int32)
+    upto = starts.cumsum(1)
+    return upto, upto - starts
 
 
 def _permute(x: Tensor, order: tuple[int, ...], axis: int) -> Tensor:

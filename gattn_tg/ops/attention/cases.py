@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.types import Float, Int
 
 Pair = tuple[int | None, int | None]
@@ -64,12 +65,13 @@ class Case:
         v = draw.normal(size=(self.b, self.g, self.m, self.e))
         do = draw.normal(size=(self.b, self.h, self.n, self.e))
         dlse = draw.normal(size=(self.b, self.h, self.n))
-        axes = (self.t, self.t) if self.kind in ("pair", "ordered") else (self.t,)
+        axes = (self.t,) * (1 if self.kind is None else KINDS[self.kind].axes)
         table = draw.normal(size=(self.h, *axes) if self.per_head else axes)
         n_motifs = self.t if self.n_motifs is None else self.n_motifs
         ids_k = runs(draw, (self.b, self.m), n_motifs)
         ids = ids_k if self.n == self.m else runs(draw, (self.b, self.n), n_motifs)
-        if self.kind == "dense":
+        is_map = self.kind is not None and KINDS[self.kind].is_map
+        if is_map:
             ids = draw.integers(0, self.t, (self.b, self.n, self.m)).astype(np.uint8)
         return Inputs(
             case=self,
@@ -80,7 +82,7 @@ class Case:
             dlse=dlse,
             table=table,
             ids=ids,
-            ids_k=ids_k if self.n != self.m and self.kind != "dense" else None,
+            ids_k=ids_k if self.n != self.m and not is_map else None,
             positions=self.both_sides(self.drawn_positions(draw)),
             segments=self.both_sides(self.drawn_segments(draw)),
         )
@@ -172,7 +174,6 @@ def runs(draw: np.random.Generator, shape: tuple[int, int], t: int) -> Int[np.nd
 
 
 SWAP = (0, 2, 1, 3, 4)  # motifs 1 and 2 are each other's image on the other strand; the rest are palindromes
-KINDS = ("key", "pair", "same", "ordered", "between", "dense")
 
 # Sizes are primes above 32: they fill no tile, and tinygrad unrolls shorter loops completely, which makes a case
 # several times slower to compile.
@@ -199,7 +200,8 @@ CASES = (
     Case("segments_more_keys", n=37, m=41, segments=3, is_causal=True),
     *(Case(kind, kind=kind) for kind in KINDS),
     *(Case(f"{kind}_per_head", kind=kind, per_head=True, h=4, g=2, d=4) for kind in KINDS),
-    *(Case(f"{kind}_tied", kind=kind, complement=SWAP, per_head=kind == "pair") for kind in KINDS[:4]),
+    *(Case(f"{name}_tied", kind=name, complement=SWAP, per_head=kind.is_square and not kind.is_ordered)
+      for name, kind in KINDS.items() if kind.is_by_id),
     *(Case(f"{kind}_more_keys", kind=kind, n=37, m=41, is_causal=True, lengths=(41, 29)) for kind in KINDS),
     Case("between_few_counts", kind="between", t=3, n_motifs=16),
     Case("pair_16", kind="pair", t=16),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.bias import MotifBias, occurrence_counts
+from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
 from gattn_tg.types import Bool, Float, Int
@@ -61,16 +63,6 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     return o.cast(problem.v.dtype), lse
 
 
-def without_broken(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n d"]:
-    """x with 0 in place of nan and infinities, so that 0 times what nobody sees is 0."""
-    return x.isfinite().where(x, 0.0)
-
-
-def broken(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n"]:
-    """nan for every token that holds a nan or an infinity, which passes its gradient on; 0 for the others."""
-    return x.isfinite().where(0.0, x + math.nan).sum(-1)
-
-
 def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:
     """Which keys each query sees, broadcastable to (b, h, n, m); None when it sees all."""
     _, _, _, n, m, _, _ = problem.sizes
@@ -97,22 +89,43 @@ def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:
 def scores(problem: Problem, bias: MotifBias) -> Float[Tensor, "b h n m"]:
     """The motif bias of every pair of bases, broadcastable to (b, h, n, m)."""
     table = saturated(bias.tied_table())  # (1 or h, t) or (1 or h, t, t)
-    if bias.kind == "dense":
-        return _look_up_keys(table, bias.ids)
+    return FORMULAS[bias.kind](problem, bias, table)
+
+
+def _dense(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
+    return _look_up_keys(table, bias.ids)
+
+
+def _key(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
+    return _look_up_keys(table, problem.ids()[1].unsqueeze(1))
+
+
+def _same(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
     ids_q, ids_k = problem.ids()
-    if bias.kind == "key":
-        return _look_up_keys(table, ids_k.unsqueeze(1))
-    if bias.kind == "same":
-        is_same = (ids_q.unsqueeze(-1) == ids_k.unsqueeze(1)).unsqueeze(1)
-        return is_same.where(_look_up_keys(table, ids_q.unsqueeze(-1)), 0.0)
-    if bias.kind == "between":
-        return _look_up_keys(table, occurrences_between(ids_k, problem.q.shape[2]).clamp(0, bias.n_motifs - 1))
-    forth = _look_up_pairs(table, ids_q, ids_k)
-    if bias.kind == "pair":
-        return forth
+    is_same = (ids_q.unsqueeze(-1) == ids_k.unsqueeze(1)).unsqueeze(1)
+    return is_same.where(_look_up_keys(table, ids_q.unsqueeze(-1)), 0.0)
+
+
+def _between(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
+    counts = occurrences_between(problem.ids()[1], problem.q.shape[2])
+    return _look_up_keys(table, counts.clamp(0, bias.n_motifs - 1))
+
+
+def _pair(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
+    return _look_up_pairs(table, *problem.ids())
+
+
+def _ordered(problem: Problem, bias: MotifBias, table: Tensor) -> Tensor:
+    ids_q, ids_k = problem.ids()
     at_q, at_k = problem.coordinates()
-    back = _look_up_pairs(table.transpose(-1, -2), ids_q, ids_k)
+    forth, back = _look_up_pairs(table, ids_q, ids_k), _look_up_pairs(table.transpose(-1, -2), ids_q, ids_k)
     return (at_q.unsqueeze(-1) <= at_k.unsqueeze(1)).unsqueeze(1).where(forth, back)
+
+
+# what is added to the scores, (1 or b, 1 or h, n, m), by the name of the kind
+FORMULAS: dict[str, Callable[[Problem, MotifBias, Tensor], Tensor]] = {
+    "key": _key, "pair": _pair, "same": _same, "ordered": _ordered, "between": _between, "dense": _dense,
+}  # fmt: skip
 
 
 def saturated(table: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -130,15 +143,6 @@ def occurrences_between(ids_k: Int[Tensor, "b m"], n: int) -> Int[Tensor, "b n m
     upto_i, before_i = upto[:, m - n :].unsqueeze(-1), before[:, m - n :].unsqueeze(-1)
     forth, back = before.unsqueeze(1) - upto_i, before_i - upto.unsqueeze(1)
     return (i <= j).where(forth, back).maximum(0)
-
-
-def occurrence_counts(ids_k: Int[Tensor, "b m"]) -> tuple[Int[Tensor, "b m"], Int[Tensor, "b m"]]:
-    """Occurrences that start at or before each base, and strictly before it, int32."""
-    ids = ids_k.cast(dtypes.int32)
-    previous = ids[:, :-1].pad(((0, 0), (1, 0)))
-    starts = ((ids != 0) & (ids != previous)).cast(dtypes.int32)
-    upto = starts.cumsum(1)
-    return upto, upto - starts
 
 
 def _look_up_keys(table: Float[Tensor, "h t"], ids: Int[Tensor, "b x y"]) -> Float[Tensor, "b h x y"]:

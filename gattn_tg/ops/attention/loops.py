@@ -10,7 +10,7 @@ from gattn_tg.kernels.loops import forward as flash_forward
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
-from gattn_tg.ops.attention.lazy import without_broken
+from gattn_tg.ops.attention.broken import without_broken
 from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces

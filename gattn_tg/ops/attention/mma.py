@@ -11,14 +11,12 @@ from gattn_tg.kernels.mma import backward as mma_backward
 from gattn_tg.kernels.mma import forward as mma_forward
 from gattn_tg.kernels.mma import plan as mma_plan
 from gattn_tg.kernels.mma.plan import Plan
-from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
-from gattn_tg.ops.attention.lazy import without_broken
-from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, score_of, static_score
+from gattn_tg.ops.attention.broken import without_broken
+from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, score_of, static_score, table_gradient
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
-from gattn_tg.ops.attention.simt import table_gradient
 from gattn_tg.ops.launch import Output, launch, pieces
 from gattn_tg.types import Float
 
@@ -85,7 +83,7 @@ def _gradient(
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     read = (q, k, v, do.cast(q.dtype), top, inverse, delta, *tensors)
-    columns = table_columns(score)
+    columns = score.columns
     by_rows = [Output((b, h, n, d), q.dtype, along)]
     by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
     by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]

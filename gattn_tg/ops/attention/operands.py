@@ -1,4 +1,4 @@
-"""What the fused kernels of every schedule read besides q, k and v: the score function and the rotation of a call."""
+"""What the kernels of every schedule read besides q, k and v: the score function and the rotation of a call."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from tinygrad import Tensor, dtypes
 
+from gattn_tg.kernels.tiles.kinds import NONE
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import LANES, LARGEST, ceildiv
-from gattn_tg.ops.attention.lazy import broken, occurrence_counts, without_broken
+from gattn_tg.ops.attention.bias import occurrence_counts
+from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin
 from gattn_tg.ops.launch import pieces
@@ -23,10 +25,10 @@ def static_score(problem: Problem, has_broken: bool = False) -> Score:
     bias = problem.bias
     # beyond all keys a reach says nothing, and sums with it would leave 32 bits
     left, right = (None if x is None or x >= n + m else x for x in problem.window)
-    has_places = bias is not None and bias.kind == "ordered" and problem.positions_q is not None
+    has_places = bias is not None and bias.rule.is_ordered and problem.positions_q is not None
     return Score(
         scale=problem.scale,
-        kind="none" if bias is None else bias.kind,
+        kind=NONE if bias is None else bias.rule,
         classes=1 if bias is None else bias.n_motifs,
         is_causal=problem.is_causal,
         left=left,
@@ -52,11 +54,11 @@ def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[
     bias, tensors = problem.bias, {}
     if bias is not None:
         tensors["table"] = bias.tied_table()
-        if bias.kind == "dense":
+        if bias.rule.is_map:
             tensors["ids"] = bias.ids.pad((None, None, (0, ceildiv(m, LANES) * LANES - m)))
         else:
             tensors["ids_q"], tensors["ids_k"] = problem.ids()
-        if bias.kind == "between":
+        if bias.rule.is_counted:
             upto, before = occurrence_counts(tensors["ids_k"])
             tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
     tensors |= {
@@ -103,3 +105,18 @@ def output_cotangent(
     terms = (terms > most).where(most, (terms < -most).where(-most, terms))
     delta = wide.isfinite().where(terms, math.nan).sum(-1)
     return do, delta if dlse is None else delta - dlse
+
+
+def table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
+    """The gradient of a table from its `score.columns` sums for every row, added up over the rows of each class."""
+    t = score.classes
+    if score.kind.is_square:
+        # selected, not multiplied by 0: a row that is nan stays in its class
+        is_class = named["ids_q"].unsqueeze(-1) == Tensor.arange(t, dtype=dtypes.int32)  # (b, n, t)
+        sums = is_class.unsqueeze(1).unsqueeze(-1).where(sums.unsqueeze(-2), 0.0).sum(2)
+        if score.kind.is_ordered:
+            sums = sums[..., :t] + sums[..., t:].transpose(-1, -2)
+    else:
+        sums = sums.sum(2)
+    sums = sums.sum(0)
+    return (sums if table.shape[0] > 1 else sums.sum(0)).reshape(table.shape)

@@ -97,7 +97,7 @@ def build(
     if bias is not None:
         bias = _fit_bias(bias, b, h, n, m)
     # rotations are exact in 64 bits; the kernels compare places and labels in 32
-    is_compared = bias is not None and bias.kind == "ordered"
+    is_compared = bias is not None and bias.rule.is_ordered
     positions_q, positions_k = _both(positions, "positions", b, n, m, is_compared)
     segments_q, segments_k = _both(segments, "segments", b, n, m, True)
     if rope is not None:
@@ -117,13 +117,13 @@ def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
     where = f"attention: bias {bias.kind}"
     if bias.per_head and bias.table.shape[0] != h:
         raise ShapeError(f"{where}: a table per head needs {h} tables, but has {bias.table.shape[0]}")
-    top = 255 if bias.kind == "between" else bias.n_motifs - 1  # `between` counts ids, it does not look them up
+    top = 255 if bias.rule.is_counted else bias.n_motifs - 1  # occurrences are counted, their ids not looked up
 
     def inside(ids: Tensor) -> Tensor:
         # a look-up must stay in the table whatever the ids are; 256 entries hold every uint8
         return ids if top == 255 and ids.dtype == dtypes.uint8 else ids.clamp(0, top).cast(dtypes.uint8)
 
-    if bias.kind == "dense":
+    if bias.rule.is_map:
         if tuple(bias.ids.shape) != (b, n, m):
             raise ShapeError(f"{where}: ids must have shape {(b, n, m)}, one a pair, but have {tuple(bias.ids.shape)}")
         return replace(bias, ids=inside(bias.ids))
@@ -134,7 +134,7 @@ def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
                          f"{(b, m)}")
     if bias.ids_k is not None and tuple(bias.ids_k.shape) != (b, m):
         raise ShapeError(f"{where}: ids_k must have shape {(b, m)}, one per key, but have {tuple(bias.ids_k.shape)}")
-    if bias.kind == "between" and n > m:
+    if bias.rule.is_counted and n > m:
         raise ShapeError(f"{where}: the queries must be the last of the keys, but there are {n} queries and {m} keys")
     return replace(bias, ids=inside(bias.ids), ids_k=inside(bias.ids if bias.ids_k is None else bias.ids_k))
 

@@ -10,12 +10,11 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError, UnsupportedError
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
-
-KINDS = ("key", "pair", "same", "ordered")  # of bias that two blocks can tell from their own bases
 
 
 def blocks_of(x: Tensor, devices: Sequence[str], axis: int = 2) -> list[Tensor]:
@@ -81,7 +80,7 @@ def sequence_parallel_attention(
     stops = list(accumulate(int(x.shape[2]) for x in q))
     places = np.arange(stops[-1], dtype=np.int32) if positions is None else np.asarray(positions)
     spans = [slice(stop - int(x.shape[2]), stop) for x, stop in zip(q, stops, strict=True)]
-    needs_places = rope is not None or (bias is not None and bias.kind == "ordered")
+    needs_places = rope is not None or (bias is not None and bias.rule.is_ordered)
     outputs = []
     for i, rows in enumerate(spans):
         device = q[i].device
@@ -152,8 +151,9 @@ def _check(q: Sequence[Tensor], k: Sequence[Tensor], v: Sequence[Tensor], bias: 
             f"sequence_parallel_attention: blocks of q, k and v of the same lengths are required, but came {sizes[0]}, "
             f"{sizes[1]} and {sizes[2]}; cut all three alike with blocks_of"
         )
-    if bias is not None and bias.kind not in KINDS:
+    if bias is not None and not bias.rule.is_by_id:
+        served = ", ".join(name for name, kind in KINDS.items() if kind.is_by_id)
         raise UnsupportedError(
-            f"sequence_parallel_attention: a bias of kind {', '.join(KINDS)} is required, but came {bias.kind}, which "
+            f"sequence_parallel_attention: a bias of kind {served} is required, but came {bias.kind}, which "
             "depends on more than two blocks; choose another kind, or one device"
         )

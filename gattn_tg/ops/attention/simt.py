@@ -11,11 +11,18 @@ from gattn_tg.kernels.simt import keys as simt_keys
 from gattn_tg.kernels.simt import plan as simt_plan
 from gattn_tg.kernels.simt import rows as simt_rows
 from gattn_tg.kernels.simt.group import Layout
-from gattn_tg.kernels.simt.score import table_columns
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.ops.attention.lazy import without_broken
-from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, rotation_of, score_of, static_score
+from gattn_tg.ops.attention.broken import without_broken
+from gattn_tg.ops.attention.operands import (
+    contained,
+    output_cotangent,
+    piece,
+    rotation_of,
+    score_of,
+    static_score,
+    table_gradient,
+)
 from gattn_tg.ops.attention.packing import Packing
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.launch import Output, launch, pieces
@@ -44,7 +51,7 @@ def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
         if layout is None:
             least = simt_plan.layouts(machine)[-1]
             return (
-                f"its smallest tile ({name}, head widths {d} and {e}, {table_columns(score)} table columns) needs "
+                f"its smallest tile ({name}, head widths {d} and {e}, {score.columns} table columns) needs "
                 f"{shared(least)} bytes of shared memory and {registers(least, d, e)} registers a thread, but {device} "
                 f"has {machine.shared_bytes} and {simt_plan.MOST_REGISTERS}"
             )
@@ -80,7 +87,7 @@ def doubt(problem: Problem) -> str | None:
 
 def _buffers(score: Score) -> int:
     """Buffers of the kernel that has most, where small operands share: o lse top inverse q k v, or dq sums q k v do."""
-    is_map, has_numbers = score.kind == "dense", set(score.operands) - {"table", "ids"}
+    is_map, has_numbers = score.kind.is_map, set(score.operands) - {"table", "ids"}
     shared = is_map + bool(has_numbers)
     return max(7 + 1, 6 + 1) + shared
 
@@ -123,7 +130,7 @@ def _gradient(
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     read = (q, k, v, do, top, inverse, delta, *tensors)
-    columns = table_columns(score)
+    columns = score.columns
     by_rows = [Output((b, h, n, d), q.dtype, along)]
     by_rows += [Output((b, h, n, columns), dtypes.float32, along)] if columns else []
     by_keys = [Output((b, g, m, d), k.dtype, along), Output((b, g, m, e), v.dtype, along)]
@@ -140,18 +147,3 @@ def _gradient(
     if columns:
         found["table"] = table_gradient(score, sums[0], named, named["table"])
     return [dq, dk, dv, *(found.get(name) for name in named)]
-
-
-def table_gradient(score: Score, sums: Tensor, named: dict[str, Tensor], table: Tensor) -> Tensor:
-    """The sums of every row by class of the key, added up over the rows of each class."""
-    t = score.classes
-    if score.kind in ("pair", "ordered"):
-        # selected, not multiplied by 0: a row that is nan stays in its class
-        is_class = named["ids_q"].unsqueeze(-1) == Tensor.arange(t, dtype=dtypes.int32)  # (b, n, t)
-        sums = is_class.unsqueeze(1).unsqueeze(-1).where(sums.unsqueeze(-2), 0.0).sum(2)
-        if score.kind == "ordered":
-            sums = sums[..., :t] + sums[..., t:].transpose(-1, -2)
-    else:
-        sums = sums.sum(2)
-    sums = sums.sum(0)
-    return (sums if table.shape[0] > 1 else sums.sum(0)).reshape(table.shape)

@@ -8,11 +8,9 @@ import numpy as np
 
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.ops.attention.bias import SQUARE
 from gattn_tg.types import Float
 
 EMBEDDING, TABLE = "embed_motifs.weight", "motif_bias"
-BETWEEN = "between"  # its table is indexed by a count of motifs, which means the same whatever they are
 
 
 @dataclass(frozen=True)
@@ -56,9 +54,9 @@ def motif_axes(name: str, config: TrunkConfig) -> int:
     """How many axes of a parameter are indexed by motif ids: the first of the embedding, the last ones of a table."""
     if name == EMBEDDING:
         return 1
-    if name.split(".")[-1] != TABLE or config.motif == BETWEEN:
-        return 0
-    return 2 if config.motif in SQUARE else 1
+    if name.split(".")[-1] != TABLE or not config.bias.is_by_id:
+        return 0  # a table that is indexed by something else means the same whatever the motifs are
+    return config.bias.axes
 
 
 def moved(
@@ -88,11 +86,11 @@ def moved(
 
 def tied(table: Float[np.ndarray, "..."], config: TrunkConfig) -> Float[np.ndarray, "..."]:
     """A table as the scores see it: the mean with that of the other strand, where the strands are tied."""
-    if not config.tie_strands or config.motif == BETWEEN:
+    if not config.tie_strands or not config.bias.is_by_id:
         return table
     order = np.array(config.tie_strands)
-    mirror = table[..., order[:, None], order] if config.motif in SQUARE else table[..., order]
-    if config.motif == "ordered":
+    mirror = table[..., order[:, None], order] if config.bias.is_square else table[..., order]
+    if config.bias.is_ordered:
         mirror = np.swapaxes(mirror, -1, -2)
     mean: np.ndarray = (table + mirror) * np.float32(0.5)
     return mean

@@ -13,9 +13,10 @@ from tinygrad.codegen import to_program_cache
 from gattn_tg import MotifBias, Rope, attention
 from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels.loops import units as plan
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import threads
-from gattn_tg.ops.attention.cases import KINDS, Case
+from gattn_tg.ops.attention.cases import Case
 from gattn_tg.reference import attention as reference
 
 DEVICES = ("CPU:0", "CPU:1")
@@ -214,7 +215,7 @@ def test_plans_depend_on_shapes_and_fill_cores():
 
 
 def test_names_of_kernels_carry_their_score():
-    assert Score(0.1, "pair", 16, is_causal=True, has_lengths=True).name == "pair16_causal_lengths"
+    assert Score(0.1, KINDS["pair"], 16, is_causal=True, has_lengths=True).name == "pair16_causal_lengths"
     assert Score(0.1, left=3, right=2).name == "window_3_2"
     assert Score(0.1).name == "plain"
 

@@ -66,7 +66,7 @@ def flash(score, x, folder):
     dk, dv = run("keys", m, g, [(k.shape, factors), (v.shape, factors)], *read)
     by_class = sums.sum(1)[0]
     dtable = by_class.sum(0)
-    if score.kind == "pair":
+    if score.kind.is_square:
         dtable = np.zeros((score.classes, score.classes))
         np.add.at(dtable, x.ids[0], by_class)
     values = [cuda_on_cpu.from_bfloat16(y) for y in (o, dq, dk, dv)]

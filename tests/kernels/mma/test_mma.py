@@ -20,6 +20,7 @@ from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels.mma import plan as mma_plan
 from gattn_tg.kernels.mma.fragment import CDNA, CUDA, METAL, RDNA3, RDNA4, find
 from gattn_tg.kernels.mma.plan import Machine
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.ops.attention import mma
 
@@ -32,7 +33,7 @@ EMULATED = {
     "gfx942": ["key_causal"],
 }
 H100 = Machine("CUDA", "sm_90", 48 * 1024, is_cuda=True)
-PAIR = Score(scale=0.125, kind="pair", classes=16)
+PAIR = Score(scale=0.125, kind=KINDS["pair"], classes=16)
 
 
 # ---- the table

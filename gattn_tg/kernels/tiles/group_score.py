@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tinygrad import UOp, dtypes
+from typing import Protocol
 
-from gattn_tg.kernels.simt.group import Group
-from gattn_tg.kernels.tiles.score import BY_ROW, LOG2E, Score, ScoreBody
+from tinygrad import UOp, dtypes
+from tinygrad.dtype import DType
+
+from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.kinds import NONE
+from gattn_tg.kernels.tiles.score import LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tiles.score import entry as bounded_entry
 from gattn_tg.kernels.tiles.tile import ceildiv
 
@@ -13,15 +17,34 @@ IN_LINES = ("ids_k", "at_k", "upto_k", "before_k", "segments_k", "broken_k")  # 
 STAGED = 1024  # entries of a table that is copied to shared memory; larger ones are read where they are
 
 
-def table_columns(score: Score) -> int:
-    """Sums that every row of queries keeps for the gradient of the table."""
-    return {"none": 0, "ordered": 2 * score.classes}.get(score.kind, score.classes)
+class Cut(Protocol):
+    """How a group of threads cuts its work, as far as the score asks."""
+
+    @property
+    def threads(self) -> int: ...
+
+    @property
+    def keys(self) -> int: ...
+
+
+class Threads(Protocol):
+    """The threads of one group inside one kernel, of whatever schedule, as far as the score needs them."""
+
+    body: Body
+    thread: UOp
+
+    @property
+    def layout(self) -> Cut: ...
+
+    def line(self, size: int, dtype: DType = ...) -> UOp: ...
+
+    def part(self) -> None: ...
 
 
 def words(score: Score, keys: int) -> int:
     """Words of shared memory that the score takes."""
     names = [name for name in score.operands if name in IN_LINES]
-    return (score.entries if score.kind != "none" and score.entries <= STAGED else 0) + keys * len(names)
+    return (score.entries if score.kind is not NONE and score.entries <= STAGED else 0) + keys * len(names)
 
 
 class GroupScore(ScoreBody):
@@ -34,7 +57,7 @@ class GroupScore(ScoreBody):
         n, m: rows and keys.
     """
 
-    def __init__(self, group: Group, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
+    def __init__(self, group: Threads, score: Score, tensors: tuple[UOp, ...], n: int, m: int) -> None:
         self.group, self.body, self.score, self.n, self.m = group, group.body, score, n, m
         self.t = dict(zip(score.operands, tensors, strict=True))
         self.ints = {
@@ -121,16 +144,16 @@ class GroupScore(ScoreBody):
 
     def entry_at(self, h: UOp, index: UOp) -> UOp:
         """An entry of the table, in units of log 2, for the kinds that are not laid out."""
-        return self._entry(h, index) * LOG2E
+        return self.table_entry(h, index) * LOG2E
 
     def laid_out(self, a: UOp | int, j: UOp) -> UOp:
         """Bias of class a and a key of the block; nan for a broken key."""
         assert self.place is not None
-        b, h, _ = self.place
+        _, h, _ = self.place
         value = UOp.const(0.0, dtypes.float32) if self.broken is None else self.body.read(self.broken, j)
-        if self.score.kind in BY_ROW:
+        if self.score.kind.is_by_row:
             row = a if isinstance(a, UOp) else UOp.const(a, dtypes.weakint)
-            value = value + self._entry_of(b, h, row, self.key_class(j)) * LOG2E
+            value = value + self.score.kind.panel_entry(self, h, row, self.key_class(j)) * LOG2E
         return value
 
     def row_class(self, b: UOp, row: UOp) -> UOp:
@@ -145,20 +168,13 @@ class GroupScore(ScoreBody):
         # without a bound tinygrad computes the place in the table in 64 bits, which WebGPU does not have
         return (id_ & ((1 << self.score.classes.bit_length()) - 1)).cast(dtypes.weakint)
 
-    def _entry(self, h: UOp, *index: UOp) -> UOp:
+    def table_entry(self, h: UOp, *index: UOp) -> UOp:
+        """An entry of the table of a head, in nats, as scores add it."""
         if self.table is None:
-            return super()._entry(h, *index)
+            return super().table_entry(h, *index)
         at = index[0] if len(index) == 1 else index[0] * self.score.classes + index[1]
         return self.body.read(self.table, at)
 
     def column(self, value: UOp, b: UOp, i: UOp, first: UOp, j: UOp) -> tuple[UOp, UOp]:
-        """Where the gradient of one score belongs among the `table_columns` of its row, and what is added there."""
-        kind = self.score.kind
-        if kind in ("between", "dense"):
-            return self.class_of(b, i, first, j).cast(dtypes.weakint), value
-        key = self.key_class(j)
-        if kind == "same":
-            return key, self.row_class(b, i.minimum(self.n - 1)).eq(key).where(value, 0.0)
-        if kind == "ordered":
-            return self.is_forth(b, i, first, j).where(key, key + self.score.classes), value
-        return key, value
+        """Where the gradient of one score belongs among the columns of its row, and what is added there."""
+        return self.score.kind.column(self, value, lambda: self.key_class(j), b, i, first, j)
