@@ -93,7 +93,7 @@ class Generator:
         for block in self.model.blocks:
             layer = block.attention
             q, k, v = projected(layer, block.attention_norm(x), cos, sin)
-            o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.window_size)
+            o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.config.window_size)
             x = x + layer.merged(o)
             x = x + block.mlp(block.mlp_norm(x))
             held += [k.contiguous(), v.contiguous()]

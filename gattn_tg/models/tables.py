@@ -9,7 +9,6 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.nn.block import Block
-from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.types import Float
 
 
@@ -58,9 +57,9 @@ def centred_tables(
     tables, no_ids = {}, Tensor(np.zeros((1, 1), np.uint8))  # the table is read, nothing is looked up
     for i, block in enumerate(blocks):
         layer = block.attention
-        if layer.motif is None or layer.motif_bias is None:
+        bias = layer.bias(no_ids)
+        if bias is None:
             continue
-        bias = MotifBias(layer.motif, layer.motif_bias, no_ids, complement=layer.tie_strands)
         table: np.ndarray = bias.tied_table().numpy()
         share = np.full(bias.n_motifs, 1.0 / bias.n_motifs) if frequency is None else frequency
         match bias.rule.unseen:
@@ -69,7 +68,7 @@ def centred_tables(
             case "both":
                 along_left = centred(table.swapaxes(-1, -2), share).swapaxes(-1, -2)
                 flat = centred(table.reshape(len(table), -1), np.outer(share, share).ravel()).reshape(table.shape)
-                table = along_left if layer.is_causal else flat
+                table = along_left if layer.config.is_causal else flat
             case "first":
                 table = table - table[..., :1]
             case "nothing":

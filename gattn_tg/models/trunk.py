@@ -10,7 +10,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
 from gattn_tg.models.tables import centred_tables
-from gattn_tg.nn.attention import GenomicAttention
+from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
@@ -57,13 +57,11 @@ class Trunk:
         """
         c = self.config
         motif = None if c.motif == NO_MOTIF else c.motif
-        self.blocks = []
-        for _ in range(c.n_layers):
-            attention = GenomicAttention(
-                c.width, c.n_heads, c.n_kv_heads or None, motif, c.n_motifs, c.per_head, c.rope(),
-                is_causal=is_causal, window_size=window_size,
-                tie_strands=c.tie_strands or None if motif else None, rng=rng, motif_start=c.motif_start)
-            self.blocks.append(Block(c.width, attention, c.mlp_ratio, c.dropout, rng))
+        attention = AttentionConfig(
+            width=c.width, n_heads=c.n_heads, n_kv_heads=c.n_kv_heads or None, motif=motif, n_motifs=c.n_motifs,
+            per_head=c.per_head, motif_start=c.motif_start, tie_strands=c.tie_strands or None if motif else None,
+            rope=c.rope(), is_causal=is_causal, window_size=window_size)
+        self.blocks = [Block(attention, c.mlp_ratio, c.dropout, rng) for _ in range(c.n_layers)]
         self.norm = LayerNorm(c.width)
 
     def with_motifs(self, x: Float[Tensor, "b n w"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n w"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from tinygrad import Tensor
@@ -17,14 +19,10 @@ from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
-_DEFAULT_ROPE = Rope()
 
-
-class GenomicAttention:
-    """Project, attend with motif bias, merge the heads.
-
-    Parameters: q_proj, k_proj, v_proj and out_proj (each `weight`, with `proj_bias` also `bias`), and `motif_bias`,
-    the table, which starts at zero unless told otherwise, so that a new layer is plain attention.
+@dataclass(frozen=True, kw_only=True)
+class AttentionConfig:
+    """Sizes and choices of a `GenomicAttention`.
 
     Args:
         width: channels of x.
@@ -33,50 +31,107 @@ class GenomicAttention:
         motif: kind of bias (`key pair same ordered between dense`), or None for no table.
         n_motifs: entries along one axis of the table (16), id 0 included.
         per_head: one table per query head instead of one for all.
+        motif_start: what the entries for a motif begin with, on the last axis from id 1 on; those for id 0, "no motif",
+            begin at 0. A table that begins at 1 attends to motifs from the first step on.
+        tie_strands: id map under reverse complement, which ties the two strands (see `MotifBias`).
         rope: rotary positions, or None.
         is_causal: a base sees only bases before it and itself.
         window_size: keys kept (left, right) of a query; None keeps all.
-        tie_strands: id map under reverse complement, which ties the two strands (see `MotifBias`).
         proj_bias: whether the projections add a bias.
         out_proj: whether the merged heads pass a last projection.
         impl: implementation of the attention, see `gattn_tg.attention`.
-        rng: source of initial weights.
-        motif_start: what the entries for a motif begin with, on the last axis from id 1 on; those for id 0, "no motif",
-            begin at 0. A table that begins at 1 attends to motifs from the first step on.
 
     Raises:
         ConfigError: sizes that do not divide, or an unknown kind.
     """
 
-    def __init__(
-        self, width: int, n_heads: int, n_kv_heads: int | None = None, motif: str | None = "key", n_motifs: int = 16,
-        per_head: bool = False, rope: Rope | None = _DEFAULT_ROPE, is_causal: bool = False,
-        window_size: Window | None = None, tie_strands: Sequence[int] | None = None, proj_bias: bool = False,
-        out_proj: bool = True, impl: str = "auto", rng: np.random.Generator | None = None, motif_start: float = 0.0,
-    ) -> None:
-        n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
+    width: int
+    n_heads: int
+    n_kv_heads: int | None = None
+    motif: str | None = "key"
+    n_motifs: int = 16
+    per_head: bool = False
+    motif_start: float = 0.0
+    tie_strands: Sequence[int] | None = None
+    rope: Rope | None = field(default_factory=Rope)
+    is_causal: bool = False
+    window_size: Window | None = None
+    proj_bias: bool = False
+    out_proj: bool = True
+    impl: str = "auto"
+
+    def __post_init__(self) -> None:
+        width, n_heads = self.width, self.n_heads
         if width % n_heads:
             below = width - width % n_heads
             raise ConfigError(f"GenomicAttention: n_heads={n_heads} does not divide width={width}; nearest widths are "
                               f"{below} and {below + n_heads}")
-        if n_heads % n_kv_heads:
-            raise ConfigError(f"GenomicAttention: n_kv_heads={n_kv_heads} does not divide n_heads={n_heads}; use a "
-                              "divisor")
-        if motif is not None and motif not in KINDS:
-            raise ConfigError(f"GenomicAttention: motif must be None or one of {', '.join(KINDS)}, but is {motif!r}")
+        if n_heads % self.key_heads:
+            raise ConfigError(f"GenomicAttention: n_kv_heads={self.n_kv_heads} does not divide n_heads={n_heads}; use "
+                              "a divisor")
+        if self.motif is not None and self.motif not in KINDS:
+            raise ConfigError(f"GenomicAttention: motif must be None or one of {', '.join(KINDS)}, but is "
+                              f"{self.motif!r}")
+        if self.tie_strands is not None:
+            object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
+
+    @property
+    def key_heads(self) -> int:
+        """Key and value heads."""
+        return self.n_heads if self.n_kv_heads is None else self.n_kv_heads
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one head."""
+        return self.width // self.n_heads
+
+    def bias(self, table: Tensor, motif_ids: Tensor) -> MotifBias | None:
+        """The motif bias with a table among bases with these ids; None without a kind."""
+        if self.motif is None:
+            return None
+        complement = None if self.tie_strands is None else tuple(self.tie_strands)
+        return MotifBias(self.motif, table, motif_ids, complement=complement)
+
+
+class GenomicAttention:
+    """Project, attend with motif bias, merge the heads.
+
+    `GenomicAttention(width=128, n_heads=4, motif="key")` takes the fields of `AttentionConfig` by name;
+    `GenomicAttention(config=...)` takes them all at once.
+
+    Parameters: q_proj, k_proj, v_proj and out_proj (each `weight`, with `proj_bias` also `bias`), and `motif_bias`,
+    the table, which starts at zero unless told otherwise, so that a new layer is plain attention.
+
+    Args:
+        width, n_heads: as in `AttentionConfig`.
+        config: all sizes and choices.
+        rng: source of initial weights.
+        choices: the other fields of `AttentionConfig`, where no config is given.
+
+    Raises:
+        ConfigError: sizes that do not divide, an unknown kind, or both a config and fields of one.
+    """
+
+    def __init__(
+        self, width: int | None = None, n_heads: int | None = None, *, config: AttentionConfig | None = None,
+        rng: np.random.Generator | None = None, **choices: Any,
+    ) -> None:
+        sizes: dict[str, Any] = {name: x for name, x in (("width", width), ("n_heads", n_heads)) if x is not None}
+        if config is not None and (sizes or choices):
+            raise ConfigError(f"GenomicAttention: expected config alone, got also {', '.join([*sizes, *choices])}; put "
+                              "them into the config")
+        c = AttentionConfig(**sizes, **choices) if config is None else config
         rng = np.random.default_rng(0) if rng is None else rng
-        self.n_heads, self.n_kv_heads, self.head_width = n_heads, n_kv_heads, width // n_heads
-        self.motif, self.rope, self.is_causal, self.window_size, self.impl = motif, rope, is_causal, window_size, impl
-        self.tie_strands = None if tie_strands is None else tuple(tie_strands)
-        self.q_proj = Linear(width, width, rng, bias=proj_bias)
-        self.k_proj = Linear(width, n_kv_heads * self.head_width, rng, bias=proj_bias)
-        self.v_proj = Linear(width, n_kv_heads * self.head_width, rng, bias=proj_bias)
-        self.out_proj = Linear(width, width, rng, bias=proj_bias) if out_proj else None
+        self.config = c
+        self.q_proj = Linear(c.width, c.width, rng, bias=c.proj_bias)
+        self.k_proj = Linear(c.width, c.key_heads * c.head_width, rng, bias=c.proj_bias)
+        self.v_proj = Linear(c.width, c.key_heads * c.head_width, rng, bias=c.proj_bias)
+        self.out_proj = Linear(c.width, c.width, rng, bias=c.proj_bias) if c.out_proj else None
         self.motif_bias: Tensor | None = None
-        if motif is not None:
-            square = (n_motifs,) * KINDS[motif].axes
-            shape = (n_heads, *square) if per_head else square
-            self.motif_bias = made(shape, lambda: np.where(np.arange(n_motifs) == 0, 0.0, np.full(shape, motif_start)))
+        if c.motif is not None:
+            of_head = (c.n_motifs,) * KINDS[c.motif].axes
+            shape, start = (c.n_heads, *of_head) if c.per_head else of_head, c.motif_start
+            self.motif_bias = made(shape, lambda: np.where(np.arange(c.n_motifs) == 0, 0.0, np.full(shape, start)))
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,
@@ -85,20 +140,20 @@ class GenomicAttention:
     ) -> Float[Tensor, "b n w"]:
         """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n)."""
         q, k, v = self.heads(x)
+        c = self.config
         o = attention(
-            q, k, v, bias=self.bias(motif_ids), rope=self.rope, positions=positions, is_causal=self.is_causal,
-            window_size=self.window_size, lengths=lengths, segments=segments, impl=self.impl)
+            q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
+            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl)
         return self.merged(o)
 
     def heads(
         self, x: Float[Tensor, "b n w"]
     ) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], Float[Tensor, "b g n d"]]:
         """Queries, keys and values of every head."""
-        b, n, _ = x.shape
+        (b, n, _), c = x.shape, self.config
         q, k, v = (
-            projection(x).reshape(b, n, heads, self.head_width).transpose(1, 2)
-            for projection, heads in (
-                (self.q_proj, self.n_heads), (self.k_proj, self.n_kv_heads), (self.v_proj, self.n_kv_heads))
+            projection(x).reshape(b, n, heads, c.head_width).transpose(1, 2)
+            for projection, heads in ((self.q_proj, c.n_heads), (self.k_proj, c.key_heads), (self.v_proj, c.key_heads))
         )
         return q, k, v
 
@@ -110,9 +165,9 @@ class GenomicAttention:
 
     def bias(self, motif_ids: Tensor | None) -> MotifBias | None:
         """The motif bias among bases with these ids; None for a layer without."""
-        if self.motif is None or self.motif_bias is None:
+        if self.motif_bias is None:
             return None
         if motif_ids is None:
-            raise ShapeError(f"GenomicAttention: motif_ids are required by the {self.motif} bias, but are None; pass "
-                             "them, or build the layer with motif=None")
-        return MotifBias(self.motif, self.motif_bias, motif_ids, complement=self.tie_strands)
+            raise ShapeError(f"GenomicAttention: motif_ids are required by the {self.config.motif} bias, but are None; "
+                             "pass them, or build the layer with motif=None")
+        return self.config.bias(self.motif_bias, motif_ids)

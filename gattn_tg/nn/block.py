@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.nn.attention import GenomicAttention
+from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.dropout import dropout
@@ -29,11 +29,10 @@ class Block:
     Source: pre-normalisation as in Xiong et al. 2020, On Layer Normalization in the Transformer Architecture.
     """
 
-    def __init__(
-        self, width: int, attention: GenomicAttention, mlp_ratio: int, dropout: float, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, attention: AttentionConfig, mlp_ratio: int, dropout: float, rng: np.random.Generator) -> None:
+        width = attention.width
         self.attention_norm = LayerNorm(width)
-        self.attention = attention
+        self.attention = GenomicAttention(config=attention, rng=rng)
         self.mlp_norm = LayerNorm(width)
         self.mlp = Perceptron(width, mlp_ratio, rng)
         self.dropout = dropout

@@ -48,10 +48,11 @@ def angles(
     layer: GenomicAttention, positions: Int[np.ndarray, "b n"]
 ) -> tuple[Float[np.ndarray, "b n c"], Float[np.ndarray, "b n c"]]:
     """Cosine and sine of every rotation at these positions, float32; no columns for a layer without rotation."""
-    if layer.rope is None:
+    c = layer.config
+    if c.rope is None:
         none = np.zeros((*positions.shape, 0), np.float32)
         return none, none
-    turned = positions[..., None] * layer.rope.frequencies(layer.head_width)
+    turned = positions[..., None] * c.rope.frequencies(c.head_width)
     return np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
 
 
@@ -60,8 +61,9 @@ def projected(
 ) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], Float[Tensor, "b g n d"]]:
     """Queries and keys, turned by the angles of their positions, and values."""
     q, k, v = layer.heads(x)
-    if layer.rope is not None:
-        q, k = (rotate(t, cos, sin, layer.rope.interleaved) for t in (q, k))
+    rope = layer.config.rope
+    if rope is not None:
+        q, k = (rotate(t, cos, sin, rope.interleaved) for t in (q, k))
     return q, k, v
 
 
@@ -86,15 +88,15 @@ def decode(
     q, k, v = projected(layer, x, cos, sin)
     cache.put(k, v, places)
     o = attention(q, cache.keys, cache.values, bias=_bias(layer, motif_ids, key_ids), lengths=lengths,
-                  impl=layer.impl)
+                  impl=layer.config.impl)
     return layer.merged(o)
 
 
 def _bias(layer: GenomicAttention, motif_ids: Tensor, key_ids: Tensor) -> MotifBias | None:
     """The bias of one query whose keys are all before it, with strands tied beforehand."""
-    if layer.motif is None or layer.motif_bias is None:
+    tied = layer.bias(motif_ids)
+    if tied is None:
         return None
-    tied = MotifBias(layer.motif, layer.motif_bias, motif_ids, complement=layer.tie_strands)
     table = tied.tied_table() if tied.per_head else tied.tied_table()[0]
     rule = tied.rule
     if rule.is_ordered:  # the key is left of the query

@@ -9,6 +9,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg import GenomicAttention
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
@@ -52,6 +53,15 @@ def test_a_new_table_is_plain_attention_and_a_filled_one_is_not() -> None:
     assert np.abs(plain(x).numpy() - biased(x, ids).numpy()).max() > 1e-3
 
 
+def test_fields_by_name_and_a_config_build_the_same_layer() -> None:
+    config = AttentionConfig(width=32, n_heads=4, motif="pair", motif_start=0.5, tie_strands=[0, 2, 1], n_motifs=3)
+    layers = GenomicAttention(config=config), GenomicAttention(
+        32, 4, motif="pair", motif_start=0.5, tie_strands=[0, 2, 1], n_motifs=3)
+    assert layers[0].config == layers[1].config
+    for one, other in zip(*(get_state_dict(layer).values() for layer in layers), strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 def test_wrong_sizes_are_refused_with_the_nearest_right_ones() -> None:
     with pytest.raises(ConfigError, match="n_heads=12 does not divide width=500; nearest widths are 492 and 504"):
         GenomicAttention(width=500, n_heads=12)
@@ -59,6 +69,8 @@ def test_wrong_sizes_are_refused_with_the_nearest_right_ones() -> None:
         GenomicAttention(width=32, n_heads=4, n_kv_heads=3)
     with pytest.raises(ConfigError, match="motif must be None or one of key, pair"):
         GenomicAttention(width=32, n_heads=4, motif="cpg")
+    with pytest.raises(ConfigError, match="expected config alone, got also n_heads; put them into the config"):
+        GenomicAttention(config=AttentionConfig(width=32, n_heads=4), n_heads=2)
     with pytest.raises(ShapeError, match="motif_ids are required by the key bias, but are None"):
         GenomicAttention(width=32, n_heads=4)(x_of(1, 3, 32))
     with pytest.raises(ConfigError, match="kernel must be odd, so that it has a centre, but is 4; use 5"):
