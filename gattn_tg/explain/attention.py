@@ -62,10 +62,10 @@ def layers(
     x, ids = model.tokens(bases, motif_ids, lengths)
     within = lengths if model.reads_lengths else None
     for block in model.blocks:
-        layer = block.attention
+        layer, c = block.attention, block.attention.config
         q, k, _ = layer.heads(block.attention_norm(x))
-        options = {"bias": layer.bias(ids), "rope": layer.rope, "is_causal": layer.is_causal,
-                   "window_size": layer.window_size, "lengths": within, "impl": layer.impl}  # fmt: skip
+        options = {"bias": layer.bias(ids), "rope": c.rope, "is_causal": c.is_causal,
+                   "window_size": c.window_size, "lengths": within, "impl": c.impl}  # fmt: skip
         yield Layer(q.contiguous().realize(), k.contiguous().realize(), ids, options)
         x = block(x, ids, within).contiguous().realize()
 

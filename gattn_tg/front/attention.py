@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
 
@@ -87,13 +88,13 @@ class MotifTable(Table):
         """One per entry; empty where the table has no such axis."""
         for layer, table in self.tables.items():
             for at, value in np.ndenumerate(table):
-                square = 2 if self.kind in ("pair", "ordered") else 1
-                head = at[0] if len(at) > square else ""
-                query = self._named(at[-2]) if square == 2 else ""
+                axes = KINDS[self.kind].axes
+                head = at[0] if len(at) > axes else ""
+                query = self._named(at[-2]) if axes == 2 else ""
                 yield [layer, head, query, self._named(at[-1]), float(value)]
 
     def _named(self, i: int) -> str:
-        return self.motifs[i] if self.kind != "between" and i < len(self.motifs) else str(i)
+        return self.motifs[i] if KINDS[self.kind].is_by_id and i < len(self.motifs) else str(i)
 
 
 @dataclass(frozen=True, repr=False)
