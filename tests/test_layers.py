@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -211,3 +212,20 @@ def test_import_opens_no_device_and_no_file_of_its_own() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_library_text_names_a_flag_of_the_command_line() -> None:
+    """What is needed is said in words that a caller from Python understands too; flags are the cli's."""
+    wrong = []
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0] == "cli":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        wrong += [
+            f"{path.relative_to(ROOT)}:{node.lineno}: {node.value.strip()[:60]}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+            and " " in node.value and re.search(r"(?<![\w-])--[a-z]", node.value)
+        ]
+    assert not wrong, "\n".join(wrong)

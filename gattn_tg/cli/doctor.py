@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from gattn_tg.cli.output import say, say_json
@@ -16,9 +15,7 @@ LONGEST_ARCH = 40  # OpenCL names every extension as its architecture
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report of `kernels.devices` as a table or as JSON; exits 0 also when things are missing."""
-    if arguments.device:
-        os.environ["DEV"] = devices.choose(arguments.device)  # the report says what this wish leads to
-    report: dict[str, Any] = devices.report()
+    report: dict[str, Any] = devices.report(arguments.device)
     if arguments.json:
         say_json(report)
     else:

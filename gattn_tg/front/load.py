@@ -72,5 +72,5 @@ def folder_of(path: Path) -> Path:
         return path
     if not (path / "best").exists():
         raise FormatError(f"{path}: expected a run with best/, got one without; it has not been validated yet: name a "
-                          "folder in its checkpoints/, or go on with gattn train --resume")
+                          "folder in its checkpoints/, or resume its training")
     return path / "best"

@@ -79,6 +79,12 @@ programs.install()  # here and not in `install`: tinygrad's compiler processes l
 def install() -> None:
     """Prepares every CPU device of this process, those open already and those opened later; works once.
 
+    This changes tinygrad for the whole process, as soon as an operation of `gattn_tg` is imported: kernels on CPUs,
+    also those of other code, run on all cores that the process may use, with 512-bit vectors where the machine has them
+    and with bfloat16 stored as bits; compiled kernels are kept in a checked store on disk; and on machines of few
+    cores kernels are compiled in this process. Results of other code may therefore differ in the last bits.
+    Nothing else of tinygrad changes, and `import gattn_tg` alone changes nothing.
+
     A DEV that names an architecture itself (`DEV=CPU::x86_64,znver4`) keeps it: tinygrad asks the device only for
     what DEV leaves open.
     """

@@ -86,8 +86,8 @@ def choose(name: str | None = None) -> str:
         if rest.isdecimal():
             if int(rest):
                 raise UnsupportedError(
-                    f"device: a device without a number is required, but {name!r} came; `gattn train --devices "
-                    f"{device}:{int(rest)}` takes one by its number"
+                    f"device: expected a device without a number, got {name!r}; training takes one by its number "
+                    f"from its list of devices, here {device}:{int(rest)}"
                 )
             name = name.removesuffix(f":{rest}")
         return name if device in name else name.upper()
@@ -136,13 +136,17 @@ def probe(name: str) -> Candidate:
     )
 
 
-def report() -> dict[str, object]:
-    """Everything `gattn doctor` says, as plain values that JSON can hold."""
+def report(wish: str | None = None) -> dict[str, object]:
+    """Everything `gattn doctor` says, as plain values that JSON can hold.
+
+    Args:
+        wish: the device that is asked for; None asks for what the variable DEV says.
+    """
     candidates = [probe(name) for name in (*GPUS, "CPU")]
     compiler = toolchain.find()
     setting = toolchain.variable("DEV")
     return {
-        "device": {"chosen": choose(setting), "DEV": setting, "candidates": [asdict(c) for c in candidates]},
+        "device": {"chosen": choose(wish or setting), "DEV": setting, "candidates": [asdict(c) for c in candidates]},
         "compiler": None if compiler is None else {**asdict(compiler), "version": toolchain.version(compiler)},
         "compiler_help": "" if compiler else 'pip install "gattn_tg[cpu]"',
         "cpu": {

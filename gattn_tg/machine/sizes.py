@@ -92,7 +92,7 @@ def load(path: Path, origin: str) -> tuple[Row, ...]:
 
 def text(rows: Iterable[Row]) -> str:
     """The rows as a file that `load` reads."""
-    out = ["# Written by `gattn bench --tune`; remove this file to return to the sizes of the package."]
+    out = ["# Written by `gattn bench` where it tunes; remove this file to return to the sizes of the package."]
     for row in rows:
         out += ["", "[[row]]", f"bits = {row.bits}", f'stage = "{row.stage}"']
         out += [f"d = {row.d}"] * (row.stage in BY_WIDTH)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.dense import optimizer_step as many
+from gattn_tg.kernels.dense import optimizer_step
 from gattn_tg.ops.launch import Output, launch, on_one_cpu, update
 from gattn_tg.types import Float
 
@@ -56,7 +56,7 @@ def adamw(
         return
     factor = scale.reshape(1) if isinstance(scale, Tensor) else Tensor.full((1,), scale, device=rate.device)
     scalars = Tensor.cat(rate.reshape(1), 1 - powers[0], 1 - powers[1], factor.cast(dtypes.float32)).contiguous()
-    most = many.MOST // 4
+    most = optimizer_step.MOST // 4
     for start in range(0, len(parameters), most):
         groups = [list(x[start : start + most]) for x in (parameters, first, second)]
         inputs = [scalars, *(g.reshape(math.prod(g.shape)) for g in gradients[start : start + most])]
@@ -68,12 +68,12 @@ def norm(tensors: Sequence[Tensor]) -> Float[Tensor, ""]:
     if not all(on_one_cpu(x) for x in tensors):
         return Tensor.stack(*[x.float().square().sum() for x in tensors]).sum().sqrt()
     total: Tensor | None = None
-    for start in range(0, len(tensors), many.MOST):
-        flat = [x.reshape(math.prod(x.shape)) for x in tensors[start : start + many.MOST]]
-        part = launch(many.squared_norm, [Output((1,), dtypes.float32)], flat)[0]
+    for start in range(0, len(tensors), optimizer_step.MOST):
+        flat = [x.reshape(math.prod(x.shape)) for x in tensors[start : start + optimizer_step.MOST]]
+        part = launch(optimizer_step.squared_norm, [Output((1,), dtypes.float32)], flat)[0]
         total = part if total is None else total + part
     assert total is not None, "norm of no tensors"
     return total.reshape(()).sqrt()
 
 
-_kernel = functools.cache(many.adamw)
+_kernel = functools.cache(optimizer_step.adamw)

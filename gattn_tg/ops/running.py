@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.dense import optimizer_step as many
+from gattn_tg.kernels.dense import optimizer_step
 from gattn_tg.ops.launch import on_one_cpu, update
 from gattn_tg.types import Float
 
@@ -34,11 +34,11 @@ def follow(means: Sequence[Tensor], values: Sequence[Tensor], decay: Float[Tenso
 def _in_groups(
     kernel: Callable[[int], Callable[..., object]], targets: Sequence[Tensor], values: Sequence[Tensor], scalar: Tensor
 ) -> None:
-    most = many.MOST // 2
+    most = optimizer_step.MOST // 2
     for start in range(0, len(targets), most):
         group = targets[start : start + most]
         flat = [x.reshape(x.numel()) for x in values[start : start + most]]
         update(kernel(len(group)), group, [scalar, *flat])
 
 
-_add, _follow = functools.cache(many.add), functools.cache(many.follow)
+_add, _follow = functools.cache(optimizer_step.add), functools.cache(optimizer_step.follow)

@@ -220,7 +220,7 @@ class TrainConfig:
         if vocabulary is None:
             raise ConfigError(
                 f"{self.path}: [model]: a genome with motif ids is required by a model that reads them, but came one "
-                'without; run `gattn preprocess` without --no-motifs, or set motif = "none" and embed_motifs = false'
+                'without; encode it with motif ids, or set motif = "none" and embed_motifs = false'
             )
         if shape.n_motifs < vocabulary.n_motifs:
             raise ConfigError(

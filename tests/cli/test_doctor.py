@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -73,8 +74,9 @@ def test_a_mistake_in_the_users_sizes_is_shown() -> None:
 
 
 def test_json_of_this_machine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEV", "CPU")  # restored after the verb has set it
+    monkeypatch.delenv("DEV", raising=False)
     assert main(["doctor", "--json", "--device", "CPU"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["device"]["chosen"] == "CPU"
+    assert "DEV" not in os.environ, "the wish is an argument, not the environment of the process"
     assert {"compiler", "cpu", "plan", "versions", "extras"} <= set(said)

@@ -75,7 +75,7 @@ def test_train_says_one_json_object(run: Path, capsys: pytest.CaptureFixture[str
 def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     config = run / "run.toml"
     before = {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
-    assert "it holds a run; add --resume, --overwrite" in failure(capsys, "train", config, "-o", run / "run")
+    assert "it holds a run; resume it, overwrite it" in failure(capsys, "train", config, "-o", run / "run")
     assert "one of --resume and --overwrite" in failure(capsys, "train", config, "--resume", "--overwrite")
     said = failure(capsys, "train", config, "-o", run / "run", "--from", "step_00000003", "--json")
     assert "checkpoints: one of step_00000002, step_00000004 is required, but came 'step_00000003'; name one of" in said
@@ -177,7 +177,7 @@ def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str])
     assert (home / "curves.html").read_text().startswith("<!doctype html>")
     assert main([*command, "--resume"]) == 0  # nothing is left to do
     capsys.readouterr()
-    assert "it holds a run; add --resume" in failure(capsys, *command)
+    assert "it holds a run; resume it, overwrite it" in failure(capsys, *command)
 
 
 def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

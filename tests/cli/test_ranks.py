@@ -83,13 +83,13 @@ def test_lists_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():
         with pytest.raises(ConfigError) as raised:
             devices_of(text)
-        assert str(raised.value) == f"--devices: {error}"
+        assert str(raised.value) == f"devices: {error}"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("CUDA:0,CUDA:2")
-    assert str(unsupported.value) == "--devices: CUDA:2 is required, but 2 are here; count from CUDA:0"
+    assert str(unsupported.value) == "devices: CUDA:2 is required, but 2 are here; count from CUDA:0"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("gpu:all")
-    assert str(unsupported.value).startswith("--devices: one of METAL, AMD, NV, CUDA, ")
+    assert str(unsupported.value).startswith("devices: one of METAL, AMD, NV, CUDA, ")
     assert str(unsupported.value).endswith("is required, but 'gpu:all' came; see gattn doctor")
 
 
@@ -103,7 +103,7 @@ def test_devices_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError) as raised:
         devices_of("QCOM:all")
     assert str(raised.value) == (
-        "--devices: QCOM is required, but it cannot be opened (no driver of QCOM); `gattn doctor` lists what works here"
+        "devices: QCOM is required, but it cannot be opened (no driver of QCOM); `gattn doctor` lists what works here"
     )
 
 

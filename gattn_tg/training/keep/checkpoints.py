@@ -80,7 +80,7 @@ class Checkpoints:
                 damaged(f"{fault}; going on from {self.path(step).name}")
             return self.path(step)
         if faults:
-            raise FormatError(f"{faults[0]}; no older checkpoint is whole: start again with --overwrite")
+            raise FormatError(f"{faults[0]}; no older checkpoint is whole: overwrite the run to start again")
         return None
 
     def named(self, name: str) -> Path:
@@ -94,13 +94,13 @@ class Checkpoints:
         if name not in there:
             raise ConfigError(
                 f"{self.folder}: one of {', '.join(there) or 'its checkpoints (there are none)'} is required, but came "
-                f"{name!r}; name one of them with --from"
+                f"{name!r}; name one of them"
             )
         try:
             verify(self.folder / name)
         except FormatError as error:
             older = [other for other in there if other < name]
-            hint = f"go on from the one before with --from {older[-1]}" if older else "start again with --overwrite"
+            hint = f"go on from the one before, {older[-1]}" if older else "overwrite the run to start again"
             raise FormatError(f"{error}; {hint}") from error
         return self.folder / name
 

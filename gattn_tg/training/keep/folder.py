@@ -86,7 +86,7 @@ class RunFolder:
         if mode == "new" and held:
             raise ConfigError(
                 f"{self.path}: a new or empty folder is required, but it holds a run; "
-                "add --resume, --overwrite, or choose another folder"
+                "resume it, overwrite it, or choose another folder"
             )
         return held
 

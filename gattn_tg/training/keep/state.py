@@ -118,8 +118,8 @@ def require_parameters(
         came = values[name].shape if name in values else None
         if wanted != came:
             raise FormatError(
-                f"{where}: expected {name[:80]!r} of shape {wanted}, got {came}; it belongs to another model: start "
-                "again with --overwrite"
+                f"{where}: expected {name[:80]!r} of shape {wanted}, got {came}; it belongs to another model: "
+                "overwrite the run to start again"
             )
 
 
@@ -160,7 +160,7 @@ def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
     except (OSError, ValueError, TypeError) as error:
         raise FormatError(
             f"{folder}: {PROGRESS} and {STATE} of a run are required, but reading them failed ({error}); was it "
-            "written by another version? Start again with --overwrite"
+            "written by another version? Overwrite the run to start again"
         ) from error
     return progress, kept
 

@@ -283,7 +283,7 @@ class Fit:
         if progress.fingerprint != self.progress.fingerprint:
             raise ConfigError(
                 f"{self.folder.path}: the settings, model, data and number of processes of the run are required to "
-                "resume it, but they changed; restore them, or start again with --overwrite"
+                "resume it, but they changed; restore them, or overwrite the run to start again"
             )
         self.progress = progress
         self._forget_after(progress.step)

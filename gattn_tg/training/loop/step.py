@@ -151,7 +151,7 @@ class Step:
             if came != x.shape:
                 raise FormatError(
                     f"optimizer state: {name} of shape {x.shape} is required, but came {came}; "
-                    "it belongs to another model or to other settings: start without --resume"
+                    "it belongs to another model or to other settings: start without resuming"
                 )
         write(list(targets.values()), [values[name] for name in targets])
         self._is_checked = False

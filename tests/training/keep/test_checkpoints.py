@@ -103,7 +103,7 @@ def test_the_one_before_is_taken_and_all_damaged_is_an_error(three: Checkpoints)
         assert heard[-1].endswith(f"progress.json is not what {SUMS} says; going on from {left}")
     assert len(heard) == 2
     (three.path(400) / SUMS).unlink()
-    with pytest.raises(FormatError, match=r"step_00001200: .*; no older checkpoint is whole: start again with --over"):
+    with pytest.raises(FormatError, match=r"step_00001200: .*; no older checkpoint is whole: overwrite the run"):
         three.newest(heard.append)
 
 
@@ -115,9 +115,9 @@ def test_a_checkpoint_by_name(three: Checkpoints) -> None:
         Checkpoints(three.folder / "none").named("x")
     for step in (400, 1200):
         (three.path(step) / "empty").write_bytes(b"x")
-    with pytest.raises(FormatError, match=r"empty is not what .*; go on from the one before with --from step_00000800"):
+    with pytest.raises(FormatError, match=r"empty is not what .*; go on from the one before, step_00000800"):
         three.named("step_00001200")
-    with pytest.raises(FormatError, match=r"empty is not what .*; start again with --overwrite"):
+    with pytest.raises(FormatError, match=r"empty is not what .*; overwrite the run to start again"):
         three.named("step_00000400")
 
 

@@ -21,7 +21,7 @@ LINE = {"kind": "train", "step": 1, "loss": 0.5, "examples_per_s": None}
 
 def test_a_run_is_refused_replaced_and_resumed(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run").journal.note(LINE)
-    with pytest.raises(ConfigError, match=r"run: a new or empty folder is required, but it holds a run; add --resume"):
+    with pytest.raises(ConfigError, match=r"run: a new or empty folder is required, but it holds a run; resume it, "):
         RunFolder(tmp_path / "run")
     assert RunFolder(tmp_path / "run", "resume").journal.lines() == [LINE]
     assert RunFolder(tmp_path / "none", "resume").checkpoints.steps() == []  # it begins

@@ -135,5 +135,5 @@ def test_state_of_another_model_is_refused() -> None:
         steps.step.restore(values)
     assert str(raised.value) == (
         "optimizer state: m.head.bias of shape (2,) is required, but came None; it belongs to another model or to "
-        "other settings: start without --resume"
+        "other settings: start without resuming"
     )
