@@ -18,7 +18,12 @@ SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 LARGEST = 2**31 - 1  # of the sizes of a model
 MAX_MOTIFS = 256  # ids are bytes
+<<<<<<< HEAD
 BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
+=======
+MAX_LAYERS = 1_000  # ten times as many as any model of DNA has
+BIASES = tuple(kind for kind in KINDS if kind != "dense")
+>>>>>>> 59cb9e0 (What cannot fit into memory is refused before it is taken, with the batch size that would; few rows make small batches; a logit that is not finite is no probability of 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +139,9 @@ class TrunkConfig(Config):
         self.require_at_least(0, "n_kv_heads")
         self.require("motif", (*BIASES, NO_MOTIF))
         self.require("rope_scaling", SCALINGS)
-        if self.n_motifs > MAX_MOTIFS:
-            raise ConfigError(f"{where}: n_motifs must be at most {MAX_MOTIFS}, but is {self.n_motifs}")
+        for name, most in (("n_motifs", MAX_MOTIFS), ("n_layers", MAX_LAYERS)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"{where}: {name} must be at most {most}, but is {getattr(self, name)}")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"{where}: dropout must be in [0, 1), but is {self.dropout}")
         if self.width % self.n_heads:
@@ -163,6 +169,15 @@ class TrunkConfig(Config):
     def token_bp(self) -> int:
         """Bases that one token of the attention stands for."""
         return 1
+
+    def least_floats(self, positions: int, *, is_training: bool) -> int:
+        """Numbers that are in memory at once for a row of so many positions, at the least.
+
+        For a backward pass every block keeps its input, two norms, q, k, v, the output of attention, its projection,
+        and what the perceptron has inside, twice; without one a single block is in memory.
+        """
+        inside = 2 * self.mlp_ratio
+        return positions * self.width * (self.n_layers * (8 + inside) if is_training else 4 + inside)
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""

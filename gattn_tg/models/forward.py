@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -10,6 +10,7 @@ from tinygrad.helpers import Context
 
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
+from gattn_tg.models.room import require_room
 from gattn_tg.types import Float
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -23,11 +24,12 @@ class Forward:
 
     Args:
         model: Maps tensors to a tensor; rows do not depend on each other.
-        batch_size: Rows per call of the network; the last batch is filled up.
+        batch_size: Rows per call of the network, at most; the last batch is filled up.
         device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out.
         run: What is captured in place of the model's own call.
 
     Raises:
+        ConfigError: A batch cannot fit into memory.
         DivergedError: An answer is not finite.
     """
 
@@ -48,14 +50,28 @@ class Forward:
     def batch(self, *arrays: np.ndarray) -> Float[np.ndarray, "b ..."]:
         """The answers to at most `batch_size` rows; rows that are missing repeat the last one."""
         n = len(arrays[0])
-        filled = [np.pad(array, ((0, self.batch_size - n), *((0, 0),) * (array.ndim - 1)), mode="edge")
-                  for array in arrays] if n < self.batch_size else arrays
-        return self.whole(*filled)[:n]
+        fill = self._rows(arrays) - n
+        filled = [np.pad(array, ((0, fill), *((0, 0),) * (array.ndim - 1)), mode="edge") for array in arrays]
+        return self.whole(*(filled if fill else arrays))[:n]
+
+    def _rows(self, arrays: Sequence[np.ndarray]) -> int:
+        """Rows to fill a batch up to: as few as are captured already, else the next power of two, at most batch_size.
+
+        So few rows cost little, and there are few shapes to compile for.
+        """
+        n, inner = len(arrays[0]), [array.shape[1:] for array in arrays]
+        if isinstance(self.device, tuple):
+            return self.batch_size  # which the devices share out evenly
+        known = [shapes[0][0] for shapes in self._captured if [shape[1:] for shape in shapes] == inner]
+        if not known:
+            return min(1 << max(n - 1, 0).bit_length(), self.batch_size)
+        return min((rows for rows in known if rows >= n), default=self.batch_size)
 
     def whole(self, *arrays: np.ndarray) -> Float[np.ndarray, "..."]:
         """What the network gives for one batch as it is, which need not have a row per sequence."""
         shapes = tuple(array.shape for array in arrays)
         if shapes not in self._captured:
+            require_room(getattr(self.model, "config", None), shapes[0], self.device)
             self._captured[shapes] = TinyJit(self._run)
         with Context(TRAINING=0):
             inputs = self._feed({str(i): array for i, array in enumerate(arrays)}, shapes)
@@ -70,5 +86,13 @@ class Forward:
 def class_probabilities(
     model: Callable[..., Tensor], batch_size: int, device: str | tuple[str, ...] | None = None
 ) -> Forward:
-    """Probabilities of classes from a model of logits: call it with base ids, motif ids and lengths."""
-    return Forward(model, batch_size, device, lambda *inputs: model(*inputs).float().softmax())
+    """Probabilities of classes from a model of logits: call it with base ids, motif ids and lengths.
+
+    Where a logit is not finite, all of its row are NaN: a softmax would make 0 of minus infinity.
+    """
+
+    def run(*inputs: Tensor) -> Tensor:
+        logits = model(*inputs).float()
+        return logits.isfinite().all(-1, keepdim=True).where(logits.softmax(), float("nan"))
+
+    return Forward(model, batch_size, device, run)

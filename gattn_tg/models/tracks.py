@@ -76,6 +76,11 @@ class TrackConfig(TrunkConfig):
                               f"{self.bin_ranks}")
         self.require_at_least(1, "stem_width", "stem_kernel", "tower_kernel")
 
+    def least_floats(self, positions: int, *, is_training: bool) -> int:
+        """As `TrunkConfig.least_floats`: attention is among bins, the stem before it among bases."""
+        among_bins = super().least_floats(positions // self.bin_bp, is_training=is_training)
+        return among_bins + positions * self.stem_width * (2 if is_training else 1)
+
     @property
     def token_bp(self) -> int:
         """Bases of a bin."""

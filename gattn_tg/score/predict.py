@@ -16,7 +16,8 @@ from gattn_tg.score.sequences import chunks
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
 
-BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches
+BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches,
+BASES_PER_CHUNK = 1 << 26  # and of at most so many bases
 
 
 class Prediction(NamedTuple):
@@ -56,7 +57,7 @@ def predict(
     """
     run = run or class_probabilities(checkpoint.model, batch_size, device)
     run = over_strands(run, checkpoint.vocabulary) if both_strands else run
-    size = batch_size * BATCHES_PER_CHUNK
+    size = min(batch_size * BATCHES_PER_CHUNK, max(BASES_PER_CHUNK // checkpoint.config.max_length, 1))
     for group, dataset in chunks(records, checkpoint.vocabulary, checkpoint.config.max_length, size, where):
         probabilities = run(*dataset.inputs)
         for record, row in zip(group, probabilities, strict=True):

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import Config, TrunkConfig
+from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.room import require_weights
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.training import strict
 
@@ -174,7 +176,8 @@ class TrainConfig:
             given: Fields that follow from the data; the table may not have them.
 
         Raises:
-            ConfigError: A key is unknown, missing or of another type, there is no such preset, or `cls` refuses it.
+            ConfigError: A key is unknown, missing or of another type, there is no such preset, `cls` refuses it, or
+                the weights cannot fit into memory.
         """
         where, table = f"{self.path}: [model]", dict(self.model)
         preset = strict.convert(str, table.pop("preset", ""), f"{where} preset")
@@ -185,7 +188,11 @@ class TrainConfig:
             )
         defaults = {k: v for k, v in cls.presets[preset].items() if k not in (given or {})} if preset else {}
         listed = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}  # as TOML has them
-        return strict.read(cls, {**listed, **table}, where, given)
+        shape = strict.read(cls, {**listed, **table}, where, given)
+        kind = KINDS.get(self.kind)
+        if kind is not None and isinstance(shape, kind.config):
+            require_weights(kind.model, shape, where)
+        return shape
 
     def file(self, key: str, name: str) -> Path:
         """A file that [data] names.

@@ -17,6 +17,7 @@ from gattn_tg.data import Prefetched
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.inputs import Feed
+from gattn_tg.models.room import require_room
 from gattn_tg.training import strict
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
@@ -92,7 +93,7 @@ class Fit:
 
         Raises:
             DivergedError: The loss or the gradient is not finite.
-            ConfigError: The run to resume was made with other settings, model or data.
+            ConfigError: The run to resume was made with other settings, model or data; a batch cannot fit into memory.
             FormatError: Checkpoints are there, but all are damaged.
         """
         settings, task = self.settings, self.task
@@ -146,11 +147,14 @@ class Fit:
         return 0 < self.settings.patience <= waited and self.progress.best is not None
 
     def _loop(self, step: Step, rows: int) -> None:
-        settings, progress = self.settings, self.progress
+        settings, progress, first = self.settings, self.progress, self.progress.step
         every = settings.validate_every or self.task.steps_per_epoch
         feed = Feed(self.device)
         with Interrupt() as interrupt, closing(iter(Prefetched(self._batches()))) as batches, Context(TRAINING=1):
             for micros in batches:
+                if progress.step == first:
+                    shape = next(iter(micros[0].values())).shape
+                    require_room(self.task.model.config, shape, self.device, is_training=True)
                 rate = scheduled(settings, progress.step, self.n_steps)
                 loss, norm = step([feed(arrays, slot) for slot, arrays in enumerate(micros)], rate)
                 self._count(loss, norm)

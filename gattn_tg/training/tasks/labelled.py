@@ -9,6 +9,7 @@ import numpy as np
 from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.models.room import require_bytes
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig, require
 from gattn_tg.training.tasks import remarks
@@ -85,6 +86,11 @@ def load(config: TrainConfig) -> Datasets:
     vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
     table = read_labelled(paths["train"])
     remarks.require_classes(table)
+    width = max(settings.max_length, max(map(len, table.sequences)))
+    require_bytes(
+        2 * len(table) * width, f"{config.path}: [data]", f"{len(table):,} sequences of max_length {width:,}",
+        "lower max_length, or shorten the sequences",
+    )  # fmt: skip
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
     def encode(key: str) -> LabelledSequences | None:
