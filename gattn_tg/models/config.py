@@ -18,12 +18,8 @@ SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 LARGEST = 2**31 - 1  # of the sizes of a model
 MAX_MOTIFS = 256  # ids are bytes
-<<<<<<< HEAD
-BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
-=======
 MAX_LAYERS = 1_000  # ten times as many as any model of DNA has
-BIASES = tuple(kind for kind in KINDS if kind != "dense")
->>>>>>> 59cb9e0 (What cannot fit into memory is refused before it is taken, with the batch size that would; few rows make small batches; a logit that is not finite is no probability of 0)
+BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
 
 
 @dataclass(frozen=True, kw_only=True)
