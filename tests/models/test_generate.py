@@ -37,7 +37,7 @@ def logits_after(made: GenomicGPT, bases: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("options", [
-    {"motif": "ordered", "per_head": True, "n_kv_heads": 1}, {"motif": "between"},
+    {"motif": "ordered", "per_head": True, "n_kv_heads": 1}, {"motif": "between"}, {"motif": "pair", "context": 16},
     {"motif": "none", "embed_motifs": False, "words": [], "n_layers": 1, "rope_scaling": "linear", "rope_factor": 2.0},
 ])
 def test_greedy_bases_are_those_of_the_whole_computed_again(options: dict[str, object]) -> None:
