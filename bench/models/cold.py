@@ -26,7 +26,7 @@ def first_results(began: float) -> dict[str, float]:
     """Seconds since `began` at which each stage was done, in this process."""
     from tinygrad.nn.state import get_state_dict
 
-    from gattn_tg.cli.demo import MODEL, TRAINING
+    from gattn_tg.cli.demo.learn import MODEL, TRAINING
     from gattn_tg.data import encode_labelled, splice_junctions
     from gattn_tg.models.classifier import SequenceClassifier
     from gattn_tg.models.inputs import to_tensors

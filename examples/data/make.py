@@ -1,4 +1,4 @@
-"""Make the two bundled data sets from two Debian packages; the result is byte for byte the committed one.
+"""Make the bundled data of natural sequences from two Debian packages, byte for byte as committed.
 
     apt-get download r-cran-mlbench augustus-doc
     for package in *.deb; do dpkg-deb -x "$package" unpacked; done
@@ -13,13 +13,21 @@ import gzip
 import lzma
 import struct
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RDA = "usr/lib/R/site-library/mlbench/data/DNA.rda"
 GENOME = "usr/share/doc/augustus/tutorial-cgp/data/genomes/hg38.fa"
+REFSEQ = "usr/share/doc/augustus/tutorial-cgp/data/refseq/refseq.hg38.gtf"
+GENES = {
+    "NM_018032": "LUC7L", "NM_201412": "LUC7L", "NM_001284497": "FAM234A", "NM_032039": "FAM234A",
+    "NR_104317": "FAM234A", "NM_001286485": "RGS11", "NM_001286486": "RGS11", "NM_003834": "RGS11",
+    "NM_183337": "RGS11", "NM_001176": "ARHGDIG", "NM_006849": "PDIA2", "NM_003502": "AXIN1", "NM_181050": "AXIN1",
+    "NM_006428": "MRPL28", "NM_021259": "PGAP6",
+}  # fmt: skip
+"""Symbols of the genes, which the file of the tutorial does not have; transcripts without one keep their number."""
 BASES = {"100": "A", "010": "C", "001": "G", "000": "T"}
 WIDTH_BP = 60
 
@@ -102,6 +110,28 @@ def splice_junctions(rda: Path) -> list[tuple[str, str]]:
     return rows
 
 
+def exons(gtf: Path, offset: int) -> list[str]:
+    """Return the exons as lines of GTF, sorted, at coordinates of the chromosome.
+
+    Args:
+        gtf: RefSeq of the tutorial, whose positions count from 1 at the first base of its sequence.
+        offset: bases of the chromosome before that base.
+    """
+    rows: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for line in gtf.read_text().splitlines():
+        chrom, _, kind, first, last, _, strand, _, attributes = line.split("\t")
+        assert chrom == "chr16"
+        if kind == "exon":
+            rows[attributes.split('"')[3]].append((int(first) + offset, int(last) + offset, strand))
+    found = []
+    for transcript, parts in rows.items():
+        gene = GENES.get(transcript, transcript)
+        names = f'gene_id "{gene}"; transcript_id "{transcript}"; gene_name "{gene}";'
+        found += [(first, last, f"chr16\trefGene\texon\t{first}\t{last}\t.\t{strand}\t.\t{names}")
+                  for first, last, strand in parts]
+    return [line for *_, line in sorted(found)]
+
+
 def write(name: str, text: str) -> None:
     """Write compressed text with no time stamp and no file name inside: the same bytes on every run."""
     path = HERE / name
@@ -122,6 +152,9 @@ def main(root: Path) -> None:
     wrapped = "\n".join(sequence[i : i + 60] for i in range(0, len(sequence), 60))
     print(len(sequence), "bases of", chrom)
     write("alpha_globin_hg38.fa.gz", f">{chrom}:{int(first) - 1}-{last} hg38 0-based-half-open\n{wrapped}\n")
+    lines = exons(root / REFSEQ, int(first) - 1)
+    print(len(lines), "exons")
+    write("alpha_globin_exons.gtf.gz", "".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":

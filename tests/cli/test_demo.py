@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gattn_tg.cli import demo
-from gattn_tg.cli.demo_page import compared
+from gattn_tg.cli.demo import learn, locus, verb
 from gattn_tg.cli.main import main
 from gattn_tg.metrics.classes import Metrics
 from gattn_tg.models import checkpoint
@@ -17,8 +16,8 @@ from gattn_tg.models import checkpoint
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "MODEL", replace(demo.MODEL, width=8, n_layers=1, n_heads=2, stem_kernel=0))
-    monkeypatch.setattr(demo, "ZOOM", (268_000, 269_000))
+    monkeypatch.setattr(verb, "MODEL", replace(learn.MODEL, width=8, n_layers=1, n_heads=2, stem_kernel=0))
+    monkeypatch.setattr(locus, "ZOOM", (282_500, 283_500))
 
 
 @pytest.mark.usefixtures("small")
@@ -26,9 +25,8 @@ def test_writes_everything_and_ends_with_the_accuracy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "gattn-demo"
-    learnt: list[demo.Outcome | None] = []
-    learn = demo.learn
-    monkeypatch.setattr(demo, "learn", lambda *a: learnt.append(learn(*a)) or learnt[-1])
+    learnt: list[learn.Outcome | None] = []
+    monkeypatch.setattr(verb, "learn", lambda *a: learnt.append(learn.learn(*a)) or learnt[-1])
     assert main(["demo", "-o", str(home), "--epochs", "1", "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -36,7 +34,7 @@ def test_writes_everything_and_ends_with_the_accuracy(
     assert said == json.loads((home / "result.json").read_text())
     assert 0 < said["test_accuracy"] < 1
     assert said["seconds"] > 0
-    assert {p.name for p in home.iterdir()} == set(demo.MADE)
+    assert {p.name for p in home.iterdir()} == set(verb.MADE)
     assert checkpoint.load(home / "with_motif_bias" / "best").labels == ("ei", "ie", "n")
     assert len((home / "test_predictions.tsv").read_text().splitlines()) == 687
     assert len((home / "metrics.jsonl").read_text().splitlines()) == 2
@@ -44,11 +42,17 @@ def test_writes_everything_and_ends_with_the_accuracy(
     assert bed[0].startswith("chr16\t1869")
     assert len(bed) > 5000
     header, *sites = [line.split("\t") for line in (home / "locus_splice_sites.tsv").read_text().splitlines()]
-    assert header[:6] == ["chrom", "position", "strand", "kind", "probability", "shown"]
-    assert all(268_001 <= int(row[1]) <= 269_001 for row in sites)
+    assert header[:7] == ["chrom", "position", "strand", "kind", "probability", "shown", "known"]
+    assert all(282_501 <= int(row[1]) <= 283_501 for row in sites)
     # the table and the page are of one mind
     shown = [row for row in sites if row[5] == "yes"]
-    assert shown == [row for row in sites if float(row[4]) > demo.SHOWN]
+    assert shown == [row for row in sites if float(row[4]) > locus.SHOWN]
+    for kind, judgement in said["splice_sites"].items():
+        of_kind = [row for row in sites if row[3] == kind]
+        known = {row[1] for row in of_kind if row[6] == "yes"}
+        assert (judgement["n_candidates"], judgement["n_real"]) == (len(of_kind), len(known))
+        assert known == {"donor": {"282531", "283369"}, "acceptor": {"282615"}}[kind]  # ARHGDIG and PDIA2
+        assert judgement["n_found"] == len(known & {row[1] for row in of_kind if row[5] == "yes"})
     page = (home / "summary.html").read_text()
     assert f"{len(shown):,} of {len(sites):,} GT and AG" in page
     for row in shown:
@@ -58,10 +62,21 @@ def test_writes_everything_and_ends_with_the_accuracy(
 
     assert main(["demo", "-o", str(home), "--epochs", "1"]) == 2
     assert "it holds an earlier demo; add --overwrite" in capsys.readouterr().err
-    again = iter(learnt)
-    monkeypatch.setattr(demo, "learn", lambda *a: next(again))  # training twice would show nothing new
+    again, kept = iter(learnt), tmp_path / "kept"
+    (home / "with_motif_bias").rename(kept)
+
+    def from_before(*_: object) -> learn.Outcome | None:
+        """Training twice would show nothing new."""
+        if kept.exists():
+            kept.rename(home / "with_motif_bias")
+        return next(again)
+
+    monkeypatch.setattr(verb, "learn", from_before)
     assert main(["demo", "-o", str(home), "--epochs", "1", "--overwrite"]) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    *lines, last = capsys.readouterr().out.splitlines()
+    shown_lines = [line for line in lines if "known among them: precision" in line or "no precision" in line]
+    assert [line.split(":")[0].strip() for line in shown_lines] == ["donors", "acceptors"]
+    assert sum("times the mean attention" in line for line in lines) == 2
     assert last.startswith(f"test_accuracy={said['test_accuracy']:.4f} seconds=")
 
 
@@ -71,7 +86,7 @@ def test_a_difference_within_chance_is_none() -> None:
     def metrics(accuracy: float) -> Metrics:
         return Metrics(n=1000, loss=0.1, accuracy=accuracy, auc=0.9, mcc=0.9)
 
-    same, other = (compared(metrics(a), metrics(b)) for a, b in ((0.959, 0.953), (0.959, 0.9)))
+    same, other = (learn.compared(metrics(a), metrics(b)) for a, b in ((0.959, 0.953), (0.959, 0.9)))
     assert same == (
         "The accuracies do not differ with and without motif bias: +0.6% ± 1.8% (95% interval, one seed each)."
     )

@@ -31,12 +31,16 @@ class Span:
 
 @dataclass(frozen=True)
 class Site:
-    """A predicted splice site: the first base after the junction, its probability, "donor" or "acceptor", strand."""
+    """A predicted splice site: the first base after the junction, its probability, "donor" or "acceptor", strand.
+
+    `is_real` says whether it is known to be one.
+    """
 
     position: int
     probability: float
     kind: str
     strand: str
+    is_real: bool
 
 
 @dataclass
@@ -68,8 +72,9 @@ class Tracks:
         drawn = []
         for gene in sorted(genes, key=lambda g: g.start):
             x0, x1 = self.x(max(gene.start, self.start)), self.x(min(gene.end, self.end))
-            name_end = max(x1, (x0 + x1) / 2 + 3.9 * len(gene.name)) + 6
-            name_start = min(x0, (x0 + x1) / 2 - 3.9 * len(gene.name))
+            half = 3.9 * len(gene.name)
+            middle = min(max((x0 + x1) / 2, half), WIDTH - half)  # the name stays inside the drawing
+            name_end, name_start = max(x1, middle + half) + 6, min(x0, middle - half)
             line = 0 if name_start > free[0] else 1
             free[line] = name_end
             y = self._y + 14 + line * 30
@@ -83,7 +88,7 @@ class Tracks:
             words = f"{gene.name} ({gene.strand}) {self.chrom}:{gene.start + 1:,}-{gene.end:,}"
             drawn.append(element("polygon", tip(words), points=points, fill=TEAL if right else BLUE))
             drawn.append(
-                text((x0 + x1) / 2, y + 17, gene.name, text_anchor="middle", font_size=11, font_style="italic")
+                text(middle, y + 17, gene.name, text_anchor="middle", font_size=11, font_style="italic")
             )
         return self._row("genes", "arrow: direction", drawn, 64 if free[1] > 0 else 36)
 
@@ -129,7 +134,7 @@ class Tracks:
         return self._row(name, note, drawn, 18)
 
     def splice_sites(self, sites: Sequence[Site], floor: float) -> Tracks:
-        """Lollipops as high as the probability: + strand upwards, - strand downwards."""
+        """Lollipops as high as the probability, filled for known sites: + strand upwards, - strand downwards."""
         half = 58.0
         middle = self._y + half + 4
         drawn = [element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=middle, y2=middle, stroke="#9aa3ad")]
@@ -138,19 +143,22 @@ class Tracks:
                 y = middle + sign * level * half
                 drawn.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, stroke=GRID))
                 drawn.append(text(LEFT - 6, y + 4, f"{level:g}", text_anchor="end", fill=MUTED, font_size=10))
-        for site in sorted(sites, key=lambda s: s.probability):
+        for site in sorted(sites, key=lambda s: (s.is_real, s.probability)):  # known ones on top
             sign = -1 if site.strand == "+" else 1
             x, y = self.x(site.position), middle + sign * site.probability * half
             colour = ORANGE if site.kind == "donor" else BLUE
-            words = f"{site.kind} {self.chrom}:{site.position + 1:,} ({site.strand}) p={site.probability:.3f}"
+            real = "known" if site.is_real else "not known"
+            words = f"{site.kind} {self.chrom}:{site.position + 1:,} ({site.strand}) p={site.probability:.3f}, {real}"
+            dot = {"fill": colour} if site.is_real else {"fill": "#fff", "stroke": colour, "stroke_opacity": 0.6}
             drawn.append(
                 element(
                     "g",
                     tip(words)
                     + element(
-                        "line", x1=x, x2=x, y1=middle, y2=y, stroke=colour, stroke_width=1.1, stroke_opacity=0.55
+                        "line", x1=x, x2=x, y1=middle, y2=y, stroke=colour, stroke_width=1.1,
+                        stroke_opacity=0.8 if site.is_real else 0.2,
                     )
-                    + element("circle", cx=x, cy=y, r=2.6, fill=colour, fill_opacity=0.9),
+                    + element("circle", cx=x, cy=y, r=3.4 if site.is_real else 2.2, **dot),
                 )
             )
         return self._row("splice sites", f"p > {floor:g}; up: + strand", drawn, 2 * half + 8)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,8 +12,9 @@ from gattn_tg.data import encode_labelled, splice_junctions
 from gattn_tg.data.genomes.bundled import bundled
 from gattn_tg.errors import GattnError
 from gattn_tg.io import read_fasta, read_labelled
+from gattn_tg.io.gtf import read_gtf
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.seq import reverse_complement
+from gattn_tg.seq import Interval, reverse_complement
 
 # The fixed split: rows of ei, ie, n in train, valid, test, and the first rows of each.
 SPLIT_COUNTS = [[481, 481, 1038], [120, 120, 260], [166, 164, 356]]
@@ -113,6 +117,23 @@ def test_a_gene_spells_its_protein() -> None:
     assert "".join(codons[coding[at : at + 3]] for at in range(0, 30, 3)) == "MLGLDACELG"
 
 
+def test_introns_between_the_bundled_exons_begin_and_end_as_introns_do() -> None:
+    """168 introns of 17 transcripts; one donor is GC, which is known of 1% of human introns."""
+    (record,) = read_fasta(bundled("alpha_globin_hg38.fa.gz"))
+    transcripts: dict[str, list[Interval]] = {}
+    for feature in read_gtf(bundled("alpha_globin_exons.gtf.gz")):
+        transcripts.setdefault(feature.transcript_id, []).append(feature.interval)
+    assert len(transcripts) == 17
+    ends: Counter[tuple[bytes, bytes]] = Counter()
+    for exons in transcripts.values():
+        assert exons == sorted(exons, key=lambda exon: exon.start)
+        for one, other in pairwise(exons):
+            intron = record.sequence[one.end - 186_963 : other.start - 186_963]
+            read = reverse_complement(intron) if one.strand == "-" else intron
+            ends[read[:2], read[-2:]] += 1
+    assert ends == {(b"GT", b"AG"): 167, (b"GC", b"AG"): 1}
+
+
 def test_unknown_name_is_refused() -> None:
     with pytest.raises(GattnError) as caught:
         bundled("absent.csv")
@@ -124,5 +145,5 @@ def test_unknown_name_is_refused() -> None:
 def test_files_are_small_and_carry_no_time_stamp() -> None:
     folder = bundled("splice_junctions.csv.gz").parent
     assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) <= 300_000
-    for name in ("splice_junctions.csv.gz", "alpha_globin_hg38.fa.gz"):
+    for name in ("splice_junctions.csv.gz", "alpha_globin_hg38.fa.gz", "alpha_globin_exons.gtf.gz"):
         assert bundled(name).read_bytes()[4:8] == b"\x00" * 4

@@ -54,7 +54,7 @@ def drawings() -> list[str]:
         .boxes("islands", "", [Span(1020, 1040, "x & y")])
         .area("GC", "share", binned(sequence, 10, gc_fraction), 1.0, "#123456")
         .density("cpg", "", np.array([0.0, 2.0, 5.0]), "#123456")
-        .splice_sites([Site(1100, 0.9, "donor", "+"), Site(1150, 0.6, "acceptor", "-")], 0.5)
+        .splice_sites([Site(1100, 0.9, "donor", "+", True), Site(1150, 0.6, "acceptor", "-", False)], 0.5)
     )
     return [
         tracks.draw("locus"),

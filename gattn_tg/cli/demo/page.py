@@ -2,77 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
 from typing import Any
 
 import numpy as np
 from tinygrad.nn.state import get_state_dict
 
+from gattn_tg.cli.demo.explained import Explained
+from gattn_tg.cli.demo.learn import Outcome, compared, margin
+from gattn_tg.cli.demo.locus import SHOWN, Locus, shown_line, verdicts
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
+from gattn_tg.explain.drawings.attention import received_drawing, share_drawing
 from gattn_tg.explain.drawings.lines import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
-from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, TEAL
+from gattn_tg.explain.drawings.precision import Ranking, precision_chart
+from gattn_tg.explain.drawings.svg import BLUE, INK, MUTED, ORANGE, TEAL
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency
-from gattn_tg.metrics.classes import Metrics
-from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
+from gattn_tg.metrics.precision import precision_recall
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
-from gattn_tg.score.splice import Candidate
+from gattn_tg.score.junctions import Judgement
 from gattn_tg.seq import encode
 from gattn_tg.seq.composition import cpg_observed_expected, gc_fraction
-from gattn_tg.training.loop.watch import Fitted
 
-# Genes of the locus, GRCh38, 0-based half-open and rounded to 100 bases: orientation for the reader, not a result.
-GENES = (
-    ("LUC7L", 189_000, 229_500, "-"), ("FAM234A", 234_500, 269_900, "+"), ("RGS11", 268_700, 276_000, "-"),
-    ("ARHGDIG", 280_300, 283_000, "+"), ("PDIA2", 283_100, 287_200, "+"), ("AXIN1", 287_400, 352_700, "-"),
-    ("MRPL28", 367_000, 370_500, "-"), ("PGAP6", 370_800, 382_100, "-"),
-)  # fmt: skip
 N_BINS, N_NARROW = 420, 280
-SHOWN = 0.5  # probability from which a predicted site is drawn
 NAMES = {"ei": "donor", "ie": "acceptor", "n": "neither"}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One trained model of the comparison."""
-
-    name: str
-    fitted: Fitted
-    forward: Forward
-    checkpoint: Checkpoint
-    test: Metrics
-    confusion: np.ndarray
-    probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class Locus:
-    """The bundled stretch of chromosome 16 and what was found in it."""
-
-    sequence: bytes
-    offset: int
-    motif_counts: dict[str, int]
-    sites: list[tuple[Candidate, float]]
 
 
 def demo_page(
     result: dict[str, Any],
     outcomes: list[Outcome],
     locus: Locus,
+    two: list[Explained],
     test: LabelledSequences,
     vocabulary: MotifVocabulary,
 ) -> str:
     """The HTML of summary.html."""
     biased, plain = outcomes
+    shown, found = sum(j.n_shown for j in locus.judgements), sum(j.n_found for j in locus.judgements)
     tiles = [
         Tile(
-            f"{biased.test.accuracy:.1%}", f"test accuracy with motif bias (± {_margin(biased.test):.1%})", is_key=True
+            f"{biased.test.accuracy:.1%}", f"test accuracy with motif bias (± {margin(biased.test):.1%})", is_key=True
         ),
-        Tile(f"{plain.test.accuracy:.1%}", f"the same model without it (± {_margin(plain.test):.1%})"),
-        Tile(f"{biased.test.auc:.4f}", "test AUC, mean over the classes"),
+        Tile(f"{plain.test.accuracy:.1%}", f"the same model without it (± {margin(plain.test):.1%})"),
+        Tile(f"{found:,} of {shown:,}", "splice sites shown on chromosome 16 are known ones"),
         Tile(f"{result['seconds']:.0f} s", f"for everything, on {result['device']}"),
         Tile(f"{result['n_parameters']:,}", "parameters"),
     ]
@@ -82,35 +56,20 @@ def demo_page(
         "Splice sites in primate DNA, and a look at human chromosome 16",
         f"A transformer with a learnable motif bias read 2,000 windows of 60 bases and told {biased.test.n} "
         "others apart: exon-intron borders (donors), intron-exon borders (acceptors), and neither. "
-        f"{compared(biased.test, plain.test)}",
+        f"{compared(biased.test, plain.test)} A genome is harder. {verdicts(locus.judgements)[0]}",
         tiles,
         [
             pair(_curves(biased, plain), _confusion(biased, labels)),
             _motif_table(biased, test, vocabulary),
             _locus(locus, vocabulary),
             _zoom(locus),
+            pair(*_precisions(locus)),
+            *(_explained(one, vocabulary) for one in two),
         ],
         "Splice junctions: Towell, Noordewier and Shavlik, UCI repository (CC BY 4.0). Genome: GRCh38, public domain. "
+        "Exons: NCBI RefSeq. "
         f"gattn_tg {result['version']}, seed {result['seed']}, {result['epochs']} epochs. Research use, not diagnosis.",
     )
-
-
-def compared(biased: Metrics, plain: Metrics) -> str:
-    """What one run of each model says about their difference: something only where it exceeds chance.
-
-    The interval of a difference of two shares p over n windows each: 1.96 sqrt(p1 (1 - p1) / n + p2 (1 - p2) / n).
-    """
-    difference = biased.accuracy - plain.accuracy
-    margin = (_margin(biased) ** 2 + _margin(plain) ** 2) ** 0.5
-    shown = f"with and without motif bias: {difference:+.1%} ± {margin:.1%} (95% interval, one seed each)"
-    if abs(difference) <= margin:
-        return f"The accuracies do not differ {shown}."
-    return f"The accuracies differ {shown}; another seed may say otherwise."
-
-
-def _margin(test: Metrics) -> float:
-    """Half the 95% interval of an accuracy, from the number of windows it was measured on."""
-    return 1.96 * float(np.sqrt(test.accuracy * (1 - test.accuracy) / test.n))
 
 
 def _curves(biased: Outcome, plain: Outcome) -> str:
@@ -160,7 +119,8 @@ def _locus(locus: Locus, vocabulary: MotifVocabulary) -> str:
     ]
     tracks = (
         Tracks("chr16", start, end)
-        .genes([Span(a, b, name, strand) for name, a, b, strand in GENES])
+        .genes(_genes(locus))
+        .boxes("exons", "RefSeq", _exons(locus))
         .boxes("CpG islands", "Takai & Jones", islands)
         .area("CpG", "observed / expected", binned(locus.sequence, N_BINS, cpg_observed_expected), 1.0, "#2a7f3e")
         .area("GC share", f"per {ids.size // N_BINS} bp", binned(locus.sequence, N_BINS, gc_fraction), 1.0, "#7a6a4f")
@@ -178,20 +138,88 @@ def _locus(locus: Locus, vocabulary: MotifVocabulary) -> str:
     )
 
 
+def _genes(locus: Locus) -> list[Span]:
+    """From the first exon of a gene to its last, over all its transcripts."""
+    found: dict[str, Span] = {}
+    for feature in locus.exons:
+        exon, name = feature.interval, feature.gene_name
+        gene = found.get(name, Span(exon.start, exon.end, name, exon.strand))
+        found[name] = Span(min(gene.start, exon.start), max(gene.end, exon.end), name, exon.strand)
+    return list(found.values())
+
+
+def _exons(locus: Locus, start: int = 0, end: int = sys.maxsize) -> list[Span]:
+    """Those that touch a stretch, each once."""
+    every = {(f.interval.start, f.interval.end, f.gene_name, f.interval.strand) for f in locus.exons}
+    return [
+        Span(a, b, f"{name} ({strand})", strand, BLUE if strand == "-" else TEAL)
+        for a, b, name, strand in sorted(every) if b > start and a < end
+    ]  # fmt: skip
+
+
 def _zoom(locus: Locus) -> str:
-    from_, to = min(c.position for c, _ in locus.sites), max(c.position for c, _ in locus.sites)
-    sites = [Site(c.position, p, c.kind, c.strand) for c, p in locus.sites if p > SHOWN]
+    from_, to = locus.stretch
+    shown = [
+        Site(site.position, float(p), site.kind, site.strand, bool(real))
+        for site, p, real in zip(locus.sites, locus.probability, locus.real, strict=True) if p > SHOWN
+    ]  # fmt: skip
     tracks = (
         Tracks("chr16", from_, to)
-        .genes([Span(a, b, name, strand) for name, a, b, strand in GENES if b > from_ and a < to])
-        .splice_sites(sites, SHOWN)
+        .genes([gene for gene in _genes(locus) if gene.end > from_ and gene.start < to])
+        .boxes("exons", "RefSeq", _exons(locus, from_, to))
+        .splice_sites(shown, SHOWN)
     )
     return section(
         "Predicted splice sites",
-        f"{len(sites):,} of {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one, "
-        f"score above {SHOWN:g}: those that locus_splice_sites.tsv has as shown. Scores are weighed for one real site "
-        "among a hundred, as in a stretch dense with genes, and not among three, as in training. Most of what is left "
-        "is still no splice site: the windows that taught the model what a site is not were easier than a genome.",
-        tracks.draw("predicted splice sites") + legend([(ORANGE, "donor (GT)"), (BLUE, "acceptor (AG)")]),
+        f"{len(shown):,} of {len(locus.sites):,} GT and AG of {to - from_:,} bases, both strands, judged one by one, "
+        f"score above {SHOWN:g}: those that locus_splice_sites.tsv has as shown. {verdicts(locus.judgements)[0]} "
+        "Scores are weighed for one real site among a hundred, as in a stretch dense with genes, and not among three, "
+        "as in training; the windows that taught the model what a site is not were easier than a genome.",
+        tracks.draw("predicted splice sites and known exons")
+        + legend([(ORANGE, "donor (GT)"), (BLUE, "acceptor (AG)"), (INK, "filled: known, in RefSeq; hollow: not")]),
         wide=True,
     )
+
+
+def _precisions(locus: Locus) -> list[str]:
+    _, *each = verdicts(locus.judgements)
+    return [_precision(locus, judgement, words) for judgement, words in zip(locus.judgements, each, strict=True)]
+
+
+def _precision(locus: Locus, judgement: Judgement, verdict: str) -> str:
+    rows = locus.of_kind(judgement.kind)
+    rankings = [
+        Ranking(colour, precision.tolist(), recall.tolist())
+        for colour, score in ((ORANGE, locus.matrix_score), (TEAL, locus.probability))
+        for precision, recall in [precision_recall(locus.real[rows], score[rows])]
+    ]
+    mark = (judgement.recall, judgement.precision) if judgement.n_shown and judgement.n_real else None
+    line = shown_line(judgement)
+    return section(
+        f"Which {judgement.kind}s are real",
+        f"{line[0].upper()}{line[1:]} (circle). {verdict} A weight matrix only counts the bases at every position of "
+        "the same training windows.",
+        precision_chart(rankings, judgement.by_chance, mark, f"precision and recall of {judgement.kind}s")
+        + legend([(TEAL, "model"), (ORANGE, "weight matrix"), (MUTED, "dashed: by chance")]),
+    )
+
+
+def _explained(one: Explained, vocabulary: MotifVocabulary) -> str:
+    known = "RefSeq has it" if one.is_known else "RefSeq does not have it"
+    return section(
+        one.title,
+        f"Probability {one.probability:.2f}; {known}. Where the model looks in these {one.motif_ids.size} bases, read "
+        f"along the strand; the dashed line is the junction. Its two bases receive {one.at_junction:.1f} times the "
+        "mean attention. Exact: one forward pass, no approximation and no sampling. It does not say what a base does "
+        "to the answer: attention is not effect, and a base that is looked at may change nothing.",
+        received_drawing(
+            one.site.window.sequence.decode(), one.motif_ids, vocabulary.names, vocabulary.colours,
+            one.attention.received, one.motif_ids.size // 2, f"attention that each base receives: {one.title}",
+        )
+        + share_drawing(
+            vocabulary.names, vocabulary.colours, one.attention.share, one.attention.frequency,
+            f"share of attention on each motif: {one.title}",
+        )
+        + legend([(TEAL, "more than an equal share"), (ORANGE, "less")]),
+        wide=True,
+    )  # fmt: skip
