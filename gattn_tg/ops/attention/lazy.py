@@ -25,7 +25,9 @@ def refuse(problem: Problem) -> str | None:
 def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Output and log-sum-exp, `softmax(scale q k^T + bias) v`; memory grows with n m.
 
-    Numerics: products of the stored values, softmax and sums are float32.
+    Numerics: products of the stored values, softmax and sums are float32. The gradient is tinygrad's own: a NaN in the
+        gradient of o, of a row that has none itself, makes NaN of dv of all keys of its head, also of those that the
+        row does not see. The kernels of the other implementations pass it to those that it sees.
     """
     b, h, g, n, m, d, e = problem.sizes
     of_q, of_k, of_v = (x.cast(dtypes.float32) for x in (problem.q, problem.k, problem.v))
