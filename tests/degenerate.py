@@ -57,7 +57,9 @@ def main(impl: str, *names: str) -> None:
         broke = []
         for what in promise.NAMES:
             y, z = getattr(got, what), getattr(true, what)
-            # a handful of numbers says nothing about the error of a plain path: float32's rounding, with room
+            # The promise compares with the error of a plain float32 path, root mean square over thousands of numbers.
+            # Here there are a few, often one: the plain path may hit it exactly, and then no other order of sums may
+            # differ. So these cases hold to 1e-5, a hundred roundings of float32; a wrong operand is off by far more.
             largest = 0.0 if z is None else np.abs(z[np.isfinite(z)]).max(initial=1.0)
             if z is not None and not np.allclose(y, z, rtol=1e-5, atol=1e-5 * largest):
                 broke.append(what)

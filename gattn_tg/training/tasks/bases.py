@@ -24,6 +24,7 @@ from gattn_tg.models.strands import mirrored_sites, over_strands
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.training.config import TrainConfig, TrainSettings, require
 from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.types import Bool, Float
 
 MONITORS = {"auc": True, "average_precision": True, "loss": False}
@@ -102,7 +103,9 @@ class Bases:
     ) -> None:  # fmt: skip
         self.model, self.data, self.settings, self.device = model, data, settings, device
         self.monitors: Mapping[str, bool] = MONITORS
-        self.steps_per_epoch = math.ceil(len(data.train) / (settings.batch_size * settings.accumulate * n_ranks))
+        per_step = settings.batch_size * settings.accumulate * n_ranks
+        self.notes, self.warnings = tuple[str, ...](), of_few_windows(len(data.train), per_step)
+        self.steps_per_epoch = math.ceil(len(data.train) / per_step)
         self.vocabulary = vocabulary_in(data.train.genome)
         forward = Forward(model, settings.batch_size, device)
         site_bp = data.train.site_bp

@@ -108,3 +108,13 @@ def _is_number(text: str) -> bool:
         return bool(np.isfinite(float(text)))
     except ValueError:
         return False
+
+
+def of_few_windows(n: int, rows_per_step: int) -> tuple[str, ...]:
+    """A remark where one step sees more rows than there are windows to learn from."""
+    if rows_per_step <= n:
+        return ()
+    return (
+        f"batch_size: one step has {rows_per_step:,} rows, but there are {n:,} windows to learn from, so it sees some "
+        "more than once; lower batch_size for more steps",
+    )

@@ -22,6 +22,7 @@ from gattn_tg.models.strands import over_strands
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.training.tasks.trackdata import TrackData, TrackSettings
 from gattn_tg.types import Float
 
@@ -50,8 +51,8 @@ class Tracks:
     ) -> None:  # fmt: skip
         self.model, self.data, self.settings, self.choices = model, data, settings, data_settings
         self.monitors: Mapping[str, bool] = MONITORS
-        self.notes, self.warnings = data.notes, tuple[str, ...]()
         per_step = settings.batch_size * settings.accumulate * n_ranks
+        self.notes, self.warnings = data.notes, of_few_windows(len(data.train), per_step)
         self.steps_per_epoch = math.ceil(len(data.train) / per_step)
         self.head = self._head()
         self.readout = TrackReadout(heads=(self.head,))

@@ -8,6 +8,7 @@ import pytest
 
 from gattn_tg.errors import ConfigError, FormatError, GattnError
 from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.tasks import remarks
 from gattn_tg.training.tasks.classify import Classify
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases" / "train"
@@ -134,3 +135,9 @@ def test_lengths_far_from_training_and_rows_of_n_are_warned_of(tmp_path: Path) -
     (tmp_path / "v.csv").write_text("sequence,label\nACGTACGTACGTA,0\nACC,1\n")
     with pytest.raises(FormatError, match="at most 12 bases are required, but came 13"):
         task(tmp_path / "a.toml")
+
+
+def test_a_step_of_more_rows_than_there_are_windows_is_warned_of() -> None:
+    assert remarks.of_few_windows(12, 12) == ()
+    (told,) = remarks.of_few_windows(12, 64)
+    assert told.startswith("batch_size: one step has 64 rows, but there are 12 windows to learn from")
