@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.cli.main import main
+from gattn_tg.errors import DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.tracks import TrackConfig, TrackModel
@@ -66,3 +69,17 @@ def test_one_line_and_no_output(
     assert "expected finite scores, got " in said.err.splitlines()[-1]
     assert "Traceback" not in said.err
     assert sorted(p.name for p in home.iterdir()) == before
+
+
+@pytest.mark.parametrize("odd", [-np.inf, np.inf, np.nan])
+def test_a_logit_that_is_not_finite_is_no_probability(odd: float) -> None:
+    """A softmax makes 0 of minus infinity, and 1 of what stands beside it."""
+    logits = np.array([[0.5, 1.0], [odd, 0.3], [0.1, 0.2]], np.float32)
+
+    def model(rows: Tensor) -> Tensor:
+        return Tensor(logits)[rows]
+
+    sure = class_probabilities(model, 1)
+    np.testing.assert_allclose(sure(np.array([0, 2])).sum(1), 1.0, rtol=1e-6)
+    with pytest.raises(DivergedError, match="expected finite scores, got 2 of 2 that are NaN or infinite"):
+        sure(np.array([1]))

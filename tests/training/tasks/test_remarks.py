@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 import pytest
 
-from gattn_tg.errors import ConfigError, FormatError, GattnError
+from gattn_tg.errors import ConfigError, DivergedError, FormatError, GattnError
 from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.run import train
 from gattn_tg.training.tasks import remarks
 from gattn_tg.training.tasks.classify import Classify
 
@@ -141,3 +144,17 @@ def test_a_step_of_more_rows_than_there_are_windows_is_warned_of() -> None:
     assert remarks.of_few_windows(12, 12) == ()
     (told,) = remarks.of_few_windows(12, 64)
     assert told.startswith("batch_size: one step has 64 rows, but there are 12 windows to learn from")
+
+
+def test_a_rate_beyond_all_reason_ends_in_one_line_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError) as raised:
+        train(TrainConfig.from_toml(CASES / "hugelr.toml"), tmp_path / "run")
+    assert "\n" not in str(raised.value)
+    assert re.search(r"lower learning_rate \(now 1e\+30\)|train with a lower learning_rate", str(raised.value))
+
+
+def test_a_monitor_that_is_never_defined_lets_the_loss_decide(tmp_path: Path) -> None:
+    done = train(TrainConfig.from_toml(CASES / "nanmon.toml"), tmp_path / "run")
+    losses = [v.metrics["loss"] for v in done.fitted.validations]
+    assert all(math.isnan(v.metrics["auc"]) for v in done.fitted.validations)
+    assert done.fitted.validations[losses.index(min(losses))].step == done.fitted.best_step
