@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
                 output.say(part.text.removesuffix("\n"))
         write_density(arguments, work)
         return 0
+    # All files are whole and on disk before the first gets its name: BigWig, index, then BED. Where a name cannot be
+    # given, what stood under it stands there still, the run ends with exit code 2, and the same command makes all anew.
     with replacing_path(arguments.output, overwrite=arguments.overwrite) as bed:
         with text_file(bed, arguments.output) as file:
             index = TabixIndex()
