@@ -229,3 +229,17 @@ def test_no_library_text_names_a_flag_of_the_command_line() -> None:
             and " " in node.value and re.search(r"(?<![\w-])--[a-z]", node.value)
         ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_kernels_and_operations_take_few_operands_by_place() -> None:
+    """More than 8 go by name or in a dataclass; the two public calls of attention read like PyTorch's."""
+    public = {"attention", "sequence_parallel_attention"}
+    wrong = []
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0] not in ("kernels", "ops", "nn"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name not in public:
+                count = len([a for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls")])
+                wrong += [f"{path.relative_to(ROOT)}: {node.name} takes {count}"] * (count > 8)
+    assert not wrong, "\n".join(wrong)

@@ -252,8 +252,9 @@ class _Step:
         motif_ids = given["motif_ids"]
         x = model.summed(given["bases"], words, motif_ids)
         for block, cache in zip(model.blocks, self.caches, strict=True):
-            x = x + decode(block.attention, block.attention_norm(x), cache, given["cos"], given["sin"],
-                           given["places"], given["lengths"], motif_ids, given["key_ids"])
+            x = x + decode(block.attention, block.attention_norm(x), cache, cos=given["cos"], sin=given["sin"],
+                           places=given["places"], lengths=given["lengths"], motif_ids=motif_ids,
+                           key_ids=given["key_ids"])
             x = x + block.mlp(block.mlp_norm(x))
         logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED).contiguous()
         Tensor.realize(logits, *(t for cache in self.caches for t in (cache.keys, cache.values)))

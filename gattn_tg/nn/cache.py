@@ -68,7 +68,7 @@ def projected(
 
 
 def decode(
-    layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, cos: Float[Tensor, "b 1 c"],
+    layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, *, cos: Float[Tensor, "b 1 c"],
     sin: Float[Tensor, "b 1 c"], places: Int[Tensor, "b"], lengths: Int[Tensor, "b"], motif_ids: Int[Tensor, "b 1"],
     key_ids: Int[Tensor, "b m"],
 ) -> Float[Tensor, "b 1 w"]:

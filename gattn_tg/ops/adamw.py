@@ -21,6 +21,7 @@ def adamw(
     rate: Float[Tensor, "1"],
     powers: tuple[Float[Tensor, "1"], Float[Tensor, "1"]],
     scale: Float[Tensor, ""] | float = 1.0,
+    *,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     decay: float = 0.0,

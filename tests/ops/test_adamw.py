@@ -32,7 +32,8 @@ def test_three_steps_follow_the_formula(device: str) -> None:
         gradients = draw(t)[:count]
         powers = on(device, [np.array([b**t], np.float32) for b in (B1, B2)])
         rate = Tensor([RATE], device=device)
-        adamw(p, on(device, gradients), m, v, rate, (powers[0], powers[1]), 0.5, (B1, B2), EPS, DECAY)
+        adamw(p, on(device, gradients), m, v, rate, (powers[0], powers[1]), 0.5,
+              betas=(B1, B2), eps=EPS, decay=DECAY)
         Tensor.realize(*p, *m, *v)
         for state, g in zip(true, gradients, strict=True):
             step = 0.5 * g.astype(np.float64)

@@ -30,8 +30,10 @@ from tinygrad import UOp, dtypes
 from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.table import TableGradient
 from gattn_tg.kernels.loops.units import key_parts, runs
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.kinds import NONE
+from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, ScoreBody
 from gattn_tg.kernels.tiles.tile import (
@@ -54,6 +56,7 @@ from gattn_tg.kernels.tiles.tile import (
 )
 from gattn_tg.machine.sizes import chunk_rows
 
+OUTPUTS = 5  # dq, dk, dv, dtable, scratch
 STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
 
 
@@ -94,7 +97,7 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 
     @functools.cache
     def flash_backward(*operands: UOp) -> UOp:
-        return Backward(score, rotation, *operands).build()
+        return Backward(score, rotation, named.backward(OUTPUTS, score, rotation, operands)).build()
 
     return flash_backward
 
@@ -102,26 +105,20 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 class Backward:
     """The backward kernel under construction. A unit is every `parts`-th block of keys of one key head."""
 
-    def __init__(
-        self, score: Score, rotation: Rotation, dq: UOp, dk: UOp, dv: UOp, dtable: UOp, scratch: UOp, q: UOp, k: UOp,
-        v: UOp, do: UOp, top: UOp, inverse: UOp, delta: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.dq, self.dk, self.dv, self.dtable, self.scratch = dq, dk, dv, dtable, scratch
-        self.q, self.k, self.v, self.do = q, k, v, do
-        self.top, self.inverse, self.delta = top, inverse, delta
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
-        self.parts, self.heads = dq.shape[0], self.h_size // self.g_size
+    def __init__(self, score: Score, rotation: Rotation, given: BackwardOperands) -> None:
+        self.dq, self.dk, self.dv, self.dtable, self.scratch = given.outputs
+        self.q, self.k, self.v, self.do = given.q, given.k, given.v, given.do
+        self.top, self.inverse, self.delta = given.top, given.inverse, given.delta
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
+        self.parts, self.heads = self.dq.shape[0], self.h_size // self.g_size
         self.rows, self.panels = arena(self.n, self.d, self.e)
         self.wd, self.we = padded(self.d), padded(self.e)
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{self.q.dtype.name}"
         self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
-        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
-        self.broken = BrokenKeys(body, k, v)
-        self.scores = ScoreBody(
-            body, score, tensors[: len(score.operands)], self.n, self.m, self.broken.lanes
-        )
+        self.angles = given.angles
+        self.broken = BrokenKeys(body, self.k, self.v)
+        self.scores = ScoreBody(body, score, given.of_score, self.n, self.m, self.broken.lanes)
         self.gradient = None if score.kind is NONE else TableGradient(self.scores)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))

@@ -17,7 +17,9 @@ from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.loops.forward import Forward
+from gattn_tg.kernels.loops.forward import OUTPUTS, Forward
+from gattn_tg.kernels.tiles import operands as named
+from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, Score
 from gattn_tg.kernels.tiles.tile import (
@@ -43,7 +45,7 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 
     @functools.cache
     def flash_few(*operands: UOp) -> UOp:
-        return FewRows(score, rotation, *operands).build()
+        return FewRows(score, rotation, named.forward(OUTPUTS, score, rotation, operands)).build()
 
     return flash_few
 
@@ -51,8 +53,8 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 class FewRows(Forward):
     """The forward kernel for at most FEW rows per head."""
 
-    def __init__(self, score: Score, rotation: Rotation, *operands: UOp) -> None:
-        super().__init__(score, rotation, *operands)
+    def __init__(self, score: Score, rotation: Rotation, given: Operands) -> None:
+        super().__init__(score, rotation, given)
         self.together = self.n
         self.q_width = ceildiv(self.d, FOLD) * FOLD
         self.partial, self.quads = self.body.array(LANES, FOLD), self.body.array(LANES, QUAD)

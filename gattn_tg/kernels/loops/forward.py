@@ -27,7 +27,9 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.units import query_rows, runs
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tiles.tile import (
@@ -67,6 +69,9 @@ def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
     return runs(b * h * ceildiv(n, rows)), panels.size
 
 
+OUTPUTS = 5  # o, lse, top, inverse, scratch
+
+
 @functools.cache
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """The kernel of a score function and a rotation.
@@ -77,7 +82,7 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 
     @functools.cache
     def flash_forward(*operands: UOp) -> UOp:
-        return Forward(score, rotation, *operands).build()
+        return Forward(score, rotation, named.forward(OUTPUTS, score, rotation, operands)).build()
 
     return flash_forward
 
@@ -85,23 +90,17 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 class Forward:
     """The forward kernel under construction. A unit is a block of rows of one head."""
 
-    def __init__(
-        self, score: Score, rotation: Rotation, o: UOp, lse: UOp, row_top: UOp, inverse: UOp, scratch: UOp, q: UOp,
-        k: UOp, v: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.o, self.lse, self.row_top, self.inverse, self.scratch = o, lse, row_top, inverse, scratch
-        self.q, self.k, self.v = q, k, v
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
+    def __init__(self, score: Score, rotation: Rotation, given: Operands) -> None:
+        self.o, self.lse, self.row_top, self.inverse, self.scratch = given.outputs
+        self.q, self.k, self.v = given.q, given.k, given.v
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{self.q.dtype.name}"
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
-        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
-        self.broken = BrokenKeys(body, k, v)
-        self.scores = ScoreBody(
-            body, score, tensors[: len(score.operands)], self.n, self.m, self.broken.lanes
-        )
+        self.angles = given.angles
+        self.broken = BrokenKeys(body, self.k, self.v)
+        self.scores = ScoreBody(body, score, given.of_score, self.n, self.m, self.broken.lanes)
         self.width, self.q_width = padded(self.e), self.d
         self.down = self.m.bit_length()
         self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS

@@ -24,8 +24,11 @@ from gattn_tg.kernels.mma.layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.table import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.group_score import words
+from gattn_tg.kernels.tiles.operands import BackwardOperands
+from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top, is_broken_row
 from gattn_tg.kernels.tiles.tile import ceildiv, finite
 
@@ -74,7 +77,7 @@ def rows_kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..
 
     @functools.cache
     def mma_backward_rows(*operands: UOp) -> UOp:
-        return Rows(score, fragment, layout, operands[:outputs], *operands[outputs:]).build()
+        return Rows(score, fragment, layout, named.backward(outputs, score, Rotation(), operands)).build()
 
     return mma_backward_rows
 
@@ -85,7 +88,7 @@ def keys_kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..
 
     @functools.cache
     def mma_backward_keys(*operands: UOp) -> UOp:
-        return Keys(score, fragment, layout, operands[:2], *operands[2:]).build()
+        return Keys(score, fragment, layout, named.backward(2, score, Rotation(), operands)).build()
 
     return mma_backward_keys
 
@@ -93,22 +96,18 @@ def keys_kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..
 class Backward:
     """What both passes share."""
 
-    def __init__(
-        self, score: Score, fragment: Fragment, layout: Layout, outputs: tuple[UOp, ...], q: UOp, k: UOp, v: UOp,
-        do: UOp, top: UOp, inverse: UOp, delta: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.outputs, self.q, self.k, self.v, self.do = outputs, q, k, v, do
-        self.top, self.inverse, self.delta = top, inverse, delta
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
+    def __init__(self, score: Score, fragment: Fragment, layout: Layout, given: BackwardOperands) -> None:
+        self.outputs, self.q, self.k, self.v, self.do = given.outputs, given.q, given.k, given.v, given.do
+        self.top, self.inverse, self.delta = given.top, given.inverse, given.delta
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.score, self.fragment, self.layout = score, fragment, layout
         self.heads = self.h_size // self.g_size
         side = type(self).__name__.lower()
         self.body = body = Body(
-            f"flash_bwd_{side}_d{self.d}_e{self.e}_{fragment.name}_{layout.name}_{q.dtype.name}_{score.name}"
+            f"flash_bwd_{side}_d{self.d}_e{self.e}_{fragment.name}_{layout.name}_{self.q.dtype.name}_{score.name}"
         )
-        self.warps = Warps(body, fragment, layout, layout.rows if side == "rows" else layout.keys, q.dtype)
-        self.scores = WarpScore(self.warps, score, tensors, self.n, self.m)
+        self.warps = Warps(body, fragment, layout, layout.rows if side == "rows" else layout.keys, self.q.dtype)
+        self.scores = WarpScore(self.warps, score, given.of_score, self.n, self.m)
 
     def top_of(self, b: UOp, h: UOp, i: UOp) -> UOp:
         """What is taken from the scores of a row: nan where it met a broken number."""

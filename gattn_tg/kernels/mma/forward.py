@@ -19,8 +19,11 @@ from gattn_tg.kernels.mma.fragment import Fragment
 from gattn_tg.kernels.mma.layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.warps import Warps, held
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.group_score import words
+from gattn_tg.kernels.tiles.operands import Operands
+from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score
 from gattn_tg.kernels.tiles.tile import ceildiv
 
@@ -48,7 +51,7 @@ def kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..., UO
 
     @functools.cache
     def mma_forward(*operands: UOp) -> UOp:
-        return Forward(score, fragment, layout, *operands).build()
+        return Forward(score, fragment, layout, named.forward(4, score, Rotation(), operands)).build()
 
     return mma_forward
 
@@ -56,19 +59,16 @@ def kernel(score: Score, fragment: Fragment, layout: Layout) -> Callable[..., UO
 class Forward:
     """The forward kernel under construction. A group owns a block of rows of one head."""
 
-    def __init__(
-        self, score: Score, fragment: Fragment, layout: Layout, o: UOp, lse: UOp, row_top: UOp, inverse: UOp, q: UOp,
-        k: UOp, v: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.o, self.lse, self.row_top, self.inverse, self.q, self.k, self.v = o, lse, row_top, inverse, q, k, v
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
+    def __init__(self, score: Score, fragment: Fragment, layout: Layout, given: Operands) -> None:
+        self.o, self.lse, self.row_top, self.inverse = given.outputs
+        self.q, self.k, self.v = given.q, given.k, given.v
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.score, self.fragment, self.layout = score, fragment, layout
         self.body = body = Body(
-            f"flash_fwd_d{self.d}_e{self.e}_{fragment.name}_{layout.name}_{q.dtype.name}_{score.name}"
+            f"flash_fwd_d{self.d}_e{self.e}_{fragment.name}_{layout.name}_{self.q.dtype.name}_{score.name}"
         )
-        self.warps = warps = Warps(body, fragment, layout, layout.rows, q.dtype)
-        self.scores = WarpScore(warps, score, tensors, self.n, self.m)
+        self.warps = warps = Warps(body, fragment, layout, layout.rows, self.q.dtype)
+        self.scores = WarpScore(warps, score, given.of_score, self.n, self.m)
         self.at_k, self.at_v = warps.block(layout.keys, self.d), warps.block(layout.keys, self.e)
         self.at_p = None if fragment.chain else warps.block(layout.rows, layout.keys)
         self.acc = warps.sums(self.e)

@@ -19,6 +19,7 @@ from tinygrad import UOp, dtypes
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.group_score import GroupScore
+from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, NEVER, Score, broken_top
 from gattn_tg.kernels.tiles.tile import ceildiv, finite
@@ -32,29 +33,26 @@ def tiles(layout: Layout) -> int:
 class Backward:
     """What both passes share: p and ds of one tile."""
 
-    def __init__(
-        self, score: Score, rotation: Rotation, layout: Layout, outputs: tuple[UOp, ...], q: UOp, k: UOp, v: UOp,
-        do: UOp, top: UOp, inverse: UOp, delta: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.outputs, self.q, self.k, self.v, self.do = outputs, q, k, v, do
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
+    def __init__(self, score: Score, rotation: Rotation, layout: Layout, given: BackwardOperands) -> None:
+        self.outputs, self.q, self.k, self.v, self.do = given.outputs, given.q, given.k, given.v, given.do
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.score, self.rotation, self.layout = score, rotation, layout
         self.heads = self.h_size // self.g_size
         side = type(self).__name__.lower()
         self.body = body = Body(
-            f"flash_bwd_{side}_d{self.d}_e{self.e}_{layout.name}_{q.dtype.name}_{score.name}{rotation.name}"
+            f"flash_bwd_{side}_d{self.d}_e{self.e}_{layout.name}_{self.q.dtype.name}_{score.name}{rotation.name}"
         )
-        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.angles = given.angles
         self.group = group = Group(body, layout)
-        self.scores = GroupScore(group, score, tensors[: len(score.operands)], self.n, self.m)
+        self.scores = GroupScore(group, score, given.of_score, self.n, self.m)
         rows, keys = layout.rows, layout.keys
         self.at_q, self.at_do = group.block(rows, self.d), group.block(rows, self.e)
         self.kt, self.vt = (group.block(layout.padded(width), keys) for width in (self.d, self.e))
         self.at_ds = group.block(rows, keys)
         self.s, self.dp = group.tile(rows, keys), group.tile(rows, keys)
         self.b = UOp.const(0, dtypes.weakint)  # the batch row, once the grid is known
-        self.stats = [(given, body.array(rows // layout.down, 1)) for given in (top, inverse, delta)]
+        stats = (given.top, given.inverse, given.delta)
+        self.stats = [(x, body.array(rows // layout.down, 1)) for x in stats]
 
     def row(self, i0: UOp, i: UOp) -> UOp:
         """A row of q; rows that pad the last block repeat the last one."""
@@ -72,8 +70,9 @@ class Backward:
         def channel(i: UOp, x: UOp) -> UOp:
             row = self.row(i0, i)
             return turned(
-                x, self.d, self.rotation, lambda c: self.q[b, h, row, c].cast(dtypes.float32), cos, sin, b, row
-            )
+                x, self.d, self.rotation, lambda c: self.q[b, h, row, c].cast(dtypes.float32),
+                cos=cos, sin=sin, b=b, row=row,
+            )  # fmt: skip
 
         def gradient(i: UOp, x: UOp) -> UOp:
             return self.do[b, h, self.row(i0, i), x.minimum(self.e - 1)].cast(dtypes.float32)
@@ -102,8 +101,9 @@ class Backward:
         def channel(j: UOp, x: UOp) -> UOp:
             key = self.key(first, j)
             return turned(
-                x, self.d, self.rotation, lambda c: self.k[b, g, key, c].cast(dtypes.float32) * factor, cos, sin, b, key
-            )
+                x, self.d, self.rotation, lambda c: self.k[b, g, key, c].cast(dtypes.float32) * factor,
+                cos=cos, sin=sin, b=b, row=key,
+            )  # fmt: skip
 
         def value(j: UOp, x: UOp) -> UOp:
             return self.v[b, g, self.key(first, j), x.minimum(self.e - 1)].cast(dtypes.float32)
@@ -133,7 +133,7 @@ class Backward:
         group.put(self.at_ds, dp)
 
     def write_back(
-        self, out: UOp, block: UOp, tile: UOp, h: UOp, place: Callable[[UOp], UOp], inside: Callable[[UOp], UOp],
+        self, out: UOp, block: UOp, tile: UOp, h: UOp, place: Callable[[UOp], UOp], inside: Callable[[UOp], UOp], *,
         rows: int, factor: float, side: str, is_turned: bool = False,
     ) -> None:  # fmt: skip
         """out = tile * factor, turned back; through shared memory, because partners belong to different threads."""
@@ -147,6 +147,9 @@ class Backward:
             at = turn * threads + group.thread
             i = (at // width).minimum(rows - 1)
             x = at % width
-            value = turned(x, width, self.rotation, lambda c: element(c, i) * factor, cos, sin, self.b, place(i), True)
+            value = turned(
+                x, width, self.rotation, lambda c: element(c, i) * factor,
+                cos=cos, sin=sin, b=self.b, row=place(i), back=True,
+            )  # fmt: skip
             when = (at < rows * width) & inside(i)
             body.write(out, (self.b, h, place(i), x), value.cast(out.dtype), when=when)

@@ -17,8 +17,10 @@ from contextlib import AbstractContextManager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.group_score import GroupScore, words
+from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score
 from gattn_tg.kernels.tiles.tile import ceildiv
@@ -47,7 +49,7 @@ def kernel(score: Score, rotation: Rotation, layout: Layout) -> Callable[..., UO
 
     @functools.cache
     def simt_forward(*operands: UOp) -> UOp:
-        return Forward(score, rotation, layout, *operands).build()
+        return Forward(score, rotation, layout, named.forward(4, score, rotation, operands)).build()
 
     return simt_forward
 
@@ -55,20 +57,17 @@ def kernel(score: Score, rotation: Rotation, layout: Layout) -> Callable[..., UO
 class Forward:
     """The forward kernel under construction. A group owns a block of rows of one head."""
 
-    def __init__(
-        self, score: Score, rotation: Rotation, layout: Layout, o: UOp, lse: UOp, row_top: UOp, inverse: UOp, q: UOp,
-        k: UOp, v: UOp, *tensors: UOp,
-    ) -> None:  # fmt: skip
-        self.o, self.lse, self.row_top, self.inverse, self.q, self.k, self.v = o, lse, row_top, inverse, q, k, v
-        self.b_size, self.h_size, self.n, self.d = q.shape
-        _, self.g_size, self.m, self.e = v.shape
+    def __init__(self, score: Score, rotation: Rotation, layout: Layout, given: Operands) -> None:
+        self.o, self.lse, self.row_top, self.inverse = given.outputs
+        self.q, self.k, self.v = given.q, given.k, given.v
+        self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.score, self.rotation, self.layout = score, rotation, layout
         self.body = body = Body(
-            f"flash_fwd_d{self.d}_e{self.e}_{layout.name}_{q.dtype.name}_{score.name}{rotation.name}"
+            f"flash_fwd_d{self.d}_e{self.e}_{layout.name}_{self.q.dtype.name}_{score.name}{rotation.name}"
         )
-        self.angles = dict(zip(rotation.operands, tensors[len(score.operands) :], strict=True))
+        self.angles = given.angles
         self.group = group = Group(body, layout)
-        self.scores = GroupScore(group, score, tensors[: len(score.operands)], self.n, self.m)
+        self.scores = GroupScore(group, score, given.of_score, self.n, self.m)
         rows, keys = layout.rows, layout.keys
         self.at_q, self.at_v = group.block(rows, self.d), group.block(keys, self.e)
         self.at_k = group.block(layout.padded(self.d), keys)  # by channel
@@ -107,7 +106,7 @@ class Forward:
             def load(c: UOp) -> UOp:
                 return self.q[self.b, self.h, self.row(i), c].cast(dtypes.float32)
 
-            return turned(x, self.d, self.rotation, load, cos, sin, self.b, self.row(i))
+            return turned(x, self.d, self.rotation, load, cos=cos, sin=sin, b=self.b, row=self.row(i))
 
         self.group.fill(self.at_q, self.layout.rows, self.d, channel)
         self.scores.load_table(self.h)
@@ -138,7 +137,7 @@ class Forward:
             def load(c: UOp) -> UOp:
                 return self.k[self.b, self.g, key(j), c].cast(dtypes.float32) * factor
 
-            return turned(x, self.d, self.rotation, load, cos, sin, self.b, key(j))
+            return turned(x, self.d, self.rotation, load, cos=cos, sin=sin, b=self.b, row=key(j))
 
         def value(j: UOp, x: UOp) -> UOp:
             return self.v[self.b, self.g, key(j), x.minimum(self.e - 1)].cast(dtypes.float32)

@@ -189,7 +189,7 @@ def by_column(body: Body, block: UOp) -> Element:
 
 
 def turned(
-    x: UOp, width: int, rotation: Rotation, load: Callable[[UOp], UOp], cos: UOp | None, sin: UOp | None,
+    x: UOp, width: int, rotation: Rotation, load: Callable[[UOp], UOp], *, cos: UOp | None, sin: UOp | None,
     b: UOp, row: UOp, back: bool = False,
 ) -> UOp:  # fmt: skip
     """Channel x of a row, turned by the angles of `row`; some number from `width` on, where nobody looks.

@@ -13,6 +13,7 @@ from tinygrad import UOp
 
 from gattn_tg.kernels.simt.backward import Backward, tiles
 from gattn_tg.kernels.simt.group import Layout, by_column
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
@@ -40,7 +41,7 @@ def kernel(score: Score, rotation: Rotation, layout: Layout) -> Callable[..., UO
 
     @functools.cache
     def simt_backward_keys(*operands: UOp) -> UOp:
-        return Keys(score, rotation, layout, operands[:2], *operands[2:]).build()
+        return Keys(score, rotation, layout, named.backward(2, score, rotation, operands)).build()
 
     return simt_backward_keys
 
@@ -82,8 +83,9 @@ class Keys(Backward):
             when = (first + row < self.m) & (column < self.e)
             body.write(dv, (self.b, g, place(row), column.minimum(self.e - 1)), value, when=when)
         self.write_back(
-            dk, self.kt, tile_k, g, place, lambda j: first + j < self.m, layout.keys, self.score.scale, "k", True
-        )
+            dk, self.kt, tile_k, g, place, lambda j: first + j < self.m,
+            rows=layout.keys, factor=self.score.scale, side="k", is_turned=True,
+        )  # fmt: skip
         return body.finish()
 
     def blocks(self, first: UOp) -> AbstractContextManager[UOp]:

@@ -13,6 +13,7 @@ from tinygrad import UOp
 
 from gattn_tg.kernels.simt.backward import Backward, tiles
 from gattn_tg.kernels.simt.group import Layout, by_column, by_row
+from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, Score
@@ -43,7 +44,7 @@ def kernel(score: Score, rotation: Rotation, layout: Layout) -> Callable[..., UO
 
     @functools.cache
     def simt_backward_rows(*operands: UOp) -> UOp:
-        return Rows(score, rotation, layout, operands[:outputs], *operands[outputs:]).build()
+        return Rows(score, rotation, layout, named.backward(outputs, score, rotation, operands)).build()
 
     return simt_backward_rows
 
@@ -81,8 +82,9 @@ class Rows(Backward):
             self.each_row(lambda i: self.write_sums(sums[0], by_class, classes, h, i0, i))
         # the k that dq was summed from carries scale * log2 e, dq wants scale
         self.write_back(
-            dq, self.at_q, tile, h, lambda i: self.row(i0, i), lambda i: i0 + i < self.n, layout.rows, 1 / LOG2E, "q"
-        )
+            dq, self.at_q, tile, h, lambda i: self.row(i0, i), lambda i: i0 + i < self.n,
+            rows=layout.rows, factor=1 / LOG2E, side="q",
+        )  # fmt: skip
         return body.finish()
 
     def blocks(self, i0: UOp) -> AbstractContextManager[UOp]:

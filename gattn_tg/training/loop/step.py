@@ -189,7 +189,7 @@ class Step:
         for (decay, multiple), members in self.groups.items():
             p, g = ([x[self.own[i]] for i in members] for x in (self.parameters, gradients))
             m, v = ([x[i] for i in members] for x in (self.first, self.second))
-            adamw(p, g, m, v, rate * multiple, (self.powers[0], self.powers[1]), scale, BETAS, decay=decay)
+            adamw(p, g, m, v, rate * multiple, (self.powers[0], self.powers[1]), scale, betas=BETAS, decay=decay)
         self.done.assign(self.done + 1)
         if self.means:
             # a short memory at first: the initial weights are no part of the mean for long
