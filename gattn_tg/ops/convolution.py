@@ -52,7 +52,7 @@ def convolution(
         return linear(unfolded(x, kernel), flat, bias, activation, residual)
     inputs = [x.cast(dtypes.float32).reshape(-1), weight]
     inputs += [t for t in (bias, None if residual is None else residual.reshape(b * n, n_out)) if t is not None]
-    return _fused(g, x, inputs).reshape(b, n, n_out)
+    return _by_kernel(g, x, inputs).reshape(b, n, n_out)
 
 
 def unfolded(x: Float[Tensor, "b n i"], kernel: int) -> Float[Tensor, "b n ik"]:
@@ -64,7 +64,7 @@ def unfolded(x: Float[Tensor, "b n i"], kernel: int) -> Float[Tensor, "b n ik"]:
     return x.pad(((0, 0), (half, half), (0, 0))).unfold(1, kernel, 1).reshape(b, n, n_in * kernel)
 
 
-def _fused(g: Windows, x: Tensor, inputs: list[Tensor]) -> Tensor:
+def _by_kernel(g: Windows, x: Tensor, inputs: list[Tensor]) -> Tensor:
     outputs = [Output((g.b * g.n, g.n_out), x.dtype)] * (2 if g.activation else 1)
 
     def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:

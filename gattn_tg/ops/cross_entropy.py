@@ -45,7 +45,7 @@ def cross_entropy(
     m, n = math.prod(labels.shape), logits.shape[-1]
     x, y = logits.reshape(m, n), labels.reshape(m)
     if on_one_cpu(logits) and on_one_cpu(labels):
-        return _fused(x, y, smoothing)
+        return _by_kernel(x, y, smoothing)
     counts = (y >= 0) & (y < n)
     # a row that does not count may hold nan, and 0 times nan would be its gradient
     log_p = counts.unsqueeze(-1).where(x.cast(dtypes.float32), 0.0).log_softmax()
@@ -55,7 +55,7 @@ def cross_entropy(
     return counts.where(loss, 0.0).sum(), counts.cast(dtypes.float32).sum()
 
 
-def _fused(x: Tensor, labels: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+def _by_kernel(x: Tensor, labels: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
     m, n = x.shape
 
     def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:

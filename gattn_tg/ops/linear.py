@@ -66,7 +66,7 @@ def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Te
 
 
 def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None) -> Tensor:
-    """The fused kernel, with its gradient."""
+    """The kernel, with its gradient."""
     inputs = [t for t in (_wide(x), weight, bias, residual) if t is not None]
     outputs = [Output(g.out_shape, x.dtype), Output(g.scratch_shape, dtypes.float32)]
     if g.activation:

@@ -38,13 +38,13 @@ def layer_norm(
             f"{bias.shape}; normalise over the last axis"
         )
     if on_one_cpu(x):
-        return _fused(x.reshape(-1, w), weight, bias, eps).reshape(x.shape)
+        return _by_kernel(x.reshape(-1, w), weight, bias, eps).reshape(x.shape)
     centred = x.float() - x.float().mean(-1, keepdim=True)
     scale = (centred.square().mean(-1, keepdim=True) + eps).rsqrt()
     return (centred * scale * weight + bias).cast(x.dtype)
 
 
-def _fused(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+def _by_kernel(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     m, w = math.prod(x.shape[:-1]), x.shape[-1]
 
     def gradient(cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:

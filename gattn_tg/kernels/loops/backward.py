@@ -96,10 +96,10 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """
 
     @functools.cache
-    def flash_backward(*operands: UOp) -> UOp:
+    def loops_backward(*operands: UOp) -> UOp:
         return Backward(score, rotation, named.backward(OUTPUTS, score, rotation, operands)).build()
 
-    return flash_backward
+    return loops_backward
 
 
 class Backward:

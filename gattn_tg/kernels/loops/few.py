@@ -41,13 +41,13 @@ QUAD = 4
 
 @functools.cache
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
-    """The kernel of a score function and a rotation, with the operands of `flash_forward.kernel`."""
+    """The kernel of a score function and a rotation, with the operands of `loops/forward.kernel`."""
 
     @functools.cache
-    def flash_few(*operands: UOp) -> UOp:
+    def loops_few(*operands: UOp) -> UOp:
         return FewRows(score, rotation, named.forward(OUTPUTS, score, rotation, operands)).build()
 
-    return flash_few
+    return loops_few
 
 
 class FewRows(Forward):

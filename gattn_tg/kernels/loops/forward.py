@@ -81,10 +81,10 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """
 
     @functools.cache
-    def flash_forward(*operands: UOp) -> UOp:
+    def loops_forward(*operands: UOp) -> UOp:
         return Forward(score, rotation, named.forward(OUTPUTS, score, rotation, operands)).build()
 
-    return flash_forward
+    return loops_forward
 
 
 class Forward:

@@ -1,12 +1,12 @@
-"""Attention as one fused kernel each way: the `loops` schedule for CPUs, nothing of size n*m in memory."""
+"""Attention as one kernel each way: the `loops` schedule for CPUs, nothing of size n*m in memory."""
 
 from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.loops import backward as flash_backward
-from gattn_tg.kernels.loops import few as flash_few
-from gattn_tg.kernels.loops import forward as flash_forward
+from gattn_tg.kernels.loops import backward as loops_backward
+from gattn_tg.kernels.loops import few as loops_few
+from gattn_tg.kernels.loops import forward as loops_forward
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
@@ -64,13 +64,13 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     outputs = [
         Output((b, h, n, e), v.dtype, along),
         *[Output((b, h, n), dtypes.float32, along)] * 3,
-        Output(flash_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
+        Output(loops_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
 
     def gradient(cotangents: list[Tensor], outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         return _gradient(score, rotation, cotangents, outputs, inputs)
 
-    kernel = (flash_few if n <= flash_few.FEW else flash_forward).kernel(score, rotation)
+    kernel = (loops_few if n <= loops_few.FEW else loops_forward).kernel(score, rotation)
     o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
 
@@ -86,14 +86,14 @@ def _gradient(
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
     outputs = [
-        Output(flash_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, along + 1),
+        Output(loops_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, along + 1),
         Output((b, g, m, d), k.dtype, along),
         Output((b, g, m, e), v.dtype, along),
-        Output(flash_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
-        Output(flash_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
+        Output(loops_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
+        Output(loops_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
     ]
     dq, dk, dv, dtable, _ = launch(
-        flash_backward.kernel(score, rotation), outputs, (q, k, v, do, top, inverse, delta, *tensors)
+        loops_backward.kernel(score, rotation), outputs, (q, k, v, do, top, inverse, delta, *tensors)
     )
     dq = dq.sum(0)[:, :, :n, :d].cast(q.dtype)
     gradients: list[Tensor | None] = [dq, dk, dv]

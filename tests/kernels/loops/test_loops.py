@@ -1,4 +1,4 @@
-"""The fused attention kernels: any shape and dtype, few kernels, determinism, JIT, several devices, cuts into units."""
+"""The attention kernels of CPUs: any shape and dtype, few kernels, determinism, JIT, several devices, cuts."""
 
 from __future__ import annotations
 
