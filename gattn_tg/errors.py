@@ -1,4 +1,4 @@
-"""The errors users meet. Text: `where: what is required, but what came; what to do`."""
+"""The errors users meet. Text: `where: expected ..., got ...; do ...`."""
 
 from __future__ import annotations
 

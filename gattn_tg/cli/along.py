@@ -49,7 +49,7 @@ def check(arguments: argparse.Namespace) -> Path:
     path: Path | None = arguments.output
     if path is None:
         raise ConfigError(
-            "gattn predict: a name for the values is required, but none came; add -o FILE.npz, FILE.bw or FOLDER"
+            "gattn predict: expected a name for the values, got none; add -o FILE.npz, FILE.bw or FOLDER"
         )
     if path.suffix.lower() in BINARY:
         output.check("gattn predict", path, overwrite=arguments.overwrite, as_json=False)
@@ -59,12 +59,12 @@ def check(arguments: argparse.Namespace) -> Path:
     output.require_writable("gattn predict", path)
     if path.suffix.lower() in OTHER:
         raise ConfigError(
-            f"gattn predict: {path}: FILE.npz, FILE.bw or the name of a folder is required for tracks and sites, but "
-            f"came a name that ends in {path.suffix}; rename it"
+            f"gattn predict: {path}: expected FILE.npz, FILE.bw or the name of a folder for tracks and sites, "
+            f"got a name that ends in {path.suffix}; rename it"
         )
     if path.exists() and not (arguments.overwrite and path.is_dir()):
         raise ConfigError(
-            f"gattn predict: {path}: a new folder is required, but it exists; add --overwrite or choose another name"
+            f"gattn predict: {path}: expected a new folder, got one that exists; add --overwrite or choose another name"
         )
     check_bigwig(path / "track.bw")
     return path

@@ -245,7 +245,7 @@ def _overwrite(verb: Parser, summary: str) -> None:
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise argparse.ArgumentTypeError(f"names separated by commas are required, but {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected names separated by commas, got {text!r}")
     return names
 
 
@@ -254,7 +254,7 @@ def _renamed(text: str) -> str | dict[str, str]:
         return text
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(old and new for old, _, new in pairs):
-        raise argparse.ArgumentTypeError(f"auto or NAME=NEW,... is required, but {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected auto or NAME=NEW,..., got {text!r}")
     return {old: new for old, _, new in pairs}
 
 
@@ -268,7 +268,7 @@ def _part(text: str) -> tuple[int, int]:
 def _widths(text: str) -> list[int]:
     parts = text.split(",")
     if not text.isascii() or not all(p.isdecimal() and len(p) <= 3 and 8 <= int(p) <= 256 for p in parts):
-        raise argparse.ArgumentTypeError(f"widths from 8 to 256, as 32,64, are required, but {_short(text)} came")
+        raise argparse.ArgumentTypeError(f"expected widths from 8 to 256, as 32,64, got {_short(text)}")
     return [int(part) for part in parts]
 
 
@@ -280,7 +280,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         is_whole = text.isdecimal() and text.isascii() and len(text) <= len(str(most))
         if not is_whole or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(
-                f"a whole number of at least {least} and at most {most} is required, but {_short(text)} came"
+                f"expected a whole number of at least {least} and at most {most}, got {_short(text)}"
             )
         return int(text)
 
@@ -310,7 +310,7 @@ def _number(text: str, wanted: str, holds: Callable[[float], bool]) -> float:
     except ValueError:
         value = float("nan")
     if not holds(value):
-        raise argparse.ArgumentTypeError(f"{wanted} is required, but {_short(text)} came")
+        raise argparse.ArgumentTypeError(f"expected {wanted}, got {_short(text)}")
     return value
 
 

@@ -45,7 +45,7 @@ class Speed:
 def run(arguments: argparse.Namespace) -> int:
     """Measures the rows in use, or with --tune every candidate, and then writes the winners to the user's file."""
     if arguments.device and arguments.device.split(":")[0].upper() != "CPU":
-        raise ConfigError(f"gattn bench: the CPU is required, but --device {arguments.device} came; leave it out")
+        raise ConfigError(f"gattn bench: expected the CPU, but --device {arguments.device} came; leave it out")
     toolchain.require()
     path = plan_table.user_file()
     if arguments.tune:
@@ -103,14 +103,14 @@ def check(path: Path) -> None:
     """
     where = "gattn bench --tune"
     if path.exists() and not path.is_file():
-        raise ConfigError(f"{where}: {path}: a plain file is required, but something else came; set GATTN_PLAN to one")
+        raise ConfigError(f"{where}: {path}: expected a plain file, but something else came; set GATTN_PLAN to one")
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.absolute().parent):
             pass
     except OSError as error:
         raise ConfigError(
-            f"{where}: {path}: a folder that can be written is required, but it cannot ({error.strerror}); "
+            f"{where}: {path}: expected a folder that can be written, but it cannot ({error.strerror}); "
             "set GATTN_PLAN to another file"
         ) from error
 

@@ -30,7 +30,7 @@ def on(name: str | None, n_threads: int | None = None) -> Iterator[None]:
     kind = devices.kind_of(chosen)
     if kind == "NULL":
         raise UnsupportedError(
-            f"device: a device that computes is required, but {chosen!r} came, which only pretends to; "
+            f"device: expected a device that computes, got {chosen!r}, which only pretends to; "
             "`gattn doctor` lists what works here"
         )
     if kind == "CPU":
@@ -62,7 +62,7 @@ def _selected(chosen: str, kind: str) -> Iterator[None]:
 
 def _refused(chosen: str, error: Exception) -> UnsupportedError:
     return UnsupportedError(
-        f"device: one that can be opened is required, but {chosen!r} says: {_last_words(error)}; "
+        f"device: expected one that can be opened, but {chosen!r} says: {_last_words(error)}; "
         "`gattn doctor` lists what works here"
     )
 

@@ -41,5 +41,5 @@ def check(environment: Mapping[str, str] = os.environ) -> None:
 
 def _wrong(name: str, wanted: str, text: str) -> ConfigError:
     return ConfigError(
-        f"environment variable {name}: {wanted} is required, but came {text[:40]!r}; correct it, or `unset {name}`"
+        f"environment variable {name}: expected {wanted}, got {text[:40]!r}; correct it, or `unset {name}`"
     )

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     is_table = data is not None and data.suffix != ".toml"
     if arguments.both_strands and not is_table:
         raise ConfigError(
-            "gattn evaluate: a labelled table is required for --both-strands, but came the data of a configuration; "
+            "gattn evaluate: expected a labelled table for --both-strands, got the data of a configuration; "
             "name a table (the [data] of tracks and sites has both_strands of its own)"
         )
     with device.on(arguments.device, arguments.threads):

@@ -23,13 +23,13 @@ def run(arguments: argparse.Namespace) -> int:
     as_text = arguments.output.name.endswith(TEXT)
     if not as_text and arguments.output.suffix != ".npz":
         raise ConfigError(
-            f"gattn extract: {arguments.output}: a name that ends in {', '.join(TEXT)} or .npz is required, but came "
+            f"gattn extract: {arguments.output}: expected a name that ends in {', '.join(TEXT)} or .npz, got "
             "another; rename it"
         )
     with Genome(arguments.genome, rename=arguments.rename) as genome:
         loci = [_sized(arguments, where, name, locus) for where, name, locus in _loci(arguments, genome)]
         if not loci:
-            raise ConfigError("gattn extract: loci are required, but came none; add --locus or --bed")
+            raise ConfigError("gattn extract: expected loci, got none; add --locus or --bed")
         sequences = (genome.fetch(locus, pad=arguments.pad) for _, locus in loci)
         if as_text:
             with replacing(arguments.output, overwrite=arguments.overwrite) as file:
@@ -84,7 +84,7 @@ def _write_one_hot(arguments: argparse.Namespace, loci: list[Interval], sequence
     widths = {len(locus) for locus in loci}
     if len(widths) > 1:
         raise ConfigError(
-            f"gattn extract: loci of one width are required for npz, but came {min(widths)} to {max(widths)} bases; "
+            f"gattn extract: expected loci of one width for npz, got {min(widths)} to {max(widths)} bases; "
             "add --width"
         )
     hot = np.stack([one_hot(encode(sequence)) for sequence in sequences]).astype(np.int8)

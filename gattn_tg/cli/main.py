@@ -92,7 +92,7 @@ def _of_system(error: OSError) -> str:
         names = (name for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike))
         named = " -> ".join(os.fsdecode(name) for name in names)
         return (
-            f"{named or error.filename}: a file or folder that can be used is required, but came: {reason}; "
+            f"{named or error.filename}: expected a file or folder that can be used, got: {reason}; "
             "check the path, its permissions and the free space"
         )
     return f"the system refused an operation on a file: {reason}; check paths, permissions and the free space"
@@ -101,7 +101,7 @@ def _of_system(error: OSError) -> str:
 def _of_memory(error: BaseException) -> str:
     said = " ".join(str(error).split())
     return (
-        f"memory: more is required than this machine gives{f' ({said})' if said else ''}; take a smaller batch size, "
+        f"memory: expected more than this machine gives{f' ({said})' if said else ''}; take a smaller batch size, "
         "shorter sequences or a smaller model"
     )
 

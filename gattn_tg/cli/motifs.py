@@ -49,7 +49,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[list[MotifMatrix], str]:
     """The matrices that are asked for, and where they come from."""
     if arguments.file is None and arguments.jaspar is None:
         raise ConfigError(
-            "gattn motifs: names or a motif file are required, but came neither; add --jaspar CTCF,SP1 or --file FILE"
+            "gattn motifs: expected names or a motif file, got neither; add --jaspar CTCF,SP1 or --file FILE"
         )
     if arguments.file is None:
         matrices = jaspar_matrices(arguments.jaspar, release=arguments.release, tax_group=arguments.tax_group)

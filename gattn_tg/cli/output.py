@@ -45,7 +45,7 @@ def writing_stdout() -> Iterator[None]:
         # Python flushes once more at exit: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise GattnError(
-            f"standard output: room for the results is required, but came: {(error.strerror or str(error)).lower()}; "
+            f"standard output: expected room for the results, got: {(error.strerror or str(error)).lower()}; "
             "write to another place"
         ) from error
 
@@ -75,20 +75,20 @@ def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> No
     if path is None:
         if as_json:
             raise ConfigError(
-                f"{verb}: a file for the table is required with --json, which prints a summary, but none came; "
+                f"{verb}: expected a file for the table with --json, which prints a summary, got none; "
                 "add -o FILE"
             )
         return
     require_writable(verb, path)
     if path.is_dir():
-        raise ConfigError(f"{verb}: {path}: a file name is required, but a folder came; name a file in it")
+        raise ConfigError(f"{verb}: {path}: expected a file name, but a folder came; name a file in it")
     if path.exists() and not overwrite:
         raise ConfigError(
-            f"{verb}: {path}: a new file is required, but it exists; add --overwrite or choose another name"
+            f"{verb}: {path}: expected a new file, got one that exists; add --overwrite or choose another name"
         )
     if not path.absolute().parent.is_dir():
         raise ConfigError(
-            f"{verb}: {path}: an existing folder is required, but {path.parent} is missing; make it first"
+            f"{verb}: {path}: expected an existing folder, but {path.parent} is missing; make it first"
         )
 
 
@@ -140,14 +140,14 @@ def require_writable(verb: str, path: Path) -> None:
         is_odd = path.exists() and not (path.is_file() or path.is_dir())
     except OSError as error:
         raise ConfigError(
-            f"{verb}: {path}: a name in a folder that can be read is required, but came: "
+            f"{verb}: {path}: expected a name in a folder that can be read, got: "
             f"{(error.strerror or str(error)).lower()}; choose another"
         ) from error
     if is_odd:
-        raise ConfigError(f"{verb}: {path}: a regular file is required, but came a device or pipe; name a file")
+        raise ConfigError(f"{verb}: {path}: expected a regular file, got a device or pipe; name a file")
     folder = path.absolute().parent
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"{verb}: {path}: a folder that can be written is required, but {folder} is read-only")
+        raise ConfigError(f"{verb}: {path}: expected a folder that can be written, but {folder} is read-only")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
                                   f"{model.kind}; leave it out")
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
-                f"gattn predict: {arguments.output}: a name for a table, as NAME.tsv, is required for a {model.kind}, "
+                f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "
                 f"but {arguments.output.suffix} is a format of tracks; rename it"
             )
         return lines(arguments, model)

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.perf_counter()
     if arguments.no_motifs and arguments.vocabulary is not None:
         raise ConfigError(
-            "gattn preprocess: either --vocab or --no-motifs is required, but came both; remove one"
+            "gattn preprocess: expected either --vocab or --no-motifs, got both; remove one"
         )
     vocabulary = None if arguments.no_motifs else chosen_vocabulary(arguments.vocabulary)
     bar = Bar("encoded", quiet=arguments.json, total=plain_bytes(arguments.genome))

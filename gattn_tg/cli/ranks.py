@@ -33,7 +33,7 @@ def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communic
     ranks = Mpi()
     if ranks.n_ranks < n:
         raise ConfigError(
-            f"train: {n} processes that MPI connects are required, but it sees {ranks.n_ranks}; start them with the "
+            f"train: expected {n} processes that MPI connects, but it sees {ranks.n_ranks}; start them with the "
             "mpiexec that belongs to mpi4py's library, or with srun --mpi=pmi2"
         )
     return ranks
@@ -58,7 +58,7 @@ def devices(ranks: Communicator, listed: str | None) -> str | tuple[str, ...] | 
     if listed is not None:
         if n_local > 1:
             raise ConfigError(
-                f"train: one process per machine is required with --devices, but here are {n_local}; leave --devices "
+                f"train: expected one process per machine with --devices, but here are {n_local}; leave --devices "
                 "out, then every process takes a device of its own"
             )
         found = device_list.devices_of(listed)

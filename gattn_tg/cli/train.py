@@ -70,7 +70,7 @@ def mode(arguments: argparse.Namespace, verb: str) -> Mode:
     """
     resumes = arguments.resume or arguments.from_checkpoint
     if resumes and arguments.overwrite:
-        raise ConfigError(f"{verb}: one of --resume and --overwrite is required, but both came; remove one")
+        raise ConfigError(f"{verb}: expected one of --resume and --overwrite, but both came; remove one")
     return "resume" if resumes else "overwrite" if arguments.overwrite else "new"
 
 

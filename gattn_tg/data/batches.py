@@ -47,8 +47,8 @@ def batches(
     """
     if batch_size < 1 or epoch < 0 or (seed is not None and seed < 0):
         raise ConfigError(
-            "batches: batch_size >= 1, seed >= 0 and epoch >= 0 are required, "
-            f"but came {batch_size}, {seed} and {epoch}; correct the setting"
+            "batches: expected batch_size >= 1, seed >= 0 and epoch >= 0, "
+            f"got {batch_size}, {seed} and {epoch}; correct the setting"
         )
     order = np.arange(len(dataset)) if seed is None else shuffled(len(dataset), seed, epoch)
     return _batches(dataset, batch_size, order, pad_last)

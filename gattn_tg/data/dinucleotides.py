@@ -32,7 +32,7 @@ def dinucleotide_shuffle(ids: UInt8[np.ndarray, "n"], seed: int, *key: int) -> U
     ids = np.asarray(ids, dtype=np.uint8)
     if ids.ndim != 1:
         raise ShapeError(
-            f"dinucleotide_shuffle: one sequence is required, but came {ids.ndim} axes; shuffle row by row"
+            f"dinucleotide_shuffle: expected one sequence, got {ids.ndim} axes; shuffle row by row"
         )
     if len(ids) < 4:
         return ids.copy()  # no other sequence has these dinucleotides

@@ -51,8 +51,8 @@ class LabelledSequences:
             if not fits:
                 came = np.shape(getattr(self, field))
                 raise ShapeError(
-                    f"LabelledSequences: {field} for {rows} sequences of bases {self.bases.shape} is required, "
-                    f"but came shape {came}; encode all of them together"
+                    f"LabelledSequences: expected {field} for {rows} sequences of bases {self.bases.shape}, "
+                    f"got shape {came}; encode all of them together"
                 )
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ def encode_labelled(
     if lengths.max() > width:
         row = int(np.argmax(lengths > width))
         raise FormatError(
-            f"{table.path}, sequence {row + 1}: at most {width} bases are required, but came {lengths[row]}; "
+            f"{table.path}, sequence {row + 1}: expected at most {width} bases, got {lengths[row]}; "
             "cut the sequences or raise max_length"
         )
     bases = np.full((len(table), width), N, dtype=np.uint8)
@@ -127,7 +127,7 @@ def _labels(table: LabelledTable, label_names: tuple[str, ...]) -> Int[np.ndarra
     unknown = [name for name in table.label_names if name not in label_names]
     if unknown:
         raise ConfigError(
-            f"{table.path}: labels {', '.join(label_names)} are required, but came {', '.join(unknown)}; "
+            f"{table.path}: expected labels {', '.join(label_names)}, got {', '.join(unknown)}; "
             "correct the table or train a model with these classes"
         )
     number = np.array([label_names.index(name) for name in table.label_names], dtype=np.int32)

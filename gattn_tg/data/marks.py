@@ -55,14 +55,14 @@ def read_marks(path: str | Path, column: str) -> list[Marks]:
     lines = iter(lines_of(path, skip=()))
     header = [name.lstrip("#") for name in next(lines, (0, [""]))[1]]
     if header[:3] != ["chrom", "start", "end"] or column not in header:
-        raise FormatError(f"{path}: a header with chrom, start, end and {column} is required, but came "
+        raise FormatError(f"{path}: expected a header with chrom, start, end and {column}, got "
                           f"{', '.join(header)}; name the column with the labels")
     at = header.index(column)
     found: dict[str, list[tuple[int, int, bool]]] = {}
     for line, fields in lines:
         where = f"{path}, line {line}"
         if len(fields) != len(header) or fields[at] not in ("0", "1"):
-            raise FormatError(f"{where}: {len(header)} columns with 0 or 1 as {column} are required, but came "
+            raise FormatError(f"{where}: expected {len(header)} columns with 0 or 1 as {column}, got "
                               f"{len(fields)} and {fields[at] if at < len(fields) else 'none'!r}; correct the line")
         start, end = whole(where, "start", fields[1]), whole(where, "end", fields[2])
         found.setdefault(fields[0], []).append((start, end, fields[at] == "1"))
@@ -94,7 +94,7 @@ def split_blocks(
     sizes = [round(share * len(blocks)) for share in shares[1:]]
     sizes = [len(blocks) - sum(sizes), *sizes]
     if min(sizes) < 1:
-        raise ConfigError(f"split_blocks: at least one block for each of {len(sizes)} parts is required, but came "
+        raise ConfigError(f"split_blocks: expected at least one block for each of {len(sizes)} parts, got "
                           f"{len(blocks)} blocks of {block_bp} bases; make them shorter or the shares larger")
     order = np.roll(shuffled(len(blocks), seed), fold * sizes[-1])
     cuts = np.cumsum([0, *sizes])
@@ -126,7 +126,7 @@ class MarkedWindows:
             raise ConfigError(f"MarkedWindows: window_bp must be a multiple of 4 from 4 up, but is {self.window_bp}")
         spans = {int(span) for m in self.marks for span in np.unique(m.ends - m.starts)}
         if len(spans) != 1:
-            raise ConfigError("MarkedWindows: sites of one length are required, but came "
+            raise ConfigError("MarkedWindows: expected sites of one length, got "
                               f"{', '.join(map(str, sorted(spans))) or 'none'}; split the file")
 
     @property

@@ -62,7 +62,7 @@ class TrackPieces:
             )
         if len(widths) != 1 or (rows is not None and rows != (len(self.intervals), self.n_targets)):
             raise ShapeError(
-                f"TrackPieces: windows of one width with {self.n_targets} bins of targets each are required, but came "
+                f"TrackPieces: expected windows of one width with {self.n_targets} bins of targets each, got "
                 f"{len(self.intervals)} of widths {', '.join(map(str, sorted(widths))) or 'none'} and targets {rows}; "
                 "are the windows those of the targets, in the same order?"
             )

@@ -34,7 +34,7 @@ class Prefetched(Generic[Item]):
 
     def __init__(self, items: Iterable[Item], ahead: int = 2) -> None:
         if ahead < 1:
-            raise ConfigError(f"prefetch: ahead of at least 1 is required, but came {ahead}; correct the setting")
+            raise ConfigError(f"prefetch: expected ahead of at least 1, got {ahead}; correct the setting")
         self.waited_s = 0.0
         self.n_items = 0
         self._items = items

@@ -45,8 +45,8 @@ class Sampler:
     def __post_init__(self) -> None:
         if self.n_rows < 1 or self.batch_size < 1 or not 0 <= self.rank < self.n_ranks or (self.seed or 0) < 0:
             raise ConfigError(
-                "sampler: n_rows and batch_size of at least 1, 0 <= rank < n_ranks and seed >= 0 are required, "
-                f"but came {self.n_rows}, {self.batch_size}, {self.rank}, {self.n_ranks} and {self.seed}; "
+                "sampler: expected n_rows and batch_size of at least 1, 0 <= rank < n_ranks and seed >= 0, "
+                f"got {self.n_rows}, {self.batch_size}, {self.rank}, {self.n_ranks} and {self.seed}; "
                 "correct the setting"
             )
 
@@ -76,7 +76,7 @@ class Sampler:
 
     def _positions(self, step: int) -> Int[np.ndarray, "b"]:
         if step < 0:
-            raise ConfigError(f"sampler: a step of at least 0 is required, but came {step}; correct it")
+            raise ConfigError(f"sampler: expected a step of at least 0, got {step}; correct it")
         first = (step * self.n_ranks + self.rank) * self.batch_size
         return np.arange(first, first + self.batch_size, dtype=np.int64)
 

@@ -34,7 +34,7 @@ def split(
     labels = np.asarray(labels)
     if sum(sizes) != len(labels) or min(sizes, default=0) < 1:
         raise ConfigError(
-            f"split: positive sizes that add up to {len(labels)} rows are required, but came "
+            f"split: expected positive sizes that add up to {len(labels)} rows, got "
             f"{', '.join(map(str, sizes))} (sum {sum(sizes)}); correct the sizes"
         )
     members = _members(len(labels), groups)
@@ -53,7 +53,7 @@ def split(
         left = np.where(room[:, class_of[group]] >= weights[group], room[:, class_of[group]], 0)
         if not left.any():
             raise ConfigError(
-                f"split: groups that fit into the parts are required, but one of {weights[group]} rows fits into "
+                f"split: expected groups that fit into the parts, but one of {weights[group]} rows fits into "
                 "none; use larger parts or fewer copies"
             )
         part = int(np.searchsorted(np.cumsum(left), int(lottery[group]) % int(left.sum()), side="right"))
@@ -67,7 +67,7 @@ def _members(n_rows: int, groups: Sequence[Hashable] | None) -> list[list[int]]:
         return [[row] for row in range(n_rows)]
     if len(groups) != n_rows:
         raise ConfigError(
-            f"split: one group for each of {n_rows} rows is required, but came {len(groups)}; give one key per row"
+            f"split: expected one group for each of {n_rows} rows, got {len(groups)}; give one key per row"
         )
     found: dict[Hashable, list[int]] = {}
     for row, key in enumerate(groups):

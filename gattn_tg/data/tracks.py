@@ -47,12 +47,12 @@ class ArrayTargets:
                 values = arrays[name]
         except Exception as error:  # zipfile, zlib and NumPy each have errors of their own for a damaged file
             raise FormatError(
-                f"{path}: an npz file with the array {name!r} is required, but came: {' '.join(str(error).split())}; "
+                f"{path}: expected an npz file with the array {name!r}, got: {' '.join(str(error).split())}; "
                 "check the file"
             ) from error
         if values.ndim != 3:
             raise FormatError(
-                f"{path}: targets with axes (windows, bins, tracks) are required, but came shape {values.shape}; "
+                f"{path}: expected targets with axes (windows, bins, tracks), got shape {values.shape}; "
                 "reshape the array"
             )
         return cls(values)

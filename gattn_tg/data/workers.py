@@ -33,7 +33,7 @@ def in_order(
         ConfigError: fewer than one process. Errors of the function are raised here.
     """
     if processes < 1:
-        raise ConfigError(f"workers: at least one process is required, but came {processes}; correct the setting")
+        raise ConfigError(f"workers: expected at least one process, got {processes}; correct the setting")
     if processes == 1:
         yield from map(function, items)
         return

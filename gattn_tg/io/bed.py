@@ -80,7 +80,7 @@ def read_peaks(
         summit = None if fields[9] == "-1" else interval.start + whole(where, "peak", fields[9])
         if summit is not None and not interval.start <= summit < interval.end:
             raise CoordinateError(
-                f"{where}: a summit inside the peak is required, but came offset {fields[9]} in {len(interval)} bases; "
+                f"{where}: expected a summit inside the peak, got offset {fields[9]} in {len(interval)} bases; "
                 "the column counts from the start of the peak"
             )
         yield Peak(interval, fields[3], score, signal, p_log10, q_log10, summit, line)
@@ -137,12 +137,12 @@ class _Places:
     def __call__(self, where: str, fields: list[str], strand: str) -> Interval:
         start, end = whole(where, "start", fields[1]), whole(where, "end", fields[2])
         if start > end:
-            raise CoordinateError(f"{where}: start <= end is required, but came {start} and {end}; correct the line")
+            raise CoordinateError(f"{where}: expected start <= end, got {start} and {end}; correct the line")
         if strand not in STRANDS:
-            raise FormatError(f"{where}: strand + - or . is required, but came {short(strand)}; correct the line")
+            raise FormatError(f"{where}: expected strand + - or ., got {short(strand)}; correct the line")
         chrom = fields[0]
         if not chrom:
-            raise FormatError(f"{where}: the name of a contig is required, but came an empty one; correct the line")
+            raise FormatError(f"{where}: expected the name of a contig, got an empty one; correct the line")
         if chrom.split() != [chrom]:
             raise FormatError(
                 f"{where}: expected the name of a contig without blanks, got {short(chrom)}; remove the blanks"
@@ -151,8 +151,8 @@ class _Places:
             chrom = self.names.resolve(chrom, where)
             if end > self.sizes[chrom]:
                 raise CoordinateError(
-                    f"{where}: an end of at most {self.sizes[chrom]}, the size of {chrom}, is required, "
-                    f"but came {end}; is this another assembly?"
+                    f"{where}: expected an end of at most {self.sizes[chrom]}, the size of {chrom}, "
+                    f"got {end}; is this another assembly?"
                 )
         return Interval(chrom, start, end, strand)
 
@@ -166,13 +166,13 @@ def _rows(path: str | Path | Source, least: int) -> Iterator[tuple[str, int, lis
             where = f"{source.path}, line {line}"
             if len(fields) < least:
                 raise FormatError(
-                    f"{where}: at least {least} columns are required, but came {len(fields)}; "
+                    f"{where}: expected at least {least} columns, got {len(fields)}; "
                     "was the file written fully?"
                 )
             yield where, line, fields
     if not where:
         raise FormatError(
-            f"{source.path}: at least one interval is required, but came none; was the file written fully?"
+            f"{source.path}: expected at least one interval, got none; was the file written fully?"
         )
 
 

@@ -65,7 +65,7 @@ class BigWig:
         size = self.sizes[chrom]
         if not pad and (interval.start < 0 or interval.end > size):
             raise CoordinateError(
-                f"{self.path}, interval {interval}: bases 0 to {size} of {chrom} are required, but it reaches outside; "
+                f"{self.path}, interval {interval}: expected bases 0 to {size} of {chrom}, but it reaches outside; "
                 "resize it, pad it, or is this another assembly?"
             )
         numbers = np.full(len(interval), missing, dtype=np.float32)
@@ -91,7 +91,7 @@ class BigWig:
         """
         if bin_bp < 1 or len(interval) % bin_bp:
             raise CoordinateError(
-                f"{self.path}, interval {interval}: a whole number of bins of {bin_bp} is required, but it has "
+                f"{self.path}, interval {interval}: expected a whole number of bins of {bin_bp}, but it has "
                 f"{len(interval)} bases; resize it"
             )
         per_base = self.values(interval, missing=missing, pad=True)
@@ -120,7 +120,7 @@ def check_bigwig(path: str | Path) -> ModuleType:
     """
     if Path(path).suffix.lower() not in SUFFIXES:
         raise FormatError(
-            f"{path}: a name that ends in {' or '.join(SUFFIXES)} is required for a BigWig file, but came "
+            f"{path}: expected a name that ends in {' or '.join(SUFFIXES)} for a BigWig file, got "
             f"{Path(path).name!r}; rename it"
         )
     return _library()
@@ -152,7 +152,7 @@ def write_bigwig(
     if stream.fault is not None:
         raise stream.fault
     if first is None:
-        raise FormatError(f"{path}: at least one number is required, but came none; a BigWig file cannot be empty")
+        raise FormatError(f"{path}: expected at least one number, got none; a BigWig file cannot be empty")
     with replacing_path(path, overwrite=overwrite) as temporary:
         part = temporary.with_name(f"{temporary.name}.bw")
         try:
@@ -170,14 +170,14 @@ def write_bigwig(
             if isinstance(error, GattnError):
                 raise
             raise GattnError(
-                f"{path}: a BigWig file that can be written is required, but came: {_told(error)}; "
+                f"{path}: expected a BigWig file that can be written, got: {_told(error)}; "
                 "check the folder and the free space"
             ) from error
         finally:
             part.unlink(missing_ok=True)
         if missing:
             raise GattnError(
-                f"{path}: contigs {', '.join(sorted(missing))} are required, but were not written; report it"
+                f"{path}: expected contigs {', '.join(sorted(missing))}, but were not written; report it"
             )
     return stream.count
 
@@ -215,17 +215,17 @@ class _Checked(Iterator[Value]):
     def _check(self, chrom: str, start: int, end: int, value: float) -> None:
         where = f"{self.path}, number {self.count + 1}"
         if chrom not in self.sizes:
-            raise CoordinateError(f"{where}: a contig of the genome is required, but came {chrom!r}; give its size")
+            raise CoordinateError(f"{where}: expected a contig of the genome, got {chrom!r}; give its size")
         if not 0 <= start < end <= self.sizes[chrom]:
             raise CoordinateError(
-                f"{where}: 0 <= start < end <= {self.sizes[chrom]} is required on {chrom}, but came {start} and {end}; "
+                f"{where}: expected 0 <= start < end <= {self.sizes[chrom]} on {chrom}, got {start} and {end}; "
                 "is this another assembly?"
             )
         if not abs(value) <= MAX_VALUE:
-            raise FormatError(f"{where}: a finite number is required, but came {value}; leave the stretch out")
+            raise FormatError(f"{where}: expected a finite number, got {value}; leave the stretch out")
         if (chrom == self.last[0] and start < self.last[1]) or (chrom != self.last[0] and chrom in self.contigs):
             raise CoordinateError(
-                f"{where}: numbers in order, without overlap, are required, but came {chrom}:{start} after "
+                f"{where}: expected numbers in order, without overlap, got {chrom}:{start} after "
                 f"{self.last[0]}:{self.last[1]}; sort them"
             )
 
@@ -239,7 +239,7 @@ def _told_as_ours(where: str) -> Iterator[None]:
         raise
     except BaseException as error:  # a panic of Rust code is no Exception
         raise FormatError(
-            f"{where}: an undamaged BigWig file is required, but came: {_told(error)}; fetch or convert it again"
+            f"{where}: expected an undamaged BigWig file, got: {_told(error)}; fetch or convert it again"
         ) from error
 
 
@@ -248,7 +248,7 @@ def _library() -> ModuleType:
         import pybigtools
     except ImportError as missing:
         raise MissingExtraError(
-            "io.bigwig: pybigtools is required for BigWig files, but it is not installed; "
+            "io.bigwig: expected pybigtools for BigWig files, but it is not installed; "
             'pip install "gattn_tg[genomics]"'
         ) from missing
     library: ModuleType = pybigtools

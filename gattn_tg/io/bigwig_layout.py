@@ -37,7 +37,7 @@ def check_layout(path: Path) -> None:
     except OSError as error:
         fault = (error.strerror or str(error)).lower()
     if fault:
-        raise FormatError(f"{path}: a BigWig file is required, but came: {fault}; fetch or convert it again")
+        raise FormatError(f"{path}: expected a BigWig file, got: {fault}; fetch or convert it again")
 
 
 def _fault(file: BinaryIO, size: int) -> str:

@@ -27,7 +27,7 @@ class ContigNames:
         self.known = frozenset(known)
         if isinstance(rename, str) and rename != AUTO:
             raise ConfigError(
-                f"contig names: a table of names, 'auto' or None is required, but came {rename!r}; "
+                f"contig names: expected a table of names, 'auto' or None, got {rename!r}; "
                 "write 22=chr22 for each name, or auto"
             )
         self.auto = rename == AUTO
@@ -35,7 +35,7 @@ class ContigNames:
         for name, target in self.renamed.items():
             if target not in self.known:
                 raise ConfigError(
-                    f"contig names: a contig of the genome is required as new name of {name!r}, but came {target!r}; "
+                    f"contig names: expected a contig of the genome as new name of {name!r}, got {target!r}; "
                     f"the genome has {self._listed()}"
                 )
 
@@ -62,7 +62,7 @@ class ContigNames:
             else "rename the contig, or is this another assembly?"
         )
         raise CoordinateError(
-            f"{where}: a contig of the genome ({self._listed()}) is required, but came {name!r}; {advice}"
+            f"{where}: expected a contig of the genome ({self._listed()}), got {name!r}; {advice}"
         )
 
     def _listed(self) -> str:

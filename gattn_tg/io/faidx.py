@@ -40,7 +40,7 @@ class Faidx:
         if not self.sizes or min(self.sizes.values()) < 1:
             self.close()
             raise FormatError(
-                f"{path}: at least one record with a sequence is required, but came an empty one; is this a FASTA file?"
+                f"{path}: expected at least one record with a sequence, got an empty one; is this a FASTA file?"
             )
         last = max(self.file.index, key=lambda name: int(self.file.index[name].offset))
         try:
@@ -108,7 +108,7 @@ class Faidx:
                 return bytes(file.read(last - first))
         except Exception as error:  # whatever a damaged file or index makes the libraries meet
             raise FormatError(
-                f"{self.path}, bytes {first} to {last}: a file that fits its index is required, but came: "
+                f"{self.path}, bytes {first} to {last}: expected a file that fits its index, got: "
                 f"{_told(error)}; delete the .fai and .gzi, or fetch the file again"
             ) from error
 
@@ -142,7 +142,7 @@ def _opened(path: Path, index: str | Path | None) -> Any:
         import pyfaidx
     except ImportError as missing:
         raise MissingExtraError(
-            "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
+            "io.genome: expected pyfaidx to read a FASTA file at any place, but it is not installed; "
             'pip install "gattn_tg[genomics]"'
         ) from missing
     try:
@@ -151,18 +151,18 @@ def _opened(path: Path, index: str | Path | None) -> Any:
         )
     except ImportError as missing:
         raise MissingExtraError(
-            "io.genome: Biopython is required to read bgzip, but it is not installed; "
+            "io.genome: expected Biopython to read bgzip, but it is not installed; "
             'pip install "gattn_tg[genomics]"'
         ) from missing
     except Exception as error:  # pyfaidx raises whatever a damaged file makes it meet
         if "writable" in str(error):
             place = f"{path}.fai" if index is None else str(index)
             raise GattnError(
-                f"{path}: an index is required, but {place} cannot be written; say where with index=, or make it "
+                f"{path}: expected an index, but {place} cannot be written; say where with index=, or make it "
                 "with samtools faidx"
             ) from error
         raise FormatError(
-            f"{path}: FASTA with lines of equal length is required for random access, but came: {_told(error)}; "
+            f"{path}: expected FASTA with lines of equal length for random access, got: {_told(error)}; "
             "rewrap the file, and delete its .fai if there is one"
         ) from error
 

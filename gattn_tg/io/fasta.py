@@ -43,7 +43,7 @@ class Record(_Fields):
         if isinstance(letters, str):
             if not letters.isascii():
                 odd = next(letter for letter in letters if not letter.isascii())
-                raise FormatError(f"record {name!r}: nucleotide letters are required, but came {odd!r}; correct it")
+                raise FormatError(f"record {name!r}: expected nucleotide letters, got {odd!r}; correct it")
             letters = letters.encode("ascii")
         return super().__new__(cls, name, told, letters)
 
@@ -141,7 +141,7 @@ def _blocks(source: Source, block_bp: int) -> Iterator[Block | None]:
             continue
         if not seen:
             raise FormatError(
-                f"{path}, line {number}: a header that begins with '>' is required, but came {_quote(line)}; "
+                f"{path}, line {number}: expected a header that begins with '>', got {_quote(line)}; "
                 + (
                     "this looks like FASTQ, convert it first"
                     if line.startswith(b"@")
@@ -155,7 +155,7 @@ def _blocks(source: Source, block_bp: int) -> Iterator[Block | None]:
             parts, start, size = [], start + size, 0
     if not seen:
         raise FormatError(
-            f"{path}: at least one record is required, but came an empty file; was it written fully?"
+            f"{path}: expected at least one record, got an empty file; was it written fully?"
         )
     if parts or not start:
         yield Block(name, description, start, _joined(path, name, start, parts, seen))
@@ -166,11 +166,11 @@ def _header(where: str, line: bytes, seen: dict[str, int]) -> tuple[str, str]:
     name, *rest = line[1:].decode("utf-8", errors="replace").strip().split(maxsplit=1) or [""]
     if not name:
         raise FormatError(
-            f"{where}: a name after '>' is required, but came an empty header; name the record"
+            f"{where}: expected a name after '>', got an empty header; name the record"
         )
     if name in seen:
         raise FormatError(
-            f"{where}: a name of its own is required for each record, but {name!r} also "
+            f"{where}: expected a name of its own for each record, but {name!r} also "
             f"stands in line {seen[name]}; rename or remove one"
         )
     return name, rest[0] if rest else ""
@@ -179,7 +179,7 @@ def _header(where: str, line: bytes, seen: dict[str, int]) -> tuple[str, str]:
 def _joined(path: Path, name: str, start: int, parts: list[tuple[int, int, bytes]], seen: dict[str, int]) -> bytes:
     if not parts and not start:
         raise FormatError(
-            f"{path}, line {seen[name]}: a sequence is required after the header, but {name!r} has none; "
+            f"{path}, line {seen[name]}: expected a sequence after the header, but {name!r} has none; "
             "was the file written fully?"
         )
     sequence = b"".join([line for _, _, line in parts])
@@ -207,8 +207,8 @@ def check_letters(where: str, sequence: bytes, before: int = 0) -> None:
         came = chr(sequence[at])
         advice = "remove the alignment gaps" if came in "-." else "is this a nucleotide sequence?"
         raise FormatError(
-            f"{where}, column {before + at + 1}: nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are "
-            f"required, but came {came!r}; {advice}"
+            f"{where}, column {before + at + 1}: expected nucleotide letters (A C G T U N and the IUPAC ambiguity "
+            f"letters), got {came!r}; {advice}"
         )
 
 

@@ -79,7 +79,7 @@ class Genome:
         start, end = min(max(interval.start, 0), size), max(min(interval.end, size), 0)
         if not pad and (interval.start < 0 or interval.end > size):
             raise CoordinateError(
-                f"interval {interval}: bases 0 to {size} of {chrom} are required, but it reaches outside; "
+                f"interval {interval}: expected bases 0 to {size} of {chrom}, but it reaches outside; "
                 "resize it, pad it, or is this another assembly?"
             )
         inside = self._read(chrom, start, end) if start < end else b""
@@ -131,7 +131,7 @@ def _whole(path: Path) -> dict[str, bytes]:
 
 def _too_large(path: Path, came: str) -> FormatError:
     return FormatError(
-        f"{path}: a plain or bgzip file is required for random access, but came gzip of {came}; run: gunzip, then bgzip"
+        f"{path}: expected a plain or bgzip file for random access, got gzip of {came}; run: gunzip, then bgzip"
     )
 
 

@@ -63,7 +63,7 @@ def _features(source: Source, kinds: Collection[str] | None) -> Iterator[Feature
             fields[6] = "."
         if len(fields) != COLUMNS:
             raise FormatError(
-                f"{where}: {COLUMNS} columns separated by tabs are required, but came {len(fields)}; "
+                f"{where}: expected {COLUMNS} columns separated by tabs, got {len(fields)}; "
                 "is this a GTF file?"
             )
         if kinds is not None and fields[2] not in kinds:
@@ -71,11 +71,11 @@ def _features(source: Source, kinds: Collection[str] | None) -> Iterator[Feature
         first, last = whole(where, "start", fields[3]), whole(where, "end", fields[4])
         if not 1 <= first <= last:
             raise CoordinateError(
-                f"{where}: 1 <= start <= end is required, but came {first} and {last}; GTF counts from 1"
+                f"{where}: expected 1 <= start <= end, got {first} and {last}; GTF counts from 1"
             )
         if fields[6] not in STRANDS or not fields[0]:
             raise FormatError(
-                f"{where}: a contig and strand + - or . are required, but came {short(fields[0])} and "
+                f"{where}: expected a contig and strand + - or ., got {short(fields[0])} and "
                 f"{short(fields[6])}; correct the line"
             )
         values = _attributes(where, fields[8])
@@ -89,7 +89,7 @@ def _features(source: Source, kinds: Collection[str] | None) -> Iterator[Feature
         )
     if not line:
         raise FormatError(
-            f"{source.path}: at least one feature is required, but came none; was the file written fully?"
+            f"{source.path}: expected at least one feature, got none; was the file written fully?"
         )
 
 
@@ -147,13 +147,13 @@ def _attributes(where: str, text: str) -> dict[str, str]:
         if not match:
             advice = "this looks like GFF3, convert it with gffread -T" if "=" in text else "correct the line"
             raise FormatError(
-                f'{where}: attributes written name "value"; are required, but came {text[at : at + 20]!r}; {advice}'
+                f'{where}: expected attributes written name "value";, got {text[at : at + 20]!r}; {advice}'
             )
         value = match[3] if match[2] is None else re.sub(r'\\(["\\])|""', lambda m: m[1] or '"', match[2])
         values.setdefault(match[1], value)
         at = _end(_BETWEEN, text, match.end())
     if not values.get("gene_id"):
-        raise FormatError(f"{where}: a gene_id is required, but came none; is this a GTF file?")
+        raise FormatError(f"{where}: expected a gene_id, got none; is this a GTF file?")
     return values
 
 

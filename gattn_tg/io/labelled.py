@@ -78,7 +78,7 @@ def read_labelled(
         for row in stream_labelled(source, sequence=sequence, label=label, name=name):
             if name is not None and first_line.setdefault(row.name, row.line) != row.line:
                 raise FormatError(
-                    f"{source.path}, line {row.line}: a {name} of its own is required for each row, but {row.name!r} "
+                    f"{source.path}, line {row.line}: expected a {name} of its own for each row, but {row.name!r} "
                     f"also stands in line {first_line[row.name]}; rename or remove one"
                 )
             rows.append(row)
@@ -115,7 +115,7 @@ def stream_labelled(
         header_line, header = next(rows, (1, []))
         if not header:
             raise FormatError(
-                f"{source.path}: a header line is required, but came an empty file; was it written fully?"
+                f"{source.path}: expected a header line, got an empty file; was it written fully?"
             )
         wanted = [column for column in (sequence, label, name) if column is not None]
         if optional and name is not None and name.casefold() not in map(str.casefold, header):
@@ -126,14 +126,14 @@ def stream_labelled(
             where = f"{source.path}, line {number}"
             if len(fields) != len(header):
                 raise FormatError(
-                    f"{where}: {len(header)} columns are required, as in the header, but came {len(fields)}; "
+                    f"{where}: expected {len(header)} columns, as in the header, got {len(fields)}; "
                     "complete or quote the row"
                 )
             found = {column: fields[place] for column, place in at.items()}
             for column, value in found.items():
                 if not value and not (optional and column == name):
                     raise FormatError(
-                        f"{where}: a {column} is required, but came an empty one; fill in or remove the row"
+                        f"{where}: expected a {column}, got an empty one; fill in or remove the row"
                     )
             if label is not None and found[label].casefold() == "nan":
                 raise FormatError(
@@ -145,7 +145,7 @@ def stream_labelled(
             yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""))
         if not number:
             raise FormatError(
-                f"{source.path}: at least one row is required after the header, but came none; was it written fully?"
+                f"{source.path}: expected at least one row after the header, got none; was it written fully?"
             )
 
 
@@ -162,8 +162,8 @@ def _rows(source: Source) -> Iterator[tuple[int, list[str]]]:
             fields = next(reader, None)
         except csv.Error as error:
             raise FormatError(
-                f"{source.path}, line {blank + reader.line_num}: rows of quoted or plain fields are required, "
-                f"but came: {error}; check the quotes"
+                f"{source.path}, line {blank + reader.line_num}: expected rows of quoted or plain fields, "
+                f"got: {error}; check the quotes"
             ) from error
         if fields is None:
             return
@@ -177,7 +177,7 @@ def _text(source: Source) -> Iterator[str]:
             yield line.decode("utf-8") + "\n"
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{source.path}, line {number}: UTF-8 text is required, but came byte 0x{line[error.start]:02x}; "
+                f"{source.path}, line {number}: expected UTF-8 text, got byte 0x{line[error.start]:02x}; "
                 "save the table as UTF-8"
             ) from error
 
@@ -187,14 +187,14 @@ def _column(where: str, header: list[str], column: str, wanted: list[str]) -> in
     if len(at) == 1:
         return at[0]
     if at:
-        raise FormatError(f"{where}: one column {column!r} is required, but came {len(at)}; rename one")
+        raise FormatError(f"{where}: expected one column {column!r}, got {len(at)}; rename one")
     if any(_is_sequence(text) for text in header):
         raise FormatError(
-            f"{where}: a header with {' and '.join(map(repr, wanted))} is required, but came a row of data; "
+            f"{where}: expected a header with {' and '.join(map(repr, wanted))}, got a row of data; "
             f"add the line {','.join(wanted)}"
         )
     raise FormatError(
-        f"{where}: a column {column!r} is required, but came {', '.join(map(repr, header))}; "
+        f"{where}: expected a column {column!r}, got {', '.join(map(repr, header))}; "
         "rename the column or say which one to read"
     )
 

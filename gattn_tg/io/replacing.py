@@ -68,7 +68,7 @@ def replacing_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Pat
         put_file(temporary, path)
     except OSError as error:
         raise GattnError(
-            f"{shown}: a file that can be written is required, but came: {(error.strerror or str(error)).lower()}; "
+            f"{shown}: expected a file that can be written, got: {(error.strerror or str(error)).lower()}; "
             "check the folder, its permissions and the free space"
         ) from error
     finally:
@@ -78,7 +78,7 @@ def replacing_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Pat
 def _check(shown: Path, path: Path, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         raise GattnError(
-            f"{shown}: a regular file is required, but came a folder or device; choose another name"
+            f"{shown}: expected a regular file, got a folder or device; choose another name"
         )
     if path.exists() and not overwrite:
-        raise GattnError(f"{shown}: a new file is required, but it exists; choose another name or remove it")
+        raise GattnError(f"{shown}: expected a new file, got one that exists; choose another name or remove it")

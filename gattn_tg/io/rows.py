@@ -27,7 +27,7 @@ def rows(path: str | Path | Source, skip: tuple[str, ...] = ("#",)) -> Iterator[
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:
                 raise FormatError(
-                    f"{source.path}, line {number}: UTF-8 text is required, but came byte 0x{line[error.start]:02x}; "
+                    f"{source.path}, line {number}: expected UTF-8 text, got byte 0x{line[error.start]:02x}; "
                     "is this a text file?"
                 ) from error
             if text.strip() and not text.startswith(skip):
@@ -42,7 +42,7 @@ def whole(where: str, name: str, text: str) -> int:
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise FormatError(
-            f"{where}: {name}, a whole number of at least 0, is required, but came {short(text)}; correct it"
+            f"{where}: expected {name}, a whole number of at least 0, got {short(text)}; correct it"
         )
     return int(text)
 
@@ -58,7 +58,7 @@ def number(where: str, name: str, text: str) -> float:
     except ValueError:
         value = float("nan")
     if value - value != 0:  # nan and the infinities
-        raise FormatError(f"{where}: {name}, a number, is required, but came {short(text)}; correct it")
+        raise FormatError(f"{where}: expected {name}, a number, got {short(text)}; correct it")
     return value
 
 

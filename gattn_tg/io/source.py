@@ -104,7 +104,7 @@ class Source:
     def _check(self, head: bytes) -> None:
         for magic, what in UNREADABLE.items():
             if head.startswith(magic):
-                raise FormatError(f"{self.path}: plain or gzip text is required, but came {what}; convert it first")
+                raise FormatError(f"{self.path}: expected plain or gzip text, got {what}; convert it first")
         if self._is_bgzip and self._raw.is_regular:
             check_bgzip_end(self.path)  # before anything is made of it
 
@@ -127,12 +127,12 @@ class Source:
             yield
         except EOFError as error:
             raise FormatError(
-                f"{self.path}, after line {self._line}: a complete gzip stream is required, but it ends early; "
+                f"{self.path}, after line {self._line}: expected a complete gzip stream, but it ends early; "
                 "fetch or compress the file again"
             ) from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise FormatError(
-                f"{self.path}, after line {self._line}: an undamaged gzip stream is required, but came {error}; "
+                f"{self.path}, after line {self._line}: expected an undamaged gzip stream, got {error}; "
                 "fetch or compress the file again"
             ) from error
         except OSError as error:
@@ -221,7 +221,7 @@ def require_regular(path: str | Path, why: str) -> None:
 def unreadable(path: Path, error: OSError) -> FormatError:
     """What is said of a file that cannot be opened or read."""
     reason = (error.strerror or str(error)).lower()
-    return FormatError(f"{path}: a readable file is required, but came: {reason}; check the path")
+    return FormatError(f"{path}: expected a readable file, got: {reason}; check the path")
 
 
 def is_bgzip(head: bytes) -> bool:
@@ -243,7 +243,7 @@ def check_bgzip_end(path: Path) -> None:
 
 def _no_end(path: Path) -> FormatError:
     return FormatError(
-        f"{path}: a bgzip file with its end-of-file block is required, but that block is missing, "
+        f"{path}: expected a bgzip file with its end-of-file block, but that block is missing, "
         "so the file is probably cut; fetch or compress it again"
     )
 

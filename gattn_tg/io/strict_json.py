@@ -36,7 +36,7 @@ def parse(data: bytes, where: str, max_bytes: int = MAX_BYTES) -> Any:
     except RecursionError as error:
         raise FormatError(f"{where}: expected JSON of few levels, got it nested too deeply; restore it") from error
     except ValueError as error:  # of Unicode and of JSON too
-        raise FormatError(f"{where}: JSON is required, but it does not parse ({error}); restore the file") from error
+        raise FormatError(f"{where}: expected JSON, but it does not parse ({error}); restore the file") from error
     return value
 
 

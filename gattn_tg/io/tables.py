@@ -50,7 +50,7 @@ def write_tsv(
         for count, row in enumerate(chain([header], rows)):
             if len(row) != len(header):
                 raise FormatError(
-                    f"{path}, row {count}: {len(header)} values are required, but came {len(row)}; "
+                    f"{path}, row {count}: expected {len(header)} values, got {len(row)}; "
                     "give one for each column"
                 )
             handle.write(tsv_line(row) + "\n")
@@ -87,22 +87,22 @@ def write_bed(path: str | Path, rows: Iterable[BedRow], *, overwrite: bool = Fal
 def _bed_fields(where: str, row: BedRow) -> list[str]:
     if not 0 <= row.start < row.end:
         raise CoordinateError(
-            f"{where}: 0 <= start < end is required, but came {row.start} and {row.end}; BED is 0-based and half-open"
+            f"{where}: expected 0 <= start < end, got {row.start} and {row.end}; BED is 0-based and half-open"
         )
     if not (type(row.score) is int and 0 <= row.score <= 1000):
-        raise FormatError(f"{where}: a whole score 0..1000 is required, but came {row.score!r}; scale it")
+        raise FormatError(f"{where}: expected a whole score 0..1000, got {row.score!r}; scale it")
     if row.strand not in ("+", "-", "."):
-        raise FormatError(f"{where}: strand + - or . is required, but came {row.strand!r}; use one of these")
+        raise FormatError(f"{where}: expected strand + - or ., got {row.strand!r}; use one of these")
     try:
         colour = ",".join(str(byte) for byte in bytes.fromhex(row.colour.removeprefix("#")))
     except ValueError:
         colour = ""
     if colour.count(",") != 2:
         raise FormatError(
-            f"{where}: a colour #rrggbb is required, but came {row.colour!r}; for example #1f77b4"
+            f"{where}: expected a colour #rrggbb, got {row.colour!r}; for example #1f77b4"
         )
     span = [str(row.start), str(row.end)]
     fields = [field(row.chrom), *span, field(row.name), str(row.score), row.strand, *span, colour]
     if not row.chrom or not row.name:
-        raise FormatError(f"{where}: a chrom and a name are required, but came an empty one; fill it in")
+        raise FormatError(f"{where}: expected a chrom and a name, got an empty one; fill it in")
     return fields

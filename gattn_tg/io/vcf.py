@@ -66,11 +66,11 @@ class Vcf:
     ) -> None:
         if symbolic not in SYMBOLIC:
             raise ConfigError(
-                f"vcf: symbolic {' or '.join(map(repr, SYMBOLIC))} is required, but came {symbolic!r}; choose one"
+                f"vcf: expected symbolic {' or '.join(map(repr, SYMBOLIC))}, got {symbolic!r}; choose one"
             )
         if isinstance(rename, str) and genome is None:
             raise ConfigError(
-                f"vcf: a genome is required to rename contigs by {rename!r}, but came none; give the FASTA file"
+                f"vcf: expected a genome to rename contigs by {rename!r}, got none; give the FASTA file"
             )
         self.path = Path(path)
         self.skip = symbolic == "skip"
@@ -98,7 +98,7 @@ class Vcf:
         for number, line in lines(self.path):
             if number == 1 and not line.startswith(b"##fileformat=VCF"):
                 raise FormatError(
-                    f"{self.path}, line 1: ##fileformat=VCF is required, but came {_quote(line)}; is this a VCF file?"
+                    f"{self.path}, line 1: expected ##fileformat=VCF, got {_quote(line)}; is this a VCF file?"
                 )
             if line.startswith(b"##") or not line:
                 continue
@@ -114,7 +114,7 @@ class Vcf:
                 contigs[chrom] = resolve(chrom, where)
             elif self.sorted_only and (chrom != last[0] or pos1 < last[1]):
                 raise FormatError(
-                    f"{where}: lines sorted by contig and position are required, but came {chrom}:{pos1} after "
+                    f"{where}: expected lines sorted by contig and position, got {chrom}:{pos1} after "
                     f"{last[0]}:{last[1]}; sort the file with bcftools sort"
                 )
             last = (chrom, pos1)
@@ -122,7 +122,7 @@ class Vcf:
             yield from self._variants(where, number, contigs[chrom], pos1, fields, list(zip(alts, kinds, strict=True)))
         if not width:
             raise FormatError(
-                f"{self.path}, after line {number}: the line {' '.join(COLUMNS)} is required, but came none; "
+                f"{self.path}, after line {number}: expected the line {' '.join(COLUMNS)}, got none; "
                 "was the file written fully?"
             )
 
@@ -130,7 +130,7 @@ class Vcf:
         ref = fields[3].upper()
         if not ref or not is_sequence(ref):
             raise FormatError(
-                f"{where}: REF of nucleotide letters is required, but came {short(fields[3])}; correct the line"
+                f"{where}: expected REF of nucleotide letters, got {short(fields[3])}; correct the line"
             )
         if self.genome is None:
             return
@@ -148,7 +148,7 @@ class Vcf:
             if kind:
                 if not self.skip:
                     raise FormatError(
-                        f"{where}: alternative alleles with a sequence are required, but came the {kind} "
+                        f"{where}: expected alternative alleles with a sequence, got the {kind} "
                         f"{short(text)}; skip symbolic alleles, or remove the line"
                     )
                 self.skipped[kind] += 1
@@ -156,11 +156,11 @@ class Vcf:
             alt = text.upper()
             if not alt or not is_sequence(alt):
                 raise FormatError(
-                    f"{where}: ALT of nucleotide letters is required, but came {short(text)}; correct the line"
+                    f"{where}: expected ALT of nucleotide letters, got {short(text)}; correct the line"
                 )
             if alt == ref:
                 raise FormatError(
-                    f"{where}: variant {chrom}:{pos1}:{shown(ref)}>{shown(alt)}: two different alleles are required, "
+                    f"{where}: variant {chrom}:{pos1}:{shown(ref)}>{shown(alt)}: expected two different alleles, "
                     "but both are the same; remove it"
                 )
             # REF was looked at once: it may have millions of bases and thousands of alternatives.
@@ -180,7 +180,7 @@ class Vcf:
         size = genome.sizes[place.chrom]
         if place.end > size:
             raise CoordinateError(
-                f"{where}: variant {name}: a position on {place.chrom}, which has {size} bases, is required, but it "
+                f"{where}: variant {name}: expected a position on {place.chrom}, which has {size} bases, but it "
                 "lies outside; was the VCF made for another assembly?"
             )
         try:
@@ -204,7 +204,7 @@ def _header_width(where: str, line: bytes) -> int:
     names = line.decode("utf-8", errors="replace").split("\t")
     if tuple(names[: len(COLUMNS)]) != COLUMNS:
         raise FormatError(
-            f"{where}: the columns {' '.join(COLUMNS)}, separated by tabs, are required, but came {_quote(line)}; "
+            f"{where}: expected the columns {' '.join(COLUMNS)}, separated by tabs, got {_quote(line)}; "
             "is this a VCF file?"
         )
     return len(names)
@@ -213,25 +213,25 @@ def _header_width(where: str, line: bytes) -> int:
 def _fields(where: str, line: bytes, width: int) -> list[str]:
     if not width:
         raise FormatError(
-            f"{where}: the line {' '.join(COLUMNS)} is required before the variants, but came {_quote(line)}; add it"
+            f"{where}: expected the line {' '.join(COLUMNS)} before the variants, got {_quote(line)}; add it"
         )
     n_tabs = line.count(b"\t")
     if n_tabs != width - 1:
         raise FormatError(
-            f"{where}: {width} columns are required, as in the header, but came {n_tabs + 1}; "
+            f"{where}: expected {width} columns, as in the header, got {n_tabs + 1}; "
             "was the file written fully?"
         )
     # Genotypes may fill megabytes per line; they are not looked at.
     try:
         return [field.decode("utf-8") for field in line.split(b"\t", len(COLUMNS))[: len(COLUMNS)]]
     except UnicodeDecodeError as error:
-        raise FormatError(f"{where}: UTF-8 text is required, but came other bytes; save the file as UTF-8") from error
+        raise FormatError(f"{where}: expected UTF-8 text, got other bytes; save the file as UTF-8") from error
 
 
 def _position(where: str, text: str, least: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and int(text) >= least):
         raise FormatError(
-            f"{where}: POS, a whole number of at least 1, is required, but came {short(text)}; VCF counts from 1"
+            f"{where}: expected POS, a whole number of at least 1, got {short(text)}; VCF counts from 1"
         )
     return int(text)
 

@@ -43,7 +43,7 @@ def placed(name: str, signature: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, 
     numbers = [number for _, number, *_ in signature]
     if numbers != sorted(set(numbers)):
         raise UnsupportedError(
-            f"kernel {name}: arguments numbered in the order of the call are required, but they are "
+            f"kernel {name}: expected arguments numbered in the order of the call, but they are "
             f"{', '.join(map(str, numbers))}, so that a number would be read as an address; take DEV=CPU:CLANG"
         )
     return tuple((argument, i, *rest) for i, (argument, _, *rest) in enumerate(signature))

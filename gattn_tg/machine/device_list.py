@@ -28,21 +28,21 @@ def devices_of(text: str) -> tuple[str, ...]:
     names = [part.strip().upper() for part in text.split(",") if part.strip()]
     kinds = {name.split(":")[0] for name in names}
     if len(kinds) != 1:
-        raise ConfigError(f"devices: devices of one kind are required, but came {text!r}; write CUDA:0,CUDA:1")
+        raise ConfigError(f"devices: expected devices of one kind, got {text!r}; write CUDA:0,CUDA:1")
     kind = kinds.pop()
     if kind not in NAMES:
-        raise UnsupportedError(f"devices: one of {', '.join(NAMES)} is required, but {text!r} came; see gattn doctor")
+        raise UnsupportedError(f"devices: expected one of {', '.join(NAMES)}, got {text!r}; see gattn doctor")
     numbers = [name.partition(":")[2] for name in names]
     if numbers == [ALL] and kind not in UNCOUNTED:
         return tuple(f"{kind}:{i}" for i in range(count(kind)))
     if not all(number.isdecimal() for number in numbers):
         raise ConfigError(
-            f"devices: a number for each device is required, but came {text!r}; write {kind}:0,{kind}:1"
+            f"devices: expected a number for each device, got {text!r}; write {kind}:0,{kind}:1"
         )
     if len(set(map(int, numbers))) != len(numbers):
-        raise ConfigError(f"devices: different devices are required, but came {text!r}; name each one once")
+        raise ConfigError(f"devices: expected different devices, got {text!r}; name each one once")
     if kind not in UNCOUNTED and (top := max(map(int, numbers))) >= (there := count(kind)):
-        raise UnsupportedError(f"devices: {kind}:{top} is required, but {there} are here; count from {kind}:0")
+        raise UnsupportedError(f"devices: expected {kind}:{top}, but {there} are here; count from {kind}:0")
     return tuple(f"{kind}:{int(number)}" for number in numbers)
 
 
@@ -56,5 +56,5 @@ def count(kind: str) -> int:
         return int(Device[kind].count())
     except Exception as error:  # what drivers raise has no common base
         raise UnsupportedError(
-            f"devices: {kind} is required, but it cannot be opened ({error}); `gattn doctor` lists what works here"
+            f"devices: expected {kind}, but it cannot be opened ({error}); `gattn doctor` lists what works here"
         ) from error

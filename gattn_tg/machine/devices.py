@@ -79,7 +79,7 @@ def choose(name: str | None = None) -> str:
         device = kind_of(name)
         if device not in NAMES:
             raise UnsupportedError(
-                f"device: one of {', '.join(NAMES)} is required, but {name!r} came; "
+                f"device: expected one of {', '.join(NAMES)}, got {name!r}; "
                 "`gattn doctor` lists what works here"
             )
         _, _, rest = name.rpartition("+")[2].partition(":")

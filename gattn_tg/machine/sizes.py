@@ -79,7 +79,7 @@ def load(path: Path, origin: str) -> tuple[Row, ...]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(
-            f"plan: {path}: a TOML file with rows of sizes is required, but it does not read ({error}); "
+            f"plan: {path}: expected a TOML file with rows of sizes, but it does not read ({error}); "
             "repair or remove it"
         ) from error
     if unknown := sorted(set(content) - {"row"}):
@@ -212,4 +212,4 @@ def _words(allowed: Iterable[int]) -> str:
 
 
 def _wrong(path: Path, key: str, required: str, came: str) -> ConfigError:
-    return ConfigError(f"plan: {path}: {key}: {required} is required, but {came} came; repair or remove the file")
+    return ConfigError(f"plan: {path}: {key}: expected {required}, got {came}; repair or remove the file")

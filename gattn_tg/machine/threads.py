@@ -78,7 +78,7 @@ def set_threads(n: int | None) -> None:
     """
     global _threads
     if n is not None and n < 1:
-        raise ConfigError(f"threads: a number from 1 up is required, but {n} came; use 1 for one core")
+        raise ConfigError(f"threads: expected a number from 1 up, got {n}; use 1 for one core")
     _threads = n or cores()
     NUM_CPU_THREADS.value = _threads
 

@@ -88,13 +88,13 @@ def require() -> Compiler:
     compiler = find()
     if compiler is None:
         raise MissingExtraError(
-            "machine.toolchain: a C compiler (clang) is required to run on the CPU, but none was found; "
+            "machine.toolchain: expected a C compiler (clang) to run on the CPU, but none was found; "
             'pip install "gattn_tg[cpu]"'
         )
     configure()
     if reason := _refusal(compiler.path):
         raise UnsupportedError(
-            f"machine.toolchain: a clang that compiles for bare ELF targets is required, but {compiler.path} "
+            f"machine.toolchain: expected a clang that compiles for bare ELF targets, but {compiler.path} "
             f'({compiler.origin}) {reason}; unset CC, install clang, or pip install "gattn_tg[cpu]"'
         )
     return compiler

@@ -86,7 +86,7 @@ def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"
     """
     if labels.shape[0] != probabilities.shape[0] or labels.shape[0] == 0:
         raise ShapeError(
-            f"measure: labels and probabilities need the same number of rows, at least 1, but came "
+            "measure: expected labels and probabilities of as many rows, at least 1, got "
             f"{labels.shape[0]} and {probabilities.shape[0]}; predict the dataset that holds the labels"
         )
     n_classes = probabilities.shape[1]

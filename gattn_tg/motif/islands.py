@@ -136,7 +136,7 @@ def _resolve(criteria: str | CpgCriteria) -> CpgCriteria:
         return criteria
     if criteria not in CRITERIA:
         raise ConfigError(
-            f"cpg_islands: criteria {' or '.join(map(repr, CRITERIA))} are required, but came {criteria!r}; "
+            f"cpg_islands: expected criteria {' or '.join(map(repr, CRITERIA))}, got {criteria!r}; "
             "pass a CpgCriteria for limits of your own"
         )
     return CRITERIA[criteria]

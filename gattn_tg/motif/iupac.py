@@ -26,14 +26,14 @@ def masks(pattern: str) -> tuple[int, ...]:
     for at, letter in enumerate(pattern):
         if letter not in IUPAC:
             raise ConfigError(
-                f"motif pattern {pattern!r}: upper-case IUPAC letters ({''.join(IUPAC)}) are required, "
-                f"but came {letter!r} at position {at}; U is written T"
+                f"motif pattern {pattern!r}: expected upper-case IUPAC letters ({''.join(IUPAC)}), "
+                f"got {letter!r} at position {at}; U is written T"
             )
         bits.append(sum(1 << LETTERS.index(base) for base in IUPAC[letter].encode()))
     if set(bits) <= {15}:
         raise ConfigError(
-            f"motif pattern {pattern!r}: at least one letter other than N is required, "
-            f"but came {pattern!r}; a pattern of any bases matches everywhere"
+            f"motif pattern {pattern!r}: expected at least one letter other than N, "
+            f"got {pattern!r}; a pattern of any bases matches everywhere"
         )
     return tuple(bits)
 

@@ -41,26 +41,26 @@ class MotifClass:
         where = f"motif {self.name!r}"
         if not _NAME.fullmatch(self.name) or self.name == NONE_NAME:
             raise ConfigError(
-                f"{where}: a name of letters, digits and _+.- other than 'none' is required, "
-                f"but came {self.name!r}; rename the class"
+                f"{where}: expected a name of letters, digits and _+.- other than 'none', "
+                f"got {self.name!r}; rename the class"
             )
         if self.strand not in STRANDS:
             raise ConfigError(
-                f"{where}: strand {', '.join(STRANDS)} is required, but came {self.strand!r}; choose one of them"
+                f"{where}: expected strand {', '.join(STRANDS)}, got {self.strand!r}; choose one of them"
             )
         if self.strand != "either" and self.rule.is_symmetric:
             raise ConfigError(
-                f"{where}: strand 'either' is required for a rule that reads the same on both strands, "
-                f"but came {self.strand!r}; its sites have no direction"
+                f"{where}: expected strand 'either' for a rule that reads the same on both strands, "
+                f"got {self.strand!r}; its sites have no direction"
             )
         if not _COLOUR.fullmatch(self.colour):
             raise ConfigError(
-                f"{where}: a colour written #rrggbb in lower case is required, but came {self.colour!r}; "
+                f"{where}: expected a colour written #rrggbb in lower case, got {self.colour!r}; "
                 "for example #1f77b4"
             )
         if not self.source.isprintable():
             raise ConfigError(
-                f"{where}: a source of printable characters is required, but came {self.source!r}; "
+                f"{where}: expected a source of printable characters, got {self.source!r}; "
                 "write it on one line"
             )
 

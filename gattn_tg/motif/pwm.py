@@ -41,7 +41,7 @@ def find_matrix(
         from lightmotif import lib as lightmotif
     except ImportError as missing:
         raise MissingExtraError(
-            "motif.pwm: lightmotif is required to scan matrices, but it is not installed; "
+            "motif.pwm: expected lightmotif to scan matrices, but it is not installed; "
             'pip install "gattn_tg[genomics]"'
         ) from missing
     if len(ids) < len(counts):
@@ -71,12 +71,12 @@ def check_counts(counts: Sequence[Sequence[float]], pvalue: float) -> None:
         )
     if not all(map(sum, counts)):
         raise ConfigError(
-            "motif matrix: at least one observation at each position is required, "
+            "motif matrix: expected at least one observation at each position, "
             f"but position {[sum(row) for row in counts].index(0)} has none; was a row lost?"
         )
     if not 0 < pvalue < 1:
         raise ConfigError(
-            f"motif matrix: pvalue between 0 and 1 is required, but came {pvalue}; 1e-4 is usual"
+            f"motif matrix: expected pvalue between 0 and 1, got {pvalue}; 1e-4 is usual"
         )
 
 

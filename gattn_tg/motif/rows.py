@@ -22,7 +22,7 @@ def base_ids(sequence: str | bytes | UInt8[np.ndarray, "... n"], where: str) -> 
     ids = encode(sequence) if isinstance(sequence, str | bytes) else np.asarray(sequence)
     if ids.ndim not in (1, 2):
         raise ShapeError(
-            f"{where}: one sequence (n) or one per row (N, n) is required, but came {ids.ndim} axes; "
+            f"{where}: expected one sequence (n) or one per row (N, n), got {ids.ndim} axes; "
             "reshape the base ids"
         )
     return ids

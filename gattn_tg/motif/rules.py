@@ -30,7 +30,7 @@ class Consensus:
 
     def __post_init__(self) -> None:
         if not self.patterns:
-            raise ConfigError("motif patterns: at least one is required, but came none; give IUPAC letters")
+            raise ConfigError("motif patterns: expected at least one, got none; give IUPAC letters")
         for pattern in self.patterns:
             masks(pattern)
 
@@ -80,8 +80,8 @@ class AtRich:
     def __post_init__(self) -> None:
         if self.window_bp < 1 or not 0 < self.min_fraction <= 1:
             raise ConfigError(
-                "motif at_rich: window_bp >= 1 and min_fraction in (0, 1] are required, "
-                f"but came {self.window_bp} and {self.min_fraction}; 20 and 0.9 are the defaults"
+                "motif at_rich: expected window_bp >= 1 and min_fraction in (0, 1], "
+                f"got {self.window_bp} and {self.min_fraction}; 20 and 0.9 are the defaults"
             )
 
     @property
@@ -126,8 +126,8 @@ class CpgIslands:
     def __post_init__(self) -> None:
         if self.criteria not in CRITERIA:
             raise ConfigError(
-                f"motif cpg_island: criteria {' or '.join(map(repr, CRITERIA))} are required, "
-                f"but came {self.criteria!r}; choose one of them"
+                f"motif cpg_island: expected criteria {' or '.join(map(repr, CRITERIA))}, "
+                f"got {self.criteria!r}; choose one of them"
             )
 
     @property

@@ -32,7 +32,7 @@ class TooShortError(ConfigError):
 
     def __init__(self, where: str, width: int, pvalue: float) -> None:
         super().__init__(
-            f"{where}: a pvalue that the best of all words of {width} bases does not exceed is required, but came "
+            f"{where}: expected a pvalue that the best of all words of {width} bases does not exceed, got "
             f"{pvalue}; use a larger one, or a longer motif"
         )
 

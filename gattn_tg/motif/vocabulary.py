@@ -31,8 +31,8 @@ class MotifVocabulary:
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) < MAX_MOTIFS:
             raise ConfigError(
-                f"motif vocabulary: 1 to {MAX_MOTIFS - 1} classes are required, for ids 1..{MAX_MOTIFS - 1}, "
-                f"but came {len(self.classes)}; " + ("merge rare ones" if self.classes else "add one")
+                f"motif vocabulary: expected 1 to {MAX_MOTIFS - 1} classes, for ids 1..{MAX_MOTIFS - 1}, "
+                f"got {len(self.classes)}; " + ("merge rare ones" if self.classes else "add one")
             )
         for second, motif in enumerate(self.classes):
             for first in self.classes[:second]:
@@ -42,23 +42,23 @@ class MotifVocabulary:
     def _check_pair(first: MotifClass, second: MotifClass) -> None:
         both = f"motif vocabulary: classes {first.name!r} and {second.name!r}"
         if first.name == second.name:
-            raise ConfigError(f"{both}: different names are required, but came the same; rename one")
+            raise ConfigError(f"{both}: expected different names, got the same; rename one")
         if first.rule == second.rule and (
             first.strand == second.strand or "either" in (first.strand, second.strand)
         ):
             raise ConfigError(
-                f"{both}: different rules or opposite strands are required, but came the same rule on "
+                f"{both}: expected different rules or opposite strands, got the same rule on "
                 f"strands {first.strand!r} and {second.strand!r}; remove one"
             )
         partners = first.rule == second.rule
         if partners and first.priority != second.priority:
             raise ConfigError(
-                f"{both}: one priority is required for the two strands of a rule, but came "
+                f"{both}: expected one priority for the two strands of a rule, got "
                 f"{first.priority} and {second.priority}; give both the same"
             )
         if not partners and first.priority == second.priority:
             raise ConfigError(
-                f"{both}: different priorities are required, but came {first.priority} for both; "
+                f"{both}: expected different priorities, got {first.priority} for both; "
                 "say which one wins where they overlap"
             )
 

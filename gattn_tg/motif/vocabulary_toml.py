@@ -54,24 +54,24 @@ def read(source: Path | str) -> list[dict[str, Any]]:
     try:
         document = tomllib.loads(source.read_text(encoding="utf-8") if isinstance(source, Path) else source)
     except (ValueError, RecursionError) as error:  # of TOML, of Unicode, of numbers and tables without end
-        raise FormatError(f"{where}: TOML text is required, but came {error}; correct that place") from error
+        raise FormatError(f"{where}: expected TOML text, got {error}; correct that place") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FormatError(
-            f"{where}: a readable file is required, but came: {reason}; check the path"
+            f"{where}: expected a readable file, got: {reason}; check the path"
         ) from error
     tables = document.pop("motif", None)
     if document:
         raise FormatError(
-            f"{where}: nothing but [[motif]] tables is required, but came {', '.join(document)}; remove it"
+            f"{where}: expected nothing but [[motif]] tables, got {', '.join(document)}; remove it"
         )
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise FormatError(f"{where}: [[motif]] tables are required, but came none; add one for each class")
+        raise FormatError(f"{where}: expected [[motif]] tables, got none; add one for each class")
     rows = [_row(f"{where}, motif {at}", table) for at, table in enumerate(tables, start=1)]
     ids = [k for k, _ in rows]
     if sorted(ids) != list(range(1, len(ids) + 1)):
         raise FormatError(
-            f"{where}: ids 1..{len(ids)}, each once, are required, but came {ids}; number the classes anew"
+            f"{where}: expected ids 1..{len(ids)}, each once, got {ids}; number the classes anew"
         )
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
@@ -80,14 +80,14 @@ def _row(where: str, table: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in RULES:
         raise FormatError(
-            f"{where}: kind {', '.join(RULES)} is required, but came {kind!r}; choose one of them"
+            f"{where}: expected kind {', '.join(RULES)}, got {kind!r}; choose one of them"
         )
     wanted = {field.name: PARAMETERS[field.name] for field in fields(RULES[kind])}
     known = {**KEYS, **wanted}
     for key in table:
         if key not in known:
             raise FormatError(
-                f"{where}: keys {', '.join(known)} are required for kind {kind!r}, but came {key!r}; remove it"
+                f"{where}: expected keys {', '.join(known)} for kind {kind!r}, got {key!r}; remove it"
             )
     for key, type_ in known.items():
         if key in table or key not in OPTIONAL:
@@ -106,7 +106,7 @@ def _check_type(where: str, key: str, value: Any, type_: type) -> None:
     if not fits:
         names = {int: "a whole number", float: "a number", str: "text", list: "an array"}
         came = "nothing" if value is None else repr(value)
-        raise FormatError(f"{where}: {key} must be {names[type_]}, but came {came}; write {key} = ...")
+        raise FormatError(f"{where}: {key}: expected {names[type_]}, got {came}; write {key} = ...")
 
 
 def _frozen(value: Any, type_: type) -> Any:

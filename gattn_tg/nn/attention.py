@@ -168,6 +168,6 @@ class GenomicAttention:
         if self.motif_bias is None:
             return None
         if motif_ids is None:
-            raise ShapeError(f"GenomicAttention: motif_ids are required by the {self.config.motif} bias, but are None; "
+            raise ShapeError(f"GenomicAttention: expected motif_ids by the {self.config.motif} bias, but are None; "
                              "pass them, or build the layer with motif=None")
         return self.config.bias(self.motif_bias, motif_ids)

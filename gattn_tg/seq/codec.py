@@ -32,8 +32,8 @@ def encode(sequence: str | bytes | bytearray) -> UInt8[np.ndarray, "n"]:
         at = int(np.argmax(ids == ILLEGAL))
         came = sequence[at] if isinstance(sequence, str) else chr(sequence[at])
         raise FormatError(
-            "sequence: nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required, "
-            f"but came {came!r} at position {at} of {len(sequence)}, counted from 0; "
+            "sequence: expected nucleotide letters (A C G T U N and the IUPAC ambiguity letters), "
+            f"got {came!r} at position {at} of {len(sequence)}, counted from 0; "
             "remove it, or is this a protein sequence?"
         )
     return ids
@@ -53,7 +53,7 @@ def decode(ids: UInt8[np.ndarray, "n"]) -> str:
     if ids.size and (ids.min() < 0 or ids.max() > N):
         bad = ids[(ids < 0) | (ids > N)][0]
         raise FormatError(
-            f"decode: base ids 0..4 are required, but came {bad}; were motif ids passed as bases?"
+            f"decode: expected base ids 0..4, got {bad}; were motif ids passed as bases?"
         )
     letters: np.ndarray = np.frombuffer(LETTERS, dtype=np.uint8)[ids]
     return letters.tobytes().decode("ascii")

@@ -39,8 +39,8 @@ class Interval:
     def __post_init__(self) -> None:
         if not self.chrom or self.start > self.end or self.strand not in STRANDS:
             raise CoordinateError(
-                "interval: a contig name, start <= end and strand + - or . are required, "
-                f"but came {self.chrom!r}, {self.start}, {self.end}, {self.strand!r}; "
+                "interval: expected a contig name, start <= end and strand + - or ., "
+                f"got {self.chrom!r}, {self.start}, {self.end}, {self.strand!r}; "
                 "bases count from 0 and the end is outside"
             )
 
@@ -58,13 +58,13 @@ class Interval:
         match = _TEXT.fullmatch(text.strip())
         if not match or max(len(match[name].replace(",", "")) for name in ("start", "end")) > MAX_DIGITS:
             raise CoordinateError(
-                f"interval: chrom:start-end is required, but came {text[:80]!r}; "
+                f"interval: expected chrom:start-end, got {text[:80]!r}; "
                 "for example chr7:117,559,590-117,559,600"
             )
         start, end = (int(match[name].replace(",", "")) for name in ("start", "end"))
         if one_based and start == 0:
             raise CoordinateError(
-                f"interval: a start of at least 1 is required where bases count from 1, but came {text!r}; "
+                f"interval: expected a start of at least 1 where bases count from 1, got {text!r}; "
                 "is the interval 0-based?"
             )
         return cls(match["chrom"], start - one_based, end, match["strand"] or ".")
@@ -93,7 +93,7 @@ class Interval:
             CoordinateError: a negative width.
         """
         if width < 0:
-            raise CoordinateError(f"interval {self}: a width of at least 0 is required, but came {width}; correct it")
+            raise CoordinateError(f"interval {self}: expected a width of at least 0, got {width}; correct it")
         start = self.centre - width // 2
         return replace(self, start=start, end=start + width)
 
@@ -106,7 +106,7 @@ class Interval:
         start, end = max(self.start, 0), min(self.end, size)
         if start > end or (start == end and len(self)):
             raise CoordinateError(
-                f"interval {self}: a base on the contig of {size} bases is required, but it lies outside; "
+                f"interval {self}: expected a base on the contig of {size} bases, but it lies outside; "
                 "is this another assembly?"
             )
         return replace(self, start=start, end=end)
@@ -124,7 +124,7 @@ class Interval:
         stride = width if stride is None else stride
         if width < 1 or stride < 1:
             raise CoordinateError(
-                f"interval {self}: a width and stride of at least 1 are required, but came {width} and {stride}; "
+                f"interval {self}: expected a width and stride of at least 1, got {width} and {stride}; "
                 "correct them"
             )
         return (

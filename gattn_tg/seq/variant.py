@@ -49,19 +49,19 @@ class Variant:
     def __post_init__(self) -> None:
         if self.start < 0:
             raise CoordinateError(
-                f"variant on {self.chrom}: a position of at least 1 is required, but came {self.start + 1}; "
+                f"variant on {self.chrom}: expected a position of at least 1, got {self.start + 1}; "
                 "VCF counts from 1"
             )
         for allele in (self.ref, self.alt):
             if not is_sequence(allele):
                 raise FormatError(
-                    f"variant {self.shown}: alleles of upper-case nucleotide letters are required, but came "
+                    f"variant {self.shown}: expected alleles of upper-case nucleotide letters, got "
                     f"{shown(allele)!r}; "
                     "symbolic alleles have no sequence"
                 )
         if self.ref == self.alt:
             raise FormatError(
-                f"variant {self.shown}: two different alleles are required, but both are the same; remove it"
+                f"variant {self.shown}: expected two different alleles, but both are the same; remove it"
             )
 
     @classmethod
@@ -84,7 +84,7 @@ class Variant:
         digits = match["pos1"].replace(",", "") if match else ""
         if not match or len(digits) > MAX_DIGITS:
             raise FormatError(
-                f"variant: chrom:pos:ref>alt is required, but came {text[:80]!r}; for example chr22:36201698:A>C"
+                f"variant: expected chrom:pos:ref>alt, got {text[:80]!r}; for example chr22:36201698:A>C"
             )
         return cls(match["chrom"], int(digits) - 1, match["ref"].upper(), match["alt"].upper())
 
@@ -199,8 +199,8 @@ class Variant:
         """
         if not window.contains(self.interval) or len(sequence) != len(window):
             raise CoordinateError(
-                f"variant {self.shown}: a window that holds it, with all its letters, is required, "
-                f"but came {window} with {len(sequence)}; resize the window"
+                f"variant {self.shown}: expected a window that holds it, with all its letters, "
+                f"got {window} with {len(sequence)}; resize the window"
             )
         at = self.start - window.start
         self.check_reference(sequence[at : at + len(self.ref)])

@@ -145,16 +145,16 @@ class TrainConfig:
         for key in document:
             if key not in TABLES:
                 raise ConfigError(
-                    f"{path}: tables [data], [model] and [train] are required, but came {key!r}; "
+                    f"{path}: expected tables [data], [model] and [train], got {key!r}; "
                     f"{strict.nearest(key, TABLES)}"
                 )
         for name in TABLES:
             if not isinstance(document.get(name, {}), dict):
                 raise ConfigError(
-                    f"{path}: [{name}]: a table is required, but came {document[name]!r}; write it as [{name}]"
+                    f"{path}: [{name}]: expected a table, got {document[name]!r}; write it as [{name}]"
                 )
         if "data" not in document:
-            raise ConfigError(f'{path}: a table [data] is required, but is missing; add [data] with train = "..."')
+            raise ConfigError(f'{path}: expected a table [data], got none; add [data] with train = "..."')
         model = dict(document.get("model", {}))
         kind = strict.convert(str, model.pop("kind", DEFAULT_KIND), f"{path}: [model] kind")
         settings = strict.read(TrainSettings, document.get("train", {}), f"{path}: [train]")
@@ -183,7 +183,7 @@ class TrainConfig:
         preset = strict.convert(str, table.pop("preset", ""), f"{where} preset")
         if preset and preset not in cls.presets:
             raise ConfigError(
-                f"{where} preset: one of {', '.join(cls.presets)} is required, but came {preset!r}; "
+                f"{where} preset: expected one of {', '.join(cls.presets)}, got {preset!r}; "
                 f"{strict.nearest(preset, cls.presets)}"
             )
         defaults = {k: v for k, v in cls.presets[preset].items() if k not in (given or {})} if preset else {}
@@ -207,7 +207,7 @@ class TrainConfig:
         found = self.resolve(name)
         if not found.is_file():
             raise ConfigError(
-                f"{self.path}: [data] {key}: an existing file is required, but came {name!r} ({found}); "
+                f"{self.path}: [data] {key}: expected an existing file, got {name!r} ({found}); "
                 "paths are relative to the folder of the TOML file"
             )
         return found
@@ -226,13 +226,13 @@ class TrainConfig:
             return
         if vocabulary is None:
             raise ConfigError(
-                f"{self.path}: [model]: a genome with motif ids is required by a model that reads them, but came one "
+                f"{self.path}: [model]: expected a genome with motif ids by a model that reads them, got one "
                 'without; encode it with motif ids, or set motif = "none" and embed_motifs = false'
             )
         if shape.n_motifs < vocabulary.n_motifs:
             raise ConfigError(
-                f"{self.path}: [model] n_motifs: at least the {vocabulary.n_motifs} ids of the vocabulary are "
-                f"required, but came {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
+                f"{self.path}: [model] n_motifs: expected at least the {vocabulary.n_motifs} ids of the vocabulary, "
+                f"got {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
             )
 
     def resolve(self, name: str) -> Path:
@@ -243,15 +243,15 @@ class TrainConfig:
 def require(holds: bool, name: str, wanted: str, value: object) -> None:
     """Raises ConfigError unless a setting holds what is wanted of it."""
     if not holds:
-        raise ConfigError(f"{name}: {wanted} is required, but came {value!r}; change {name}")
+        raise ConfigError(f"{name}: expected {wanted}, got {value!r}; change {name}")
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: a configuration file is required, but it does not exist; check the path") from None
+        raise ConfigError(f"{path}: expected a configuration file, got none; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: a readable TOML file is required, but {error}; check the path") from None
+        raise ConfigError(f"{path}: expected a readable TOML file, but {error}; check the path") from None
     except (ValueError, RecursionError) as error:  # of TOML, and of numbers and tables without end
-        raise ConfigError(f"{path}: TOML is required, but {error}; correct that line") from None
+        raise ConfigError(f"{path}: expected TOML, but {error}; correct that line") from None

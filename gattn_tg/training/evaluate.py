@@ -43,7 +43,7 @@ def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) 
     kind = str(written.get("model", checkpoint.CLASSIFIER))
     if kind != config.kind:
         raise ConfigError(
-            f"{config.path}: [model] kind: {kind!r} is required for the checkpoint {folder}, but came "
+            f"{config.path}: [model] kind: expected {kind!r} for the checkpoint {folder}, got "
             f"{config.kind!r}; correct it, or give another checkpoint"
         )
     task = task_of(config, device=device)
@@ -52,7 +52,7 @@ def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) 
     if have != want:
         odd = next(k for k in {**have, **want} if have.get(k) != want.get(k))
         raise ConfigError(
-            f"{config.path}: [model] {odd}: {want.get(odd)!r} is required for the checkpoint {folder}, but came "
+            f"{config.path}: [model] {odd}: expected {want.get(odd)!r} for the checkpoint {folder}, got "
             f"{have.get(odd)!r}; describe the model of the checkpoint"
         )
     parameters = get_state_dict(task.model)
@@ -74,9 +74,9 @@ def own_config(folder: Path | str) -> TrainConfig:
             try:
                 origin = Path(json.loads((home / "run.json").read_text(encoding="utf-8"))["home"])
             except (ValueError, KeyError, TypeError) as error:
-                raise FormatError(f"{home}/run.json: JSON with home is required, but {error}; restore it") from error
+                raise FormatError(f"{home}/run.json: expected JSON with home, but {error}; restore it") from error
             return TrainConfig.from_toml(home / "config.toml", home=origin)
     raise ConfigError(
-        f"{folder}: a checkpoint in the folder of its run is required to find the validation data, but no config.toml "
+        f"{folder}: expected a checkpoint in the folder of its run to find the validation data, but no config.toml "
         "and run.json are above it; name the data"
     )

@@ -33,21 +33,23 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
     """
     given = given or {}
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: a table is required, but came {_show(table)}; write it as {where.split()[-1]}")
+        raise ConfigError(f"{where}: expected a table, got {_show(table)}; write it as {where.split()[-1]}")
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init and f.name not in given}  # type: ignore[arg-type]
     values: dict[str, Any] = dict(given)
     for key, value in table.items():
         if key in given:
-            raise ConfigError(f"{where} {key}: it follows from the data, but came {_show(value)}; remove it")
+            raise ConfigError(
+                f"{where} {key}: expected no value, since it follows from the data, got {_show(value)}; remove it"
+            )
         if key not in fields:
-            raise ConfigError(f"{where}: one of its known keys is required, but came {key!r}; {nearest(key, fields)}")
+            raise ConfigError(f"{where}: expected one of its known keys, got {key!r}; {nearest(key, fields)}")
         least, most = (0, LARGEST_SEED) if key.endswith("seed") else (-LARGEST, LARGEST)
         values[key] = _of_size(convert(hints[key], value, f"{where} {key}"), least, most, f"{where} {key}")
     for name, field in fields.items():
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if name not in values and not has_default:
-            raise ConfigError(f"{where}: {name} is required, but is missing; add {name} = ...")
+            raise ConfigError(f"{where}: expected {name}, got none; add {name} = ...")
     try:
         return cls(**values)
     except ConfigError as error:
@@ -62,20 +64,20 @@ def convert(kind: Any, value: object, where: str) -> Any:
         return convert(inner[0], value, where)
     if origin is typing.Literal:
         if value not in parts or isinstance(value, bool):
-            raise ConfigError(f"{where}: one of {_list(parts)} is required, but came {_show(value)}; "
+            raise ConfigError(f"{where}: expected one of {_list(parts)}, got {_show(value)}; "
                               f"{nearest(str(value), [str(p) for p in parts])}")  # fmt: skip
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise ConfigError(f"{where}: a list is required, but came {_show(value)}; write [..., ...]")
+            raise ConfigError(f"{where}: expected a list, got {_show(value)}; write [..., ...]")
         kinds = [parts[0]] * len(value) if len(parts) == 2 and parts[1] is Ellipsis else list(parts)
         if len(kinds) != len(value):
-            raise ConfigError(f"{where}: {len(kinds)} values are required, but came {len(value)}; write all of them")
+            raise ConfigError(f"{where}: expected {len(kinds)} values, got {len(value)}; write all of them")
         return tuple(convert(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value) if abs(value) <= LARGEST_FLOAT else math.inf
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{where}: {_name(kind)} is required, but came {_show(value)}; {_hint(kind)}")
+        raise ConfigError(f"{where}: expected {_name(kind)}, got {_show(value)}; {_hint(kind)}")
     return value
 
 
@@ -84,11 +86,11 @@ def _of_size(value: Any, least: int, most: int, where: str) -> Any:
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int) and not least <= number <= most:
             raise ConfigError(
-                f"{where}: an integer from {least} to {most} is required, but came {_show(number)}; change it"
+                f"{where}: expected an integer from {least} to {most}, got {_show(number)}; change it"
             )
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
             raise ConfigError(
-                f"{where}: a finite number up to {LARGEST_FLOAT:g} is required, but came {_show(number)}; change it"
+                f"{where}: expected a finite number up to {LARGEST_FLOAT:g}, got {_show(number)}; change it"
             )
     return value
 

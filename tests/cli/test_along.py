@@ -150,7 +150,7 @@ def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> Non
     )
     np.testing.assert_allclose(found, by_hand(home, sequences(home)[0]), rtol=1e-4)
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "bare"), "--no-motifs"]) == 0
-    with pytest.raises(ConfigError, match="the vocabulary of the model is required, but came one with no motifs"):
+    with pytest.raises(ConfigError, match="the vocabulary of the model, got one with no motifs"):
         GenomePredictor(checkpoint.load(home / "tracks"))(EncodedGenome(tmp_path / "bare"), Interval("c", 0, N))
 
 
@@ -180,12 +180,12 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     full.mkdir()
     out = ["-o", str(tmp_path / "x.npz")]
     for where, more, text in (
-        (home / "tracks", [], "a name for the values is required, but none came; add -o FILE.npz, FILE.bw or FOLDER"),
-        (home / "tracks", ["-o", str(full)], "a new folder is required, but it exists"),
-        (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track is required for one BigWig file, but there are 2"),
-        (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model are required, but came 'b'"),
+        (home / "tracks", [], "a name for the values, got none; add -o FILE.npz, FILE.bw or FOLDER"),
+        (home / "tracks", ["-o", str(full)], "a new folder, got one that exists"),
+        (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track for one BigWig file, got 2"),
+        (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model, got 'b'"),
         (home / "tracks", [*out, "--head", "mouse"], "expected a head named human, got 'mouse'"),
-        (tmp_path / "old", out, "window_bp of its training is required, but it does not say"),
+        (tmp_path / "old", out, "window_bp of its training, but it does not say"),
     ):
         assert main(["predict", str(where), str(home / "g.fa"), "--regions", *more]) == 2
         assert text in capsys.readouterr().err
@@ -225,7 +225,7 @@ def test_intervals_are_checked_before_anything_is_predicted(
 def test_names_of_other_formats_are_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("x.tsv", "x.bed.gz", "x.CSV"):
         assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / name)]) == 2
-        assert "FILE.npz, FILE.bw or the name of a folder is required" in capsys.readouterr().err
+        assert "FILE.npz, FILE.bw or the name of a folder" in capsys.readouterr().err
 
 
 def test_a_folder_of_bigwig_files_is_whole_or_not_there(

@@ -173,17 +173,17 @@ def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     there = tmp_path / "there.bw"
     there.write_text("of another day")
     for arguments, text in (
-        (["annotate", tmp_path / "absent.fa"], "a readable file is required, but came: no such file or directory"),
-        (["annotate", genome, "-o", there], "a new file is required, but it exists"),
-        (["annotate", genome, "--bigwig", there], "a new file is required, but it exists"),
+        (["annotate", tmp_path / "absent.fa"], "a readable file, got: no such file or directory"),
+        (["annotate", genome, "-o", there], "a new file, got one that exists"),
+        (["annotate", genome, "--bigwig", there], "a new file, got one that exists"),
         (["annotate", genome, "-o", tmp_path / "x.bed", "--tbi"], "--tbi: expected -o NAME.bed.gz, got "),
         (["annotate", genome, "--tbi"], "--tbi: expected -o NAME.bed.gz, got none; an index needs a packed file"),
-        (["annotate", genome, "--bigwig", tmp_path / "x.bed"], "a name that ends in .bw or .bigwig is required"),
+        (["annotate", genome, "--bigwig", tmp_path / "x.bed"], "a name that ends in .bw or .bigwig"),
         (["annotate", genome, "-o", tmp_path / "x.bw", "--bigwig", tmp_path / "x.bw"], "got it twice"),
         (["annotate", genome, "-o", genome, "--overwrite"], "expected an output of its own, got the input"),
-        (["annotate", genome, "--json"], "a file for the table is required with --json"),
-        (["annotate", genome, "--bin-bp", "0"], "a whole number of at least 1 and at most 2147483647 is required"),
-        (["annotate", genome, "-o", tmp_path / "x.bed", "--vocab", genome], "TOML text is required"),
+        (["annotate", genome, "--json"], "a file for the table with --json"),
+        (["annotate", genome, "--bin-bp", "0"], "a whole number of at least 1 and at most 2147483647"),
+        (["annotate", genome, "-o", tmp_path / "x.bed", "--vocab", genome], "TOML text"),
     ):
         assert main([str(a) for a in arguments]) == 2
         out, err = capsys.readouterr()

@@ -103,13 +103,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_refusals(
     user: Path, measured: list[Table], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "the CPU is required, but --device CUDA came" in refused(capsys, "--device", "CUDA")
-    assert "widths from 8 to 256, as 32,64, are required, but '4' came" in refused(capsys, "--d", "4")
+    assert "the CPU, but --device CUDA came" in refused(capsys, "--device", "CUDA")
+    assert "widths from 8 to 256, as 32,64, got '4'" in refused(capsys, "--d", "4")
     monkeypatch.setenv("GATTN_PLAN", os.devnull)
-    assert f"{os.devnull}: a plain file is required, but something else came" in refused(capsys, "--tune")
+    assert f"{os.devnull}: expected a plain file, but something else came" in refused(capsys, "--tune")
     user.parent.write_text("")
     monkeypatch.setenv("GATTN_PLAN", str(user))
-    assert "a folder that can be written is required, but it cannot" in refused(capsys, "--tune")
+    assert "a folder that can be written, but it cannot" in refused(capsys, "--tune")
     assert measured == []
     monkeypatch.setattr(bench, "timed", lambda *_: Speed(error="clang: no"))
     assert "stage tile must run with the sizes in use, but it ends with clang: no;" in refused(capsys)
@@ -118,13 +118,13 @@ def test_refusals(
 def test_a_mistake_in_the_users_file_is_not_overwritten(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
     user.parent.mkdir()
     user.write_text("row = 1")
-    assert f"plan: {user}: row: [[row]] tables is required" in refused(capsys, "--tune")
+    assert f"plan: {user}: row: expected [[row]] tables" in refused(capsys, "--tune")
     assert user.read_text() == "row = 1"
 
 
 def test_a_measurement_reads_its_table_in_a_process_of_its_own() -> None:
     said = bench.timed({(64, "gemm", 0): Row(64, "gemm", (6, 64))}, "gemm", 0, 1)
-    assert "row 1: bits: one of 128, 256, 512 is required, but 64 came" in said.error
+    assert "row 1: bits: expected one of 128, 256, 512, but 64 came" in said.error
 
 
 @pytest.mark.parametrize(("stage", "d"), [("tile", 16), ("backward", 16), ("gemm", 0)])

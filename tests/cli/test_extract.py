@@ -100,14 +100,14 @@ def test_standard_input_is_one_input(genome: Path, tmp_path: Path, capsys: pytes
 def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.npz"
     for arguments, text in (
-        ([genome, "-o", out], "gattn: extract: loci are required, but came none; add --locus or --bed"),
-        ([genome, "--locus", "chr1:5", "-o", out], "chrom:start-end is required, but came 'chr1:5'"),
+        ([genome, "-o", out], "gattn: extract: expected loci, got none; add --locus or --bed"),
+        ([genome, "--locus", "chr1:5", "-o", out], "chrom:start-end, got 'chr1:5'"),
         ([genome, "--locus", "chr1:0-5", "-o", tmp_path / "x.txt"], "a name that ends in .fa, .fasta"),
-        ([genome, "--locus", "chr1:0-5", "-o", genome], "a new file is required, but it exists"),
+        ([genome, "--locus", "chr1:0-5", "-o", genome], "a new file, got one that exists"),
         ([genome, "--locus", "chr1:0-5", "--locus", "chr1:0-6", "-o", out], "came 5 to 6 bases; add --width"),
-        ([genome, "--locus", "chr1:190-201", "-o", out], "bases 0 to 200 of chr1 are required, but it reaches outside"),
+        ([genome, "--locus", "chr1:190-201", "-o", out], "bases 0 to 200 of chr1, but it reaches outside"),
         ([genome, "--locus", "1:0-5", "-o", out], "it has 'chr1': rename 1=chr1, or auto for all"),
-        ([genome, "--locus", "1:0-5", "--rename", "1", "-o", out], "auto or NAME=NEW,... is required, but '1' came"),
+        ([genome, "--locus", "1:0-5", "--rename", "1", "-o", out], "auto or NAME=NEW,..., but '1' came"),
     ):
         assert run(*arguments) == 2
         said, err = capsys.readouterr()

@@ -40,7 +40,7 @@ def test_fasta_with_the_prompt_in_front(
     shown = capsys.readouterr().out
     assert shown == out.read_text()
     assert main([*call, "-o", str(out)]) == 2
-    assert "a new file is required, but it exists; add --overwrite" in capsys.readouterr().err
+    assert "a new file, got one that exists; add --overwrite" in capsys.readouterr().err
 
 
 def test_refusals_take_one_line(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,9 +49,9 @@ def test_refusals_take_one_line(saved: Path, tmp_path: Path, capsys: pytest.Capt
                             vocabulary=MotifVocabulary.default())
     for arguments, text in (
         ([str(other)], "a SequenceClassifier cannot: only a model that predicts the next base can write"),
-        ([str(saved), "--temperature", "-1"], "0 or a number from 1e-3 to 1e3 is required, but '-1' came"),
-        ([str(saved), "--top-k", "9"], "at most 4 is required, but '9' came"),
-        ([str(saved), "--prompt", "AC!"], "but came '!' at position 2 of 3"),
+        ([str(saved), "--temperature", "-1"], "0 or a number from 1e-3 to 1e3, but '-1' came"),
+        ([str(saved), "--top-k", "9"], "at most 4, but '9' came"),
+        ([str(saved), "--prompt", "AC!"], "got '!' at position 2 of 3"),
     ):
         assert main(["generate", *arguments]) == 2
         assert text in capsys.readouterr().err

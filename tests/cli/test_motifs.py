@@ -113,11 +113,11 @@ def test_probabilities_reach_the_vocabulary_file(tmp_path: Path, capsys: pytest.
 
 def test_mistakes(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, text in (
-        ([], "gattn: motifs: names or a motif file are required, but came neither"),
-        (["--jaspar", "CTCF,,TBP", "--file", file], "names separated by commas are required, but 'CTCF,,TBP' came"),
-        (["--file", file, "--jaspar", "ARND"], "a motif 'ARND' is required, but came none of this name; did you"),
+        ([], "gattn: motifs: expected names or a motif file, got neither"),
+        (["--jaspar", "CTCF,,TBP", "--file", file], "names separated by commas, but 'CTCF,,TBP' came"),
+        (["--file", file, "--jaspar", "ARND"], "a motif 'ARND', got none of this name; did you"),
         (["--file", file], "got Arnt (MA0004.1, 6 bp), Ahr::Arnt (MA0006.1, 6 bp); add --skip-short"),
-        (["--file", file, "--json"], "a file for the table is required with --json"),
+        (["--file", file, "--json"], "a file for the table with --json"),
     ):
         assert run(*arguments) == 2
         out, err = capsys.readouterr()

@@ -51,9 +51,9 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "g.fa").write_text(">a\nACXX\n")
     for arguments, text in (
         ([tmp_path / "g.fa", "-o", tmp_path / "g"], "g.fa, line 2, column 3: nucleotide letters"),
-        ([tmp_path / "g.fa", "-o", tmp_path], "a new folder is required, but it exists"),
+        ([tmp_path / "g.fa", "-o", tmp_path], "a new folder, got one that exists"),
         ([tmp_path / "g.fa", "-o", tmp_path / "g", "--no-motifs", "--vocab", "v"], "either --vocab or --no-motifs"),
-        ([tmp_path / "g.fa", "-o", tmp_path / "no" / "g"], "but came: no such file or directory; check"),
+        ([tmp_path / "g.fa", "-o", tmp_path / "no" / "g"], "got: no such file or directory; check"),
     ):
         assert run(*arguments) == 2
         said, err = capsys.readouterr()

@@ -37,7 +37,7 @@ def test_processes_that_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ConfigError) as raised:
         ranks.world(False, {"SLURM_STEP_NUM_TASKS": "8"})
     assert str(raised.value) == (
-        "train: 8 processes that MPI connects are required, but it sees 1; start them with the mpiexec that belongs to "
+        "train: expected 8 processes that MPI connects, but it sees 1; start them with the mpiexec that belongs to "
         "mpi4py's library, or with srun --mpi=pmi2"
     )
 
@@ -65,7 +65,7 @@ def test_every_process_gets_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ConfigError) as raised:
         ranks.devices(four, "CUDA:all")
     assert str(raised.value) == (
-        "train: one process per machine is required with --devices, but here are 2; leave --devices out, then every "
+        "train: expected one process per machine with --devices, but here are 2; leave --devices out, then every "
         "process takes a device of its own"
     )
 
@@ -75,18 +75,18 @@ def test_lists_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices_of("cpu:0, CPU:01") == ("CPU:0", "CPU:1")
     assert devices_of("cuda:all") == ("CUDA:0", "CUDA:1")
     for text, error in {
-        "": "devices of one kind are required, but came ''; write CUDA:0,CUDA:1",
-        "CPU:0,CUDA:0": "devices of one kind are required, but came 'CPU:0,CUDA:0'; write CUDA:0,CUDA:1",
-        "CPU:all": "a number for each device is required, but came 'CPU:all'; write CPU:0,CPU:1",
-        "CPU": "a number for each device is required, but came 'CPU'; write CPU:0,CPU:1",
-        "CPU:1,CPU:1": "different devices are required, but came 'CPU:1,CPU:1'; name each one once",
+        "": "devices of one kind, got ''; write CUDA:0,CUDA:1",
+        "CPU:0,CUDA:0": "devices of one kind, got 'CPU:0,CUDA:0'; write CUDA:0,CUDA:1",
+        "CPU:all": "a number for each device, got 'CPU:all'; write CPU:0,CPU:1",
+        "CPU": "a number for each device, got 'CPU'; write CPU:0,CPU:1",
+        "CPU:1,CPU:1": "different devices, got 'CPU:1,CPU:1'; name each one once",
     }.items():
         with pytest.raises(ConfigError) as raised:
             devices_of(text)
         assert str(raised.value) == f"devices: {error}"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("CUDA:0,CUDA:2")
-    assert str(unsupported.value) == "devices: CUDA:2 is required, but 2 are here; count from CUDA:0"
+    assert str(unsupported.value) == "devices: expected CUDA:2, but 2 are here; count from CUDA:0"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("gpu:all")
     assert str(unsupported.value).startswith("devices: one of METAL, AMD, NV, CUDA, ")
@@ -103,7 +103,7 @@ def test_devices_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError) as raised:
         devices_of("QCOM:all")
     assert str(raised.value) == (
-        "devices: QCOM is required, but it cannot be opened (no driver of QCOM); `gattn doctor` lists what works here"
+        "devices: expected QCOM, but it cannot be opened (no driver of QCOM); `gattn doctor` lists what works here"
     )
 
 

@@ -70,6 +70,6 @@ def test_bad_settings_are_refused_at_once(size: int, seed: int | None, epoch: in
     with pytest.raises(ConfigError) as caught:
         batches(dataset(3), size, seed=seed, epoch=epoch)
     assert str(caught.value) == (
-        f"batches: batch_size >= 1, seed >= 0 and epoch >= 0 are required, but came {size}, {seed} and {epoch}; "
+        f"batches: expected batch_size >= 1, seed >= 0 and epoch >= 0, got {size}, {seed} and {epoch}; "
         "correct the setting"
     )

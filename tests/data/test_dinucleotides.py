@@ -50,4 +50,4 @@ def test_long_sequences_change_and_the_key_decides() -> None:
 def test_one_sequence_at_a_time() -> None:
     with pytest.raises(ShapeError) as caught:
         dinucleotide_shuffle(np.zeros((2, 9), dtype=np.uint8), 0)
-    assert str(caught.value) == "dinucleotide_shuffle: one sequence is required, but came 2 axes; shuffle row by row"
+    assert str(caught.value) == "dinucleotide_shuffle: expected one sequence, got 2 axes; shuffle row by row"

@@ -85,17 +85,17 @@ def test_what_encoded_genomes_refuse(tmp_path: Path, contigs: Made) -> None:
     make(folder)
     with pytest.raises(CoordinateError) as caught:
         contigs[0].windows([Interval("chr1", 0, 9)], 8)
-    assert str(caught.value) == "interval chr1:0-9: 8 bases are required, but it has 9; resize it"
+    assert str(caught.value) == "interval chr1:0-9: expected 8 bases, but it has 9; resize it"
     with pytest.raises(FormatError) as format_:
         EncodedGenome(tmp_path / "absent")
     assert str(format_.value) == (
-        f"{tmp_path}/absent: a folder that gattn preprocess made is required, but came: no such file or directory; check the path"
+        f"{tmp_path}/absent: expected a folder that gattn preprocess made, got: no such file or directory; check the path"
     )
     (folder / "motifs.u8").write_bytes(b"abc")
     with pytest.raises(FormatError) as format_:
         EncodedGenome(folder)
-    assert str(format_.value) == f"{folder}/motifs.u8: 8001 bytes are required, but came 3; preprocess again"
-    for text, message in (("{}", "names and sizes are required, but came KeyError('format')"), ('{"format":"x","contigs":[],"vocabulary":null}', "format 'gattn_tg encoded genome 1' is required")):
+    assert str(format_.value) == f"{folder}/motifs.u8: expected 8001 bytes, got 3; preprocess again"
+    for text, message in (("{}", "names and sizes, got KeyError('format')"), ('{"format":"x","contigs":[],"vocabulary":null}', "format 'gattn_tg encoded genome 1'")):
         (folder / "genome.json").write_text(text)
         with pytest.raises(FormatError, match="preprocess again") as format_:
             EncodedGenome(folder)
@@ -118,7 +118,7 @@ def test_what_appears_while_a_genome_is_written_stays(tmp_path: Path, what: str,
             if what != "folder":
                 (folder / "genome.json").write_text("{}")
 
-    with pytest.raises(GattnError, match=r"but it (exists|holds something else)"):
+    with pytest.raises(GattnError, match=r"got one that (exists|holds something else)"):
         write_encoded(folder, parts(), None, overwrite=overwrite)
     assert (folder if what == "file" else folder / "notes").read_text() == "of years"
     assert [p.name for p in tmp_path.iterdir()] == ["g"]
@@ -134,7 +134,7 @@ def test_what_appears_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pyte
         sync(path)
 
     monkeypatch.setattr(whole, "sync", appear)
-    with pytest.raises(GattnError, match="a folder that can be written is required, but came: directory not empty"):
+    with pytest.raises(GattnError, match="a folder that can be written, got: directory not empty"):
         write_encoded(folder, [EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)], None)
     assert [p.name for p in folder.iterdir()] == ["notes"]
     assert [p.name for p in tmp_path.iterdir()] == ["g"]
@@ -189,14 +189,14 @@ def test_writing_replaces_only_genomes_and_only_when_told(tmp_path: Path) -> Non
     part = EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)
     with pytest.raises(GattnError) as caught:
         write_encoded(tmp_path / "g", [part], None)
-    assert str(caught.value) == f"{tmp_path}/g: a new folder is required, but it exists; choose another name or remove it"
+    assert str(caught.value) == f"{tmp_path}/g: expected a new folder, got one that exists; choose another name or remove it"
     write_encoded(tmp_path / "g", [part], None, overwrite=True)
     assert EncodedGenome(tmp_path / "g").sizes == {"c": 5}
     (tmp_path / "other").mkdir()
     with pytest.raises(GattnError) as caught:
         write_encoded(tmp_path / "other", [part], None, overwrite=True)
     assert str(caught.value) == (
-        f"{tmp_path}/other: a folder with genome.json is required to be replaced, but it holds something else; choose another name"
+        f"{tmp_path}/other: expected a folder with genome.json to be replaced, got one that holds something else; choose another name"
     )
 
     def broken() -> object:
@@ -270,7 +270,7 @@ def test_array_targets(contigs: Made, tmp_path: Path) -> None:
     flipped = dataset.batch(rows, lambda stream: np.ones(2, dtype=np.uint64))
     assert (flipped.targets == values[rows][:, ::-1, ::-1]).all()
     assert flipped.targets.dtype == np.float32
-    with pytest.raises(FormatError, match=r"t.npz: an npz file with the array 'x' is required, but came: "):
+    with pytest.raises(FormatError, match=r"t.npz: expected an npz file with the array 'x', got: "):
         ArrayTargets.from_npz(tmp_path / "t.npz", "x")
 
 

@@ -48,7 +48,7 @@ def test_longer_sequences_are_refused() -> None:
     with pytest.raises(FormatError) as caught:
         encode_labelled(TABLE, VOCABULARY, max_length=5)
     assert str(caught.value) == (
-        "x.csv, sequence 1: at most 5 bases are required, but came 8; cut the sequences or raise max_length"
+        "x.csv, sequence 1: expected at most 5 bases, got 8; cut the sequences or raise max_length"
     )
 
 
@@ -63,7 +63,7 @@ def test_unknown_labels_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         encode_labelled(TABLE, VOCABULARY, label_names=("yes", "maybe"))
     assert str(caught.value) == (
-        "x.csv: labels yes, maybe are required, but came no; correct the table or train a model with these classes"
+        "x.csv: expected labels yes, maybe, got no; correct the table or train a model with these classes"
     )
 
 
@@ -87,7 +87,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError) as caught:
         replace(dataset, lengths=dataset.lengths[:2])
     assert str(caught.value) == (
-        "LabelledSequences: lengths for 3 sequences of bases (3, 8) is required, but came shape (2,); "
+        "LabelledSequences: expected lengths for 3 sequences of bases (3, 8), got shape (2,); "
         "encode all of them together"
     )
     for change in (

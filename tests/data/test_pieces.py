@@ -53,7 +53,7 @@ def test_records_lie_where_their_names_say(bases: np.ndarray, stretches: Stretch
     assert (got[1, 10:] == 4).all()
     assert stretches.intervals == (Interval("chr1", 500, 1500), Interval("chr2", 0, 300))
     for chrom, start, end in (("chr1", 0, 40), ("chr3", 0, 40), ("chr2", 0, 41)):
-        with pytest.raises(CoordinateError, match="40 bases on one of the sequences are required, but it has"):
+        with pytest.raises(CoordinateError, match="40 bases on one of the sequences, but it has"):
             stretches.windows([Interval(chrom, start, end)], 40)
 
 
@@ -103,7 +103,7 @@ def test_pieces_that_do_not_fit(bases: np.ndarray, stretches: Stretches) -> None
     window = [Interval("chr1", 500, 500 + WIDTH)]
     with pytest.raises(ShapeError, match="must be a whole number of bins of 8, from 1 to 16, but window_bp=100"):
         TrackPieces(stretches, window, targets, BINS, BIN, window_bp=100, crop_bp=24)
-    with pytest.raises(ShapeError, match="windows of one width with 16 bins of targets each are required, but came 2"):
+    with pytest.raises(ShapeError, match="windows of one width with 16 bins of targets each, got 2"):
         TrackPieces(stretches, window * 2, targets, BINS, BIN, window_bp=96, crop_bp=24)
 
 
@@ -138,7 +138,7 @@ def test_blocks_go_to_one_part_each(cpgs: Marks) -> None:
     assert [len(p) for p in parts] == [5, 2, 3]
     assert len({block for part in parts for block in part}) == 10
     assert parts == split_blocks([cpgs], 100, (0.5, 0.2, 0.3), seed=0)
-    with pytest.raises(ConfigError, match="at least one block for each of 3 parts is required, but came 1 blocks"):
+    with pytest.raises(ConfigError, match="at least one block for each of 3 parts, got 1 blocks"):
         split_blocks([cpgs], 5000, (0.5, 0.2, 0.3), seed=0)
 
 
@@ -148,15 +148,15 @@ def test_marks_from_a_table(tmp_path: Path, stretches: Stretches) -> None:
     first, second = read_marks(path, "called")
     assert (first.chrom, first.starts.tolist(), first.labels.tolist()) == ("chr1", [10, 20], [False, True])
     assert (second.chrom, second.ends.tolist()) == ("chr2", [7])
-    with pytest.raises(FormatError, match="a header with chrom, start, end and beta is required, but came chrom"):
+    with pytest.raises(FormatError, match="a header with chrom, start, end and beta, got chrom"):
         read_marks(path, "beta")
     path.write_text("chrom\tstart\tend\tcalled\nchr1\t20\t22\t2\n")
-    with pytest.raises(FormatError, match="4 columns with 0 or 1 as called are required, but came 4 and '2'"):
+    with pytest.raises(FormatError, match="4 columns with 0 or 1 as called, got 4 and '2'"):
         read_marks(path, "called")
     with pytest.raises(ConfigError, match="window_bp must be a multiple of 4 from 4 up, but is 6"):
         MarkedWindows(stretches, [first], [], window_bp=6)
     longer = Marks("chr1", np.array([1]), np.array([9]), np.array([True]))
-    with pytest.raises(ConfigError, match="sites of one length are required, but came 2, 8"):
+    with pytest.raises(ConfigError, match="sites of one length, got 2, 8"):
         MarkedWindows(stretches, [first, longer], [], window_bp=8)
 
 

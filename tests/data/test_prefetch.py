@@ -59,4 +59,4 @@ def test_stopping_early_ends_the_thread() -> None:
 def test_ahead_of_nothing_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         Prefetched([], ahead=0)
-    assert str(caught.value) == "prefetch: ahead of at least 1 is required, but came 0; correct the setting"
+    assert str(caught.value) == "prefetch: expected ahead of at least 1, got 0; correct the setting"

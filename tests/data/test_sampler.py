@@ -72,12 +72,12 @@ def test_settings_that_cannot_be(setting: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         Sampler(*setting)
     assert str(caught.value) == (
-        "sampler: n_rows and batch_size of at least 1, 0 <= rank < n_ranks and seed >= 0 are required, "
-        f"but came {n}, {batch}, {rank}, {ranks} and {seed}; correct the setting"
+        "sampler: expected n_rows and batch_size of at least 1, 0 <= rank < n_ranks and seed >= 0, "
+        f"got {n}, {batch}, {rank}, {ranks} and {seed}; correct the setting"
     )
 
 
 def test_negative_steps_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         Sampler(5, 1).rows(-1)
-    assert str(caught.value) == "sampler: a step of at least 0 is required, but came -1; correct it"
+    assert str(caught.value) == "sampler: expected a step of at least 0, got -1; correct it"

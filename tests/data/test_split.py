@@ -51,11 +51,11 @@ def test_seed_decides() -> None:
 @pytest.mark.parametrize(
     ("sizes", "groups", "text"),
     [
-        ((3, 3), None, "split: positive sizes that add up to 5 rows are required, but came 3, 3 (sum 6); correct the sizes"),
-        ((5, 0), None, "split: positive sizes that add up to 5 rows are required, but came 5, 0 (sum 5); correct the sizes"),
-        ((), None, "split: positive sizes that add up to 5 rows are required, but came  (sum 0); correct the sizes"),
-        ((3, 2), [0] * 5, "split: groups that fit into the parts are required, but one of 5 rows fits into none; use larger parts or fewer copies"),
-        ((3, 2), [0], "split: one group for each of 5 rows is required, but came 1; give one key per row"),
+        ((3, 3), None, "split: expected positive sizes that add up to 5 rows, got 3, 3 (sum 6); correct the sizes"),
+        ((5, 0), None, "split: expected positive sizes that add up to 5 rows, got 5, 0 (sum 5); correct the sizes"),
+        ((), None, "split: expected positive sizes that add up to 5 rows, got  (sum 0); correct the sizes"),
+        ((3, 2), [0] * 5, "split: expected groups that fit into the parts, but one of 5 rows fits into none; use larger parts or fewer copies"),
+        ((3, 2), [0], "split: expected one group for each of 5 rows, got 1; give one key per row"),
     ],
 )  # fmt: skip
 def test_impossible_splits_are_refused(sizes: tuple[int, ...], groups: list[int] | None, text: str) -> None:

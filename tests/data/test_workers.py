@@ -38,4 +38,4 @@ def test_errors_come_through(processes: int) -> None:
 def test_no_process_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         list(in_order(decode, [], 0))
-    assert str(caught.value) == "workers: at least one process is required, but came 0; correct the setting"
+    assert str(caught.value) == "workers: expected at least one process, got 0; correct the setting"

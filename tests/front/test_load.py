@@ -214,7 +214,7 @@ def test_places_of_a_genome(home: Path, models: dict[str, Trained], tmp_path: Pa
     some.to_bigwig(tmp_path / "b.bw")
     whole.to_bigwig(tmp_path / "all")
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["a.bw", "b.bw"]
-    with pytest.raises(ConfigError, match="one track is required for one BigWig file"):
+    with pytest.raises(ConfigError, match="one track for one BigWig file"):
         whole.to_bigwig(tmp_path / "c.bw")
     with pytest.raises(GattnError, match="expected a new folder"):
         whole.to_bigwig(tmp_path / "all")

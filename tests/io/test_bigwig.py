@@ -47,19 +47,19 @@ def test_other_names_of_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError) as caught:
         write_bigwig(tmp_path / "density", SIZES, VALUES)
     assert str(caught.value) == (
-        f"{tmp_path}/density: a name that ends in .bw or .bigwig is required for a BigWig file, but came 'density'; rename it"
+        f"{tmp_path}/density: expected a name that ends in .bw or .bigwig for a BigWig file, got 'density'; rename it"
     )
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([], ": at least one number is required, but came none; a BigWig file cannot be empty"),
-        ([("chr2", 5, 9, 1.0), ("chr2", 3, 5, 1.0)], ", number 2: numbers in order, without overlap, are required, but came chr2:3 after chr2:9; sort them"),
-        ([("chr2", 5, 9, 1.0), ("chr1", 3, 5, 1.0), ("chr2", 9, 10, 1.0)], ", number 3: numbers in order, without overlap, are required, but came chr2:9 after chr1:5; sort them"),
-        ([("chr2", 95, 101, 1.0)], ", number 1: 0 <= start < end <= 100 is required on chr2, but came 95 and 101; is this another assembly?"),
-        ([("chr3", 5, 9, 1.0)], ", number 1: a contig of the genome is required, but came 'chr3'; give its size"),
-        ([("chr2", 5, 9, float("nan"))], ", number 1: a finite number is required, but came nan; leave the stretch out"),
+        ([], ": expected at least one number, got none; a BigWig file cannot be empty"),
+        ([("chr2", 5, 9, 1.0), ("chr2", 3, 5, 1.0)], ", number 2: expected numbers in order, without overlap, got chr2:3 after chr2:9; sort them"),
+        ([("chr2", 5, 9, 1.0), ("chr1", 3, 5, 1.0), ("chr2", 9, 10, 1.0)], ", number 3: expected numbers in order, without overlap, got chr2:9 after chr1:5; sort them"),
+        ([("chr2", 95, 101, 1.0)], ", number 1: expected 0 <= start < end <= 100 on chr2, got 95 and 101; is this another assembly?"),
+        ([("chr3", 5, 9, 1.0)], ", number 1: expected a contig of the genome, got 'chr3'; give its size"),
+        ([("chr2", 5, 9, float("nan"))], ", number 1: expected a finite number, got nan; leave the stretch out"),
     ],
 )  # fmt: skip
 def test_numbers_that_are_refused_leave_no_file(tmp_path: Path, values: list[tuple[str, int, int, float]], message: str) -> None:
@@ -72,7 +72,7 @@ def test_numbers_that_are_refused_leave_no_file(tmp_path: Path, values: list[tup
 
 def test_an_existing_file_stays(path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(GattnError, match="a new file is required, but it exists"):
+    with pytest.raises(GattnError, match="a new file, got one that exists"):
         write_bigwig(path, SIZES, VALUES)
     with pytest.raises(CoordinateError):
         write_bigwig(path, SIZES, [*VALUES, ("chr1", 0, 1, 1.0)], overwrite=True)
@@ -82,9 +82,9 @@ def test_an_existing_file_stays(path: Path) -> None:
 def test_places_outside_and_odd_bins_are_refused(path: Path) -> None:
     with BigWig(path) as track:
         for call, text in (
-            (lambda: track.values(Interval("chr1", 45, 51)), "interval chr1:45-51: bases 0 to 50 of chr1 are required, but it reaches outside; resize it, pad it, or is this another assembly?"),
-            (lambda: track.values(Interval("1", 4, 5)), "interval 1:4-5: a contig of the genome (chr1, chr2) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"),
-            (lambda: track.binned(Interval("chr1", 4, 9), 2), "interval chr1:4-9: a whole number of bins of 2 is required, but it has 5 bases; resize it"),
+            (lambda: track.values(Interval("chr1", 45, 51)), "interval chr1:45-51: expected bases 0 to 50 of chr1, but it reaches outside; resize it, pad it, or is this another assembly?"),
+            (lambda: track.values(Interval("1", 4, 5)), "interval 1:4-5: expected a contig of the genome (chr1, chr2), got '1'; it has 'chr1': rename 1=chr1, or auto for all"),
+            (lambda: track.binned(Interval("chr1", 4, 9), 2), "interval chr1:4-9: expected a whole number of bins of 2, but it has 5 bases; resize it"),
         ):
             with pytest.raises(CoordinateError) as caught:
                 call()
@@ -107,17 +107,17 @@ def test_other_files_are_refused(path: Path, change: object, fault: str) -> None
     path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(FormatError) as caught:
         BigWig(path)
-    assert str(caught.value) == f"{path}: a BigWig file is required, but came: {fault}; fetch or convert it again"
+    assert str(caught.value) == f"{path}: expected a BigWig file, got: {fault}; fetch or convert it again"
 
 
 def test_absent_file_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FormatError, match="but came: no such file or directory; fetch"):
+    with pytest.raises(FormatError, match="got: no such file or directory; fetch"):
         BigWig(tmp_path / "absent.bw")
     monkeypatch.setitem(sys.modules, "pybigtools", None)
     with pytest.raises(MissingExtraError) as caught:
         BigWig(tmp_path / "x.bw")
     assert str(caught.value) == (
-        "io.bigwig: pybigtools is required for BigWig files, but it is not installed; "
+        "io.bigwig: expected pybigtools for BigWig files, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
 
@@ -147,9 +147,9 @@ def test_faults_of_the_numbers_come_through_without_a_traceback_of_the_library(
     with pytest.raises(type(fault)) as caught:
         write_bigwig(tmp_path / "x.bw", SIZES, numbers())
     assert caught.value is fault
-    with pytest.raises(FormatError, match="a finite number is required, but came inf"):
+    with pytest.raises(FormatError, match="a finite number, got inf"):
         write_bigwig(tmp_path / "x.bw", SIZES, [("chr2", 0, 5, 1.0), ("chr2", 5, 9, float("inf"))])
-    with pytest.raises(FormatError, match="a finite number is required, but came 1e"):
+    with pytest.raises(FormatError, match="a finite number, got 1e"):
         write_bigwig(tmp_path / "x.bw", SIZES, [("chr2", 0, 5, 1.0), ("chr2", 5, 9, 1e39)])
     assert capfd.readouterr() == ("", "")
     assert not list(tmp_path.iterdir())

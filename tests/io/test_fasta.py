@@ -58,7 +58,7 @@ def test_a_record_takes_text_as_letters() -> None:
     assert Record("a", "ACGT") == Record("a", b"ACGT") == Record(name="a", description="", sequence="ACGT")
     assert (Record("a", "ACGT").description, Record("a", "ACGT").sequence) == ("", b"ACGT")
     assert pickle.loads(pickle.dumps(want)) == want == want._replace(name="chr1")
-    with pytest.raises(FormatError, match="record 'a': nucleotide letters are required, but came 'É'; correct it"):
+    with pytest.raises(FormatError, match="record 'a': expected nucleotide letters, got 'É'; correct it"):
         Record("a", "ACÉT")
 
 
@@ -102,27 +102,27 @@ def test_wrapping_does_not_matter(sequences: list[str], width: int) -> None:
         assert [record.sequence.decode() for record in read_fasta(str(path))] == sequences
 
 
-LETTERS = "nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required"
+LETTERS = "expected nucleotide letters (A C G T U N and the IUPAC ambiguity letters)"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", ": at least one record is required, but came an empty file; was it written fully?"),
-        (b"\n\n", ": at least one record is required, but came an empty file; was it written fully?"),
-        (b"\nACGT\n", ", line 2: a header that begins with '>' is required, but came 'ACGT'; is this a FASTA file?"),
-        (b"A" * 30, ", line 1: a header that begins with '>' is required, but came 'AAAAAAAAAAAAAAAAAAAA...'; is this a FASTA file?"),
-        (b"@r1\nACGT\n+\nIIII\n", ", line 1: a header that begins with '>' is required, but came '@r1'; this looks like FASTQ, convert it first"),
-        (b">a\nAC\n> \nGT\n", ", line 3: a name after '>' is required, but came an empty header; name the record"),
-        (b">a x\nAC\n>b\nGT\n>a y\nA\n", ", line 5: a name of its own is required for each record, but 'a' also stands in line 1; rename or remove one"),
-        (b">a\n>b\nAC\n", ", line 1: a sequence is required after the header, but 'a' has none; was the file written fully?"),
-        (b">a\nAC\n>b\n", ", line 3: a sequence is required after the header, but 'b' has none; was the file written fully?"),
-        (b">a\nACGT\nACEGT\n", f", line 3, column 3: {LETTERS}, but came 'E'; is this a nucleotide sequence?"),
-        (b">a\nAC-GT\n", f", line 2, column 3: {LETTERS}, but came '-'; remove the alignment gaps"),
-        (b">a\nAC GT\n", f", line 2, column 3: {LETTERS}, but came ' '; is this a nucleotide sequence?"),
-        (b">a\rACGT\r>b\rGG\r", ", line 1: a sequence is required after the header, but 'a' has none; was the file written fully?"),
-        (b"PK\x03\x04....", ": plain or gzip text is required, but came a zip archive (or a spreadsheet); convert it first"),
-        (b"\xff\xfe>\x00a\x00", ": plain or gzip text is required, but came UTF-16 text; convert it first"),
+        (b"", ": expected at least one record, got an empty file; was it written fully?"),
+        (b"\n\n", ": expected at least one record, got an empty file; was it written fully?"),
+        (b"\nACGT\n", ", line 2: expected a header that begins with '>', got 'ACGT'; is this a FASTA file?"),
+        (b"A" * 30, ", line 1: expected a header that begins with '>', got 'AAAAAAAAAAAAAAAAAAAA...'; is this a FASTA file?"),
+        (b"@r1\nACGT\n+\nIIII\n", ", line 1: expected a header that begins with '>', got '@r1'; this looks like FASTQ, convert it first"),
+        (b">a\nAC\n> \nGT\n", ", line 3: expected a name after '>', got an empty header; name the record"),
+        (b">a x\nAC\n>b\nGT\n>a y\nA\n", ", line 5: expected a name of its own for each record, but 'a' also stands in line 1; rename or remove one"),
+        (b">a\n>b\nAC\n", ", line 1: expected a sequence after the header, but 'a' has none; was the file written fully?"),
+        (b">a\nAC\n>b\n", ", line 3: expected a sequence after the header, but 'b' has none; was the file written fully?"),
+        (b">a\nACGT\nACEGT\n", f", line 3, column 3: {LETTERS}, got 'E'; is this a nucleotide sequence?"),
+        (b">a\nAC-GT\n", f", line 2, column 3: {LETTERS}, got '-'; remove the alignment gaps"),
+        (b">a\nAC GT\n", f", line 2, column 3: {LETTERS}, got ' '; is this a nucleotide sequence?"),
+        (b">a\rACGT\r>b\rGG\r", ", line 1: expected a sequence after the header, but 'a' has none; was the file written fully?"),
+        (b"PK\x03\x04....", ": expected plain or gzip text, got a zip archive (or a spreadsheet); convert it first"),
+        (b"\xff\xfe>\x00a\x00", ": expected plain or gzip text, got UTF-16 text; convert it first"),
     ],
 )  # fmt: skip
 def test_malformed_files_are_refused(path: Path, text: bytes, message: str) -> None:
@@ -134,7 +134,7 @@ def test_records_before_the_fault_are_read(path: Path) -> None:
     path.write_text(">a\nACGT\n>b\nAC*\n")
     reader = read_fasta(path)
     assert next(reader).name == "a"
-    with pytest.raises(FormatError, match=r"line 4, column 3: .* but came '\*'"):
+    with pytest.raises(FormatError, match=r"line 4, column 3: .* got '\*'"):
         next(reader)
 
 
@@ -144,7 +144,7 @@ def test_cut_gzip_is_refused(path: Path) -> None:
     message = refused(path)
     assert message.startswith(f"{path}, after line ")
     assert message.endswith(
-        ": a complete gzip stream is required, but it ends early; fetch or compress the file again"
+        ": expected a complete gzip stream, but it ends early; fetch or compress the file again"
     )
     assert int(message.split("after line ")[1].split(":")[0]) > 100
 
@@ -155,7 +155,7 @@ def test_damaged_gzip_is_refused(path: Path) -> None:
     path.write_bytes(packed)
     message = refused(path)
     assert message.startswith(
-        f"{path}, after line 1: an undamaged gzip stream is required, but came CRC check failed"
+        f"{path}, after line 1: expected an undamaged gzip stream, got CRC check failed"
     )
     assert message.endswith("; fetch or compress the file again")
 
@@ -163,7 +163,7 @@ def test_damaged_gzip_is_refused(path: Path) -> None:
 def test_bgzip_cut_between_blocks_is_refused(path: Path) -> None:
     path.write_bytes(bgzip(b">a\n" + b"ACGT" * 40)[: -len(EOF)])
     assert refused(path) == (
-        f"{path}: a bgzip file with its end-of-file block is required, but that block is missing, "
+        f"{path}: expected a bgzip file with its end-of-file block, but that block is missing, "
         "so the file is probably cut; fetch or compress it again"
     )
 
@@ -172,11 +172,11 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     absent = tmp_path / "absent.fa"
     assert (
         refused(absent)
-        == f"{absent}: a readable file is required, but came: no such file or directory; check the path"
+        == f"{absent}: expected a readable file, got: no such file or directory; check the path"
     )
     assert (
         refused(tmp_path)
-        == f"{tmp_path}: a readable file is required, but came: is a directory; check the path"
+        == f"{tmp_path}: expected a readable file, got: is a directory; check the path"
     )
 
 

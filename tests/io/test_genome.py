@@ -49,7 +49,7 @@ def test_places_outside_are_refused(tmp_path: Path, interval: Interval) -> None:
     with Genome(write(tmp_path / "g.fa", "plain")) as genome, pytest.raises(CoordinateError) as caught:
         genome.fetch(interval)
     assert str(caught.value) == (
-        f"interval {interval}: bases 0 to 4 of chrM are required, but it reaches outside; "
+        f"interval {interval}: expected bases 0 to 4 of chrM, but it reaches outside; "
         "resize it, pad it, or is this another assembly?"
     )
 
@@ -59,7 +59,7 @@ def test_names_of_another_style(tmp_path: Path) -> None:
     with Genome(path) as genome, pytest.raises(CoordinateError) as caught:
         genome.fetch(Interval("1", 0, 4))
     assert str(caught.value) == (
-        "interval 1:0-4: a contig of the genome (chr1, chrM) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"
+        "interval 1:0-4: expected a contig of the genome (chr1, chrM), got '1'; it has 'chr1': rename 1=chr1, or auto for all"
     )
     with Genome(path, rename="auto") as genome:
         assert genome.fetch(Interval("1", 0, 4)) == b"ACGT"
@@ -74,14 +74,14 @@ def test_contig_names() -> None:
     with pytest.raises(CoordinateError) as caught:
         names.resolve("scaffold_9", "x.bed, line 3")
     assert str(caught.value) == (
-        "x.bed, line 3: a contig of the genome (1, 2, 3, 4, 5 and 3 more) is required, but came 'scaffold_9'; rename the contig, or is this another assembly?"
+        "x.bed, line 3: expected a contig of the genome (1, 2, 3, 4, 5 and 3 more), got 'scaffold_9'; rename the contig, or is this another assembly?"
     )
     with pytest.raises(ConfigError) as config:
         ContigNames(["a"], {"b": "c"})
-    assert str(config.value) == "contig names: a contig of the genome is required as new name of 'b', but came 'c'; the genome has a"
+    assert str(config.value) == "contig names: expected a contig of the genome as new name of 'b', got 'c'; the genome has a"
     with pytest.raises(ConfigError) as config:
         ContigNames(["a"], "chr")
-    assert str(config.value) == "contig names: a table of names, 'auto' or None is required, but came 'chr'; write 22=chr22 for each name, or auto"
+    assert str(config.value) == "contig names: expected a table of names, 'auto' or None, got 'chr'; write 22=chr22 for each name, or auto"
     assert other_style("chr22", {"22", "x"}) == "22"
     assert other_style("MT", {"chrM"}) == "chrM"
     assert other_style("22", {"22"}) is None
@@ -90,10 +90,10 @@ def test_contig_names() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b">a\nACGT\nACGTA\nACGT\n", ": FASTA with lines of equal length is required for random access, but came: Line length of fasta file is not consistent! Inconsistent line found in >a at line 3.; rewrap the file, and delete its .fai if there is one"),
-        (b"", ": FASTA with lines of equal length is required for random access, but came: The FASTA file PATH does not contain a valid sequence. Check that sequence definition lines start with '>'.; rewrap the file, and delete its .fai if there is one"),
-        (b">a\n>b\nAC\n", ": at least one record with a sequence is required, but came an empty one; is this a FASTA file?"),
-        (b">a\nACQT\n", ", a:0-4, column 3: nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required, but came 'Q'; is this a nucleotide sequence?"),
+        (b">a\nACGT\nACGTA\nACGT\n", ": expected FASTA with lines of equal length for random access, got: Line length of fasta file is not consistent! Inconsistent line found in >a at line 3.; rewrap the file, and delete its .fai if there is one"),
+        (b"", ": expected FASTA with lines of equal length for random access, got: The FASTA file PATH does not contain a valid sequence. Check that sequence definition lines start with '>'.; rewrap the file, and delete its .fai if there is one"),
+        (b">a\n>b\nAC\n", ": expected at least one record with a sequence, got an empty one; is this a FASTA file?"),
+        (b">a\nACQT\n", ", a:0-4, column 3: expected nucleotide letters (A C G T U N and the IUPAC ambiguity letters), got 'Q'; is this a nucleotide sequence?"),
     ],
 )  # fmt: skip
 def test_files_that_are_refused(tmp_path: Path, text: bytes, message: str) -> None:
@@ -115,7 +115,7 @@ def test_an_index_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(GattnError) as caught:
         Genome(path, index=tmp_path / "absent" / "g.fai")
     assert str(caught.value) == (
-        f"{path}: an index is required, but {tmp_path}/absent/g.fai cannot be written; say where with index=, or make it "
+        f"{path}: expected an index, but {tmp_path}/absent/g.fai cannot be written; say where with index=, or make it "
         "with samtools faidx"
     )
     with Genome(path, index=tmp_path / "other.fai") as genome:
@@ -126,7 +126,7 @@ def test_an_index_that_cannot_be_written(tmp_path: Path) -> None:
 def test_cut_bgzip_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "g.fa", "bgzip")
     path.write_bytes(path.read_bytes()[:-28])
-    with pytest.raises(FormatError, match=r"end-of-file block is required, but that block is missing"):
+    with pytest.raises(FormatError, match=r"end-of-file block, but that block is missing"):
         Genome(path)
 
 
@@ -136,7 +136,7 @@ def test_large_gzip_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(FormatError) as caught:
         Genome(path)
     assert str(caught.value) == (
-        f"{path}: a plain or bgzip file is required for random access, but came gzip of more than 0 MB; run: gunzip, then bgzip"
+        f"{path}: expected a plain or bgzip file for random access, got gzip of more than 0 MB; run: gunzip, then bgzip"
     )
 
 
@@ -148,7 +148,7 @@ def test_missing_files_and_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(MissingExtraError) as caught:
         Genome(path)
     assert str(caught.value) == (
-        "io.genome: pyfaidx is required to read a FASTA file at any place, but it is not installed; "
+        "io.genome: expected pyfaidx to read a FASTA file at any place, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
 
@@ -202,7 +202,7 @@ def test_a_replaced_genome_of_equal_sizes_is_noticed(tmp_path: Path) -> None:
 
 def test_a_small_gzip_file_of_many_bases_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gattn_tg.io.genome.MAX_GZIP_BP", 70)
-    with pytest.raises(FormatError, match="but came gzip of more than 70 bases; run: gunzip, then bgzip"):
+    with pytest.raises(FormatError, match="got gzip of more than 70 bases; run: gunzip, then bgzip"):
         Genome(write(tmp_path / "g.fa", "gzip"))
 
 

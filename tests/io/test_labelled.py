@@ -12,7 +12,7 @@ import pytest
 from gattn_tg.errors import FormatError
 from gattn_tg.io import LabelledTable, read_labelled
 
-LETTERS = "nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required"
+LETTERS = "expected nucleotide letters (A C G T U N and the IUPAC ambiguity letters)"
 
 
 @pytest.fixture
@@ -67,23 +67,23 @@ def test_without_labels(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "columns", "message"),
     [
-        (b"", {}, ": a header line is required, but came an empty file; was it written fully?"),
-        (b"\n\n", {}, ": a header line is required, but came an empty file; was it written fully?"),
-        (b"sequence,label\n", {}, ": at least one row is required after the header, but came none; was it written fully?"),
-        (b"ACGTACGTAC,1\nGGGTACGTAC,0\n", {}, ", line 1: a header with 'sequence' and 'label' is required, but came a row of data; add the line sequence,label"),
-        (b"seq,label\nACGT,1\n", {}, ", line 1: a column 'sequence' is required, but came 'seq', 'label'; rename the column or say which one to read"),
-        (b"sequence,y\nACGT,1\n", {}, ", line 1: a column 'label' is required, but came 'sequence', 'y'; rename the column or say which one to read"),
-        (b"sequence,label,Label\nACGT,1,1\n", {}, ", line 1: one column 'label' is required, but came 2; rename one"),
-        (b"sequence,label\nACGT,1\nACGT\n", {}, ", line 3: 2 columns are required, as in the header, but came 1; complete or quote the row"),
-        (b"sequence,label\nACGT,1,2\n", {}, ", line 2: 2 columns are required, as in the header, but came 3; complete or quote the row"),
-        (b"sequence,label\nACGT,1\n,1\n", {}, ", line 3: a sequence is required, but came an empty one; fill in or remove the row"),
-        (b"sequence,label\n\nACGT, \n", {}, ", line 3: a label is required, but came an empty one; fill in or remove the row"),
-        (b"sequence,label\nACGT,1\nACGEF,1\n", {}, f", line 3, sequence, column 4: {LETTERS}, but came 'E'; is this a nucleotide sequence?"),
-        (b"sequence,label\nAC-T,1\n", {}, f", line 2, sequence, column 3: {LETTERS}, but came '-'; remove the alignment gaps"),
-        (b'sequence,label\n"ACGT,1\nACGT,0\n', {}, ", line 3: rows of quoted or plain fields are required, but came: unexpected end of data; check the quotes"),
-        (b"sequence,label\nACGT,\xe9t\xe9\n", {}, ", line 2: UTF-8 text is required, but came byte 0xe9; save the table as UTF-8"),
-        (b"id,sequence,label\na,AC,1\nb,AC,1\na,GG,0\n", {"name": "id"}, ", line 4: a id of its own is required for each row, but 'a' also stands in line 2; rename or remove one"),
-        (b"\xfd7zXZ\x00....", {}, ": plain or gzip text is required, but came an xz file; convert it first"),
+        (b"", {}, ": expected a header line, got an empty file; was it written fully?"),
+        (b"\n\n", {}, ": expected a header line, got an empty file; was it written fully?"),
+        (b"sequence,label\n", {}, ": expected at least one row after the header, got none; was it written fully?"),
+        (b"ACGTACGTAC,1\nGGGTACGTAC,0\n", {}, ", line 1: expected a header with 'sequence' and 'label', got a row of data; add the line sequence,label"),
+        (b"seq,label\nACGT,1\n", {}, ", line 1: expected a column 'sequence', got 'seq', 'label'; rename the column or say which one to read"),
+        (b"sequence,y\nACGT,1\n", {}, ", line 1: expected a column 'label', got 'sequence', 'y'; rename the column or say which one to read"),
+        (b"sequence,label,Label\nACGT,1,1\n", {}, ", line 1: expected one column 'label', got 2; rename one"),
+        (b"sequence,label\nACGT,1\nACGT\n", {}, ", line 3: expected 2 columns, as in the header, got 1; complete or quote the row"),
+        (b"sequence,label\nACGT,1,2\n", {}, ", line 2: expected 2 columns, as in the header, got 3; complete or quote the row"),
+        (b"sequence,label\nACGT,1\n,1\n", {}, ", line 3: expected a sequence, got an empty one; fill in or remove the row"),
+        (b"sequence,label\n\nACGT, \n", {}, ", line 3: expected a label, got an empty one; fill in or remove the row"),
+        (b"sequence,label\nACGT,1\nACGEF,1\n", {}, f", line 3, sequence, column 4: {LETTERS}, got 'E'; is this a nucleotide sequence?"),
+        (b"sequence,label\nAC-T,1\n", {}, f", line 2, sequence, column 3: {LETTERS}, got '-'; remove the alignment gaps"),
+        (b'sequence,label\n"ACGT,1\nACGT,0\n', {}, ", line 3: expected rows of quoted or plain fields, got: unexpected end of data; check the quotes"),
+        (b"sequence,label\nACGT,\xe9t\xe9\n", {}, ", line 2: expected UTF-8 text, got byte 0xe9; save the table as UTF-8"),
+        (b"id,sequence,label\na,AC,1\nb,AC,1\na,GG,0\n", {"name": "id"}, ", line 4: expected a id of its own for each row, but 'a' also stands in line 2; rename or remove one"),
+        (b"\xfd7zXZ\x00....", {}, ": expected plain or gzip text, got an xz file; convert it first"),
     ],
 )  # fmt: skip
 def test_malformed_tables_are_refused(path: Path, text: bytes, columns: dict[str, str], message: str) -> None:
@@ -103,7 +103,7 @@ def test_cut_gzip_is_refused(path: Path) -> None:
     packed = gzip.compress(f"sequence,label\n{rows}".encode())
     with pytest.raises(FormatError) as caught:
         read(path, packed[:-2000])
-    assert "a complete gzip stream is required, but it ends early" in str(caught.value)
+    assert "a complete gzip stream, but it ends early" in str(caught.value)
 
 
 def test_missing_file_is_refused(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_missing_file_is_refused(path: Path) -> None:
         read_labelled(path)
     assert (
         str(caught.value)
-        == f"{path}: a readable file is required, but came: no such file or directory; check the path"
+        == f"{path}: expected a readable file, got: no such file or directory; check the path"
     )
 
 

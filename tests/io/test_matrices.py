@@ -68,8 +68,8 @@ HEADS = {
 }  # fmt: skip
 REFUSED = {
     "dangling.meme": ", line 17: expected a letter-probability matrix for motif '2', got none; add it or remove the MOTIF line",
-    "ragged.jaspar": ", line 4: 3 numbers of at least 0 are required, but came '0 3'; correct the matrix",
-    "zerocol.jaspar": ", line 1: an observation at each position is required, but motif 'MA1' has one without; correct the matrix",
+    "ragged.jaspar": ", line 4: expected 3 numbers of at least 0, got '0 3'; correct the matrix",
+    "zerocol.jaspar": ", line 1: expected an observation at each position, but motif 'MA1' has one without; correct the matrix",
 }
 FILES = sorted(path for folder in ("meme", "jaspar") for path in (CASES / folder).iterdir())
 
@@ -97,25 +97,25 @@ def test_names_of_motifs() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ": at least one motif is required, but came an empty file; was it written fully?"),
-        ("hello", ", line 1: 'MEME version' or '>' is required, but came 'hello'; is this a motif file?"),
-        ("MEME version 4\n", ": at least one motif is required, but came none; was the file written fully?"),
-        (MEME.replace("ACGT", "ACDEFGHIKLMNPQRSTVWY"), ", line 3: alphabet ACGT is required, but came 'ALPHABET= ACDEFGHIKLMNPQRSTVWY'; use motifs of DNA"),
-        (MEME.replace("w= 3", "w= 5"), ", line 6: a MOTIF line, alength= 4 and w= rows of four probabilities are required, but came w=5 with 4 lines after; was the file written fully?"),
-        (MEME.replace("w= 3", "w= 4"), ", line 10: count, a number, is required, but came 'URL'; correct it"),
-        (MEME.replace("0.2 0.8 0 0", "0.2 0.9 0 0"), ", line 7: probabilities that add up to 1 are required, but came 1.100; correct the row"),
-        (MEME.replace("0 1 0 0", "0 1 0"), ", line 9: 4 numbers of at least 0 are required, but came '0 1 0'; correct the matrix"),
-        (JASPAR.replace("G  [ 0", "G  [ -1"), ", line 4: 3 numbers of at least 0 are required, but came '-1 1 0'; correct the matrix, or take the file of counts or probabilities instead of weights"),
+        ("", ": expected at least one motif, got an empty file; was it written fully?"),
+        ("hello", ", line 1: expected 'MEME version' or '>', got 'hello'; is this a motif file?"),
+        ("MEME version 4\n", ": expected at least one motif, got none; was the file written fully?"),
+        (MEME.replace("ACGT", "ACDEFGHIKLMNPQRSTVWY"), ", line 3: expected alphabet ACGT, got 'ALPHABET= ACDEFGHIKLMNPQRSTVWY'; use motifs of DNA"),
+        (MEME.replace("w= 3", "w= 5"), ", line 6: expected a MOTIF line, alength= 4 and w= rows of four probabilities, got w=5 with 4 lines after; was the file written fully?"),
+        (MEME.replace("w= 3", "w= 4"), ", line 10: expected count, a number, got 'URL'; correct it"),
+        (MEME.replace("0.2 0.8 0 0", "0.2 0.9 0 0"), ", line 7: expected probabilities that add up to 1, got 1.100; correct the row"),
+        (MEME.replace("0 1 0 0", "0 1 0"), ", line 9: expected 4 numbers of at least 0, got '0 1 0'; correct the matrix"),
+        (JASPAR.replace("G  [ 0", "G  [ -1"), ", line 4: expected 3 numbers of at least 0, got '-1 1 0'; correct the matrix, or take the file of counts or probabilities instead of weights"),
         (MEME.replace("w= 3", "w= 2"), ", line 6: expected w= 2 rows, got more; correct w= or the rows"),
-        (MEME.replace("w= 3 ", "").replace("0 1 0 0", "0 1 x 0"), ", line 9: count, a number, is required, but came 'x'; correct it"),
+        (MEME.replace("w= 3 ", "").replace("0 1 0 0", "0 1 x 0"), ", line 9: expected count, a number, got 'x'; correct it"),
         (">a\n1 2 3 4\n2 1 4 3\n3 4 1 2\n4 3 2 1\n", ", line 1: expected lines that begin with their letter A, C, G, T, got four lines of four numbers, which may be letters or positions; write the letters"),
-        (">ACGT\ta\t6.0\n0.5 0.5 0.5 0.5\n", ", line 2: probabilities that add up to 1 are required, but came 2.000; correct the row"),
+        (">ACGT\ta\t6.0\n0.5 0.5 0.5 0.5\n", ", line 2: expected probabilities that add up to 1, got 2.000; correct the row"),
         (">a\nA 0.5 0.2\nC 0.1 0.1\nG 0.1 0.1\nT 0.1 0.1\n", ", line 1: expected probabilities that add up to 1 at each position of motif 'a', got 0.800; correct the matrix"),
-        ("ID  M00001\nPO A C G T\n", ", line 1: 'MEME version' or '>' is required, but came a TRANSFAC file; convert it to MEME or JASPAR first"),
-        ("Pos\tA\tC\tG\tT\n1\t1\t0\t0\t0\n", ", line 1: 'MEME version' or '>' is required, but came a table of CIS-BP; convert it to MEME or JASPAR first"),
-        (JASPAR.replace("G  [", "T  ["), ", line 4: the counts of G are required, but came those of T; order the lines A, C, G, T"),
-        (JASPAR.rsplit("T", 1)[0], ", line 1: '>' with an id, then one line each for A, C, G, T, is required, but came '>MA0004.1\\tArnt' and 3 lines; was the file written fully?"),
-        (JASPAR.replace("16", "0").replace("4 19", "0 19"), ", line 1: an observation at each position is required, but motif 'MA0004.1' has one without; correct the matrix"),
+        ("ID  M00001\nPO A C G T\n", ", line 1: expected 'MEME version' or '>', got a TRANSFAC file; convert it to MEME or JASPAR first"),
+        ("Pos\tA\tC\tG\tT\n1\t1\t0\t0\t0\n", ", line 1: expected 'MEME version' or '>', got a table of CIS-BP; convert it to MEME or JASPAR first"),
+        (JASPAR.replace("G  [", "T  ["), ", line 4: expected the counts of G, got those of T; order the lines A, C, G, T"),
+        (JASPAR.rsplit("T", 1)[0], ", line 1: expected '>' with an id, then one line each for A, C, G, T, got '>MA0004.1\\tArnt' and 3 lines; was the file written fully?"),
+        (JASPAR.replace("16", "0").replace("4 19", "0 19"), ", line 1: expected an observation at each position, but motif 'MA0004.1' has one without; correct the matrix"),
     ],
 )  # fmt: skip
 def test_what_is_refused(path: Path, text: str, message: str) -> None:
@@ -134,7 +134,7 @@ def test_selection(shared_data: Path) -> None:
     for name, advice in (("CTCG", "did you mean CTCF or CTCFL?"), ("qqqqqqq", "look the name up at jaspar.elixir.no")):
         with pytest.raises(ConfigError) as caught:
             select(matrices, [name], "x.jaspar")
-        assert str(caught.value) == f"x.jaspar: a motif '{name}' is required, but came none of this name; {advice}"
+        assert str(caught.value) == f"x.jaspar: expected a motif '{name}', got none of this name; {advice}"
 
 
 def test_meme_and_jaspar_hold_the_same_motifs(shared_data: Path) -> None:
@@ -159,6 +159,6 @@ def test_missing_pyjaspar_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtraError) as caught:
         jaspar_matrices(["CTCF"])
     assert str(caught.value) == (
-        "io.jaspar: pyjaspar is required to look motifs up by name, but it is not installed; "
+        "io.jaspar: expected pyjaspar to look motifs up by name, but it is not installed; "
         'pip install "gattn_tg[jaspar]", or read a motif file from jaspar.elixir.no'
     )

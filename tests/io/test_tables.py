@@ -89,7 +89,7 @@ def test_existing_file_is_refused_and_kept(tmp_path: Path, name: str) -> None:
         write_bed(path, [ROW])
     assert (
         str(caught.value)
-        == f"{path}: a new file is required, but it exists; choose another name or remove it"
+        == f"{path}: expected a new file, got one that exists; choose another name or remove it"
     )
     assert path.read_text() == "precious"
     assert only(tmp_path) == [name]
@@ -119,7 +119,7 @@ def test_error_half_way_keeps_the_old_file_and_leaves_no_other(tmp_path: Path, n
 
 def test_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
-    with pytest.raises(GattnError, match="it exists"), replacing(path) as handle:  # noqa: PT012 - the race is the test
+    with pytest.raises(GattnError, match="one that exists"), replacing(path) as handle:  # noqa: PT012 - the race is the test
         handle.write("mine")
         path.write_text("theirs")
     assert path.read_text() == "theirs"
@@ -141,7 +141,7 @@ def test_folder_and_device_are_never_replaced(tmp_path: Path) -> None:
             write_bed(path, [ROW], overwrite=True)
         assert (
             str(caught.value)
-            == f"{path}: a regular file is required, but came a folder or device; choose another name"
+            == f"{path}: expected a regular file, got a folder or device; choose another name"
         )
 
 
@@ -150,7 +150,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(GattnError) as caught:
         write_bed(path, [ROW])
     assert str(caught.value) == (
-        f"{path}: a file that can be written is required, but came: no such file or directory; "
+        f"{path}: expected a file that can be written, got: no such file or directory; "
         "check the folder, its permissions and the free space"
     )
 
@@ -162,7 +162,7 @@ def test_full_disk_is_named_and_keeps_the_old_file(tmp_path: Path) -> None:
     path.write_text("precious")
     with pytest.raises(GattnError) as caught, replacing(path, overwrite=True) as handle:
         raise OSError(28, "No space left on device")
-    assert "but came: no space left on device; check the folder" in str(caught.value)
+    assert "got: no space left on device; check the folder" in str(caught.value)
     assert handle is not None
     assert path.read_text() == "precious"
 
@@ -170,7 +170,7 @@ def test_full_disk_is_named_and_keeps_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("a",), "row 1: 2 values are required, but came 1; give one for each column"),
+        (("a",), "row 1: expected 2 values, got 1; give one for each column"),
     ],
 )
 def test_bad_tsv_rows_are_refused(tmp_path: Path, row: tuple[str, ...], message: str) -> None:
@@ -184,14 +184,14 @@ def test_bad_tsv_rows_are_refused(tmp_path: Path, row: tuple[str, ...], message:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"start": -1}, CoordinateError, "0 <= start < end is required, but came -1 and 20; BED is 0-based and half-open"),
-        ({"end": 10}, CoordinateError, "0 <= start < end is required, but came 10 and 10; BED is 0-based and half-open"),
-        ({"score": 1001}, FormatError, "a whole score 0..1000 is required, but came 1001; scale it"),
-        ({"score": 0.5}, FormatError, "a whole score 0..1000 is required, but came 0.5; scale it"),
-        ({"strand": "?"}, FormatError, "strand + - or . is required, but came '?'; use one of these"),
-        ({"colour": "red"}, FormatError, "a colour #rrggbb is required, but came 'red'; for example #1f77b4"),
-        ({"colour": "#1234"}, FormatError, "a colour #rrggbb is required, but came '#1234'; for example #1f77b4"),
-        ({"name": ""}, FormatError, "a chrom and a name are required, but came an empty one; fill it in"),
+        ({"start": -1}, CoordinateError, "expected 0 <= start < end, got -1 and 20; BED is 0-based and half-open"),
+        ({"end": 10}, CoordinateError, "expected 0 <= start < end, got 10 and 10; BED is 0-based and half-open"),
+        ({"score": 1001}, FormatError, "expected a whole score 0..1000, got 1001; scale it"),
+        ({"score": 0.5}, FormatError, "expected a whole score 0..1000, got 0.5; scale it"),
+        ({"strand": "?"}, FormatError, "expected strand + - or ., got '?'; use one of these"),
+        ({"colour": "red"}, FormatError, "expected a colour #rrggbb, got 'red'; for example #1f77b4"),
+        ({"colour": "#1234"}, FormatError, "expected a colour #rrggbb, got '#1234'; for example #1f77b4"),
+        ({"name": ""}, FormatError, "expected a chrom and a name, got an empty one; fill it in"),
     ],
 )  # fmt: skip
 def test_bad_bed_rows_are_refused(

@@ -62,7 +62,7 @@ def test_renamed_contigs(path: Path, genome: Genome) -> None:
     assert [v.variant.chrom for v in Vcf(path, rename="auto", genome=genome)] == ["chr1", "chr2"]
     with pytest.raises(ConfigError) as caught:
         Vcf(path, rename="auto")
-    assert str(caught.value) == "vcf: a genome is required to rename contigs by 'auto', but came none; give the FASTA file"
+    assert str(caught.value) == "vcf: expected a genome to rename contigs by 'auto', got none; give the FASTA file"
 
 
 def test_unsorted_files_are_read_when_asked_for(path: Path) -> None:
@@ -76,27 +76,27 @@ SKIP = "skip symbolic alleles, or remove the line"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ", after line 0: the line #CHROM POS ID REF ALT QUAL FILTER INFO is required, but came none; was the file written fully?"),
-        ("##fileformat=VCFv4.2\n", ", after line 1: the line #CHROM POS ID REF ALT QUAL FILTER INFO is required, but came none; was the file written fully?"),
-        ("chr1\t5\t6\n", ", line 1: ##fileformat=VCF is required, but came 'chr1\\t5\\t6'; is this a VCF file?"),
-        ("##fileformat=VCFv4.2\n" + row(2, "C", "T"), ", line 2: the line #CHROM POS ID REF ALT QUAL FILTER INFO is required before the variants, but came 'chr1\\t2\\trs1\\tC\\tT\\t50\\tPA...'; add it"),
-        ("##fileformat=VCFv4.2\n#CHROM POS\n", ", line 2: the columns #CHROM POS ID REF ALT QUAL FILTER INFO, separated by tabs, are required, but came '#CHROM POS'; is this a VCF file?"),
-        (HEAD + "chr1\t5\t.\tA\tT\n", ", line 3: 8 columns are required, as in the header, but came 5; was the file written fully?"),
-        (HEAD + row(0, "C", "T"), ", line 3: POS, a whole number of at least 1, is required, but came '0'; VCF counts from 1"),
-        (HEAD + row("1e3", "C", "T"), ", line 3: POS, a whole number of at least 1, is required, but came '1e3'; VCF counts from 1"),
-        (HEAD + row(2, "<X>", "T"), ", line 3: REF of nucleotide letters is required, but came '<X>'; correct the line"),
-        (HEAD + row(2, "C", "T,"), ", line 3: ALT of nucleotide letters is required, but came ''; correct the line"),
-        (HEAD + row(2, "C", "C"), ", line 3: variant chr1:2:C>C: two different alleles are required, but both are the same; remove it"),
-        (HEAD + row(2, "C", "<DEL>"), f", line 3: alternative alleles with a sequence are required, but came the symbolic allele '<DEL>'; {SKIP}"),
-        (HEAD + row(2, "C", "T,*"), f", line 3: alternative alleles with a sequence are required, but came the spanning deletion '*'; {SKIP}"),
-        (HEAD + row(2, "C", "."), f", line 3: alternative alleles with a sequence are required, but came the missing allele '.'; {SKIP}"),
-        (HEAD + row(2, "C", "C]chr2:4]"), f", line 3: alternative alleles with a sequence are required, but came the breakend 'C]chr2:4]'; {SKIP}"),
-        (HEAD + row(5, "A", "T") + row(3, "G", "T"), ", line 4: lines sorted by contig and position are required, but came chr1:3 after chr1:5; sort the file with bcftools sort"),
-        (HEAD + row(5, "A", "T") + row(1, "G", "T", "chr2") + row(6, "C", "T"), ", line 5: lines sorted by contig and position are required, but came chr1:6 after chr2:1; sort the file with bcftools sort"),
+        ("", ", after line 0: expected the line #CHROM POS ID REF ALT QUAL FILTER INFO, got none; was the file written fully?"),
+        ("##fileformat=VCFv4.2\n", ", after line 1: expected the line #CHROM POS ID REF ALT QUAL FILTER INFO, got none; was the file written fully?"),
+        ("chr1\t5\t6\n", ", line 1: expected ##fileformat=VCF, got 'chr1\\t5\\t6'; is this a VCF file?"),
+        ("##fileformat=VCFv4.2\n" + row(2, "C", "T"), ", line 2: expected the line #CHROM POS ID REF ALT QUAL FILTER INFO before the variants, got 'chr1\\t2\\trs1\\tC\\tT\\t50\\tPA...'; add it"),
+        ("##fileformat=VCFv4.2\n#CHROM POS\n", ", line 2: expected the columns #CHROM POS ID REF ALT QUAL FILTER INFO, separated by tabs, got '#CHROM POS'; is this a VCF file?"),
+        (HEAD + "chr1\t5\t.\tA\tT\n", ", line 3: expected 8 columns, as in the header, got 5; was the file written fully?"),
+        (HEAD + row(0, "C", "T"), ", line 3: expected POS, a whole number of at least 1, got '0'; VCF counts from 1"),
+        (HEAD + row("1e3", "C", "T"), ", line 3: expected POS, a whole number of at least 1, got '1e3'; VCF counts from 1"),
+        (HEAD + row(2, "<X>", "T"), ", line 3: expected REF of nucleotide letters, got '<X>'; correct the line"),
+        (HEAD + row(2, "C", "T,"), ", line 3: expected ALT of nucleotide letters, got ''; correct the line"),
+        (HEAD + row(2, "C", "C"), ", line 3: variant chr1:2:C>C: expected two different alleles, but both are the same; remove it"),
+        (HEAD + row(2, "C", "<DEL>"), f", line 3: expected alternative alleles with a sequence, got the symbolic allele '<DEL>'; {SKIP}"),
+        (HEAD + row(2, "C", "T,*"), f", line 3: expected alternative alleles with a sequence, got the spanning deletion '*'; {SKIP}"),
+        (HEAD + row(2, "C", "."), f", line 3: expected alternative alleles with a sequence, got the missing allele '.'; {SKIP}"),
+        (HEAD + row(2, "C", "C]chr2:4]"), f", line 3: expected alternative alleles with a sequence, got the breakend 'C]chr2:4]'; {SKIP}"),
+        (HEAD + row(5, "A", "T") + row(3, "G", "T"), ", line 4: expected lines sorted by contig and position, got chr1:3 after chr1:5; sort the file with bcftools sort"),
+        (HEAD + row(5, "A", "T") + row(1, "G", "T", "chr2") + row(6, "C", "T"), ", line 5: expected lines sorted by contig and position, got chr1:6 after chr2:1; sort the file with bcftools sort"),
         (HEAD + row(2, "G", "T"), ", line 3: variant chr1:2:G>T: the genome has C at this position; was the VCF made for another assembly?"),
         (HEAD + row(2, "G", "<DEL>"), ", line 3: variant chr1:2:G><DEL>: the genome has C at this position; was the VCF made for another assembly?"),
-        (HEAD + row(11, "G", "T"), ", line 3: variant chr1:11:G>T: a position on chr1, which has 10 bases, is required, but it lies outside; was the VCF made for another assembly?"),
-        (HEAD + row(2, "C", "T", "1"), ", line 3: a contig of the genome (chr1, chr2) is required, but came '1'; it has 'chr1': rename 1=chr1, or auto for all"),
+        (HEAD + row(11, "G", "T"), ", line 3: variant chr1:11:G>T: expected a position on chr1, which has 10 bases, but it lies outside; was the VCF made for another assembly?"),
+        (HEAD + row(2, "C", "T", "1"), ", line 3: expected a contig of the genome (chr1, chr2), got '1'; it has 'chr1': rename 1=chr1, or auto for all"),
     ],
 )  # fmt: skip
 def test_what_is_refused(path: Path, genome: Genome, text: str, message: str) -> None:
@@ -110,12 +110,12 @@ def test_what_is_refused(path: Path, genome: Genome, text: str, message: str) ->
 def test_other_words_for_symbolic_are_refused(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Vcf(path, symbolic="drop")
-    assert str(caught.value) == "vcf: symbolic 'refuse' or 'skip' is required, but came 'drop'; choose one"
+    assert str(caught.value) == "vcf: expected symbolic 'refuse' or 'skip', got 'drop'; choose one"
 
 
 def test_text_that_is_no_utf8_is_refused(path: Path) -> None:
     path.write_bytes(HEAD.encode() + row(2, "C", "T").encode().replace(b"rs1", b"\xff"))
-    with pytest.raises(FormatError, match="line 3: UTF-8 text is required"):
+    with pytest.raises(FormatError, match="line 3: expected UTF-8 text"):
         list(Vcf(path))
 
 

@@ -48,6 +48,6 @@ def test_a_number_among_the_buffers_is_refused() -> None:
     with pytest.raises(UnsupportedError) as raised:
         placed("flash", [(None, 0), (None, 3), (None, 7), ("core_id", 3)])
     assert str(raised.value) == (
-        "kernel flash: arguments numbered in the order of the call are required, but they are 0, 3, 7, 3, so that a "
+        "kernel flash: expected arguments numbered in the order of the call, but they are 0, 3, 7, 3, so that a "
         "number would be read as an address; take DEV=CPU:CLANG"
     )

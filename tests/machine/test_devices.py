@@ -28,7 +28,7 @@ def test_unknown_name_is_refused() -> None:
     with pytest.raises(UnsupportedError) as raised:
         devices.choose("TPU")
     assert str(raised.value) == (
-        "device: one of METAL, AMD, NV, CUDA, QCOM, CL, CPU, WEBGPU, DSP, NULL, PYTHON is required, "
+        "device: expected one of METAL, AMD, NV, CUDA, QCOM, CL, CPU, WEBGPU, DSP, NULL, PYTHON, "
         "but 'TPU' came; `gattn doctor` lists what works here"
     )
 

@@ -86,21 +86,21 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 GOOD = '[[row]]\nbits = 512\nstage = "gemm"\nrows = 6\nlanes = 64\n'
 MISTAKES = {
-    "bits =": "a TOML file with rows of sizes is required, but it does not read (Invalid value",
-    "size = 1": "size: only [[row]] is required, but this key came",
-    "row = 3": "row: [[row]] tables is required, but 3 came",
-    GOOD.replace("512", "64"): "row 1: bits: one of 128, 256, 512 is required, but 64 came",
-    GOOD.replace("gemm", "warp"): "row 1: stage: one of tile, forward, backward, gemm is required, but 'warp' came",
-    GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: a whole number from 1 to 16 is required, but 0 came",
+    "bits =": "a TOML file with rows of sizes, but it does not read (Invalid value",
+    "size = 1": "size: expected only [[row]], but this key came",
+    "row = 3": "row: expected [[row]] tables, but 3 came",
+    GOOD.replace("512", "64"): "row 1: bits: expected one of 128, 256, 512, but 64 came",
+    GOOD.replace("gemm", "warp"): "row 1: stage: expected one of tile, forward, backward, gemm, but 'warp' came",
+    GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: expected a whole number from 1 to 16, but 0 came",
     GOOD.replace("lanes = 64", ""): (
-        "row 1: lanes: a whole number from 32 to 256 in steps of 16 is required, but nothing came"
+        "row 1: lanes: expected a whole number from 32 to 256 in steps of 16, but nothing came"
     ),
-    GOOD.replace("64", "true"): "lanes: a whole number from 32 to 256 in steps of 16 is required, but True came",
-    GOOD.replace("gemm", "tile"): "row 1: rows: one of 1, 2, 4 is required, but 6 came",
-    GOOD + "d = 64": "row 1: d: only bits, gflops, lanes, rows, stage in stage gemm is required, but this key came",
-    GOOD + "gflops = -1": "row 1: gflops: a number above 0 is required, but -1 came",
+    GOOD.replace("64", "true"): "lanes: expected a whole number from 32 to 256 in steps of 16, but True came",
+    GOOD.replace("gemm", "tile"): "row 1: rows: expected one of 1, 2, 4, but 6 came",
+    GOOD + "d = 64": "row 1: d: expected only bits, gflops, lanes, rows, stage in stage gemm, but this key came",
+    GOOD + "gflops = -1": "row 1: gflops: expected a number above 0, but -1 came",
     '[[row]]\nbits = 512\nstage = "forward"\npanel_bytes = 2048': (
-        "row 1: d: a whole number from 1 to 4096 is required, but nothing came"
+        "row 1: d: expected a whole number from 1 to 4096, but nothing came"
     ),
 }
 

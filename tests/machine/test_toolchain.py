@@ -74,7 +74,7 @@ def test_require_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MissingExtraError) as raised:
         toolchain.require()
     assert str(raised.value) == (
-        "machine.toolchain: a C compiler (clang) is required to run on the CPU, but none was found; "
+        "machine.toolchain: expected a C compiler (clang) to run on the CPU, but none was found; "
         'pip install "gattn_tg[cpu]"'
     )
 
@@ -96,7 +96,7 @@ def test_require_says_why_a_compiler_does_not_serve(
     with pytest.raises(UnsupportedError) as raised:
         toolchain.require()
     assert str(raised.value) == (
-        "machine.toolchain: a clang that compiles for bare ELF targets is required, "
+        "machine.toolchain: expected a clang that compiles for bare ELF targets, "
         f'but {compiler} (CC) {why}; unset CC, install clang, or pip install "gattn_tg[cpu]"'
     )
 

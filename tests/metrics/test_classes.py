@@ -62,5 +62,5 @@ def test_measure_by_hand() -> None:
 
 
 def test_measure_refuses_other_row_counts() -> None:
-    with pytest.raises(ShapeError, match="measure: labels and probabilities need the same number of rows"):
+    with pytest.raises(ShapeError, match="measure: expected labels and probabilities of as many rows"):
         measure(np.zeros(2, np.int32), np.ones((3, 2), np.float32))

@@ -155,10 +155,10 @@ def test_three_axes_are_refused() -> None:
     with pytest.raises(ShapeError) as caught:
         annotate(np.zeros((2, 3, 4), dtype=np.uint8))
     assert str(caught.value) == (
-        "annotate: one sequence (n) or one per row (N, n) is required, but came 3 axes; reshape the base ids"
+        "annotate: expected one sequence (n) or one per row (N, n), got 3 axes; reshape the base ids"
     )
 
 
 def test_protein_is_refused() -> None:
-    with pytest.raises(FormatError, match="but came 'E' at position 1 of 4"):
+    with pytest.raises(FormatError, match="got 'E' at position 1 of 4"):
         annotate("MEKL".replace("M", "A"))

@@ -56,5 +56,5 @@ def test_rows_are_apart_and_shapes_are_kept() -> None:
     np.testing.assert_array_equal(causal_ids(rows), 0)
     assert causal_ids("ACG").tolist() == [0, 0, 1]
     assert causal_ids(np.zeros((2, 0), np.uint8)).shape == (2, 0)
-    with pytest.raises(ShapeError, match=r"causal_ids: one sequence \(n\) or one per row \(N, n\) is required, but"):
+    with pytest.raises(ShapeError, match=r"causal_ids: expected one sequence \(n\) or one per row \(N, n\), got"):
         causal_ids(np.zeros((1, 1, 3), np.uint8))

@@ -36,5 +36,5 @@ def test_sites_are_annotated() -> None:
 
 
 def test_too_short_for_the_pvalue() -> None:
-    with pytest.raises(ConfigError, match="a pvalue that the best of all words of 6 bases does not exceed is required"):
+    with pytest.raises(ConfigError, match="a pvalue that the best of all words of 6 bases does not exceed"):
         vocabulary_of([ARNT], 1e-4)

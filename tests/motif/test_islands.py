@@ -146,7 +146,7 @@ def test_unknown_criteria_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         cpg_islands(encode("ACGT"), "ucsc")
     assert str(caught.value) == (
-        "cpg_islands: criteria 'gardiner-garden' or 'takai-jones' are required, but came 'ucsc'; "
+        "cpg_islands: expected criteria 'gardiner-garden' or 'takai-jones', got 'ucsc'; "
         "pass a CpgCriteria for limits of your own"
     )
 

@@ -62,17 +62,17 @@ def test_cpg_sites_are_at_the_c() -> None:
     [
         (
             "ACE",
-            "motif pattern 'ACE': upper-case IUPAC letters (ACGTRYSWKMBDHVN) are required, "
-            "but came 'E' at position 2; U is written T",
+            "motif pattern 'ACE': expected upper-case IUPAC letters (ACGTRYSWKMBDHVN), "
+            "got 'E' at position 2; U is written T",
         ),
         (
             "NN",
-            "motif pattern 'NN': at least one letter other than N is required, but came 'NN'; "
+            "motif pattern 'NN': expected at least one letter other than N, got 'NN'; "
             "a pattern of any bases matches everywhere",
         ),
         (
             "",
-            "motif pattern '': at least one letter other than N is required, but came ''; "
+            "motif pattern '': expected at least one letter other than N, got ''; "
             "a pattern of any bases matches everywhere",
         ),
     ],

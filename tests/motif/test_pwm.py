@@ -131,8 +131,8 @@ def test_matrix_that_is_its_own_reverse_complement() -> None:
         (((1, 2, 3),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((1, 2, 3),); correct the matrix"),
         (((1, math.inf, 0, 0),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((1, inf, 0, 0),); correct the matrix"),
         (((True, 0, 0, 0),), 0.1, "motif matrix: expected rows of four numbers of at least 0 (A C G T), counts or probabilities, one row per position, got ((True, 0, 0, 0),); correct the matrix"),
-        (((1, 0, 0, 0), (0, 0, 0, 0)), 0.1, "motif matrix: at least one observation at each position is required, but position 1 has none; was a row lost?"),
-        (((1, 0, 0, 0),), 1.0, "motif matrix: pvalue between 0 and 1 is required, but came 1.0; 1e-4 is usual"),
+        (((1, 0, 0, 0), (0, 0, 0, 0)), 0.1, "motif matrix: expected at least one observation at each position, but position 1 has none; was a row lost?"),
+        (((1, 0, 0, 0),), 1.0, "motif matrix: expected pvalue between 0 and 1, got 1.0; 1e-4 is usual"),
     ],
 )  # fmt: skip
 def test_bad_matrices_are_refused(counts: tuple[tuple[int, ...], ...], pvalue: float, text: str) -> None:
@@ -146,7 +146,7 @@ def test_missing_lightmotif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtraError) as caught:
         find_matrix(encode("CACGTG"), ARNT, 1e-3)
     assert str(caught.value) == (
-        "motif.pwm: lightmotif is required to scan matrices, but it is not installed; "
+        "motif.pwm: expected lightmotif to scan matrices, but it is not installed; "
         'pip install "gattn_tg[genomics]"'
     )
 

@@ -89,8 +89,8 @@ def test_too_small_pvalues_are_refused(width: int) -> None:
     with pytest.raises(ConfigError) as caught:
         score_threshold(((1, 0, 0, 0),) * width, 4.0**-width / 2)
     assert str(caught.value) == (
-        f"motif matrix: a pvalue that the best of all words of {width} bases does not exceed is required, "
-        f"but came {4.0**-width / 2}; use a larger one, or a longer motif"
+        f"motif matrix: expected a pvalue that the best of all words of {width} bases does not exceed, "
+        f"got {4.0**-width / 2}; use a larger one, or a longer motif"
     )
 
 

@@ -103,20 +103,20 @@ def test_toml_needs_neither_strand_nor_source() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("[[motif]]", "[[motif", "motif vocabulary: TOML text is required, but came Expected ']]' at the end of an array declaration (at line 3, column 8); correct that place"),
-        ("[[motif]]", "[[motive]]", "motif vocabulary: nothing but [[motif]] tables is required, but came motive; remove it"),
-        (TEXT, "", "motif vocabulary: [[motif]] tables are required, but came none; add one for each class"),
-        (TEXT, "motif = 3", "motif vocabulary: [[motif]] tables are required, but came none; add one for each class"),
-        ("id = 1", "id = 2", "motif vocabulary: ids 1..1, each once, are required, but came [2]; number the classes anew"),
-        ("id = 1\n", "", "motif vocabulary, motif 1: id must be a whole number, but came nothing; write id = ..."),
-        ('kind = "consensus"', 'kind = "regex"', "motif vocabulary, motif 1: kind consensus, at_rich, cpg_island, matrix is required, but came 'regex'; choose one of them"),
-        ('kind = "consensus"', "", "motif vocabulary, motif 1: kind consensus, at_rich, cpg_island, matrix is required, but came None; choose one of them"),
-        ("priority = 1", 'priority = "1"', "motif vocabulary, motif 1: priority must be a whole number, but came '1'; write priority = ..."),
-        ("priority = 1", "priority = true", "motif vocabulary, motif 1: priority must be a whole number, but came True; write priority = ..."),
-        ('["CCAAT"]', '"CCAAT"', "motif vocabulary, motif 1: patterns must be an array, but came 'CCAAT'; write patterns = ..."),
-        ('["CCAAT"]', "[1]", "motif vocabulary, motif 1: patterns must be an array, but came [1]; write patterns = ..."),
-        ('strand = "either"', "strands = 2", "motif vocabulary, motif 1: keys id, name, kind, priority, colour, strand, source, patterns are required for kind 'consensus', but came 'strands'; remove it"),
-        ('["CCAAT"]', "[]", "motif patterns: at least one is required, but came none; give IUPAC letters"),
+        ("[[motif]]", "[[motif", "motif vocabulary: expected TOML text, got Expected ']]' at the end of an array declaration (at line 3, column 8); correct that place"),
+        ("[[motif]]", "[[motive]]", "motif vocabulary: expected nothing but [[motif]] tables, got motive; remove it"),
+        (TEXT, "", "motif vocabulary: expected [[motif]] tables, got none; add one for each class"),
+        (TEXT, "motif = 3", "motif vocabulary: expected [[motif]] tables, got none; add one for each class"),
+        ("id = 1", "id = 2", "motif vocabulary: expected ids 1..1, each once, got [2]; number the classes anew"),
+        ("id = 1\n", "", "motif vocabulary, motif 1: id: expected a whole number, got nothing; write id = ..."),
+        ('kind = "consensus"', 'kind = "regex"', "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, got 'regex'; choose one of them"),
+        ('kind = "consensus"', "", "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, got None; choose one of them"),
+        ("priority = 1", 'priority = "1"', "motif vocabulary, motif 1: priority: expected a whole number, got '1'; write priority = ..."),
+        ("priority = 1", "priority = true", "motif vocabulary, motif 1: priority: expected a whole number, got True; write priority = ..."),
+        ('["CCAAT"]', '"CCAAT"', "motif vocabulary, motif 1: patterns: expected an array, got 'CCAAT'; write patterns = ..."),
+        ('["CCAAT"]', "[1]", "motif vocabulary, motif 1: patterns: expected an array, got [1]; write patterns = ..."),
+        ('strand = "either"', "strands = 2", "motif vocabulary, motif 1: expected keys id, name, kind, priority, colour, strand, source, patterns for kind 'consensus', got 'strands'; remove it"),
+        ('["CCAAT"]', "[]", "motif patterns: expected at least one, got none; give IUPAC letters"),
     ],
 )  # fmt: skip
 def test_bad_toml_is_refused(old: str, new: str, text: str) -> None:
@@ -130,23 +130,23 @@ def test_messages_name_the_file(tmp_path: Path) -> None:
     path.write_text(TEXT.replace("id = 1", "id = 0"))
     with pytest.raises(FormatError) as caught:
         MotifVocabulary.from_toml(path)
-    assert str(caught.value).startswith(f"{path}: ids 1..1, each once, are required")
+    assert str(caught.value).startswith(f"{path}: expected ids 1..1, each once,")
     with pytest.raises(FormatError) as caught:
         MotifVocabulary.from_toml(tmp_path / "absent.toml")
     assert str(caught.value) == (
-        f"{tmp_path / 'absent.toml'}: a readable file is required, but came: no such file or directory; check the path"
+        f"{tmp_path / 'absent.toml'}: expected a readable file, got: no such file or directory; check the path"
     )
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"name": "none"}, "motif 'none': a name of letters, digits and _+.- other than 'none' is required, but came 'none'; rename the class"),
-        ({"name": "a b"}, "motif 'a b': a name of letters, digits and _+.- other than 'none' is required, but came 'a b'; rename the class"),
-        ({"strand": "+"}, "motif 'box': strand either, forward, reverse is required, but came '+'; choose one of them"),
-        ({"rule": Consensus(("CG",)), "strand": "forward"}, "motif 'box': strand 'either' is required for a rule that reads the same on both strands, but came 'forward'; its sites have no direction"),
-        ({"colour": "red"}, "motif 'box': a colour written #rrggbb in lower case is required, but came 'red'; for example #1f77b4"),
-        ({"source": "a\nb"}, "motif 'box': a source of printable characters is required, but came 'a\\nb'; write it on one line"),
+        ({"name": "none"}, "motif 'none': expected a name of letters, digits and _+.- other than 'none', got 'none'; rename the class"),
+        ({"name": "a b"}, "motif 'a b': expected a name of letters, digits and _+.- other than 'none', got 'a b'; rename the class"),
+        ({"strand": "+"}, "motif 'box': expected strand either, forward, reverse, got '+'; choose one of them"),
+        ({"rule": Consensus(("CG",)), "strand": "forward"}, "motif 'box': expected strand 'either' for a rule that reads the same on both strands, got 'forward'; its sites have no direction"),
+        ({"colour": "red"}, "motif 'box': expected a colour written #rrggbb in lower case, got 'red'; for example #1f77b4"),
+        ({"source": "a\nb"}, "motif 'box': expected a source of printable characters, got 'a\\nb'; write it on one line"),
     ],
 )  # fmt: skip
 def test_bad_classes_are_refused(change: dict[str, object], text: str) -> None:
@@ -158,9 +158,9 @@ def test_bad_classes_are_refused(change: dict[str, object], text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"rule": Consensus(("GGG",)), "priority": 2}, "motif vocabulary: classes 'box' and 'box': different names are required, but came the same; rename one"),
-        ({"name": "b", "priority": 2}, "motif vocabulary: classes 'box' and 'b': different rules or opposite strands are required, but came the same rule on strands 'either' and 'either'; remove one"),
-        ({"name": "b", "rule": Consensus(("GGG",))}, "motif vocabulary: classes 'box' and 'b': different priorities are required, but came 1 for both; say which one wins where they overlap"),
+        ({"rule": Consensus(("GGG",)), "priority": 2}, "motif vocabulary: classes 'box' and 'box': expected different names, got the same; rename one"),
+        ({"name": "b", "priority": 2}, "motif vocabulary: classes 'box' and 'b': expected different rules or opposite strands, got the same rule on strands 'either' and 'either'; remove one"),
+        ({"name": "b", "rule": Consensus(("GGG",))}, "motif vocabulary: classes 'box' and 'b': expected different priorities, got 1 for both; say which one wins where they overlap"),
     ],
 )  # fmt: skip
 def test_bad_pairs_are_refused(change: dict[str, object], text: str) -> None:
@@ -177,8 +177,8 @@ def test_partners_share_a_priority() -> None:
     with pytest.raises(ConfigError) as caught:
         MotifVocabulary((forward, reverse))
     assert str(caught.value) == (
-        "motif vocabulary: classes 'box' and 'b': one priority is required for the two strands of a rule, "
-        "but came 1 and 2; give both the same"
+        "motif vocabulary: classes 'box' and 'b': expected one priority for the two strands of a rule, "
+        "got 1 and 2; give both the same"
     )
     assert MotifVocabulary((forward, replace(reverse, priority=1))).complement == (0, 2, 1)
 
@@ -191,16 +191,16 @@ def test_none_and_256_classes_are_refused() -> None:
         with pytest.raises(ConfigError) as caught:
             MotifVocabulary(some)
         assert str(caught.value) == (
-            f"motif vocabulary: 1 to 255 classes are required, for ids 1..255, but came {count}; {advice}"
+            f"motif vocabulary: expected 1 to 255 classes, for ids 1..255, got {count}; {advice}"
         )
 
 
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        (lambda: AtRich(0, 0.5), "motif at_rich: window_bp >= 1 and min_fraction in (0, 1] are required, but came 0 and 0.5; 20 and 0.9 are the defaults"),
-        (lambda: AtRich(5, 1.5), "motif at_rich: window_bp >= 1 and min_fraction in (0, 1] are required, but came 5 and 1.5; 20 and 0.9 are the defaults"),
-        (lambda: CpgIslands("ucsc"), "motif cpg_island: criteria 'gardiner-garden' or 'takai-jones' are required, but came 'ucsc'; choose one of them"),
+        (lambda: AtRich(0, 0.5), "motif at_rich: expected window_bp >= 1 and min_fraction in (0, 1], got 0 and 0.5; 20 and 0.9 are the defaults"),
+        (lambda: AtRich(5, 1.5), "motif at_rich: expected window_bp >= 1 and min_fraction in (0, 1], got 5 and 1.5; 20 and 0.9 are the defaults"),
+        (lambda: CpgIslands("ucsc"), "motif cpg_island: expected criteria 'gardiner-garden' or 'takai-jones', got 'ucsc'; choose one of them"),
     ],
 )  # fmt: skip
 def test_bad_rules_are_refused(build: object, text: str) -> None:

@@ -71,7 +71,7 @@ def test_wrong_sizes_are_refused_with_the_nearest_right_ones() -> None:
         GenomicAttention(width=32, n_heads=4, motif="cpg")
     with pytest.raises(ConfigError, match="expected config alone, got also n_heads; put them into the config"):
         GenomicAttention(config=AttentionConfig(width=32, n_heads=4), n_heads=2)
-    with pytest.raises(ShapeError, match="motif_ids are required by the key bias, but are None"):
+    with pytest.raises(ShapeError, match="motif_ids by the key bias, but are None"):
         GenomicAttention(width=32, n_heads=4)(x_of(1, 3, 32))
     with pytest.raises(ConfigError, match="kernel must be odd, so that it has a centre, but is 4; use 5"):
         Convolution(3, 4, 4, RNG(0))

@@ -60,8 +60,8 @@ def test_other_characters_are_refused_with_their_position(
     with pytest.raises(FormatError) as caught:
         encode(sequence)
     assert str(caught.value) == (
-        "sequence: nucleotide letters (A C G T U N and the IUPAC ambiguity letters) are required, "
-        f"but came {came} at position {at} of {length}, counted from 0; remove it, or is this a protein sequence?"
+        "sequence: expected nucleotide letters (A C G T U N and the IUPAC ambiguity letters), "
+        f"got {came} at position {at} of {length}, counted from 0; remove it, or is this a protein sequence?"
     )
 
 
@@ -69,7 +69,7 @@ def test_decode_refuses_ids_that_are_no_bases() -> None:
     with pytest.raises(FormatError) as caught:
         decode(np.array([0, 7], dtype=np.uint8))
     assert str(caught.value) == (
-        "decode: base ids 0..4 are required, but came 7; were motif ids passed as bases?"
+        "decode: expected base ids 0..4, got 7; were motif ids passed as bases?"
     )
 
 

@@ -83,14 +83,14 @@ HERE = Interval("chr1", 5, 9)
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: Interval("chr1", 5, 4), "interval: a contig name, start <= end and strand + - or . are required, but came 'chr1', 5, 4, '.'; bases count from 0 and the end is outside"),
-        (lambda: Interval("", 5, 6), "interval: a contig name, start <= end and strand + - or . are required, but came '', 5, 6, '.'; bases count from 0 and the end is outside"),
-        (lambda: Interval("chr1", 5, 6, "x"), "interval: a contig name, start <= end and strand + - or . are required, but came 'chr1', 5, 6, 'x'; bases count from 0 and the end is outside"),
-        (lambda: Interval.parse("chr1:5"), "interval: chrom:start-end is required, but came 'chr1:5'; for example chr7:117,559,590-117,559,600"),
-        (lambda: Interval.parse("chr1:0-5", one_based=True), "interval: a start of at least 1 is required where bases count from 1, but came 'chr1:0-5'; is the interval 0-based?"),
-        (lambda: HERE.resize(-1), "interval chr1:5-9: a width of at least 0 is required, but came -1; correct it"),
-        (lambda: HERE.clip(4), "interval chr1:5-9: a base on the contig of 4 bases is required, but it lies outside; is this another assembly?"),
-        (lambda: HERE.tile(0), "interval chr1:5-9: a width and stride of at least 1 are required, but came 0 and 0; correct them"),
+        (lambda: Interval("chr1", 5, 4), "interval: expected a contig name, start <= end and strand + - or ., got 'chr1', 5, 4, '.'; bases count from 0 and the end is outside"),
+        (lambda: Interval("", 5, 6), "interval: expected a contig name, start <= end and strand + - or ., got '', 5, 6, '.'; bases count from 0 and the end is outside"),
+        (lambda: Interval("chr1", 5, 6, "x"), "interval: expected a contig name, start <= end and strand + - or ., got 'chr1', 5, 6, 'x'; bases count from 0 and the end is outside"),
+        (lambda: Interval.parse("chr1:5"), "interval: expected chrom:start-end, got 'chr1:5'; for example chr7:117,559,590-117,559,600"),
+        (lambda: Interval.parse("chr1:0-5", one_based=True), "interval: expected a start of at least 1 where bases count from 1, got 'chr1:0-5'; is the interval 0-based?"),
+        (lambda: HERE.resize(-1), "interval chr1:5-9: expected a width of at least 0, got -1; correct it"),
+        (lambda: HERE.clip(4), "interval chr1:5-9: expected a base on the contig of 4 bases, but it lies outside; is this another assembly?"),
+        (lambda: HERE.tile(0), "interval chr1:5-9: expected a width and stride of at least 1, got 0 and 0; correct them"),
     ],
 )  # fmt: skip
 def test_what_is_refused(call: Callable[[], object], text: str) -> None:

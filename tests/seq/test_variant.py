@@ -97,13 +97,13 @@ SNV = Variant.parse("chr7:117559593:A>G")
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [
-        (lambda: Variant.parse("chr22:A>C"), FormatError, "variant: chrom:pos:ref>alt is required, but came 'chr22:A>C'; for example chr22:36201698:A>C"),
-        (lambda: Variant.parse("chr22:0:A>C"), CoordinateError, "variant on chr22: a position of at least 1 is required, but came 0; VCF counts from 1"),
-        (lambda: Variant("c", 0, "A", "A"), FormatError, "variant c:1:A>A: two different alleles are required, but both are the same; remove it"),
-        (lambda: Variant("c", 0, "A", "<DEL>"), FormatError, "variant c:1:A><DEL>: alleles of upper-case nucleotide letters are required, but came '<DEL>'; symbolic alleles have no sequence"),
+        (lambda: Variant.parse("chr22:A>C"), FormatError, "variant: expected chrom:pos:ref>alt, got 'chr22:A>C'; for example chr22:36201698:A>C"),
+        (lambda: Variant.parse("chr22:0:A>C"), CoordinateError, "variant on chr22: expected a position of at least 1, got 0; VCF counts from 1"),
+        (lambda: Variant("c", 0, "A", "A"), FormatError, "variant c:1:A>A: expected two different alleles, but both are the same; remove it"),
+        (lambda: Variant("c", 0, "A", "<DEL>"), FormatError, "variant c:1:A><DEL>: expected alleles of upper-case nucleotide letters, got '<DEL>'; symbolic alleles have no sequence"),
         (lambda: SNV.check_reference(b"t"), CoordinateError, "variant chr7:117559593:A>G: the genome has T at this position; was the VCF made for another assembly?"),
         (lambda: SNV.check_reference(b""), CoordinateError, "variant chr7:117559593:A>G: the genome has no base at this position; was the VCF made for another assembly?"),
-        (lambda: SNV.apply(Interval("chr7", 0, 4), b"ACGT"), CoordinateError, "variant chr7:117559593:A>G: a window that holds it, with all its letters, is required, but came chr7:0-4 with 4; resize the window"),
+        (lambda: SNV.apply(Interval("chr7", 0, 4), b"ACGT"), CoordinateError, "variant chr7:117559593:A>G: expected a window that holds it, with all its letters, got chr7:0-4 with 4; resize the window"),
         (lambda: Variant.parse("c:3:G>T").apply(Interval("c", 0, 4), b"ACTT"), CoordinateError, "variant c:3:G>T: the genome has T at this position; was the VCF made for another assembly?"),
     ],
 )  # fmt: skip

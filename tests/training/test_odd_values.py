@@ -77,19 +77,19 @@ def test_seeds_are_from_nought_to_63_bits(name: str) -> None:
     good = required(table)
     assert getattr(strict.read(table, {**good, name: 2**63 - 1}, WHERE), name) == 2**63 - 1
     for odd in (-1, 2**63):
-        with pytest.raises(ConfigError, match=f"{name}: an integer from 0 to 9223372036854775807 is required"):
+        with pytest.raises(ConfigError, match=f"{name}: expected an integer from 0 to 9223372036854775807"):
             strict.read(table, {**good, name: odd}, WHERE)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("learning_rate = inf", "learning_rate: a finite number up to 3.4e+38 is required, but came inf; change it"),
-        ("learning_rate = nan", "learning_rate: a finite number up to 3.4e+38 is required, but came nan; change it"),
-        ("learning_rate = 1" + "0" * 400, "learning_rate: a finite number up to 3.4e+38 is required, but came inf;"),
-        ("epochs = 1" + "0" * 30, "epochs: an integer from -2147483647 to 2147483647 is required, but came 1000000"),
-        ("batch_size = 1" + "0" * 999, "is required, but came an integer of more than 30 digits; change it"),
-        ("batch_size = 1" + "0" * 9999, "TOML is required, but Exceeds the limit"),
+        ("learning_rate = inf", "learning_rate: expected a finite number up to 3.4e+38, got inf; change it"),
+        ("learning_rate = nan", "learning_rate: expected a finite number up to 3.4e+38, got nan; change it"),
+        ("learning_rate = 1" + "0" * 400, "learning_rate: expected a finite number up to 3.4e+38, got inf;"),
+        ("epochs = 1" + "0" * 30, "epochs: expected an integer from -2147483647 to 2147483647, got 1000000"),
+        ("batch_size = 1" + "0" * 999, "is required, got an integer of more than 30 digits; change it"),
+        ("batch_size = 1" + "0" * 9999, "TOML, but Exceeds the limit"),
     ],
 )
 def test_numbers_of_a_file_have_bounds(line: str, message: str, tmp_path: Path) -> None:

@@ -93,16 +93,16 @@ def clear(home: Path, *, overwrite: bool) -> None:
         ConfigError: The folder holds other things, or an earlier demo and --overwrite was not said.
     """
     if home.exists() and not home.is_dir():
-        raise ConfigError(f"gattn demo: {home}: a folder is required, but a file is there; name another with -o")
+        raise ConfigError(f"gattn demo: {home}: expected a folder, but a file is there; name another with -o")
     held = {p.name for p in home.iterdir()} if home.exists() else set()
     if foreign := sorted(held - set(MADE)):
         raise ConfigError(
-            f"gattn demo: {home}: a new folder is required, but it holds {foreign[0]!r}, which no demo wrote; "
+            f"gattn demo: {home}: expected a new folder, got one that holds {foreign[0]!r}, which no demo wrote; "
             "name another with -o"
         )
     if held and not overwrite:
         raise ConfigError(
-            f"gattn demo: {home}: a new folder is required, but it holds an earlier demo; "
+            f"gattn demo: {home}: expected a new folder, got one that holds an earlier demo; "
             "add --overwrite or name another with -o"
         )
     for name in held:

@@ -57,7 +57,7 @@ class Corpus:
         self.contigs = tuple(contigs)
         names = {contig.name for contig in contigs}
         if unknown := sorted(set(valid_contigs) - names):
-            raise ConfigError(f"corpus: contigs of the genomes are required to be held out, but came {unknown[0]!r}; "
+            raise ConfigError(f"corpus: expected contigs of the genomes to be held out, got {unknown[0]!r}; "
                               f"they are {', '.join(sorted(names)[:8])} ...")
         self.train: list[Stretch] = []
         self.valid: list[Stretch] = []
@@ -70,7 +70,7 @@ class Corpus:
                 block += 1
         if not (self.train and self.valid):
             raise ConfigError(
-                f"corpus: stretches to learn from and stretches to hold out are required, but {block} blocks of "
+                f"corpus: expected stretches to learn from and stretches to hold out, but {block} blocks of "
                 f"{block_bp} bases gave {len(self.train)} and {len(self.valid)}; change valid_every, block_bp or "
                 "valid_contigs"
             )
@@ -126,7 +126,7 @@ class Corpus:
             for first in range(0, stretch.end - stretch.start - width + 1, stride)
         ]
         if not rows:
-            raise ConfigError(f"corpus: a held-out stretch of at least {width} bases is required, but there is none; "
+            raise ConfigError(f"corpus: expected a held-out stretch of at least {width} bases, got none; "
                               "shorten the windows or lengthen block_bp")
         if 0 < most < len(rows):
             rows = [rows[i * len(rows) // most] for i in range(most)]
@@ -151,7 +151,7 @@ def read_contigs(paths: Sequence[Path]) -> list[Contig]:
     contigs = []
     for path in paths:
         if not path.exists():
-            raise ConfigError(f"corpus: an existing FASTA file or folder of `gattn preprocess` is required, but came "
+            raise ConfigError(f"corpus: expected an existing FASTA file or folder of `gattn preprocess`, got "
                               f"{path}; check the path")
         if (path / HEADER).is_file():
             genome = EncodedGenome(path)

@@ -111,7 +111,7 @@ class EncodedGenome:
         for interval in intervals:
             if interval.end - interval.start != width:
                 raise CoordinateError(
-                    f"interval {interval}: {width} bases are required, but it has {len(interval)}; resize it"
+                    f"interval {interval}: expected {width} bases, but it has {len(interval)}; resize it"
                 )
             chrom = interval.chrom
             if chrom not in self._at:
@@ -184,7 +184,7 @@ def write_encoded(
         put_folder(temporary, folder, replace=overwrite)
     except OSError as error:
         raise GattnError(
-            f"{folder}: a folder that can be written is required, but came: {(error.strerror or str(error)).lower()}; "
+            f"{folder}: expected a folder that can be written, got: {(error.strerror or str(error)).lower()}; "
             "check its permissions and the free space"
         ) from error
     finally:
@@ -196,11 +196,11 @@ def _check_target(folder: Path, overwrite: bool) -> None:
     if not folder.exists():
         return
     if not overwrite:
-        raise GattnError(f"{folder}: a new folder is required, but it exists; choose another name or remove it")
+        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or remove it")
     held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
     if HEADER not in held or held - {BASES, MOTIFS, HEADER}:
         raise GattnError(
-            f"{folder}: a folder with {HEADER} is required to be replaced, but it holds something else; "
+            f"{folder}: expected a folder with {HEADER} to be replaced, got one that holds something else; "
             "choose another name"
         )
 
@@ -214,7 +214,7 @@ def _files(folder: Path) -> Iterator[dict[str, BinaryIO]]:
             yield dict(zip(names, files, strict=True))
     except OSError as error:
         raise FormatError(
-            f"{folder}: a folder that gattn preprocess made is required, but came: "
+            f"{folder}: expected a folder that gattn preprocess made, got: "
             f"{(error.strerror or str(error)).lower()}; check the path"
         ) from error
 
@@ -233,16 +233,16 @@ def _header(folder: Path, file: BinaryIO) -> dict[str, Any]:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(
-            f"{folder / HEADER}: names and sizes are required, but came {error!r}; preprocess again"
+            f"{folder / HEADER}: expected names and sizes, got {error!r}; preprocess again"
         ) from error
     if not right:
-        raise FormatError(f"{folder / HEADER}: format {FORMAT!r} is required, but came another; preprocess again")
+        raise FormatError(f"{folder / HEADER}: expected format {FORMAT!r}, got another; preprocess again")
     return dict(header)
 
 
 def _mapped(path: Path, file: BinaryIO | None, n_bases: int) -> UInt8[np.ndarray, "n"]:
     found = file.seek(0, os.SEEK_END) if file else 0
     if file is None or found != n_bases or not n_bases:
-        raise FormatError(f"{path}: {n_bases} bytes are required, but came {found}; preprocess again")
+        raise FormatError(f"{path}: expected {n_bases} bytes, got {found}; preprocess again")
     # The plain view of the mapping: slices of np.memmap itself are ten times as slow to make.
     return np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)

@@ -127,7 +127,7 @@ class Stretches:
             here = max(self._on.get(interval.chrom, []), key=lambda s: _shared(s.interval, interval), default=None)
             if len(interval) != width or here is None or _shared(here.interval, interval) <= 0:
                 raise CoordinateError(
-                    f"interval {interval}: {width} bases on one of the sequences are required, but it has "
+                    f"interval {interval}: expected {width} bases on one of the sequences, but it has "
                     f"{len(interval)} and there is {'none there' if here is None else str(here.interval)}; "
                     f"{self._advice(interval.chrom)}"
                 )

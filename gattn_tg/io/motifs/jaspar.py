@@ -30,14 +30,14 @@ def jaspar_matrices(
         import pyjaspar
     except ImportError as missing:
         raise MissingExtraError(
-            "io.jaspar: pyjaspar is required to look motifs up by name, but it is not installed; "
+            "io.jaspar: expected pyjaspar to look motifs up by name, but it is not installed; "
             'pip install "gattn_tg[jaspar]", or read a motif file from jaspar.elixir.no'
         ) from missing
     try:
         database = pyjaspar.jaspardb(release=release)
     except ValueError as error:
         raise ConfigError(
-            f"jaspar: a release that pyjaspar carries is required, but came {release!r}; {RELEASE} is the default"
+            f"jaspar: expected a release that pyjaspar carries, got {release!r}; {RELEASE} is the default"
         ) from error
     found = database.fetch_motifs(collection="CORE", tax_group=[tax_group], all_versions=False)
     matrices = [

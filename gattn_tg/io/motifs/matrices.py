@@ -41,7 +41,7 @@ def read_matrices(path: str | Path) -> list[MotifMatrix]:
     text = [(number, line) for number, line in text if not line.startswith("#")]
     full = [(number, line) for number, line in text if line]
     if not full:
-        raise FormatError(f"{path}: at least one motif is required, but came an empty file; was it written fully?")
+        raise FormatError(f"{path}: expected at least one motif, got an empty file; was it written fully?")
     number, first = full[0]
     if any(line.startswith("MEME version") for _, line in full[:HEAD_LINES]):
         found = list(read_meme(path, text))
@@ -51,11 +51,11 @@ def read_matrices(path: str | Path) -> list[MotifMatrix]:
         word = first.split()[0]
         came = next((name for words, name in OTHER_FORMATS.items() if word in words), repr(first[:20]))
         raise FormatError(
-            f"{path}, line {number}: 'MEME version' or '>' is required, but came {came}; "
+            f"{path}, line {number}: expected 'MEME version' or '>', got {came}; "
             + ("is this a motif file?" if came.startswith("'") else "convert it to MEME or JASPAR first")
         )
     if not found:
-        raise FormatError(f"{path}: at least one motif is required, but came none; was the file written fully?")
+        raise FormatError(f"{path}: expected at least one motif, got none; was the file written fully?")
     return found
 
 
@@ -86,7 +86,7 @@ def select(matrices: Sequence[MotifMatrix], wanted: Iterable[str], where: str) -
             known = {m.name.upper() for m in matrices} | {factor.upper() for factors in parts for factor in factors}
             near = difflib.get_close_matches(name.upper(), sorted(known), 3)
             advice = f"did you mean {' or '.join(near)}?" if near else "look the name up at jaspar.elixir.no"
-            raise ConfigError(f"{where}: a motif {name!r} is required, but came none of this name; {advice}")
+            raise ConfigError(f"{where}: expected a motif {name!r}, got none of this name; {advice}")
         chosen.append(min(same, key=lambda m: m.id))
     return chosen
 

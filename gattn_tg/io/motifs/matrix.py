@@ -40,7 +40,7 @@ def numbers(where: str, words: Sequence[str], count: int | None) -> list[float]:
     values = [number(where, "count", word) for word in words]
     if not values or (count is not None and len(values) != count) or min(values) < 0:
         raise FormatError(
-            f"{where}: {count or 'some'} numbers of at least 0 are required, but came {' '.join(words)[:40]!r}; "
+            f"{where}: expected {count or 'some'} numbers of at least 0, got {' '.join(words)[:40]!r}; "
             "correct the matrix"
             + (", or take the file of counts or probabilities instead of weights" if min(values, default=0) < 0 else "")
         )
@@ -61,7 +61,7 @@ def matrix(where: str, matrix_id: str, name: str, rows: Iterable[Sequence[float]
     counts = tuple((a, c, g, t) for a, c, g, t in rows)
     if not all(map(sum, counts)):
         raise FormatError(
-            f"{where}: an observation at each position is required, but motif {matrix_id!r} has one without; "
+            f"{where}: expected an observation at each position, but motif {matrix_id!r} has one without; "
             "correct the matrix"
         )
     wrong = next((sum(row) for row in counts if abs(sum(row) - 1) > SUM_TOLERANCE), None)

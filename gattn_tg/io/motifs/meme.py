@@ -38,14 +38,14 @@ def read_meme(path: Path, text: list[Line]) -> Iterator[MotifMatrix]:
         at += 1
         alphabet = _ALPHABET.match(line)
         if alphabet and "".join(alphabet["letters"].split()).upper() not in ("ACGT", "ACGTU", "ACGU"):
-            raise FormatError(f"{here}: alphabet ACGT is required, but came {line!r}; use motifs of DNA")
+            raise FormatError(f"{here}: expected alphabet ACGT, got {line!r}; use motifs of DNA")
         if line.split()[:1] == ["MOTIF"]:
             _check_matrix(where, name)
             where = here
             # the oldest reports go on with `width = 8`, where newer ones have a second name
             name = [word for word in line.split()[1:3] if word != "width"]
             if not name:
-                raise FormatError(f"{here}: a name is required after MOTIF, but came none; name the motif")
+                raise FormatError(f"{here}: expected a name after MOTIF, got none; name the motif")
         header = _PROBABILITIES.match(line)
         if not header:
             continue
@@ -53,7 +53,7 @@ def read_meme(path: Path, text: list[Line]) -> Iterator[MotifMatrix]:
         body = _body(here, text, at, settings.get("w"))
         if not name or settings.get("alength", "4") != "4" or not body:
             raise FormatError(
-                f"{here}: a MOTIF line, alength= 4 and w= rows of four probabilities are required, but came "
+                f"{here}: expected a MOTIF line, alength= 4 and w= rows of four probabilities, got "
                 f"w={settings.get('w')} with {sum(bool(line) for _, line in text[at:])} lines after; "
                 "was the file written fully?"
             )
@@ -88,7 +88,7 @@ def _probabilities(where: str, line: str) -> list[float]:
     row = numbers(where, line.split(), 4)
     if abs(sum(row) - 1) > SUM_TOLERANCE:
         raise FormatError(
-            f"{where}: probabilities that add up to 1 are required, but came {sum(row):.3f}; correct the row"
+            f"{where}: expected probabilities that add up to 1, got {sum(row):.3f}; correct the row"
         )
     return row
 

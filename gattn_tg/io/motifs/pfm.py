@@ -79,7 +79,7 @@ def _by_position(
     for (line_number, _), row in zip(body, rows, strict=True):
         if to_one and abs(sum(row) - 1) > SUM_TOLERANCE:
             raise FormatError(
-                f"{path}, line {line_number}: probabilities that add up to 1 are required, but came {sum(row):.3f}; "
+                f"{path}, line {line_number}: expected probabilities that add up to 1, got {sum(row):.3f}; "
                 "correct the row"
             )
     return matrix(where, matrix_id, name, rows)
@@ -94,7 +94,7 @@ def _by_letter(where: str, path: Path, matrix_id: str, name: str, header: str, b
         if words and words[0].upper() in ("A", "C", "G", "T", "U"):
             if words[0].upper().replace("U", "T") != letter:
                 raise FormatError(
-                    f"{path}, line {line_number}: the counts of {letter} are required, but came those of "
+                    f"{path}, line {line_number}: expected the counts of {letter}, got those of "
                     f"{words[0]}; order the lines A, C, G, T"
                 )
             words = words[1:]
@@ -104,6 +104,6 @@ def _by_letter(where: str, path: Path, matrix_id: str, name: str, header: str, b
 
 def _no_motif(where: str, header: str, body: list[Line]) -> FormatError:
     return FormatError(
-        f"{where}: '>' with an id, then one line each for A, C, G, T, is required, but came {header[:20]!r} "
+        f"{where}: expected '>' with an id, then one line each for A, C, G, T, got {header[:20]!r} "
         f"and {len(body)} lines; was the file written fully?"
     )

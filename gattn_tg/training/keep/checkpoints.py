@@ -93,7 +93,7 @@ class Checkpoints:
         there = [self.path(step).name for step in self.steps()]
         if name not in there:
             raise ConfigError(
-                f"{self.folder}: one of {', '.join(there) or 'its checkpoints (there are none)'} is required, but came "
+                f"{self.folder}: expected one of {', '.join(there) or 'its checkpoints (there are none)'}, got "
                 f"{name!r}; name one of them"
             )
         try:
@@ -128,7 +128,7 @@ def verify(folder: Path) -> None:
         found = _sums(folder).encode()
     except OSError as error:
         reason = f"{Path(error.filename or SUMS).name}: {(error.strerror or str(error)).lower()}"
-        raise FormatError(f"{folder}: a whole checkpoint is required, but {reason}") from error
+        raise FormatError(f"{folder}: expected a whole checkpoint, but {reason}") from error
     if written == found:
         return
     expected, present = (set(text.splitlines()) for text in (written, found))
@@ -137,7 +137,7 @@ def verify(folder: Path) -> None:
     name = next((n for n in odd if n in files), odd[0] if odd else SUMS)
     missing = sorted(set(odd) - files) if len(expected) > len(present) else []
     fault = f"{missing[0]} is missing" if missing else f"{name} is not what {SUMS} says"
-    raise FormatError(f"{folder}: a whole checkpoint is required, but {fault}")
+    raise FormatError(f"{folder}: expected a whole checkpoint, but {fault}")
 
 
 def _sums(folder: Path) -> str:

@@ -25,7 +25,7 @@ class Events:
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise MissingExtraError(
-                "train: [train] tensorboard: tensorboardX is required to write event files, but it is not installed; "
+                "train: [train] tensorboard: expected tensorboardX to write event files, but it is not installed; "
                 'pip install "gattn_tg[tensorboard]", or set tensorboard = false'
             ) from error
         self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1 if step else None)

@@ -75,17 +75,17 @@ class RunFolder:
     def _held(self, mode: Mode) -> set[str]:
         """Names of what is in the folder, when the mode may deal with it."""
         if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"{self.path}: a folder is required, but a file is there; choose another folder")
+            raise ConfigError(f"{self.path}: expected a folder, but a file is there; choose another folder")
         held = {p.name for p in self.path.iterdir()} - {LOCK} if self.path.exists() else set()
         known = {name + end for name in FILES for end in ("", PART, OLD)}
         if foreign := sorted(held - known):
             raise ConfigError(
-                f"{self.path}: an empty folder or one of an earlier run is required, but it holds {foreign[0]!r}; "
+                f"{self.path}: expected an empty folder or one of an earlier run, got one that holds {foreign[0]!r}; "
                 "choose another folder"
             )
         if mode == "new" and held:
             raise ConfigError(
-                f"{self.path}: a new or empty folder is required, but it holds a run; "
+                f"{self.path}: expected a new or empty folder, got one that holds a run; "
                 "resume it, overwrite it, or choose another folder"
             )
         return held

@@ -159,7 +159,7 @@ def read_state(folder: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         require_finite(kept, str(folder / STATE))
     except (OSError, ValueError, TypeError) as error:
         raise FormatError(
-            f"{folder}: {PROGRESS} and {STATE} of a run are required, but reading them failed ({error}); was it "
+            f"{folder}: expected {PROGRESS} and {STATE} of a run, but reading them failed ({error}); was it "
             "written by another version? Overwrite the run to start again"
         ) from error
     return progress, kept

@@ -102,7 +102,7 @@ class Mpi:
             from mpi4py import MPI
         except (ImportError, RuntimeError) as error:
             raise MissingExtraError(
-                f"train: mpi4py and an MPI library are required for several processes, but {error}; "
+                f"train: expected mpi4py and an MPI library for several processes, but {error}; "
                 'pip install "gattn_tg[mpi]"'
             ) from error
         PARALLEL.value = 0  # tinygrad would start compiler processes, which hang inside MPI
@@ -152,7 +152,7 @@ class Mpi:
         for rank, other in enumerate(digests):
             if other != digests[0]:
                 raise ConfigError(
-                    f"train: the same {what} on every rank is required, but rank {rank} differs from rank 0; "
+                    f"train: expected the same {what} on every rank, but rank {rank} differs from rank 0; "
                     "start all ranks with the same files, settings, seed and version of gattn_tg"
                 )
 

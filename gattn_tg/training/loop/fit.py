@@ -71,13 +71,13 @@ class Fit:
         self.monitor = settings.monitor or next(iter(monitors))
         if self.monitor not in monitors:
             raise ConfigError(
-                f"train: [train] monitor: one of {', '.join(monitors)} is required, but came {self.monitor!r}; "
+                f"train: [train] monitor: expected one of {', '.join(monitors)}, got {self.monitor!r}; "
                 f"{strict.nearest(self.monitor, monitors)}"
             )
         if isinstance(self.device, tuple) and settings.batch_size % (n := len(self.device)):
             rows = settings.batch_size
             raise ConfigError(
-                f"train: [train] batch_size: a multiple of the {n} devices is required, but came {rows}; "
+                f"train: [train] batch_size: expected a multiple of the {n} devices, got {rows}; "
                 f"take {rows // n * n + n}"
             )
         self.is_first = self.communicator.rank == 0
@@ -101,7 +101,7 @@ class Fit:
         self.parameters = placed(task.model, self.device)
         learnt = {name: p for name, p in self.parameters.items() if self.rates.get(name, 1.0) > 0}
         if not learnt:
-            raise ConfigError("train: a weight to learn is required, but trunk_rate = 0 freezes all; raise trunk_rate")
+            raise ConfigError("train: expected a weight to learn, but trunk_rate = 0 freezes all; raise trunk_rate")
         step = Step(task.loss, learnt, settings, communicator=self.communicator, rates=self.rates)
         self.progress = Progress(
             fingerprint=fingerprint(
@@ -189,7 +189,7 @@ class Fit:
         progress.count(loss)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise DivergedError(
-                f"train: a finite loss is required, but step {progress.step} gave loss {loss} with gradient norm "
+                f"train: expected a finite loss, but step {progress.step} gave loss {loss} with gradient norm "
                 f"{norm}; lower learning_rate (now {settings.learning_rate:g}), lengthen warmup_steps (now "
                 f"{settings.warmup_steps}) or set clip_norm (now {settings.clip_norm:g})"
             )
@@ -277,7 +277,7 @@ class Fit:
     def _resumed(self, step: Step, name: str) -> dict[str, Float[np.ndarray, "..."]] | None:
         """Takes weights, moments and position of a checkpoint; gives the best weights so far."""
         if self.folder is None:
-            raise ConfigError("train: a run folder is required to resume, but there is none; name one")
+            raise ConfigError("train: expected a run folder to resume, got none; name one")
         checkpoints = self.folder.checkpoints
         found = checkpoints.named(name) if name else checkpoints.newest(self.watcher.damaged)
         if found is None:
@@ -286,7 +286,7 @@ class Fit:
         progress, kept = read_state(found)
         if progress.fingerprint != self.progress.fingerprint:
             raise ConfigError(
-                f"{self.folder.path}: the settings, model, data and number of processes of the run are required to "
+                f"{self.folder.path}: expected the settings, model, data and number of processes of the run to "
                 "resume it, but they changed; restore them, or overwrite the run to start again"
             )
         self.progress = progress

@@ -68,7 +68,7 @@ def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> St
     fits = {name: x for name in shared if (x := source.value(name, before[name], model)) is not None}
     if not fits:
         raise ConfigError(
-            f"{folder}: a checkpoint with weights of the same name and shape as those of the new model is required, "
+            f"{folder}: expected a checkpoint with weights of the same name and shape as those of the new model, "
             f"but a {kind} came of which nothing fits; give width, n_layers and n_heads of the "
             "checkpoint in [model]"
         )

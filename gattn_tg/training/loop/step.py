@@ -150,7 +150,7 @@ class Step:
             came = None if name not in values else tuple(values[name].shape)
             if came != x.shape:
                 raise FormatError(
-                    f"optimizer state: {name} of shape {x.shape} is required, but came {came}; "
+                    f"optimizer state: expected {name} of shape {x.shape}, got {came}; "
                     "it belongs to another model or to other settings: start without resuming"
                 )
         write(list(targets.values()), [values[name] for name in targets])

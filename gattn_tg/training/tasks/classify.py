@@ -161,5 +161,5 @@ class Classify:
 
 def _labels(dataset: LabelledSequences) -> np.ndarray:
     if dataset.labels is None:
-        raise ConfigError("train: labelled sequences are required, but the dataset has no labels; add a label column")
+        raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
     return dataset.labels

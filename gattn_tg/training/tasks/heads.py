@@ -71,8 +71,8 @@ class Heads:
             config.require_motifs(shape, vocabulary)
             if vocabulary != vocabularies[0]:
                 raise ConfigError(
-                    f"{config.path}: [data]: one motif vocabulary for all heads is required, because they share the "
-                    "motif tables, but came several; name the same one"
+                    f"{config.path}: [data]: expected one motif vocabulary for all heads, because they share the "
+                    "motif tables, got several; name the same one"
                 )
         model = kind.model(shape, seed=config.train.seed)
         tasks = {
@@ -121,8 +121,8 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
     if tables and len(tables) < len(config.data):
         own = next(name for name in config.data if name not in tables)
         raise ConfigError(
-            f"{config.path}: [data]: either the settings of one head or only tables [data.NAME], one per head, are "
-            f"required, but came {own!r} beside [data.{next(iter(tables))}]; move it into the tables"
+            f"{config.path}: [data]: expected either the settings of one head or only tables [data.NAME], one per "
+            f"head, got {own!r} beside [data.{next(iter(tables))}]; move it into the tables"
         )
     return tables or {"": config.data}
 

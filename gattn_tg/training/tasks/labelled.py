@@ -140,7 +140,7 @@ def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int
     for name, size in sizes.items():
         if size < 1 and (name == "train" or shares[name] > 0):
             raise ConfigError(
-                f"{where}: [data]: at least one sequence for {name} is required, but {size} of {n} would be "
+                f"{where}: [data]: expected at least one sequence for {name}, but {size} of {n} would be "
                 "left; give more data or other fractions"
             )
     assert table.labels is not None  # read_labelled was asked for labels

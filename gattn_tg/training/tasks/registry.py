@@ -43,7 +43,7 @@ def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> 
     """
     if config.kind not in KINDS:
         raise ConfigError(
-            f"{config.path}: [model] kind: one of {', '.join(KINDS)} is required, but came {config.kind!r}; "
+            f"{config.path}: [model] kind: expected one of {', '.join(KINDS)}, got {config.kind!r}; "
             f"{strict.nearest(config.kind, KINDS)}"
         )
     task: Task = task_class(config.kind).from_config(config, device=device, n_ranks=n_ranks)

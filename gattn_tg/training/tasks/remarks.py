@@ -27,7 +27,7 @@ def require_classes(table: LabelledTable) -> None:
     names, n = table.label_names, len(table)
     if len(names) < 2:
         raise ConfigError(
-            f"{table.path}: at least two classes are required to tell them apart, but every label is {names[0]!r}; "
+            f"{table.path}: expected at least two classes to tell them apart, but every label is {names[0]!r}; "
             "add sequences of another class"
         )
     numbers = all(_is_number(name) for name in names)
@@ -36,14 +36,14 @@ def require_classes(table: LabelledTable) -> None:
     if (fractions and len(names) > 2) or few:
         what = "numbers that look measured" if numbers else "nearly as many classes as sequences"
         raise ConfigError(
-            f"{table.path}: classes with several sequences each are required as labels, but came {what}: "
+            f"{table.path}: expected classes with several sequences each as labels, got {what}: "
             f"{len(names)} different ones in {n} rows ({', '.join(names[:3])} ...); make classes of them, or name "
             "another column label"
         )
     empty = _without_bases(table.sequences)
     if empty == n:
         raise ConfigError(
-            f"{table.path}: sequences with known bases are required, but all {n} are N only; check the file"
+            f"{table.path}: expected sequences with known bases, but all {n} are N only; check the file"
         )
 
 
@@ -99,7 +99,7 @@ def _without_bases(sequences: Sequence[bytes]) -> int:
 
 def _labels(data: LabelledSequences) -> np.ndarray:
     if data.labels is None:
-        raise ConfigError("train: labelled sequences are required, but the dataset has no labels; add a label column")
+        raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
     return data.labels
 
 

@@ -121,7 +121,7 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
     intervals, parts = [r.interval for r in records], np.array([r.name for r in records])
     files = [config.file("targets", name) for name in settings.targets]
     if not intervals:
-        raise ConfigError(f"{config.path}: [data] windows: at least one window is required, but {settings.windows} "
+        raise ConfigError(f"{config.path}: [data] windows: expected at least one window, but {settings.windows} "
                           "has none; was it written fully?")
     targets: ArrayTargets | BigWigTargets
     if files[0].suffix == ".npz":
@@ -145,7 +145,7 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
         found = np.flatnonzero(parts == name)
         if not found.size:
             raise ConfigError(
-                f"{config.path}: [data] {key}: a part in the fourth column of {settings.windows} is required, but came "
+                f"{config.path}: [data] {key}: expected a part in the fourth column of {settings.windows}, got "
                 f"{name!r}; parts there are {', '.join(sorted(set(parts.tolist())))}"
             )
         return found
@@ -157,7 +157,7 @@ def load(config: TrainConfig, settings: TrackSettings, bin_bp: int, crop_bp: int
         order = shuffled(len(train), settings.split_seed)
         held = max(1, round(settings.valid_fraction * len(train)))
         if held >= len(train):
-            raise ConfigError(f"{config.path}: [data] valid_fraction: windows left to train on are required, but all "
+            raise ConfigError(f"{config.path}: [data] valid_fraction: expected windows left to train on, but all "
                               f"{len(train)} would be held out; lower it, or name a part as valid")
         train, valid = train[np.sort(order[held:])], train[np.sort(order[:held])]
     chosen = {"train": train, "valid": valid, **({"test": named("test", settings.test)} if settings.test else {})}
@@ -194,7 +194,7 @@ def require_counts(
         if wrong.any():
             at, track = np.argwhere(wrong)[0].tolist()
             raise FormatError(
-                f"{files[0] if is_array else files[track]}: counts from 0 up are required as targets, but bin {at} of "
+                f"{files[0] if is_array else files[track]}: expected counts from 0 up as targets, but bin {at} of "
                 f"the window {intervals[row]} has {values[at, track]:g}{f' in track {track}' if is_array else ''}; "
                 "leave such windows out, or set these values to 0"
             )
@@ -216,8 +216,8 @@ def _table(config: TrainConfig, settings: TrackSettings, n_tracks: int) -> Track
     missing = [name for name in ("identifier", "description") if name not in header]
     if missing or len(body) != n_tracks:
         raise ConfigError(
-            f"{path}: a header with identifier and description and {n_tracks} rows, one per track, are required, but "
-            f"came {len(body)} rows and the columns {', '.join(header)}; is it the table of these targets?"
+            f"{path}: expected a header with identifier and description and {n_tracks} rows, one per track, got "
+            f"{len(body)} rows and the columns {', '.join(header)}; is it the table of these targets?"
         )
     column = {name: [fields[header.index(name)] for _, fields in body] for name in header}
     pairs = None

@@ -138,7 +138,7 @@ def test_unknown_name_is_refused() -> None:
     with pytest.raises(GattnError) as caught:
         bundled("absent.csv")
     message = str(caught.value)
-    assert message.startswith("bundled data: 'absent.csv' is required in ")
+    assert message.startswith("bundled data: expected 'absent.csv' in ")
     assert message.endswith(", but is in neither; install the package again or run inside the repository")
 
 

@@ -21,7 +21,7 @@ LINE = {"kind": "train", "step": 1, "loss": 0.5, "examples_per_s": None}
 
 def test_a_run_is_refused_replaced_and_resumed(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run").journal.note(LINE)
-    with pytest.raises(ConfigError, match=r"run: a new or empty folder is required, but it holds a run; resume it, "):
+    with pytest.raises(ConfigError, match=r"run: expected a new or empty folder, got one that holds a run; resume it, "):
         RunFolder(tmp_path / "run")
     assert RunFolder(tmp_path / "run", "resume").journal.lines() == [LINE]
     assert RunFolder(tmp_path / "none", "resume").checkpoints.steps() == []  # it begins
@@ -35,7 +35,7 @@ def test_other_files_are_never_touched(tmp_path: Path, mode: str) -> None:
     with pytest.raises(ConfigError, match=r"but it holds 'thesis.doc'; choose another folder"):
         RunFolder(tmp_path, mode)  # type: ignore[arg-type]
     assert (tmp_path / "thesis.doc").read_text() == "years of work"
-    with pytest.raises(ConfigError, match="a folder is required, but a file is there"):
+    with pytest.raises(ConfigError, match="a folder, but a file is there"):
         RunFolder(tmp_path / "thesis.doc", mode)  # type: ignore[arg-type]
 
 
@@ -97,7 +97,7 @@ STATE_FILE = pack({"steps": np.ones(1, np.float32)})
 def test_damaged_state(tmp_path: Path, progress: str, state: bytes) -> None:
     (tmp_path / "progress.json").write_text(progress)
     (tmp_path / "state.safetensors").write_bytes(state)
-    with pytest.raises(FormatError, match=r"progress.json and state.safetensors of a run are required, but reading"):
+    with pytest.raises(FormatError, match=r"progress.json and state.safetensors of a run, but reading"):
         read_state(tmp_path)
 
 

@@ -57,7 +57,7 @@ def test_killed_again_and_again_equals_a_run_in_peace(tmp_path: Path) -> None:
         "newest checkpoint damaged: killed, newest checkpoint 9",
         "none: exit 0, newest checkpoint 16",
     ], done.stdout + done.stderr
-    assert "step_00000006: a whole checkpoint is required, but state.safetensors is not what" in done.stderr
+    assert "step_00000006: expected a whole checkpoint, but state.safetensors is not what" in done.stderr
     assert "going on from step_00000003" in done.stderr
     peace, killed = tmp_path / "peace", tmp_path / "killed"
     for name in ("best", "checkpoints/step_00000016", "checkpoints/step_00000015"):

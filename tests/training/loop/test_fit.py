@@ -137,7 +137,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(whole: Whole, tmp_path: Pa
     _, stopped = fit(folder=folder, watcher=Pressing(4))
     assert stopped.interrupted
     assert (stopped.step, stopped.best_step) == (4, 0)
-    with pytest.raises(ConfigError, match="model, data and number of processes of the run are required to resume it"):
+    with pytest.raises(ConfigError, match="model, data and number of processes of the run to resume it"):
         fit(replace(tiny.SETTINGS, learning_rate=1e-3), RunFolder(folder.path, "resume"), resume=True)
     _, stopped = fit(folder=RunFolder(folder.path, "resume"), watcher=Pressing(12, signal.SIGTERM), resume=True)
     assert stopped.interrupted
@@ -163,7 +163,7 @@ def lasting(folder: RunFolder) -> list[dict[str, object]]:
 
 def test_a_loss_that_is_no_number_names_the_step() -> None:
     settings = replace(tiny.SETTINGS, learning_rate=1e30, clip_norm=0.0, weight_decay=0.0)
-    message = r"train: a finite loss is required, but step \d+ gave loss .*; lower learning_rate \(now 1e\+30\)"
+    message = r"train: expected a finite loss, but step \d+ gave loss .*; lower learning_rate \(now 1e\+30\)"
     with pytest.raises(DivergedError, match=message):
         fit(settings)
 
@@ -187,19 +187,19 @@ def test_patience_ends_a_run_and_frozen_weights_stay() -> None:
     assert {name for name, value in weights(task.model).items() if value != before[name]} == {
         name for name in before if name not in frozen
     }
-    with pytest.raises(ConfigError, match="a weight to learn is required, but trunk_rate = 0 freezes all; raise"):
+    with pytest.raises(ConfigError, match="a weight to learn, but trunk_rate = 0 freezes all; raise"):
         Fit(task, settings, rates=dict.fromkeys(before, 0.0)).run()
 
 
 def test_monitors_are_those_of_the_task() -> None:
     assert Fit(tiny.task(), replace(tiny.SETTINGS, monitor="")).monitor == "auc"
-    message = r"monitor: one of auc, accuracy, mcc, loss is required, but came 'acuracy'; did you mean 'accuracy'"
+    message = r"monitor: expected one of auc, accuracy, mcc, loss, got 'acuracy'; did you mean 'accuracy'"
     with pytest.raises(ConfigError, match=message):
         Fit(tiny.task(), replace(tiny.SETTINGS, monitor="acuracy"))
 
 
 def test_resuming_wants_a_folder() -> None:
-    with pytest.raises(ConfigError, match="a run folder is required to resume, but there is none; name one"):
+    with pytest.raises(ConfigError, match="a run folder to resume, got none; name one"):
         fit(resume=True)
 
 

@@ -91,7 +91,7 @@ def test_ranks_must_start_from_equal_weights(tmp_path: Path) -> None:
     code, text = start(2, "differs", tmp_path)
     assert code == communicator.FAILED
     assert (
-        "train: the same settings and weights on every rank is required, but rank 1 differs from rank 0; "
+        "train: expected the same settings and weights on every rank, but rank 1 differs from rank 0; "
         "start all ranks with the same files, settings, seed and version of gattn_tg"
     ) in text
 
@@ -100,7 +100,7 @@ def test_without_mpi4py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(MissingExtraError) as raised:
         Mpi()
-    assert str(raised.value).startswith("train: mpi4py and an MPI library are required for several processes, but ")
+    assert str(raised.value).startswith("train: expected mpi4py and an MPI library for several processes, but ")
     assert str(raised.value).endswith('; pip install "gattn_tg[mpi]"')
 
 
@@ -134,6 +134,6 @@ def test_state_of_another_model_is_refused() -> None:
     with pytest.raises(FormatError) as raised:
         steps.step.restore(values)
     assert str(raised.value) == (
-        "optimizer state: m.head.bias of shape (2,) is required, but came None; it belongs to another model or to "
+        "optimizer state: expected m.head.bias of shape (2,), got None; it belongs to another model or to "
         "other settings: start without resuming"
     )

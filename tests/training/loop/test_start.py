@@ -62,7 +62,7 @@ def test_nothing_fits(gpt: Path) -> None:
         def __init__(self) -> None:
             self.embed_bases = Tensor.zeros(3).contiguous()
 
-    message = "weights of the same name and shape .* is required, but a GenomicGPT came of which nothing fits; give"
+    message = "weights of the same name and shape .*, but a GenomicGPT came of which nothing fits; give"
     with pytest.raises(ConfigError, match=message):
         take_over(PerBaseModel(), gpt, VOCABULARY)
 

@@ -147,5 +147,5 @@ def test_rows_must_divide_among_devices() -> None:
     with pytest.raises(ConfigError) as raised:
         Fit(tiny.task(), replace(tiny.SETTINGS, batch_size=7), device=DEVICES)
     assert str(raised.value) == (
-        "train: [train] batch_size: a multiple of the 2 devices is required, but came 7; take 8"
+        "train: [train] batch_size: expected a multiple of the 2 devices, got 7; take 8"
     )

@@ -65,5 +65,5 @@ def test_the_fingerprint_knows_the_data() -> None:
     other = Classify(task.model, tiny.dataset(44, 2), task.valid, task.vocabulary, task.settings)
     assert task.fingerprint() == tiny.task().fingerprint() != other.fingerprint()
     unlabelled = replace(task.valid, labels=None)
-    with pytest.raises(ConfigError, match="labelled sequences are required, but the dataset has no labels; add"):
+    with pytest.raises(ConfigError, match="labelled sequences, but the dataset has no labels; add"):
         Classify(task.model, task.train, unlabelled, task.vocabulary, task.settings)

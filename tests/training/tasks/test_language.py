@@ -128,7 +128,7 @@ def test_an_encoder_fills_in_and_its_trunk_goes_to_a_classifier(home: Path, k: i
 
 
 def test_refusals(home: Path) -> None:
-    with pytest.raises(ConfigError, match="n_motifs: at least the 16 ids of the vocabulary are required, but came 4"):
+    with pytest.raises(ConfigError, match="n_motifs: expected at least the 16 ids of the vocabulary, got 4"):
         Language.from_config(config(home, "GenomicGPT", "n_motifs = 4"))
     with pytest.raises(ConfigError, match=r"mask_share: more than 0 and at most 0\.5 is"):
         Mask.from_config(config(home, "MaskedEncoder", data="mask_share = 0.9"))

@@ -50,7 +50,7 @@ def test_infinite_and_negative_counts_are_refused_by_name_and_place(home: Path) 
     assert "inf.bw, chr1:5" in (said := refusal(home / "inf.toml"))  # by the reader, which knows the base
     assert "expected a finite number, got inf" in said
     said = refusal(home / "neg.toml")
-    assert "neg.bw: counts from 0 up are required as targets, but bin " in said
+    assert "neg.bw: expected counts from 0 up as targets, but bin " in said
     assert "of the window chr1:4096-8192 has -" in said
 
 

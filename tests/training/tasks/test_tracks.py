@@ -219,7 +219,7 @@ def test_heads_that_do_not_fit_are_refused(folder: Path, heads: Heads) -> None:
     (folder / "other.toml").write_text(MotifVocabulary(classes[:3]).to_toml())
     head, mouse = text.split("[data.mouse]")
     (folder / "wrong.toml").write_text(head + '[data.mouse]\nvocabulary = "other.toml"' + mouse)
-    with pytest.raises(ConfigError, match=r"one motif vocabulary for all heads is required, .* but came several"):
+    with pytest.raises(ConfigError, match=r"one motif vocabulary for all heads, .* got several"):
         task_of(TrainConfig.from_toml(folder / "wrong.toml"))
 
 
@@ -286,10 +286,10 @@ def test_fingerprints_differ_with_the_data(tracks: Tracks, bases: Bases) -> None
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ('test = "held"', 'test = "none"', "test: a part in the fourth column of windows.bed is required, but came 'n"),
-    ("valid_fraction = 0.25", "valid_fraction = 0.9", "windows left to train on are required, but all 4 would be held"),
-    ("width = 32", "width = 32\nn_motifs = 4\nbin_ranks = [1]", "at least the 16 ids of the vocabulary are required"),
-    ("window_bp = 96", "window_bp = -1", "window_bp: a number of bases, or 0 is required, but came -1"),
+    ('test = "held"', 'test = "none"', "test: expected a part in the fourth column of windows.bed, got 'n"),
+    ("valid_fraction = 0.25", "valid_fraction = 0.9", "windows left to train on, but all 4 would be held"),
+    ("width = 32", "width = 32\nn_motifs = 4\nbin_ranks = [1]", "at least the 16 ids of the vocabulary"),
+    ("window_bp = 96", "window_bp = -1", "window_bp: expected a number of bases, or 0, got -1"),
 ])
 def test_refusals(folder: Path, old: str, new: str, message: str) -> None:
     path = folder / "wrong.toml"
@@ -302,7 +302,7 @@ def test_refusals(folder: Path, old: str, new: str, message: str) -> None:
 def test_a_table_of_other_tracks_is_refused(folder: Path) -> None:
     (folder / "other.tsv").write_text("identifier\tdescription\na\tCAGE:x\n")
     (folder / "wrong.toml").write_text(TRACKS.replace("tracks.tsv", "other.tsv"))
-    with pytest.raises(ConfigError, match="3 rows, one per track, are required, but came 1 rows and the columns ident"):
+    with pytest.raises(ConfigError, match="3 rows, one per track, got 1 rows and the columns ident"):
         task_of(TrainConfig.from_toml(folder / "wrong.toml"))
 
 
@@ -311,7 +311,7 @@ def test_a_model_that_reads_motifs_needs_a_genome_with_them(folder: Path) -> Non
     for name, text in (("tracks", TRACKS), ("bases", BASES)):
         text = text.replace('genome = "genome.fa"', 'genome = "bare"')
         (folder / "bare.toml").write_text(text)
-        with pytest.raises(ConfigError, match="a genome with motif ids is required by a model that reads them, but ca"):
+        with pytest.raises(ConfigError, match="a genome with motif ids by a model that reads them, but ca"):
             task_of(TrainConfig.from_toml(folder / "bare.toml"))
         (folder / "bare.toml").write_text(text.replace("[model]", '[model]\nmotif = "none"\nembed_motifs = false'))
         assert task_of(TrainConfig.from_toml(folder / "bare.toml")).steps_per_epoch > 0, name
