@@ -107,7 +107,7 @@ def test_mistakes(genome: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
         ([genome, "--locus", "chr1:0-5", "--locus", "chr1:0-6", "-o", out], "came 5 to 6 bases; add --width"),
         ([genome, "--locus", "chr1:190-201", "-o", out], "bases 0 to 200 of chr1, but it reaches outside"),
         ([genome, "--locus", "1:0-5", "-o", out], "it has 'chr1': rename 1=chr1, or auto for all"),
-        ([genome, "--locus", "1:0-5", "--rename", "1", "-o", out], "auto or NAME=NEW,..., but '1' came"),
+        ([genome, "--locus", "1:0-5", "--rename", "1", "-o", out], "auto or NAME=NEW,..., got '1'"),
     ):
         assert run(*arguments) == 2
         said, err = capsys.readouterr()

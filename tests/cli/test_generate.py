@@ -49,8 +49,8 @@ def test_refusals_take_one_line(saved: Path, tmp_path: Path, capsys: pytest.Capt
                             vocabulary=MotifVocabulary.default())
     for arguments, text in (
         ([str(other)], "a SequenceClassifier cannot: only a model that predicts the next base can write"),
-        ([str(saved), "--temperature", "-1"], "0 or a number from 1e-3 to 1e3, but '-1' came"),
-        ([str(saved), "--top-k", "9"], "at most 4, but '9' came"),
+        ([str(saved), "--temperature", "-1"], "0 or a number from 1e-3 to 1e3, got '-1'"),
+        ([str(saved), "--top-k", "9"], "at most 4, got '9'"),
         ([str(saved), "--prompt", "AC!"], "got '!' at position 2 of 3"),
     ):
         assert main(["generate", *arguments]) == 2

@@ -202,7 +202,7 @@ def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
         (["doctor", "--js"], "unrecognized arguments: --js"),
         (["demo", "--seed", "-1"], "argument --seed: a whole number of at least 0 and at most 92233720368547"),
-        (["demo", "--epochs", "0"], "a whole number of at least 1 and at most 1000000, but '0' came"),
+        (["demo", "--epochs", "0"], "a whole number of at least 1 and at most 1000000, got '0'"),
         (["predict", "a", "b", "--device", "TPU"], "device: one of METAL, AMD"),
     ],
 )

@@ -114,7 +114,7 @@ def test_probabilities_reach_the_vocabulary_file(tmp_path: Path, capsys: pytest.
 def test_mistakes(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, text in (
         ([], "gattn: motifs: expected names or a motif file, got neither"),
-        (["--jaspar", "CTCF,,TBP", "--file", file], "names separated by commas, but 'CTCF,,TBP' came"),
+        (["--jaspar", "CTCF,,TBP", "--file", file], "names separated by commas, got 'CTCF,,TBP'"),
         (["--file", file, "--jaspar", "ARND"], "a motif 'ARND', got none of this name; did you"),
         (["--file", file], "got Arnt (MA0004.1, 6 bp), Ahr::Arnt (MA0006.1, 6 bp); add --skip-short"),
         (["--file", file, "--json"], "a file for the table with --json"),

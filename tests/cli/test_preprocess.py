@@ -50,7 +50,7 @@ def test_e_coli(tmp_path: Path, shared_data: Path) -> None:
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "g.fa").write_text(">a\nACXX\n")
     for arguments, text in (
-        ([tmp_path / "g.fa", "-o", tmp_path / "g"], "g.fa, line 2, column 3: nucleotide letters"),
+        ([tmp_path / "g.fa", "-o", tmp_path / "g"], "g.fa, line 2, column 3: expected nucleotide letters"),
         ([tmp_path / "g.fa", "-o", tmp_path], "a new folder, got one that exists"),
         ([tmp_path / "g.fa", "-o", tmp_path / "g", "--no-motifs", "--vocab", "v"], "either --vocab or --no-motifs"),
         ([tmp_path / "g.fa", "-o", tmp_path / "no" / "g"], "got: no such file or directory; check"),

@@ -90,7 +90,7 @@ def test_lists_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("gpu:all")
     assert str(unsupported.value).startswith("devices: one of METAL, AMD, NV, CUDA, ")
-    assert str(unsupported.value).endswith("is required, but 'gpu:all' came; see gattn doctor")
+    assert str(unsupported.value).endswith("is required, got 'gpu:all'; see gattn doctor")
 
 
 def test_devices_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ MISTAKES = {
     "size = 1": "size: expected only [[row]], but this key came",
     "row = 3": "row: expected [[row]] tables, but 3 came",
     GOOD.replace("512", "64"): "row 1: bits: expected one of 128, 256, 512, but 64 came",
-    GOOD.replace("gemm", "warp"): "row 1: stage: expected one of tile, forward, backward, gemm, but 'warp' came",
+    GOOD.replace("gemm", "warp"): "row 1: stage: expected one of tile, forward, backward, gemm, got 'warp'",
     GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: expected a whole number from 1 to 16, but 0 came",
     GOOD.replace("lanes = 64", ""): (
         "row 1: lanes: expected a whole number from 32 to 256 in steps of 16, but nothing came"
