@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
-from gattn_tg.front.load import load
+from tinygrad.helpers import Context
+
+from gattn_tg.front.load import device_of, load
 from gattn_tg.front.trained import Trained
 from gattn_tg.training import run
 from gattn_tg.training.config import TrainConfig
@@ -23,7 +26,7 @@ def train(
         folder: of the run; None takes runs/NAME of the TOML file, as `gattn train` does.
         mode: "new" refuses a folder that holds a run, "overwrite" replaces it, "resume" goes on with it.
         seed: instead of the one in the file.
-        device: where to train; None is tinygrad's default.
+        device: where to train; None takes what DEV says, else the first GPU that works, else the CPU.
         watcher: told about every step and validation.
         start: an earlier checkpoint whose weights the model begins with, as far as they fit.
 
@@ -34,6 +37,8 @@ def train(
     """
     read = config if isinstance(config, TrainConfig) else TrainConfig.from_toml(config)
     home = Path(folder) if folder is not None else Path("runs") / read.path.stem
-    done = run.train(read, home, mode=mode, seed=seed, device=device, watcher=watcher,
-                     start=None if start is None else Path(start))
-    return load(done.folder, device)
+    chosen = device_of(device)
+    with nullcontext() if chosen is None else Context(DEV=chosen):
+        done = run.train(read, home, mode=mode, seed=seed, watcher=watcher,
+                         start=None if start is None else Path(start))
+    return load(done.folder, chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from tinygrad.helpers import Context
+from tinygrad.helpers import DEV, Context
 
 from gattn_tg.errors import FormatError
 from gattn_tg.front.classes import TrainedClassifier
@@ -37,7 +37,7 @@ def load(path: str | Path, device: str | None = None) -> Trained:
 
     Args:
         path: the folder of a run, its `best/`, or any other folder with a checkpoint.
-        device: CPU, CUDA, METAL, AMD, CL ...; None is tinygrad's default.
+        device: CPU, CUDA, METAL, AMD, CL ...; None takes what DEV says, else the first GPU that works, else the CPU.
 
     Returns:
         A `Trained` of its kind, with `predict`, `along`, `embed`, `motif_attention`, `motif_table`, `generate` and
@@ -54,12 +54,27 @@ def load(path: str | Path, device: str | None = None) -> Trained:
         ('no', 'yes')
     """
     folder = folder_of(Path(path))
-    chosen = None if device is None else devices.choose(device)
-    if chosen is not None and chosen.split("+")[-1].split(":")[0] == "CPU":
-        toolchain.require()
+    chosen = device_of(device)
     with nullcontext() if chosen is None else Context(DEV=chosen):
         loaded = checkpoint.load(folder)
     return TRAINED[loaded.kind.readout](loaded, folder, chosen)
+
+
+def device_of(wish: str | None) -> str | None:
+    """The device to run on by the rule of the command line: the wish, else DEV, else a working GPU, else the CPU.
+
+    None where DEV, of the environment or of a tinygrad `Context`, has said it: then tinygrad's default is that one.
+
+    Raises:
+        UnsupportedError: no such device.
+        MissingExtraError: the CPU is to be used and there is no compiler.
+    """
+    if wish is None and repr(DEV.value[0]):
+        return None
+    chosen = devices.choose(wish)
+    if devices.kind_of(chosen) == "CPU":
+        toolchain.require()
+    return chosen
 
 
 def folder_of(path: Path) -> Path:

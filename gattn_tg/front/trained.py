@@ -41,7 +41,7 @@ class Trained:
     Args:
         checkpoint: the model, its vocabulary and its readout.
         folder: where it was read from.
-        device: where it runs; None is tinygrad's default.
+        device: where it runs; None is the device that DEV says.
 
     Attributes:
         model: the network.

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tinygrad.helpers import Context
 
 import gattn_tg
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.classes import TrainedClassifier
+from gattn_tg.front.load import device_of
+from gattn_tg.machine import devices
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.kind import Kind
@@ -59,3 +62,11 @@ def test_a_configuration_becomes_a_loaded_model(tmp_path: Path) -> None:
     assert measured["n"] == 6
     with pytest.raises(ConfigError, match="holds a run"):
         gattn_tg.train(tmp_path / "x.toml", tmp_path / "run")
+
+
+def test_a_device_that_nobody_named_is_the_one_that_the_command_line_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "choose", lambda name: "CL" if name is None else str(name))
+    with Context(DEV=""):
+        assert (device_of(None), device_of("CUDA")) == ("CL", "CUDA")
+    with Context(DEV="CL"):
+        assert device_of(None) is None
