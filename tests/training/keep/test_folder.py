@@ -21,7 +21,7 @@ LINE = {"kind": "train", "step": 1, "loss": 0.5, "examples_per_s": None}
 
 def test_a_run_is_refused_replaced_and_resumed(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run").journal.note(LINE)
-    with pytest.raises(ConfigError, match=r"run: expected a new or empty folder, got one that holds a run; resume it, "):
+    with pytest.raises(ConfigError, match=r"run: expected a new or empty folder, got one that holds a run; resume"):
         RunFolder(tmp_path / "run")
     assert RunFolder(tmp_path / "run", "resume").journal.lines() == [LINE]
     assert RunFolder(tmp_path / "none", "resume").checkpoints.steps() == []  # it begins
@@ -32,7 +32,7 @@ def test_a_run_is_refused_replaced_and_resumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["new", "overwrite", "resume"])
 def test_other_files_are_never_touched(tmp_path: Path, mode: str) -> None:
     (tmp_path / "thesis.doc").write_text("years of work")
-    with pytest.raises(ConfigError, match=r"but it holds 'thesis.doc'; choose another folder"):
+    with pytest.raises(ConfigError, match=r"got one that holds 'thesis.doc'; choose another folder"):
         RunFolder(tmp_path, mode)  # type: ignore[arg-type]
     assert (tmp_path / "thesis.doc").read_text() == "years of work"
     with pytest.raises(ConfigError, match="a folder, but a file is there"):
