@@ -29,7 +29,7 @@ def test_unknown_name_is_refused() -> None:
         devices.choose("TPU")
     assert str(raised.value) == (
         "device: expected one of METAL, AMD, NV, CUDA, QCOM, CL, CPU, WEBGPU, DSP, NULL, PYTHON, "
-        "but 'TPU' came; `gattn doctor` lists what works here"
+        "got 'TPU'; `gattn doctor` lists what works here"
     )
 
 

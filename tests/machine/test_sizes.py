@@ -87,20 +87,20 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 GOOD = '[[row]]\nbits = 512\nstage = "gemm"\nrows = 6\nlanes = 64\n'
 MISTAKES = {
     "bits =": "a TOML file with rows of sizes, but it does not read (Invalid value",
-    "size = 1": "size: expected only [[row]], but this key came",
-    "row = 3": "row: expected [[row]] tables, but 3 came",
-    GOOD.replace("512", "64"): "row 1: bits: expected one of 128, 256, 512, but 64 came",
+    "size = 1": "size: expected only [[row]], got this key",
+    "row = 3": "row: expected [[row]] tables, got 3",
+    GOOD.replace("512", "64"): "row 1: bits: expected one of 128, 256, 512, got 64",
     GOOD.replace("gemm", "warp"): "row 1: stage: expected one of tile, forward, backward, gemm, got 'warp'",
-    GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: expected a whole number from 1 to 16, but 0 came",
+    GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: expected a whole number from 1 to 16, got 0",
     GOOD.replace("lanes = 64", ""): (
-        "row 1: lanes: expected a whole number from 32 to 256 in steps of 16, but nothing came"
+        "row 1: lanes: expected a whole number from 32 to 256 in steps of 16, got nothing"
     ),
-    GOOD.replace("64", "true"): "lanes: expected a whole number from 32 to 256 in steps of 16, but True came",
-    GOOD.replace("gemm", "tile"): "row 1: rows: expected one of 1, 2, 4, but 6 came",
-    GOOD + "d = 64": "row 1: d: expected only bits, gflops, lanes, rows, stage in stage gemm, but this key came",
-    GOOD + "gflops = -1": "row 1: gflops: expected a number above 0, but -1 came",
+    GOOD.replace("64", "true"): "lanes: expected a whole number from 32 to 256 in steps of 16, got True",
+    GOOD.replace("gemm", "tile"): "row 1: rows: expected one of 1, 2, 4, got 6",
+    GOOD + "d = 64": "row 1: d: expected only bits, gflops, lanes, rows, stage in stage gemm, got this key",
+    GOOD + "gflops = -1": "row 1: gflops: expected a number above 0, got -1",
     '[[row]]\nbits = 512\nstage = "forward"\npanel_bytes = 2048': (
-        "row 1: d: expected a whole number from 1 to 4096, but nothing came"
+        "row 1: d: expected a whole number from 1 to 4096, got nothing"
     ),
 }
 
