@@ -31,7 +31,7 @@ class PerBaseConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(1, "n_labels", "stem_kernel")
+        self.require_from(1, "n_labels", "stem_kernel")
 
 
 class PerBaseModel(Trunk):

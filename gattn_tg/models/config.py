@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
 
+from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.ops.attention.rope import Rope
@@ -16,7 +16,6 @@ POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean")
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
-LARGEST = 2**31 - 1  # of the sizes of a model
 MAX_MOTIFS = 256  # ids are bytes
 MAX_LAYERS = 1_000  # ten times as many as any model of DNA has
 BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
@@ -42,24 +41,14 @@ class Config:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ConfigError(f"{cls.__name__}: JSON is required, but line {error.lineno} does not parse "
+            raise ConfigError(f"{cls.__name__}: line {error.lineno}: expected JSON, got text that does not parse "
                               f"({error.msg}); restore the file") from error
         return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         """Read a mapping of field names to values, strictly; fields that are left out have their defaults."""
-        where = cls.__name__
-        if not isinstance(values, dict):
-            raise ConfigError(f"{where}: an object of fields is required, but {type(values).__name__} came")
-        kinds = get_type_hints(cls)
-        required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
-        known = required + [f.name for f in fields(cls) if f.name not in required]
-        if unknown := sorted(set(values) - set(known)):
-            raise ConfigError(f"{where}: unknown field {unknown[0]!r}; fields are {', '.join(known)}")
-        if missing := [name for name in required if name not in values]:
-            raise ConfigError(f"{where}: {missing[0]} is required, but is missing")
-        return cls(**{name: _typed(kinds[name], value, f"{where}: {name}") for name, value in values.items()})
+        return strict.read(cls, values, cls.__name__)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -68,20 +57,22 @@ class Config:
         Raises:
             ConfigError: no such preset, or a change that `from_dict` refuses.
         """
-        if name not in cls.presets:
-            raise ConfigError(f"{cls.__name__}: preset must be one of {', '.join(cls.presets)}, but is {name!r}")
+        strict.require_one_of(name, cls.presets, f"{cls.__name__} preset")
         return cls.from_dict({**cls.presets[name], **changes})
 
-    def require(self, name: str, allowed: tuple[str, ...]) -> None:
-        """Raise ConfigError unless a field has one of the allowed words."""
-        if (value := getattr(self, name)) not in allowed:
-            raise ConfigError(f"{type(self).__name__}: {name} must be one of {', '.join(allowed)}, but is {value!r}")
+    def require_one_of(self, name: str, known: tuple[str, ...]) -> None:
+        """Raise ConfigError unless a field has one of the known words."""
+        strict.require_one_of(getattr(self, name), known, f"{type(self).__name__} {name}")
 
-    def require_at_least(self, least: int, *names: str) -> None:
-        """Raise ConfigError unless these fields are at least so much."""
+    def require_from(self, least: int, *names: str, most: int = strict.LARGEST) -> None:
+        """Raise ConfigError unless these fields are from `least` to `most`."""
+        wanted = f"at least {least}" if most == strict.LARGEST else f"from {least} to {most}"
         for name in names:
-            if (value := getattr(self, name)) < least:
-                raise ConfigError(f"{type(self).__name__}: {name} must be at least {least}, but is {value}")
+            self.require(least <= getattr(self, name) <= most, name, wanted)
+
+    def require(self, holds: bool, name: str, wanted: str) -> None:
+        """Raise ConfigError unless a field holds what is wanted of it."""
+        strict.require(holds, f"{type(self).__name__} {name}", wanted, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,20 +121,16 @@ class TrunkConfig(Config):
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        where = type(self).__name__
-        self.require_at_least(1, "width", "n_layers", "n_heads", "mlp_ratio", "n_motifs")
-        self.require_at_least(0, "n_kv_heads")
-        self.require("motif", (*BIASES, NO_MOTIF))
-        self.require("rope_scaling", SCALINGS)
-        for name, most in (("n_motifs", MAX_MOTIFS), ("n_layers", MAX_LAYERS)):
-            if getattr(self, name) > most:
-                raise ConfigError(f"{where}: {name} must be at most {most}, but is {getattr(self, name)}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ConfigError(f"{where}: dropout must be in [0, 1), but is {self.dropout}")
-        if self.width % self.n_heads:
-            below = self.width - self.width % self.n_heads
-            raise ConfigError(f"{where}: n_heads={self.n_heads} does not divide width={self.width}; nearest widths "
-                              f"are {below} and {below + self.n_heads}")
+        self.require_from(1, "width", "n_heads", "mlp_ratio")
+        self.require_from(1, "n_layers", most=MAX_LAYERS)
+        self.require_from(1, "n_motifs", most=MAX_MOTIFS)
+        self.require_from(0, "n_kv_heads")
+        self.require_one_of("motif", (*BIASES, NO_MOTIF))
+        self.require_one_of("rope_scaling", SCALINGS)
+        self.require(0.0 <= self.dropout < 1.0, "dropout", "a share from 0 up to 1 (1 excluded)")
+        below = self.width - self.width % self.n_heads
+        nearest = f"a multiple of n_heads = {self.n_heads}, the nearest are {below} and {below + self.n_heads}"
+        self.require(below == self.width, "width", nearest)
         object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
 
     @property
@@ -202,9 +189,9 @@ class ClassifierConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(1, "n_classes", "max_length")
-        self.require("positions", POSITIONS)
-        self.require("pool", POOLS)
+        self.require_from(1, "n_classes", "max_length")
+        self.require_one_of("positions", POSITIONS)
+        self.require_one_of("pool", POOLS)
 
     @property
     def longest_bp(self) -> int | None:
@@ -214,21 +201,3 @@ class ClassifierConfig(TrunkConfig):
     def rope(self) -> Rope | None:
         """The rotary positions of the attention; None where positions are learned, or none."""
         return super().rope() if self.positions in ("rope", "both") else None
-
-
-def _typed(kind: Any, value: Any, where: str) -> Any:
-    """The value as a field of this type holds it: lists become tuples, nothing else is converted."""
-    if get_origin(kind) is tuple:
-        inner = get_args(kind)
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be tuple, but is {value!r}")
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
-        if len(kinds) != len(value):
-            raise ConfigError(f"{where} must have {len(kinds)} entries, but is {value!r}")
-        return tuple(_typed(k, v, where) for k, v in zip(kinds, value, strict=True))
-    allowed = (int, float) if kind is float else kind
-    if isinstance(value, bool) != (kind is bool) or not isinstance(value, allowed):
-        raise ConfigError(f"{where} must be {kind.__name__}, but is {value!r:.80}")
-    if (isinstance(value, int) and abs(value) > LARGEST) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{where} must be a number of at most {LARGEST:,}, but is {str(value)[:80]}")
-    return value

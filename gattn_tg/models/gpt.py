@@ -45,7 +45,7 @@ class GPTConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(1, "context")
+        self.require_from(1, "context")
         object.__setattr__(self, "words", tuple(self.words))
         if len(set(self.words)) < len(self.words) or any(not 2 <= k <= LONGEST for k in self.words):
             raise ConfigError(f"GPTConfig: words must be different lengths from 2 to {LONGEST}, but are {self.words}")

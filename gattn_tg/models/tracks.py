@@ -74,7 +74,7 @@ class TrackConfig(TrunkConfig):
         if max(self.bin_ranks, default=0) >= self.n_motifs or min(self.bin_ranks, default=0) < 0:
             raise ConfigError(f"TrackConfig: bin_ranks must be motif ids below n_motifs={self.n_motifs}, but are "
                               f"{self.bin_ranks}")
-        self.require_at_least(1, "stem_width", "stem_kernel", "tower_kernel")
+        self.require_from(1, "stem_width", "stem_kernel", "tower_kernel")
 
     def least_floats(self, positions: int, *, is_training: bool) -> int:
         """As `TrunkConfig.least_floats`: attention is among bins, the stem before it among bases."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import Config, TrunkConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.room import require_weights
 from gattn_tg.motif.vocabulary import MotifVocabulary
-from gattn_tg.training import strict
+from gattn_tg.strict import require
 
 Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -181,11 +182,8 @@ class TrainConfig:
         """
         where, table = f"{self.path}: [model]", dict(self.model)
         preset = strict.convert(str, table.pop("preset", ""), f"{where} preset")
-        if preset and preset not in cls.presets:
-            raise ConfigError(
-                f"{where} preset: expected one of {', '.join(cls.presets)}, got {preset!r}; "
-                f"{strict.nearest(preset, cls.presets)}"
-            )
+        if preset:
+            strict.require_one_of(preset, cls.presets, f"{where} preset")
         defaults = {k: v for k, v in cls.presets[preset].items() if k not in (given or {})} if preset else {}
         listed = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}  # as TOML has them
         shape = strict.read(cls, {**listed, **table}, where, given)
@@ -238,12 +236,6 @@ class TrainConfig:
     def resolve(self, name: str) -> Path:
         """A path of the file, relative to the folder of the file."""
         return (self.home or self.path.parent) / name
-
-
-def require(holds: bool, name: str, wanted: str, value: object) -> None:
-    """Raises ConfigError unless a setting holds what is wanted of it."""
-    if not holds:
-        raise ConfigError(f"{name}: expected {wanted}, got {value!r}; change {name}")
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from gattn_tg import strict
 from gattn_tg.data.genomes.bundled import example_configs
-from gattn_tg.errors import ConfigError
 from gattn_tg.models.kinds import KINDS, kind_of
-from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import Key, keys_of, toml_value
 from gattn_tg.training.tasks.registry import task_class
@@ -24,9 +23,7 @@ def example_of(kind: str) -> TrainConfig:
     Raises:
         ConfigError: There is no such kind.
     """
-    if kind not in KINDS:
-        raise ConfigError(f"kind of model: expected one of {', '.join(KINDS)}, got {kind!r}; "
-                          f"{strict.nearest(kind, KINDS)}")  # fmt: skip
+    strict.require_one_of(kind, KINDS, "kind of model")
     return next(config for config in map(TrainConfig.from_toml, example_configs()) if config.kind == kind)
 
 
@@ -42,9 +39,8 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
         ConfigError: There is no such preset.
     """
     config = kind_of(kind, "template").config
-    if preset and preset not in config.presets:
-        raise ConfigError(f"preset of a {kind}: expected one of {', '.join(config.presets)}, got {preset!r}; "
-                          f"{strict.nearest(preset, config.presets)}")  # fmt: skip
+    if preset:
+        strict.require_one_of(preset, config.presets, f"preset of a {kind}")
     values = {**(config.presets[preset] if preset else {}), **(changes or {})}
     return [key for key in keys_of(config, values) if key.name not in task_class(kind).derived]
 

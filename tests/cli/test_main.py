@@ -75,7 +75,7 @@ def test_train_says_one_json_object(run: Path, capsys: pytest.CaptureFixture[str
 def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     config = run / "run.toml"
     before = {p: p.read_bytes() for p in (run / "run").rglob("*") if p.is_file()}
-    assert "it holds a run; resume it, overwrite it" in failure(capsys, "train", config, "-o", run / "run")
+    assert "holds a run; resume it, overwrite it" in failure(capsys, "train", config, "-o", run / "run")
     assert "one of --resume and --overwrite" in failure(capsys, "train", config, "--resume", "--overwrite")
     said = failure(capsys, "train", config, "-o", run / "run", "--from", "step_00000003", "--json")
     assert "checkpoints: expected one of step_00000002, step_00000004, got 'step_00000003'; name one of" in said
@@ -83,7 +83,7 @@ def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path:
     assert "none.toml: expected a configuration file" in failure(capsys, "train", tmp_path / "none.toml")
     bad = run / "bad.toml"
     for change, message in (
-        (("n_heads = 2", "n_heads = 3"), "[model]: ClassifierConfig: n_heads=3 does not divide width=8"),
+        (("n_heads = 2", "n_heads = 3"), "[model] width: expected a multiple of n_heads = 3, the nearest are 6 and 9"),
         (("n_heads = 2", "n_head = 3"), "[model]: expected one of its known keys, got 'n_head'; did you mean"),
         (("n_heads = 2", "n_classes = 3"), "[model] n_classes: expected no value, since it follows from"),
         (("n_heads = 2", "n_motifs = 3"), "[model] n_motifs: expected at least the 16 ids of the vocabulary"),
@@ -177,7 +177,7 @@ def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str])
     assert (home / "curves.html").read_text().startswith("<!doctype html>")
     assert main([*command, "--resume"]) == 0  # nothing is left to do
     capsys.readouterr()
-    assert "it holds a run; resume it, overwrite it" in failure(capsys, *command)
+    assert "holds a run; resume it, overwrite it" in failure(capsys, *command)
 
 
 def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -83,14 +83,14 @@ def test_it_learns_where_a_motif_is() -> None:
 
 
 @pytest.mark.parametrize(("change", "text"), [
-    ({"width": 15}, "n_heads=2 does not divide width=15; nearest widths are 14 and 16"),
-    ({"motif": "dense"}, "motif must be one of key, pair, same, ordered, between, none, but is 'dense'"),
-    ({"pool": "max"}, "pool must be one of attention, mean, but is 'max'"),
-    ({"n_layers": 0}, "n_layers must be at least 1, but is 0"),
-    ({"n_layers": "2"}, "n_layers must be int, but is '2'"),
-    ({"n_layers": True}, "n_layers must be int, but is True"),
-    ({"dropout": 1.0}, r"dropout must be in \[0, 1\), but is 1.0"),
-    ({"layers": 2}, "unknown field 'layers'; fields are n_classes, width"),
+    ({"width": 15}, "ClassifierConfig width: expected a multiple of n_heads = 2, the nearest are 14 and 16, got 15"),
+    ({"motif": "dense"}, "motif: expected one of key, pair, same, ordered, between, none, got 'dense'; known: key"),
+    ({"pool": "max"}, "pool: expected one of attention, mean, got 'max'"),
+    ({"n_layers": 0}, "^ClassifierConfig n_layers: expected from 1 to 1000, got 0; change n_layers$"),
+    ({"n_layers": "2"}, "^ClassifierConfig n_layers: expected an integer, got '2'; write it without quotes"),
+    ({"n_layers": True}, "n_layers: expected an integer, got True"),
+    ({"dropout": 1.0}, r"dropout: expected a share from 0 up to 1 \(1 excluded\), got 1.0"),
+    ({"layers": 2}, "expected one of its known keys, got 'layers'; did you mean 'n_layers'"),
 ])
 def test_configurations_are_read_strictly(change: dict[str, object], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
@@ -100,7 +100,7 @@ def test_configurations_are_read_strictly(change: dict[str, object], text: str) 
 def test_configuration_survives_json() -> None:
     config = ClassifierConfig.from_dict({**SMALL, "tie_strands": [0, 2, 1], "n_motifs": 3})
     assert ClassifierConfig.from_json(config.to_json()) == config
-    with pytest.raises(ConfigError, match="JSON is required, but line 1 does not parse"):
+    with pytest.raises(ConfigError, match="line 1: expected JSON, got text that does not parse"):
         ClassifierConfig.from_json("{")
-    with pytest.raises(ConfigError, match="n_classes is required, but is missing"):
+    with pytest.raises(ConfigError, match="expected n_classes, got none; add n_classes"):
         ClassifierConfig.from_json("{}")

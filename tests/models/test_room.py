@@ -80,7 +80,7 @@ def test_a_batch_that_cannot_fit_is_refused_by_the_network(monkeypatch: pytest.M
         ("[model]\nwidth = 2147483644", r"\[model\]: expected what fits .*, got [\d,]+ weights, which take at least"),
         ("[model]\nmlp_ratio = 2147483647", "take a smaller model"),
         ("[model]\nstem_kernel = 2147483647", "take a smaller model"),
-        ("[model]\nn_layers = 2147483647", "n_layers must be at most 1000, but is 2147483647"),
+        ("[model]\nn_layers = 2147483647", "n_layers: expected from 1 to 1000, got 2147483647"),
         ("max_length = 2147483647", r"\[data\]: .* got 1,000 sequences of max_length 2,147,483,647,"),
     ],
 )  # fmt: skip

@@ -50,9 +50,9 @@ def test_ties_are_in_the_table_and_a_model_without_motifs_has_none() -> None:
 def test_presets_are_refused_by_name_and_take_changes() -> None:
     small = ClassifierConfig.preset("small", n_classes=3, n_layers=1)
     assert (small.width, small.n_layers, small.n_classes) == (128, 1, 3)
-    with pytest.raises(ConfigError, match="preset must be one of tiny, small, base, but is 'huge'"):
+    with pytest.raises(ConfigError, match="preset: expected one of tiny, small, base, got 'huge'"):
         ClassifierConfig.preset("huge", n_classes=2)
-    with pytest.raises(ConfigError, match="tie_strands must be int, but is 'a'"):
+    with pytest.raises(ConfigError, match=r"tie_strands\[0\]: expected an integer, got 'a'"):
         ClassifierConfig.preset("tiny", n_classes=2, tie_strands=["a"])
 
 
@@ -61,5 +61,5 @@ def test_scaling_of_the_rotation() -> None:
     assert rope is not None
     assert (rope.ntk_scale, rope.linear_scale) == (4.0, 1.0)
     assert ClassifierConfig(n_classes=2, positions="none").rope() is None
-    with pytest.raises(ConfigError, match="rope_scaling must be one of none, linear, ntk, but is 'yarn'"):
+    with pytest.raises(ConfigError, match="rope_scaling: expected one of none, linear, ntk, got 'yarn'"):
         ClassifierConfig(n_classes=2, rope_scaling="yarn")

@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
+from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.labelled import DataSettings, load
 from gattn_tg.training.tasks.registry import task_of
@@ -46,7 +46,7 @@ def test_reads_defaults_and_values(tmp_path: Path) -> None:
         (GOOD + "[train]\nepochs = true\n", r"epochs: expected an integer, got True"),
         (GOOD + "[train]\nepochs = 0\n", r"epochs: expected at least 1, got 0; change epochs"),
         (GOOD + "[train]\nreverse_complement = 1\n", r"true or false, got 1; write true or false"),
-        (GOOD + '[train]\nschedule = "cos"\n', r"schedule: expected one of 'cosine', .*, got 'cos'"),
+        (GOOD + '[train]\nschedule = "cos"\n', r"schedule: expected one of cosine, .*, got 'cos'"),
         (GOOD + "[train]\nema_decay = 1.0\n", r"ema_decay: expected a share from 0 up to 1 .*, got 1.0"),
         (GOOD + "[train]\nkeep = 0\n", r"keep: expected at least 1, got 0; change keep"),
         (GOOD + "[model]\nkind = 3\n", r"\[model\] kind: expected a string, got 3"),

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
+from gattn_tg import strict
 from gattn_tg.errors import ConfigError, GattnError
-from gattn_tg.models.config import LARGEST
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.nn.initial import outline
-from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.tasks.registry import task_class
 
-ODD = (math.inf, -math.inf, math.nan, -1, 0, -0.5, 10**30, -(10**30), 10**400, 2**63, LARGEST, 1e39, "x", "", [], [[]],
-       [10**30], [math.nan], True, {})  # fmt: skip
+ODD = (math.inf, -math.inf, math.nan, -1, 0, -0.5, 10**30, -(10**30), 10**400, 2**63, strict.LARGEST, 1e39, "x", "", [],
+       [[]], [[10**30]], [10**30], [math.nan], True, {})  # fmt: skip
 REFUSED = (math.inf, -math.inf, math.nan, 10**400, 2**63, 1e39)  # where a number is wanted
 NEEDED: dict[str, Any] = {  # keys without a default
     "genomes": ["g.fa"], "genome": "g.fa", "windows": "w.bed", "targets": ["t.npz"], "labels": "l.tsv",

@@ -13,12 +13,12 @@ import numpy as np
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 
+from gattn_tg import strict
 from gattn_tg.data import Prefetched
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.inputs import Feed
 from gattn_tg.models.room import require_room
-from gattn_tg.training import strict
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.keep.state import (
@@ -69,11 +69,7 @@ class Fit:
     def __post_init__(self) -> None:
         settings, monitors = self.settings, self.task.monitors
         self.monitor = settings.monitor or next(iter(monitors))
-        if self.monitor not in monitors:
-            raise ConfigError(
-                f"train: [train] monitor: expected one of {', '.join(monitors)}, got {self.monitor!r}; "
-                f"{strict.nearest(self.monitor, monitors)}"
-            )
+        strict.require_one_of(self.monitor, monitors, "train: [train] monitor")
         if isinstance(self.device, tuple) and settings.batch_size % (n := len(self.device)):
             rows = settings.batch_size
             raise ConfigError(

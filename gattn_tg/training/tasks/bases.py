@@ -22,7 +22,8 @@ from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import SiteReadout
 from gattn_tg.models.strands import mirrored_sites, over_strands
 from gattn_tg.ops.poisson import binary_cross_entropy
-from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.types import Bool, Float

@@ -11,7 +11,8 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
 from gattn_tg.models.room import require_bytes
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.training.config import TrainConfig, require
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks import remarks
 from gattn_tg.types import Int
 

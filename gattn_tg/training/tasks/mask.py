@@ -19,7 +19,8 @@ from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
-from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks.windows import LanguageData, Windows, read_corpus
 from gattn_tg.types import Float, UInt8

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gattn_tg.errors import ConfigError
+from gattn_tg import strict
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import ClassReadout, MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
-from gattn_tg.training import strict
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Device, Task, TaskKind
 from gattn_tg.training.tasks.bases import Bases
@@ -41,10 +40,6 @@ def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> 
     Raises:
         ConfigError: There is no such kind of model, or settings do not fit.
     """
-    if config.kind not in KINDS:
-        raise ConfigError(
-            f"{config.path}: [model] kind: expected one of {', '.join(KINDS)}, got {config.kind!r}; "
-            f"{strict.nearest(config.kind, KINDS)}"
-        )
+    strict.require_one_of(config.kind, KINDS, f"{config.path}: [model] kind")
     task: Task = task_class(config.kind).from_config(config, device=device, n_ranks=n_ranks)
     return task

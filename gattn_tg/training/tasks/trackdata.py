@@ -18,7 +18,8 @@ from gattn_tg.io.bed import read_bed
 from gattn_tg.io.bigwig import BigWig
 from gattn_tg.io.rows import rows, whole
 from gattn_tg.seq.interval import Interval
-from gattn_tg.training.config import TrainConfig, require
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig
 
 Loss = Literal["poisson_multinomial", "poisson"]
 

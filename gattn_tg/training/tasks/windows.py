@@ -13,7 +13,8 @@ from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq.strand import reverse_complement
-from gattn_tg.training.config import TrainConfig, TrainSettings, require
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.types import UInt8
 
 C = TypeVar("C", bound=TrunkConfig)

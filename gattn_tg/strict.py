@@ -1,4 +1,4 @@
-"""A TOML table read into a frozen dataclass, with no unknown key and no wrong type let through."""
+"""A table of TOML or JSON read into a frozen dataclass, with no unknown key and no wrong type let through."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.config import LARGEST
 
 T = TypeVar("T")
+LARGEST = 2**31 - 1  # of sizes and counts
 LARGEST_SEED = 2**63 - 1
 LARGEST_FLOAT = 3.4e38  # what numbers are in the kernels, float32, ends there
 
 
 def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | None = None) -> T:
-    """Builds `cls` from a TOML table.
+    """Builds `cls` from a table.
 
     Args:
         cls: A dataclass; its annotations are the types required (int, float, str, bool, `| None`, Literal, tuple).
-        table: What tomllib read.
-        where: File and section for messages, `run.toml: [train]`.
+        table: What tomllib or json read.
+        where: File and section for messages, `run.toml: [train]`, or the name of the class.
         given: Fields that do not come from the file; a key of the same name in the table is refused.
 
     Raises:
@@ -33,7 +33,7 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
     """
     given = given or {}
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: expected a table, got {_show(table)}; write it as {where.split()[-1]}")
+        raise ConfigError(f"{where}: expected a table of names and values, got {_show(table)}; write one")
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init and f.name not in given}  # type: ignore[arg-type]
     values: dict[str, Any] = dict(given)
@@ -43,9 +43,10 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
                 f"{where} {key}: expected no value, since it follows from the data, got {_show(value)}; remove it"
             )
         if key not in fields:
-            raise ConfigError(f"{where}: expected one of its known keys, got {key!r}; {nearest(key, fields)}")
+            raise ConfigError(f"{where}: expected one of its known keys, got {_show(key)}; {nearest(str(key), fields)}")
         least, most = (0, LARGEST_SEED) if key.endswith("seed") else (-LARGEST, LARGEST)
-        values[key] = _of_size(convert(hints[key], value, f"{where} {key}"), least, most, f"{where} {key}")
+        values[key] = convert(hints[key], value, f"{where} {key}")
+        _require_size(values[key], least, most, f"{where} {key}")
     for name, field in fields.items():
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if name not in values and not has_default:
@@ -53,7 +54,24 @@ def read(cls: type[T], table: object, where: str, given: Mapping[str, Any] | Non
     try:
         return cls(**values)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        text = str(error)
+        own = text.startswith(cls.__name__)  # then `where` takes its place
+        raise ConfigError(where + text.removeprefix(cls.__name__) if own else f"{where}: {text}") from error
+
+
+def require(holds: bool, name: str, wanted: str, value: object) -> None:
+    """Raises ConfigError unless a setting holds what is wanted of it."""
+    if not holds:
+        raise ConfigError(f"{name}: expected {wanted}, got {_show(value)}; change {name.split()[-1]}")
+
+
+def require_one_of(value: object, known: typing.Iterable[object], where: str) -> None:
+    """Raises ConfigError unless a value is among those that are known; the text names the nearest."""
+    names = list(known)
+    if isinstance(value, bool) or value not in names:
+        words = [str(name) for name in names]
+        raise ConfigError(f"{where}: expected one of {', '.join(words)}, got {_show(value)}; "
+                          f"{nearest(str(value), words)}")  # fmt: skip
 
 
 def convert(kind: Any, value: object, where: str) -> Any:
@@ -63,12 +81,10 @@ def convert(kind: Any, value: object, where: str) -> Any:
         inner = [p for p in parts if p is not type(None)]
         return convert(inner[0], value, where)
     if origin is typing.Literal:
-        if value not in parts or isinstance(value, bool):
-            raise ConfigError(f"{where}: expected one of {_list(parts)}, got {_show(value)}; "
-                              f"{nearest(str(value), [str(p) for p in parts])}")  # fmt: skip
+        require_one_of(value, parts, where)
         return value
     if origin is tuple:
-        if not isinstance(value, list):
+        if not isinstance(value, list | tuple):
             raise ConfigError(f"{where}: expected a list, got {_show(value)}; write [..., ...]")
         kinds = [parts[0]] * len(value) if len(parts) == 2 and parts[1] is Ellipsis else list(parts)
         if len(kinds) != len(value):
@@ -81,9 +97,11 @@ def convert(kind: Any, value: object, where: str) -> Any:
     return value
 
 
-def _of_size(value: Any, least: int, most: int, where: str) -> Any:
-    """The value, with no number in it that is beyond what a computation can hold."""
+def _require_size(value: Any, least: int, most: int, where: str) -> None:
+    """Raises ConfigError where a number in a value is beyond what a computation can hold."""
     for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, tuple):
+            _require_size(number, least, most, where)
         if isinstance(number, int) and not least <= number <= most:
             raise ConfigError(
                 f"{where}: expected an integer from {least} to {most}, got {_show(number)}; change it"
@@ -92,7 +110,6 @@ def _of_size(value: Any, least: int, most: int, where: str) -> Any:
             raise ConfigError(
                 f"{where}: expected a finite number up to {LARGEST_FLOAT:g}, got {_show(number)}; change it"
             )
-    return value
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -115,10 +132,6 @@ def _hint(kind: Any) -> str:
         str: "write it in quotes",
         bool: "write true or false in small letters, without quotes",
     }.get(kind, "see the documentation")
-
-
-def _list(values: typing.Iterable[object]) -> str:
-    return ", ".join(repr(v) for v in values)
 
 
 def _show(value: object) -> str:
