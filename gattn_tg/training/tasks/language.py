@@ -3,75 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from tinygrad import Tensor
 
-from gattn_tg.data.genomes.corpus import Corpus, behind
+from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs
 from gattn_tg.models.readouts import NextBaseReadout
-from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.cross_entropy import cross_entropy
-from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.task import Arrays, Device
-from gattn_tg.training.tasks.windows import LanguageData, Windows, read_corpus
+from gattn_tg.training.task import Arrays
+from gattn_tg.training.tasks.windows import WindowTask
 from gattn_tg.types import Float
 
 MONITORS = {"bits_per_base": False, "accuracy": True}
 
 
-class Language:
-    """The task of a model of next bases: every step sees windows from random places.
+@dataclass(eq=False, repr=False)
+class Language(WindowTask):
+    """The task of a model of next bases; its motif ids are causal."""
 
-    Args:
-        model: Changed in place.
-        corpus: What is learnt from and judged by.
-        data: The [data] table.
-        vocabulary: Motif classes, whose causal ids the model reads.
-        settings: The [train] table: batch_size, accumulate, reverse_complement and seed count here.
-        device: Where the inputs of `validate` go.
-        n_ranks: Processes that train together.
-    """
-
-    data_table: ClassVar[type] = LanguageData
-    derived: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
-    def __init__(
-        self,
-        model: Any,
-        corpus: Corpus,
-        data: LanguageData,
-        vocabulary: MotifVocabulary,
-        settings: TrainSettings,
-        *,
-        device: Device = None,
-        n_ranks: int = 1,
-    ) -> None:
-        self.model, self.corpus, self.data, self.vocabulary, self.settings = model, corpus, data, vocabulary, settings
-        self.monitors: Mapping[str, bool] = MONITORS
-        self.readout = NextBaseReadout(width=data.width)
-        self.windows = Windows(corpus, data.width, settings)
-        self.steps_per_epoch = self.windows.steps_per_epoch(n_ranks)
-        self.held_out = corpus.held_out(data.width, max(data.width // 2, 1), data.n_valid)
-        one = device[0] if isinstance(device, tuple) else device
-        self.likelihood = Likelihood(model, vocabulary, min(settings.batch_size, len(self.held_out)), one)
-
-    @classmethod
-    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Language:
-        """Reads the genomes and makes the model.
-
-        Raises:
-            ConfigError: Settings or data do not fit.
-            FormatError: A file is malformed.
-        """
-        data = config.data_settings(LanguageData)
-        kind = kind_of(config.kind, str(config.path))
-        corpus, vocabulary, shape = read_corpus(config, data, kind.config)
-        model = kind.model(shape, seed=config.train.seed)
-        return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        width = self.data.width
+        self.readout = NextBaseReadout(width=width)
+        self.held_out = self.corpus.held_out(width, max(width // 2, 1), self.data.n_valid)
+        one = self.device[0] if isinstance(self.device, tuple) else self.device
+        n_rows = min(self.settings.batch_size, len(self.held_out))
+        self.likelihood = Likelihood(self.model, self.vocabulary, n_rows, one)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Windows of this step, micro-batch and rank: what the model reads, and the bases it is to predict."""

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data.draws import MASK
-from gattn_tg.data.genomes.corpus import Corpus
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import MaskedReadout
-from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.motif import annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.strict import require
-from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.task import Arrays, Device
-from gattn_tg.training.tasks.windows import LanguageData, Windows, read_corpus
+from gattn_tg.training.task import Arrays
+from gattn_tg.training.tasks.windows import LanguageData, WindowTask
 from gattn_tg.types import Float, UInt8
 
 MONITORS = {"loss": False, "accuracy": True}
@@ -44,63 +41,27 @@ class MaskData(LanguageData):
         require(0 < self.mask_share <= 0.5, "mask_share", "more than 0 and at most 0.5", self.mask_share)
 
 
-class Mask:
-    """The task of a model of hidden bases: every step sees windows from random places, with spans hidden.
-
-    Args:
-        model: Changed in place.
-        corpus: What is learnt from and judged by.
-        data: The [data] table.
-        vocabulary: Motif classes; ids are those of the masked window, so they do not tell what was hidden.
-        settings: The [train] table: batch_size, accumulate, reverse_complement, label_smoothing and seed count here.
-        device: Where the inputs of `validate` go.
-        n_ranks: Processes that train together.
-    """
+@dataclass(eq=False, repr=False)
+class Mask(WindowTask):
+    """The task of a model of hidden bases; motif ids are those of the masked window, so they do not tell what was
+    hidden."""
 
     data_table: ClassVar[type] = MaskData
-    derived: ClassVar[tuple[str, ...]] = ()
     judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
-    def __init__(
-        self,
-        model: Any,
-        corpus: Corpus,
-        data: MaskData,
-        vocabulary: MotifVocabulary,
-        settings: TrainSettings,
-        *,
-        device: Device = None,
-        n_ranks: int = 1,
-    ) -> None:
-        self.model, self.corpus, self.data, self.vocabulary, self.settings = model, corpus, data, vocabulary, settings
-        self.monitors: Mapping[str, bool] = MONITORS
-        self.readout = MaskedReadout(width=data.width)
-        self.windows = Windows(corpus, data.width, settings)
-        self.steps_per_epoch = self.windows.steps_per_epoch(n_ranks)
-        windows = corpus.held_out(data.width, data.width, data.n_valid)
+    data: MaskData
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        width, n_rows = self.data.width, self.settings.batch_size
+        self.readout = MaskedReadout(width=width)
+        windows = self.corpus.held_out(width, width, self.data.n_valid)
         # the same masks in every validation, and whole batches
-        most = max(len(windows) // settings.batch_size, 1) * settings.batch_size
-        windows = np.resize(windows, (most, data.width))
+        most = max(len(windows) // n_rows, 1) * n_rows
+        windows = np.resize(windows, (most, width))
         keys = Sampler(1, most, 0).draws(0, MASK)
-        self.held_out = [
-            self._masked(windows[i : i + settings.batch_size], keys[i : i + settings.batch_size])
-            for i in range(0, most, settings.batch_size)
-        ]
-        self._forward = Forward(model, settings.batch_size, device, self._run)
-
-    @classmethod
-    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Mask:
-        """Reads the genomes and makes the model.
-
-        Raises:
-            ConfigError: Settings or data do not fit.
-            FormatError: A file is malformed.
-        """
-        data = config.data_settings(MaskData)
-        kind = kind_of(config.kind, str(config.path))
-        corpus, vocabulary, shape = read_corpus(config, data, kind.config)
-        model = kind.model(shape, seed=config.train.seed)
-        return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
+        self.held_out = [self._masked(windows[i : i + n_rows], keys[i : i + n_rows]) for i in range(0, most, n_rows)]
+        self._forward = Forward(self.model, n_rows, self.device, self._run)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Windows of this step, micro-batch and rank with hidden spans, and what stood there."""

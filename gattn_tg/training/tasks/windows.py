@@ -1,9 +1,10 @@
-"""Windows from random places of genomes, which language models learn from."""
+"""Windows from random places of genomes, which language models learn from, and what tasks on them share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from gattn_tg.data.draws import MASK, PLACE, flips
 from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.kinds import kind_of
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.task import Device
 from gattn_tg.types import UInt8
 
 C = TypeVar("C", bound=TrunkConfig)
@@ -101,3 +104,49 @@ def read_corpus(
     shape = config.model_settings(shape_of)
     config.require_motifs(shape, vocabulary)
     return corpus, vocabulary, shape
+
+
+@dataclass(eq=False, repr=False)
+class WindowTask:
+    """A task of a language model: every step sees windows from random places.
+
+    Args:
+        model: Changed in place.
+        corpus: What is learnt from and judged by.
+        data: The [data] table.
+        vocabulary: Motif classes, whose ids the model reads.
+        settings: The [train] table: batch_size, accumulate, reverse_complement, label_smoothing and seed count here.
+        device: Where the inputs of `validate` go.
+        n_ranks: Processes that train together.
+    """
+
+    data_table: ClassVar[type] = LanguageData
+    derived: ClassVar[tuple[str, ...]] = ()
+    judged_by: ClassVar[Mapping[str, bool]]
+
+    model: Any
+    corpus: Corpus
+    data: LanguageData
+    vocabulary: MotifVocabulary
+    settings: TrainSettings
+    device: Device = field(default=None, kw_only=True)
+    n_ranks: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.monitors = self.judged_by
+        self.windows = Windows(self.corpus, self.data.width, self.settings)
+        self.steps_per_epoch = self.windows.steps_per_epoch(self.n_ranks)
+
+    @classmethod
+    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Self:
+        """Reads the genomes and makes the model.
+
+        Raises:
+            ConfigError: Settings or data do not fit.
+            FormatError: A file is malformed.
+        """
+        data: Any = config.data_settings(cls.data_table)
+        kind = kind_of(config.kind, str(config.path))
+        corpus, vocabulary, shape = read_corpus(config, data, kind.config)
+        model = kind.model(shape, seed=config.train.seed)
+        return cls(model, corpus, data, vocabulary, config.train, device=device, n_ranks=n_ranks)
