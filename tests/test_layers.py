@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import subprocess
@@ -10,6 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+import gattn_tg
+from gattn_tg.cli import main
+from gattn_tg.cli.arguments import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gattn_tg"
@@ -33,7 +38,13 @@ INNER: dict[str, list[set[str]]] = {
 IMPLEMENTATIONS = {"ops/attention": {"loops", "simt", "mma", "lazy"}}
 NUMPY_ROOMS = ("seq", "motif", "io", "data", "reference", "metrics")
 DRAWERS = {"utils", "helpers", "common", "misc"}
+# modules that no door of the product leads to, and why they are there
+NOT_REACHED = {
+    "gattn_tg.reference": "the float64 definition that tests and benches compare with",
+    "gattn_tg.ops.attention.cases": "small calls of attention that tests and benches share",
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
 
 
 def room(parts: tuple[str, ...]) -> str:
@@ -113,6 +124,68 @@ def needs(path: Path, names: set[str]) -> set[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= inner | (set() if inner <= names else {str(node.module)})
     return (found & names) - {module_of(path)}
+
+
+def home_of(module: str, name: str) -> str:
+    """The module that a name of a module is written in: what a package gathers is followed to where it comes from."""
+    if f"{module}.{name}" in MODULES:
+        return f"{module}.{name}"
+    if module == "gattn_tg" and name in gattn_tg._HOME:
+        return home_of(gattn_tg._HOME[name], name)
+    if MODULES[module].stem == "__init__":
+        for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
+            names = {alias.asname or alias.name: alias.name for alias in getattr(node, "names", [])}
+            if isinstance(node, ast.ImportFrom) and name in names and node.module in MODULES:
+                return home_of(node.module, names[name])
+    return module
+
+
+def used_by(path: Path) -> set[str]:
+    """The modules in which what a file imports is written, and those that it names to run in a process of their own."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {home_of(str(node.module), alias.name) for alias in node.names if node.module in MODULES}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found & MODULES.keys()
+
+
+def documented() -> set[str]:
+    """The modules in which is written what the pages of the reference name, `::: gattn_tg.io.read_fasta`."""
+    found = set()
+    for page in (ROOT / "examples" / "guide" / "docs" / "reference").glob("*.md"):
+        for name in re.findall(r"^::: (gattn_tg[.\w]*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            module = name
+            while module not in MODULES:
+                module = module.rpartition(".")[0]
+            found.add(home_of(module, name.removeprefix(module).split(".")[1]) if module != name else name)
+    return found
+
+
+def verbs() -> set[str]:
+    """The modules that run the verbs of the command line."""
+    found = next(action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return {home_of(f"gattn_tg.cli.{main.HOMES.get(verb, verb)}", "run") for verb in found}
+
+
+def test_every_module_is_reached_from_a_door() -> None:
+    """Doors are the names of the package, the verbs, and what the pages of the reference name. What only a package
+    gathers, or only a test or a bench imports, is no part of the product."""
+    front = {home_of("gattn_tg", name) for name in gattn_tg.__all__}
+    todo, reached = front | verbs() | documented() | {"gattn_tg", "gattn_tg.__main__"}, set()
+    while todo - reached:
+        module = (todo - reached).pop()
+        reached.add(module)
+        if MODULES[module].stem != "__init__" or module == "gattn_tg":
+            todo |= used_by(MODULES[module])
+    left = {name for name, path in MODULES.items() if path.stem != "__init__"} - reached
+    excused = {name for name in left if any(f"{name}.".startswith(f"{other}.") for other in NOT_REACHED)}
+    assert not left - excused, "reached from no door:\n" + "\n".join(sorted(left - excused))
+    stale = [other for other in NOT_REACHED if not any(f"{name}.".startswith(f"{other}.") for name in excused)]
+    assert not stale, f"reached after all, so they need no excuse: {stale}"
 
 
 def test_no_circle_of_imports() -> None:

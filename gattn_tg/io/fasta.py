@@ -27,9 +27,9 @@ class Record(_Fields):
 
     `Record(name, sequence)` has no description. Letters may be given as text; they are bytes in the record.
 
-    Args:
+    Attributes:
         name: the first word of the header.
-        description: the rest of the header, or the sequence where that is left out.
+        description: the rest of the header.
         sequence: the letters.
 
     Raises:

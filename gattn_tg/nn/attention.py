@@ -103,7 +103,8 @@ class GenomicAttention:
     the table, which starts at zero unless told otherwise, so that a new layer is plain attention.
 
     Args:
-        width, n_heads: as in `AttentionConfig`.
+        width: channels, as in `AttentionConfig`.
+        n_heads: query heads, as in `AttentionConfig`.
         config: all sizes and choices.
         rng: source of initial weights.
         choices: the other fields of `AttentionConfig`, where no config is given.

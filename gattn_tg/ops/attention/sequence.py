@@ -54,7 +54,9 @@ def sequence_parallel_attention(
         o = sum_j exp(lse_j - lse) o_j,  lse = log sum_j exp(lse_j)   over the blocks j of keys
 
     Args:
-        q, k, v: One block per device, in the order of the sequence; `blocks_of` makes them.
+        q: Queries, one block per device, in the order of the sequence; `blocks_of` makes them.
+        k: Keys, in blocks of the same lengths.
+        v: Values, in blocks of the same lengths.
         bias: Table and the ids of the whole sequence, on any device; kinds key, pair, same and ordered.
         rope: Rotary positions; None adds none.
         positions: Coordinates of the whole sequence, the same for all rows; default 0 .. n - 1.
