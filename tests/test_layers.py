@@ -304,6 +304,19 @@ def test_no_library_text_names_a_flag_of_the_command_line() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_messages_say_what_was_expected_and_what_came() -> None:
+    """One form, `where: expected ..., got ...; do ...`: not `X is required, but came Y`."""
+    old = re.compile(r"\b(is|are) required\b|\bmust\b|\bbut (came|is|are|has|have)\b")
+    wrong = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            refuses = isinstance(node, ast.Return) and isinstance(node.value, (ast.JoinedStr, ast.Constant))
+            if isinstance(node, ast.Raise) or refuses:
+                text = ast.unparse(node)
+                wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {text[:100]}"] * bool(old.search(text))
+    assert not wrong, "\n".join(wrong)
+
+
 def test_kernels_and_operations_take_few_operands_by_place() -> None:
     """More than 8 go by name or in a dataclass; the two public calls of attention read like PyTorch's."""
     public = {"attention", "sequence_parallel_attention"}

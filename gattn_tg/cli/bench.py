@@ -136,7 +136,7 @@ def measure(
             now = timed({**others, row.key: row}, row.stage, d, n_threads)
             if now.error and i == 0:
                 raise UnsupportedError(
-                    f"gattn bench: stage {row.stage} must run with the sizes in use, but it ends "
+                    f"gattn bench: expected stage {row.stage} to run with the sizes in use, but it ends "
                     f"with {now.error}; `gattn doctor` tells what is missing"
                 )
             speeds[row] = now if before is None or now.error or now.gflops > before.gflops else before

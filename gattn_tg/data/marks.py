@@ -123,7 +123,7 @@ class MarkedWindows:
 
     def __post_init__(self) -> None:
         if self.window_bp < 4 or self.window_bp % 4:
-            raise ConfigError(f"MarkedWindows: window_bp must be a multiple of 4 from 4 up, but is {self.window_bp}")
+            raise ConfigError(f"MarkedWindows window_bp: expected a multiple of 4 from 4 up, got {self.window_bp}")
         spans = {int(span) for m in self.marks for span in np.unique(m.ends - m.starts)}
         if len(spans) != 1:
             raise ConfigError("MarkedWindows: expected sites of one length, got "

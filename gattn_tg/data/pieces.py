@@ -56,9 +56,9 @@ class TrackPieces:
         inner = self.window_bp - 2 * self.crop_bp
         if inner < self.bin_bp or inner % self.bin_bp or self.bins > self.n_targets:
             raise ShapeError(
-                f"TrackPieces: window_bp - 2 crop_bp must be a whole number of bins of {self.bin_bp}, from 1 to "
-                f"{self.n_targets}, but window_bp={self.window_bp} and crop_bp={self.crop_bp} leave {inner} bases; "
-                "change one of them"
+                f"TrackPieces: expected for window_bp - 2 crop_bp a whole number of bins of {self.bin_bp}, from 1 to "
+                f"{self.n_targets}, got window_bp={self.window_bp} and crop_bp={self.crop_bp}, which leave {inner} "
+                "bases; change one of them"
             )
         if len(widths) != 1 or (rows is not None and rows != (len(self.intervals), self.n_targets)):
             raise ShapeError(

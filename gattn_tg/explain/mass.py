@@ -42,7 +42,7 @@ def motif_mass(
     """
     b, g, m, _ = k.shape
     if tuple(ids.shape) != (b, m):
-        raise ShapeError(f"motif_mass: ids must have shape {(b, m)}, one per key, but have {tuple(ids.shape)}; pass "
+        raise ShapeError(f"motif_mass: expected ids of shape {(b, m)}, one per key, got {tuple(ids.shape)}; pass "
                          "the ids of the keys")
     hot = ids.one_hot(n_motifs).cast(q.dtype).unsqueeze(1).expand(b, g, m, n_motifs)
     mass: Tensor = attention(q, k, hot.contiguous(), **options)

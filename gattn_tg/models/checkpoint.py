@@ -135,8 +135,7 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     with _files(Path(folder)) as (written, file, size):
         name = written["model"]
         if kind is not None and name != kind:
-            raise FormatError(f"{where}: a checkpoint of a {kind} is required, but this one is of a {name}; give "
-                              "another")
+            raise FormatError(f"{where}: expected a checkpoint of a {kind}, got one of a {name}; give another")
         entries = read_header(file, size, f"{where}/{WEIGHTS}")
         known = kind_of(name, f"{where}/{CONFIG}")
         model: Any = _outlined(known, written["config"], entries, f"{where}/{WEIGHTS}")
@@ -181,16 +180,15 @@ def vocabulary_of(written: Mapping[str, Any]) -> MotifVocabulary:
 def _files(folder: Path) -> Iterator[tuple[dict[str, Any], BinaryIO, int]]:
     """What config.json says, and the file of the weights that belongs to it with its size in bytes."""
     if not folder.is_dir() and not beside(folder, ".old").is_dir():
-        raise FormatError(f"{folder}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but there is no such "
+        raise FormatError(f"{folder}: expected a checkpoint, a folder with {CONFIG} and {WEIGHTS}, got no such "
                           "folder; give the folder that `gattn train` wrote")
     try:
         with opened(folder, (CONFIG, WEIGHTS)) as (config, weights):
             written = _checked(parse(config.read(), f"{folder}/{CONFIG}"), f"{folder}/{CONFIG}")
             yield written, weights, weights.seek(0, 2) - weights.seek(0)
     except FileNotFoundError as error:
-        raise FormatError(f"{folder}: a checkpoint is a folder with {CONFIG} and {WEIGHTS}, but "
-                          f"{Path(error.filename).name} is missing; give the folder that `gattn train` wrote"
-                          ) from error
+        raise FormatError(f"{folder}: expected a checkpoint, a folder with {CONFIG} and {WEIGHTS}, got one "
+                          f"without {Path(error.filename).name}; give the folder that `gattn train` wrote") from error
     except OSError as error:
         raise FormatError(f"{folder}: expected a checkpoint that can be read, got: "
                           f"{(error.strerror or str(error)).lower()}; check its files and permissions") from error
@@ -200,12 +198,13 @@ def _checked(written: Any, where: str) -> dict[str, Any]:
     """The object of config.json, when every value in it is of its type."""
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         found = written.get("format") if isinstance(written, dict) else type(written).__name__
-        raise FormatError(f"{where}: checkpoint format {FORMAT} is required, but found {str(found)[:80]}; was it "
+        raise FormatError(f"{where}: expected checkpoint format {FORMAT}, got {str(found)[:80]}; was it "
                           "written by another version?")
     written.setdefault("model", CLASSIFIER)
     needed = {"config", "weights_sha256", *(NAMED if written["model"] == CLASSIFIER else ())}
     if missing := needed - set(written):
-        raise FormatError(f"{where}: {', '.join(sorted(missing))} must be present, but is missing; restore the file")
+        raise FormatError(f"{where}: expected {', '.join(sorted(needed))}, got none of {', '.join(sorted(missing))}; "
+                          "restore the file")
     about = written.get("about", {})
     kinds: dict[str, tuple[type, str]] = {
         "model": (str, "text"), "config": (dict, "an object"), "weights_sha256": (str, "text"),
@@ -225,17 +224,18 @@ def _outlined(kind: Kind, config: Any, entries: Mapping[str, Entry], where: str)
     """The model of a configuration with parameters that have no memory, when the weights are of the same shapes."""
     shape = kind.config.from_dict(config)
     if (n_layers := getattr(shape, "n_layers", 0)) > len(entries):
-        raise FormatError(f"{where}: the weights lack 'blocks.{n_layers - 1}'; the configuration and the weights are "
-                          "of different models")
+        raise FormatError(f"{where}: expected weights of 'blocks.{n_layers - 1}', got none; the configuration and the "
+                          "weights are of different models")
     with outline():
         model: Trunk = kind.model(shape)
     wanted = get_state_dict(model)
     if odd := sorted(set(entries) ^ set(wanted)):
-        raise FormatError(f"{where}: {'the weights lack' if odd[0] in wanted else 'the model has no'} {odd[0][:80]!r}; "
-                          "the configuration and the weights are of different models")
+        name = repr(odd[0][:80])
+        told = f"weights of {name}, got none" if odd[0] in wanted else f"no weights of {name}, got some"
+        raise FormatError(f"{where}: expected {told}; the configuration and the weights are of different models")
     for name, tensor in wanted.items():
         if (found := entries[name].shape) != tuple(tensor.shape):
-            raise FormatError(f"{where}: {name} must have shape {tuple(tensor.shape)}, but has {found}; the "
+            raise FormatError(f"{where}: expected {name} of shape {tuple(tensor.shape)}, got {found}; the "
                               "configuration and the weights are of different models")
     return model
 
@@ -245,8 +245,8 @@ def _weights(file: BinaryIO, digest: str, where: str) -> dict[str, np.ndarray]:
     file.seek(0)
     data = file.read()
     if hashlib.sha256(data).hexdigest() != digest:
-        raise FormatError(f"{where}: the weights named by {CONFIG} are required, but the digest differs; "
-                          "the file is truncated, changed, or from another checkpoint")
+        raise FormatError(f"{where}: expected the weights that {CONFIG} names, got a file of another digest; "
+                          "it is truncated, changed, or from another checkpoint")
     arrays = unpack(data, where)
     if odd := next((name for name, array in arrays.items() if array.dtype.kind != "f"), None):
         raise FormatError(f"{where}: expected weights of {', '.join(FLOATS)}, got {odd[:80]!r} of {arrays[odd].dtype}; "

@@ -67,8 +67,9 @@ class SequenceClassifier(Trunk):
         x = self.with_motifs(self.embed_bases(bases), motif_ids)
         if self.embed_positions is not None:
             if n > self.config.max_length:
-                raise ShapeError(f"SequenceClassifier: sequences have at most max_length={self.config.max_length} "
-                                 f"bases, but one has {n}; shorten it, or train with positions=rope")
+                raise ShapeError(f"SequenceClassifier: expected sequences of at most "
+                                 f"max_length={self.config.max_length} bases, got one of {n}; shorten it, or "
+                                 "train with positions=rope")
             x = x + self.embed_positions.weight[:n]
         if self.stem is not None:
             x = x + self.stem(inside(x, lengths)).gelu()

@@ -42,7 +42,7 @@ class EncoderConfig(TrunkConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.k <= LONGEST:
-            raise ConfigError(f"EncoderConfig: k must be from 1 to {LONGEST}, but is {self.k}")
+            raise ConfigError(f"EncoderConfig k: expected a number from 1 to {LONGEST}, got {self.k}")
 
 
 class MaskedEncoder(Trunk):

@@ -62,13 +62,13 @@ class Generator:
         """
         if not prompts or length < 1 or temperature < 0 or not 1 <= top_k <= N_PREDICTED or seed < 0:
             raise ConfigError(
-                f"generate: at least one prompt, length >= 1, temperature >= 0, top_k from 1 to {N_PREDICTED} and seed "
-                f">= 0 are required, but came {len(prompts)} prompts, {length}, {temperature}, {top_k} and {seed}; "
+                f"generate: expected at least one prompt, length >= 1, temperature >= 0, top_k from 1 to {N_PREDICTED} "
+                f"and seed >= 0, got {len(prompts)} prompts, {length}, {temperature}, {top_k} and {seed}; "
                 "correct the option"
             )
         for prompt in prompts:
             if prompt.ndim != 1 or (prompt.size and prompt.max() > N):
-                raise ShapeError("generate: prompts of base ids 0..4, one axis each, are required, but one has shape "
+                raise ShapeError("generate: expected prompts of base ids 0..4, one axis each, got one of shape "
                                  f"{prompt.shape}; encode the letters")
         rng = np.random.default_rng(seed)
         draws = rng.random((length, len(prompts)))

@@ -48,7 +48,7 @@ class GPTConfig(TrunkConfig):
         self.require_from(1, "context")
         object.__setattr__(self, "words", tuple(self.words))
         if len(set(self.words)) < len(self.words) or any(not 2 <= k <= LONGEST for k in self.words):
-            raise ConfigError(f"GPTConfig: words must be different lengths from 2 to {LONGEST}, but are {self.words}")
+            raise ConfigError(f"GPTConfig words: expected different lengths from 2 to {LONGEST}, got {self.words}")
 
 
 class GenomicGPT(Trunk):

@@ -20,7 +20,7 @@ def kind_of(name: str, where: str) -> Kind:
         ConfigError: no such kind.
     """
     if name not in KINDS:
-        raise ConfigError(f"{where}: the kind of model must be one of {', '.join(KINDS)}, but is {name[:80]!r}; "
+        raise ConfigError(f"{where}: expected as kind of model one of {', '.join(KINDS)}, got {name[:80]!r}; "
                           "correct it")
     return KINDS[name]
 

@@ -54,8 +54,8 @@ def require_symmetric(vocabulary: MotifVocabulary) -> None:
     """Raises ConfigError where the motifs of the other strand are not those that annotation would find there."""
     if not vocabulary.is_strand_symmetric:
         raise ConfigError(
-            "mean over both strands: a vocabulary whose classes mean the same on both is required, but came one with a "
-            "class of one strand without its partner; predict for one strand, or add the partner"
+            "mean over both strands: expected a vocabulary whose classes mean the same on both, got one with a class "
+            "of one strand without its partner; predict for one strand, or add the partner"
         )
 
 

@@ -29,8 +29,8 @@ def centred(table: Float[np.ndarray, "... t"], frequency: Float[np.ndarray, "t"]
     """
     if table.shape[-1] != frequency.size:
         raise ShapeError(
-            f"centred: one frequency per column is required, but the table has {table.shape[-1]} columns and "
-            f"{frequency.size} frequencies came; count the motifs with the table's vocabulary"
+            f"centred: expected one frequency per column, got a table of {table.shape[-1]} columns and "
+            f"{frequency.size} frequencies; count the motifs with the table's vocabulary"
         )
     weights = frequency / frequency.sum()
     result: np.ndarray = table - (table * weights).sum(-1, keepdims=True)

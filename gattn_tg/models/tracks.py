@@ -65,14 +65,14 @@ class TrackConfig(TrunkConfig):
         super().__post_init__()
         names = [name for name, _ in self.heads]
         if not names or len(set(names)) < len(names) or min(count for _, count in self.heads) < 1:
-            raise ConfigError("TrackConfig: heads must be pairs of a name of its own and a number of tracks from 1 up, "
-                              f"but are {self.heads!r}")
+            raise ConfigError("TrackConfig heads: expected pairs of a name of its own and a number of tracks from 1 "
+                              f"up, got {self.heads!r}")
         if self.bin_bp < 4 or self.bin_bp & (self.bin_bp - 1):
-            raise ConfigError(f"TrackConfig: bin_bp must be a power of two from 4 up, but is {self.bin_bp}")
+            raise ConfigError(f"TrackConfig bin_bp: expected a power of two from 4 up, got {self.bin_bp}")
         if self.crop_bp < 0 or self.crop_bp % self.bin_bp:
-            raise ConfigError(f"TrackConfig: crop_bp must be a multiple of bin_bp={self.bin_bp}, but is {self.crop_bp}")
+            raise ConfigError(f"TrackConfig crop_bp: expected a multiple of bin_bp={self.bin_bp}, got {self.crop_bp}")
         if max(self.bin_ranks, default=0) >= self.n_motifs or min(self.bin_ranks, default=0) < 0:
-            raise ConfigError(f"TrackConfig: bin_ranks must be motif ids below n_motifs={self.n_motifs}, but are "
+            raise ConfigError(f"TrackConfig bin_ranks: expected motif ids below n_motifs={self.n_motifs}, got "
                               f"{self.bin_ranks}")
         self.require_from(1, "stem_width", "stem_kernel", "tower_kernel")
 
@@ -136,8 +136,8 @@ class TrackModel(Trunk):
         """What the heads read: 2 width channels and the composition per bin that is not cropped."""
         c, n = self.shape, bases.shape[1]
         if n % c.bin_bp or n <= 2 * c.crop_bp:
-            raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases, longer than both crops "
-                             f"of {c.crop_bp}, are required, but one has {n}; pad it with N")
+            raise ShapeError(f"TrackModel: expected sequences of a multiple of bin_bp={c.bin_bp} bases, longer than "
+                             f"both crops of {c.crop_bp}, got one of {n}; pad it with N")
         x, ids, told = self._tokens(bases, motif_ids)
         inner = slice(c.crop_bp // c.bin_bp, (n - c.crop_bp) // c.bin_bp)
         seen = dropout(self.last(self.attend(x, ids)[:, inner], activation="gelu"), c.dropout)
@@ -154,8 +154,8 @@ class TrackModel(Trunk):
         """Vectors and motif ids of all bins, and their composition where the model is told it."""
         c, n = self.shape, bases.shape[1]
         if n % c.bin_bp:
-            raise ShapeError(f"TrackModel: sequences of a multiple of bin_bp={c.bin_bp} bases are required, but one "
-                             f"has {n}; pad it with N")
+            raise ShapeError(f"TrackModel: expected sequences of a multiple of bin_bp={c.bin_bp} bases, got one of "
+                             f"{n}; pad it with N")
         x = self.stem(one_hot(bases), activation="gelu", residual=self._motifs(motif_ids))
         x = halved(x)
         for stage in self.tower:
@@ -170,7 +170,7 @@ class TrackModel(Trunk):
     def _head(self, name: str | None) -> str:
         name = next(iter(self.heads)) if name is None else name
         if name not in self.heads:
-            raise ConfigError(f"TrackModel: a head named {' or '.join(self.heads)} is required, but came {name!r}; "
+            raise ConfigError(f"TrackModel: expected a head named {' or '.join(self.heads)}, got {name!r}; "
                               "correct it, or add the head to the configuration")
         return name
 

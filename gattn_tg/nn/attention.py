@@ -64,13 +64,13 @@ class AttentionConfig:
         width, n_heads = self.width, self.n_heads
         if width % n_heads:
             below = width - width % n_heads
-            raise ConfigError(f"GenomicAttention: n_heads={n_heads} does not divide width={width}; nearest widths are "
-                              f"{below} and {below + n_heads}")
+            raise ConfigError(f"GenomicAttention n_heads: expected a divisor of width={width}, got {n_heads}; the "
+                              f"nearest widths are {below} and {below + n_heads}")
         if n_heads % self.key_heads:
-            raise ConfigError(f"GenomicAttention: n_kv_heads={self.n_kv_heads} does not divide n_heads={n_heads}; use "
-                              "a divisor")
+            raise ConfigError(f"GenomicAttention n_kv_heads: expected a divisor of n_heads={n_heads}, got "
+                              f"{self.n_kv_heads}; use one")
         if self.motif is not None and self.motif not in KINDS:
-            raise ConfigError(f"GenomicAttention: motif must be None or one of {', '.join(KINDS)}, but is "
+            raise ConfigError(f"GenomicAttention motif: expected None or one of {', '.join(KINDS)}, got "
                               f"{self.motif!r}")
         if self.tie_strands is not None:
             object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
@@ -169,6 +169,6 @@ class GenomicAttention:
         if self.motif_bias is None:
             return None
         if motif_ids is None:
-            raise ShapeError(f"GenomicAttention: expected motif_ids by the {self.config.motif} bias, but are None; "
+            raise ShapeError(f"GenomicAttention: expected motif_ids for the {self.config.motif} bias, got None; "
                              "pass them, or build the layer with motif=None")
         return self.config.bias(self.motif_bias, motif_ids)

@@ -25,7 +25,7 @@ class Convolution:
 
     def __init__(self, n_in: int, n_out: int, kernel: int, rng: np.random.Generator) -> None:
         if kernel < 1 or kernel % 2 == 0:
-            raise ConfigError(f"Convolution: kernel must be odd, so that it has a centre, but is {kernel}; use "
+            raise ConfigError(f"Convolution kernel: expected an odd number, which has a centre, got {kernel}; use "
                               f"{kernel + 1}")
         self.kernel = kernel
         self.weight: Float[Tensor, "o i k"] = normal(rng, (n_out, n_in, kernel), (n_in * kernel) ** -0.5)

@@ -42,7 +42,7 @@ def convolution(
     """
     if x.ndim != 3 or weight.ndim != 3 or x.shape[2] != weight.shape[1] or weight.shape[2] % 2 == 0:
         raise ShapeError(
-            f"convolution: x (b, n, i) and weight (o, i, k) with odd k are required, but x is {x.shape} and weight "
+            f"convolution: expected x (b, n, i) and weight (o, i, k) with odd k, got x {x.shape} and weight "
             f"{weight.shape}; put the channels last, or choose an odd kernel"
         )
     (b, n, n_in), (n_out, _, kernel) = x.shape, weight.shape

@@ -37,11 +37,11 @@ def cross_entropy(
     """
     if tuple(labels.shape) != tuple(logits.shape[:-1]) or not dtypes.is_int(labels.dtype):
         raise ShapeError(
-            f"cross_entropy: integer labels of shape {tuple(logits.shape[:-1])}, one per row of logits, are required, "
-            f"but they are {labels.dtype} of shape {tuple(labels.shape)}; reshape or cast them"
+            f"cross_entropy: expected integer labels of shape {tuple(logits.shape[:-1])}, one per row of logits, "
+            f"got {labels.dtype} of shape {tuple(labels.shape)}; reshape or cast them"
         )
     if not 0.0 <= smoothing < 1.0:
-        raise ConfigError(f"cross_entropy: smoothing in [0, 1) is required, but {smoothing} came; 0 smooths nothing")
+        raise ConfigError(f"cross_entropy: expected smoothing in [0, 1), got {smoothing}; 0 smooths nothing")
     m, n = math.prod(labels.shape), logits.shape[-1]
     x, y = logits.reshape(m, n), labels.reshape(m)
     if on_one_cpu(logits) and on_one_cpu(labels):

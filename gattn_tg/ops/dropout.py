@@ -64,7 +64,7 @@ def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:
         Places are counted modulo 2^32.
     """
     if not 0 <= p < 1:
-        raise ConfigError(f"dropout: a share from 0 up to 1 (1 excluded) is required, but came {p!r}; change dropout")
+        raise ConfigError(f"dropout: expected a share from 0 up to 1 (1 excluded), got {p!r}; change dropout")
     if not TRAINING or p == 0:
         return x
     keys = _keys.get()

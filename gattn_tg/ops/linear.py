@@ -110,21 +110,21 @@ def _wide(a: Tensor) -> Tensor:
 def _check(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> None:
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[1]:
         raise ShapeError(
-            f"linear: weight must be (n_out, n_in) with n_in the last axis of x, but weight is {weight.shape} and x is "
+            f"linear: expected weight (n_out, n_in) with n_in the last axis of x, got weight {weight.shape} and x "
             f"{x.shape}; transpose the weight or project x first"
         )
     if bias is not None and bias.shape != (weight.shape[0],):
         raise ShapeError(
-            f"linear: bias must have one number per output, {(weight.shape[0],)}, but it is {bias.shape}; "
+            f"linear: expected bias with one number per output, {(weight.shape[0],)}, got {bias.shape}; "
             "reshape it or leave it out"
         )
     if residual is not None and residual.shape != (*x.shape[:-1], weight.shape[0]):
         raise ShapeError(
-            f"linear: residual must have the shape of the result, {(*x.shape[:-1], weight.shape[0])}, "
-            f"but it is {residual.shape}; expand it first"
+            f"linear: expected residual of the shape of the result, {(*x.shape[:-1], weight.shape[0])}, "
+            f"got {residual.shape}; expand it first"
         )
     if activation is not None and activation not in ACTIVATIONS:
         raise ConfigError(
-            f"linear: activation is one of {', '.join(ACTIVATIONS)} or None, but {activation!r} came; "
+            f"linear: expected activation to be one of {', '.join(ACTIVATIONS)} or None, got {activation!r}; "
             "apply another one to the result"
         )

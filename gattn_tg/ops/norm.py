@@ -34,7 +34,7 @@ def layer_norm(
     w = x.shape[-1]
     if weight.shape != (w,) or bias.shape != (w,):
         raise ShapeError(
-            f"layer_norm: weight and bias must be ({w},) like the last axis of x, but they are {weight.shape} and "
+            f"layer_norm: expected weight and bias of shape ({w},) like the last axis of x, got {weight.shape} and "
             f"{bias.shape}; normalise over the last axis"
         )
     if on_one_cpu(x):

@@ -68,8 +68,8 @@ def poisson_multinomial(
     _check("poisson_multinomial", rate, target)
     if rate.ndim != 3 or rate.shape[1] % segments:
         raise ShapeError(
-            f"poisson_multinomial: axes (sequences, bins, tracks) with bins divisible by segments={segments} are "
-            f"required, but rate is {rate.shape}; choose a divisor of the bins"
+            f"poisson_multinomial: expected axes (sequences, bins, tracks) with bins divisible by "
+            f"segments={segments}, got rate {rate.shape}; choose a divisor of the bins"
         )
     b, p, k = rate.shape
     r = rate.cast(dtypes.float32).reshape(b, segments, p // segments, k)
@@ -106,5 +106,5 @@ def _log(rate: Tensor) -> Tensor:
 
 def _check(where: str, first: Tensor, second: Tensor) -> None:
     if first.shape != second.shape:
-        raise ShapeError(f"{where}: two operands of one shape are required, but came {first.shape} and "
+        raise ShapeError(f"{where}: expected two operands of one shape, got {first.shape} and "
                          f"{second.shape}; are the bins cropped alike?")

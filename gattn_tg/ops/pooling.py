@@ -23,7 +23,7 @@ def halved(x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n/2 w"]:
     """
     b, n, w = x.shape
     if n % 2:
-        raise ShapeError(f"halved: an even number of positions is required, but x is {x.shape}; pad or crop one")
+        raise ShapeError(f"halved: expected an even number of positions, got x {x.shape}; pad or crop one")
     if not on_one_cpu(x):
         first, second = (x.reshape(b, n // 2, 2, w)[:, :, i] for i in range(2))
         return ((first < second) | second.isnan()).where(second, first)

@@ -49,7 +49,7 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
     Numerics: the gradient is summed in float32 in a fixed order, without atomics.
     """
     if table.ndim != 2:
-        raise ShapeError(f"rows_of: the table must be (v, w), but it is {table.shape}; reshape it")
+        raise ShapeError(f"rows_of: expected a table (v, w), got {table.shape}; reshape it")
     v, w = table.shape
     if not (on_one_cpu(table) and on_one_cpu(ids)):
         # selected, not multiplied by 0: a nan in one row of the table stays there

@@ -40,7 +40,7 @@ class Bias:
     def __post_init__(self) -> None:
         if self.kind not in PER_KEY_KINDS + PER_PAIR_KINDS:
             known = ", ".join(PER_KEY_KINDS + PER_PAIR_KINDS)
-            raise ConfigError(f"reference.Bias: kind must be one of {known}, but it is {self.kind!r}; name one of them")
+            raise ConfigError(f"reference.Bias kind: expected one of {known}, got {self.kind!r}; name one of them")
         if self.complement is not None:
             check_complement(self.kind, self.complement, np.shape(self.table)[-1])
 
@@ -108,13 +108,14 @@ def check_complement(kind: str, complement: tuple[int, ...], n_motifs: int) -> N
     """Refuses a map over the strands that is no involution of the t ids, or a kind which it cannot tie."""
     if kind not in TIED_KINDS:
         raise ConfigError(
-            f"reference.Bias: tie_strands is for {', '.join(TIED_KINDS)}, but the kind is {kind}; leave tie_strands out"
+            f"reference.Bias: expected tie_strands for {', '.join(TIED_KINDS)} only, got kind {kind}; "
+            "leave tie_strands out"
         )
     c = tuple(complement)
     if len(c) != n_motifs or any(not 0 <= a < n_motifs or c[a] != i for i, a in enumerate(c)):
         raise ConfigError(
-            f"reference.Bias: tie_strands must map the {n_motifs} ids to each other with c(c(a)) = a, "
-            f"but it is {c}; give the complement of every id"
+            f"reference.Bias: expected tie_strands that map the {n_motifs} ids to each other with c(c(a)) = a, "
+            f"got {c}; give the complement of every id"
         )
 
 
@@ -178,11 +179,11 @@ def checked_ids(
     """Gives the ids as int64 after checking their shape and range."""
     wide = np.asarray(ids).astype(np.int64)
     if wide.shape != shape:
-        raise ShapeError(f"reference.Bias: {name} must have shape {shape}, but it has {wide.shape}; give one id each")
+        raise ShapeError(f"reference.Bias: expected {name} of shape {shape}, got {wide.shape}; give one id each")
     if wide.size and not 0 <= wide.min() <= wide.max() < n_motifs:
         raise ConfigError(
-            f"reference.Bias: {name} must lie in 0..{n_motifs - 1}, "
-            f"but they span {wide.min()}..{wide.max()}; use a larger table or other ids"
+            f"reference.Bias: expected {name} in 0..{n_motifs - 1}, "
+            f"got {wide.min()}..{wide.max()}; use a larger table or other ids"
         )
     return wide
 
@@ -194,7 +195,7 @@ def occurrences_between(ids_k: Int[np.ndarray, "b m"], n: int) -> Int[np.ndarray
     """
     b, m = ids_k.shape
     if n > m:
-        raise ShapeError(f"reference.Bias: between needs n <= m, but n={n} and m={m}; give a key for every query")
+        raise ShapeError(f"reference.Bias: expected n <= m for between, got n={n} and m={m}; give a key per query")
     before = np.concatenate([np.zeros((b, 1), np.int64), ids_k[:, :-1]], axis=1)
     starts = (ids_k != 0) & (ids_k != before)
     # left_of[x] = number of starts at indices smaller than x

@@ -40,7 +40,7 @@ def angles(rope: Rope, head_width: int, positions: Int[np.ndarray, "b n"]) -> Fl
     width = head_width if rope.rotary_dim is None else rope.rotary_dim
     if width % 2 or not 0 < width <= head_width:
         raise ConfigError(
-            f"reference.rope: rotary_dim must be even and in 2..{head_width}, but it is {width}; "
+            f"reference.rope rotary_dim: expected an even number in 2..{head_width}, got {width}; "
             "choose an even number no wider than the head"
         )
     # With a single pair the exponent of theta is zero, so the base, and ntk_scale with it, has no effect.

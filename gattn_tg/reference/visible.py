@@ -19,8 +19,8 @@ def per_token(
     if not isinstance(value, (tuple, list)):
         if n != m:
             raise ShapeError(
-                f"reference: {name} must be a pair (of queries, of keys) when n differs from m, "
-                f"but one array came with n={n}, m={m}; give both"
+                f"reference: expected a pair of {name} (of queries, of keys) when n differs from m, "
+                f"got one array with n={n}, m={m}; give both"
             )
         value = (value, value)
     of_query, of_key = (np.asarray(x).astype(np.int64) for x in value)

@@ -65,7 +65,7 @@ class GenomePredictor:
         told = self.head or readout
         if not isinstance(told, TrackHead | SiteReadout) or told.window_bp < 1:
             raise FormatError(
-                f"checkpoint of a {kind.name}: window_bp of its training is required, but it does not say; was it "
+                f"checkpoint of a {kind.name}: expected window_bp of its training, got none; was it "
                 "written by `gattn train` of this version?"
             )
         self.window_bp, self.bin_bp = told.window_bp, int(config.token_bp)
@@ -101,7 +101,7 @@ class GenomePredictor:
         """
         if self.model.config.reads_motifs and genome.vocabulary != self.vocabulary:
             raise ConfigError(
-                "along: a genome annotated with the vocabulary of the model is required, but came one with "
+                "along: expected a genome annotated with the vocabulary of the model, got one with "
                 f"{'no motifs' if genome.vocabulary is None else 'another'}; preprocess it again with that vocabulary"
             )
         starts = range(interval.start - self.margin, interval.end - self.margin, self.inner_bp)
@@ -122,7 +122,7 @@ class GenomePredictor:
             return list(range(len(self.names)))
         if unknown := [name for name in tracks if name not in self.names]:
             shown = ", ".join(self.names[:8]) + (" ..." if len(self.names) > 8 else "")
-            raise ConfigError(f"tracks: names of tracks of the model are required, but came {unknown[0]!r}; there are "
+            raise ConfigError(f"tracks: expected names of tracks of the model, got {unknown[0]!r}; there are "
                               f"{shown}")
         return [self.names.index(name) for name in tracks]
 
@@ -237,17 +237,17 @@ def check_places(found: Sequence[Interval], sizes: Mapping[str, int], *, is_bigw
         where = f"interval {place}"
         if place.chrom not in sizes:
             names = ", ".join(list(sizes)[:5]) + (" ..." if len(sizes) > 5 else "")
-            raise CoordinateError(f"{where}: a contig of the sequences is required; there are {names}")
+            raise CoordinateError(f"{where}: expected a contig of the sequences, got {place.chrom}; there are {names}")
         if len(place) < 1:
-            raise CoordinateError(f"{where}: at least one base is required, but it has none; widen it or leave it out")
+            raise CoordinateError(f"{where}: expected at least one base, got none; widen it or leave it out")
         if is_bigwig and place.end > sizes[place.chrom]:
             raise CoordinateError(
-                f"{where}: an end of at most {sizes[place.chrom]} is required for BigWig, where {place.chrom} ends; "
-                "shorten it, or name an .npz file"
+                f"{where}: expected for BigWig an end of at most {sizes[place.chrom]}, where {place.chrom} ends, got "
+                f"{place.end}; shorten it, or name an .npz file"
             )
         if is_bigwig and before is not None and before.chrom == place.chrom and place.start < before.end:
             raise CoordinateError(
-                f"{where}: intervals that do not overlap are required for BigWig, but it does with {before}; merge "
+                f"{where}: expected for BigWig intervals that do not overlap, got one that does with {before}; merge "
                 "them, or name an .npz file"
             )
         before = place

@@ -46,8 +46,8 @@ def chunks(
         for record in group:
             if len(record.sequence) > max_length:
                 raise FormatError(
-                    f"{where}: sequences of at most {max_length} bases are required by this model, but "
-                    f"{record.name!r} has {len(record.sequence)}; cut windows of {max_length} bases"
+                    f"{where}: expected sequences of at most {max_length} bases for this model, got "
+                    f"{record.name!r} of {len(record.sequence)}; cut windows of {max_length} bases"
                 )
         table = LabelledTable(tuple(r.sequence for r in group), None, (), Path(where))
         yield group, encode_labelled(table, vocabulary, max_length=max_length)

@@ -61,7 +61,7 @@ def candidates(sequence: bytes, *, chrom: str, offset: int, start: int, end: int
     """
     if not offset <= start < end <= offset + len(sequence):
         raise CoordinateError(
-            f"candidates: a stretch inside {chrom}:{offset}-{offset + len(sequence)} is required, but came "
+            f"candidates: expected a stretch inside {chrom}:{offset}-{offset + len(sequence)}, got "
             f"{start}-{end}; choose another"
         )
     forward = sequence.upper()

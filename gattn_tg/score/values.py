@@ -131,6 +131,6 @@ def require_one(path: Path, tracks: Sequence[str]) -> None:
     """Raise ConfigError where one BigWig file is to hold several tracks."""
     if path.suffix.lower() in BIGWIG and len(tracks) != 1:
         raise ConfigError(
-            f"{path}: one track is required for one BigWig file, but there are {len(tracks)}; choose one by its name, "
+            f"{path}: expected one track for one BigWig file, got {len(tracks)}; choose one by its name, "
             "or name a folder or an .npz file"
         )

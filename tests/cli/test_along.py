@@ -117,13 +117,13 @@ def test_a_folder_has_all_tracks_or_is_not_there(tmp_path: Path) -> None:
     names, sizes = ["a b", "a_b", "A_B", "x"], {"c": 4}
     broken, whole = (GenomeValues((place,), (np.array([row] * 4),), tuple(names), 1, "counts", sizes)
                      for row in ([1.0, 2.0, 3.0, np.inf], [1.0] * 4))
-    with pytest.raises(FormatError, match="a finite number is required"):
+    with pytest.raises(FormatError, match="expected a finite number, got inf"):
         broken.write(tmp_path / "new" / "bw")
     assert list((tmp_path / "new").iterdir()) == []
     kept = tmp_path / "bw"
     kept.mkdir()
     (kept / "mine.txt").write_text("precious")
-    with pytest.raises(FormatError, match="a finite number is required"):
+    with pytest.raises(FormatError, match="expected a finite number, got inf"):
         broken.write(kept, overwrite=True)
     assert [path.name for path in kept.iterdir()] == ["mine.txt"]
     whole.write(kept, overwrite=True)
@@ -185,7 +185,7 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track for one BigWig file, got 2"),
         (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model, got 'b'"),
         (home / "tracks", [*out, "--head", "mouse"], "expected a head named human, got 'mouse'"),
-        (tmp_path / "old", out, "window_bp of its training, but it does not say"),
+        (tmp_path / "old", out, "expected window_bp of its training, got none"),
     ):
         assert main(["predict", str(where), str(home / "g.fa"), "--regions", *more]) == 2
         assert text in capsys.readouterr().err
@@ -198,11 +198,11 @@ CASES = Path(__file__).resolve().parent.parent / "cases" / "tracks"
 @pytest.mark.parametrize(
     ("bed", "message"),
     [
-        ("zero.bed", "interval chr1:100-100: at least one base is required"),
-        ("ov.bed", "interval chr1:2000-4000: intervals that do not overlap are required"),
-        ("st.bed", "intervals that do not overlap are required"),
-        ("unk.bed", "interval chr9:0-1000: a contig of the sequences is required; there are chr1, chr2"),
-        ("past.bed", "an end of at most 40010 is required for BigWig"),
+        ("zero.bed", "interval chr1:100-100: expected at least one base"),
+        ("ov.bed", "interval chr1:2000-4000: expected for BigWig intervals that do not overlap"),
+        ("st.bed", "intervals that do not overlap, got one that does with"),
+        ("unk.bed", "interval chr9:0-1000: expected a contig of the sequences, got chr9; there are chr1, chr2"),
+        ("past.bed", "expected for BigWig an end of at most 40010"),
     ],
 )
 def test_intervals_are_checked_before_anything_is_predicted(

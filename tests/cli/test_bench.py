@@ -112,7 +112,7 @@ def test_refusals(
     assert "a folder that can be written, but it cannot" in refused(capsys, "--tune")
     assert measured == []
     monkeypatch.setattr(bench, "timed", lambda *_: Speed(error="clang: no"))
-    assert "stage tile must run with the sizes in use, but it ends with clang: no;" in refused(capsys)
+    assert "expected stage tile to run with the sizes in use, but it ends with clang: no;" in refused(capsys)
 
 
 def test_a_mistake_in_the_users_file_is_not_overwritten(user: Path, capsys: pytest.CaptureFixture[str]) -> None:

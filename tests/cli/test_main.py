@@ -120,7 +120,7 @@ def test_predict_writes_a_table(run: Path, capsys: pytest.CaptureFixture[str], t
         capsys, "predict", best, fasta, "-o", tmp_path / "no" / "x"
     )
     assert "a file name, but a folder came" in failure(capsys, "predict", best, fasta, "-o", tmp_path)
-    assert "config.json is missing" in failure(capsys, "predict", tmp_path, fasta)
+    assert "got one without config.json" in failure(capsys, "predict", tmp_path, fasta)
     assert "no such file" in failure(capsys, "predict", best, tmp_path / "none.fa")
 
 

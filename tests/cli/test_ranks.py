@@ -83,14 +83,14 @@ def test_lists_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():
         with pytest.raises(ConfigError) as raised:
             devices_of(text)
-        assert str(raised.value) == f"devices: {error}"
+        assert str(raised.value) == f"devices: expected {error}"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("CUDA:0,CUDA:2")
     assert str(unsupported.value) == "devices: expected CUDA:2, but 2 are here; count from CUDA:0"
     with pytest.raises(UnsupportedError) as unsupported:
         devices_of("gpu:all")
-    assert str(unsupported.value).startswith("devices: one of METAL, AMD, NV, CUDA, ")
-    assert str(unsupported.value).endswith("is required, got 'gpu:all'; see gattn doctor")
+    assert str(unsupported.value).startswith("devices: expected one of METAL, AMD, NV, CUDA, ")
+    assert str(unsupported.value).endswith(", got 'gpu:all'; see gattn doctor")
 
 
 def test_devices_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:

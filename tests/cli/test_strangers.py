@@ -55,7 +55,7 @@ STRANGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "ck_nested": (lambda folder: (folder / "config.json").write_text("[" * 99_999), "nested too deeply"),
     "ck_labels": (told(labels=[1, 2]), "expected labels of different text"),
     "ck_cut": (lambda folder: (folder / "model.safetensors").write_bytes(b"\xff" * 9), "expected a whole safetensors"),
-    "ck_empty": (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
+    "ck_empty": (lambda folder: (folder / "model.safetensors").unlink(), "got one without model.safetensors"),
 }
 
 

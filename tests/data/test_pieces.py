@@ -101,7 +101,7 @@ def test_targets_of_a_piece_are_those_of_its_bases(bases: np.ndarray, stretches:
 def test_pieces_that_do_not_fit(bases: np.ndarray, stretches: Stretches) -> None:
     targets = ArrayTargets(gc_targets(bases, 0)[None])
     window = [Interval("chr1", 500, 500 + WIDTH)]
-    with pytest.raises(ShapeError, match="must be a whole number of bins of 8, from 1 to 16, but window_bp=100"):
+    with pytest.raises(ShapeError, match="a whole number of bins of 8, from 1 to 16, got window_bp=100"):
         TrackPieces(stretches, window, targets, BINS, BIN, window_bp=100, crop_bp=24)
     with pytest.raises(ShapeError, match="windows of one width with 16 bins of targets each, got 2"):
         TrackPieces(stretches, window * 2, targets, BINS, BIN, window_bp=96, crop_bp=24)
@@ -153,7 +153,7 @@ def test_marks_from_a_table(tmp_path: Path, stretches: Stretches) -> None:
     path.write_text("chrom\tstart\tend\tcalled\nchr1\t20\t22\t2\n")
     with pytest.raises(FormatError, match="4 columns with 0 or 1 as called, got 4 and '2'"):
         read_marks(path, "called")
-    with pytest.raises(ConfigError, match="window_bp must be a multiple of 4 from 4 up, but is 6"):
+    with pytest.raises(ConfigError, match="window_bp: expected a multiple of 4 from 4 up, got 6"):
         MarkedWindows(stretches, [first], [], window_bp=6)
     longer = Marks("chr1", np.array([1]), np.array([9]), np.array([True]))
     with pytest.raises(ConfigError, match="sites of one length, got 2, 8"):

@@ -31,5 +31,5 @@ def test_shares_equal_the_map_summed_over_motifs() -> None:
 
 def test_ids_must_be_those_of_the_keys() -> None:
     q = Tensor.zeros(1, 1, 4, 8)
-    with pytest.raises(ShapeError, match=r"ids must have shape \(1, 4\), one per key, but have \(1, 3\); pass the ids"):
+    with pytest.raises(ShapeError, match=r"expected ids of shape \(1, 4\), one per key, got \(1, 3\); pass the ids"):
         motif_mass(q, q, Tensor([[0, 1, 1]]))

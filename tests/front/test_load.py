@@ -293,7 +293,7 @@ def test_evaluation_of_a_table(
 
 
 def test_folders_without_a_model_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="there is no such folder"):
+    with pytest.raises(FormatError, match="got no such folder"):
         gattn_tg.load(tmp_path / "none")
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(FormatError, match="expected a run with best/, got one without"):

@@ -116,7 +116,7 @@ def test_every_mistake_names_file_and_key(user: Path, content: str) -> None:
 
 def test_a_folder_in_place_of_the_file_is_said(user: Path) -> None:
     user.mkdir()
-    with pytest.raises(ConfigError, match="is required, but it does not read"):
+    with pytest.raises(ConfigError, match="expected a TOML file with rows of sizes, but it does not read"):
         plan_table.tile()
 
 
@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_looked_into_is_one_line(
         pytest.skip("this user may look into every folder")
     monkeypatch.setenv("GATTN_PLAN", str(tmp_path / folder / "plan.toml"))
     plan_table.table.cache_clear()
-    with pytest.raises(ConfigError, match="is required, but it does not read") as raised:
+    with pytest.raises(ConfigError, match="expected a TOML file with rows of sizes, but it does not read") as raised:
         plan_table.tile()
     assert "\n" not in str(raised.value)
     assert plan_table.report()["error"] == str(raised.value)

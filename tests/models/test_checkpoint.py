@@ -74,7 +74,7 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"a checkpoint is a folder with config\.json and model\.safetensors, but"):
+    with pytest.raises(FormatError, match=r"a checkpoint, a folder with config\.json and model\.safetensors, got"):
         checkpoint.load(tmp_path)
     whole = (saved / checkpoint.WEIGHTS).read_bytes()
     (saved / checkpoint.WEIGHTS).write_bytes(whole[:-10])
@@ -82,23 +82,23 @@ def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
         checkpoint.load(saved)
     (saved / checkpoint.WEIGHTS).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     for reader in (checkpoint.load, checkpoint.read):
-        with pytest.raises(FormatError, match="the digest differs; the file is truncated, changed, or from another"):
+        with pytest.raises(FormatError, match="a file of another digest; it is truncated, changed, or from another"):
             reader(saved)
     (saved / checkpoint.WEIGHTS).write_bytes(whole)
     edit(saved, format=99)
-    with pytest.raises(FormatError, match="checkpoint format 1 is required, but found 99; was it written by another"):
+    with pytest.raises(FormatError, match="expected checkpoint format 1, got 99; was it written by another"):
         checkpoint.load(saved)
     edit(saved, format=1, config={**json.loads(CONFIG.to_json()), "n_layers": 2})
-    with pytest.raises(FormatError, match=r"the weights lack 'blocks\.1"):
+    with pytest.raises(FormatError, match=r"expected weights of 'blocks\.1"):
         checkpoint.load(saved)
     edit(saved, config={**json.loads(CONFIG.to_json()), "width": 32})
-    with pytest.raises(FormatError, match=r"must have shape .* but has .* of different models"):
+    with pytest.raises(FormatError, match=r"expected .* of shape .*, got .* of different models"):
         checkpoint.load(saved)
     (saved / checkpoint.CONFIG).write_text("{")
-    with pytest.raises(FormatError, match="JSON is required, but it does not parse"):
+    with pytest.raises(FormatError, match="expected JSON, but it does not parse"):
         checkpoint.load(saved)
     (saved / checkpoint.CONFIG).write_text('{"format": 1}')
-    with pytest.raises(FormatError, match="config, labels, vocabulary, weights_sha256 must be present, but is missing"):
+    with pytest.raises(FormatError, match="expected config, labels, vocabulary, weights_sha256, got none of config"):
         checkpoint.load(saved)
 
 
@@ -108,10 +108,10 @@ def test_the_readout_survives_and_another_kind_is_refused(tmp_path: Path) -> Non
                              vocabulary=MotifVocabulary.default())
     loaded = checkpoint.load(folder, kind="SequenceClassifier")
     assert (loaded.readout, loaded.labels, loaded.vocabulary) == (readout, ("no", "yes"), MotifVocabulary.default())
-    with pytest.raises(FormatError, match="a checkpoint of a GenomicGPT is required, but this one is of a Sequence"):
+    with pytest.raises(FormatError, match="expected a checkpoint of a GenomicGPT, got one of a Sequence"):
         checkpoint.load(folder, kind="GenomicGPT")
     edit(folder, model="Unheard")
-    with pytest.raises(ConfigError, match=r"the kind of model must be one of SequenceClassifier.* but is 'Unheard'"):
+    with pytest.raises(ConfigError, match=r"expected as kind of model one of SequenceClassifier.* got 'Unheard'"):
         checkpoint.load(folder)
 
 

@@ -53,7 +53,7 @@ def test_the_seed_decides_the_weights() -> None:
 
 def test_learned_positions_refuse_longer_sequences() -> None:
     model = SequenceClassifier(ClassifierConfig.from_dict({**SMALL, "positions": "learned"}))
-    with pytest.raises(ShapeError, match="at most max_length=24 bases, but one has 30; shorten it, or"):
+    with pytest.raises(ShapeError, match="at most max_length=24 bases, got one of 30; shorten it, or"):
         logits(model, *batch(1, 30), [30])
 
 

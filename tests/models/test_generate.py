@@ -74,9 +74,9 @@ def test_draws_follow_temperature_and_top_k() -> None:
 
 def test_refusals() -> None:
     generator = Generator(model(motif="none"), VOCABULARY)
-    with pytest.raises(ConfigError, match=r"top_k from 1 to 4 and seed >= 0 are required, but came 3 prompts, 5"):
+    with pytest.raises(ConfigError, match=r"top_k from 1 to 4 and seed >= 0, got 3 prompts, 5"):
         generator(PROMPTS, 5, top_k=5)
-    with pytest.raises(ShapeError, match=r"prompts of base ids 0\.\.4, one axis each, are required, but one has shape"):
+    with pytest.raises(ShapeError, match=r"expected prompts of base ids 0\.\.4, one axis each, got one of shape"):
         generator([np.array([[1]], np.uint8)], 5)
 
 

@@ -63,17 +63,17 @@ def test_fields_by_name_and_a_config_build_the_same_layer() -> None:
 
 
 def test_wrong_sizes_are_refused_with_the_nearest_right_ones() -> None:
-    with pytest.raises(ConfigError, match="n_heads=12 does not divide width=500; nearest widths are 492 and 504"):
+    with pytest.raises(ConfigError, match="divisor of width=500, got 12; the nearest widths are 492 and 504"):
         GenomicAttention(width=500, n_heads=12)
-    with pytest.raises(ConfigError, match="n_kv_heads=3 does not divide n_heads=4"):
+    with pytest.raises(ConfigError, match="n_kv_heads: expected a divisor of n_heads=4, got 3"):
         GenomicAttention(width=32, n_heads=4, n_kv_heads=3)
-    with pytest.raises(ConfigError, match="motif must be None or one of key, pair"):
+    with pytest.raises(ConfigError, match="motif: expected None or one of key, pair"):
         GenomicAttention(width=32, n_heads=4, motif="cpg")
     with pytest.raises(ConfigError, match="expected config alone, got also n_heads; put them into the config"):
         GenomicAttention(config=AttentionConfig(width=32, n_heads=4), n_heads=2)
-    with pytest.raises(ShapeError, match="motif_ids by the key bias, but are None"):
+    with pytest.raises(ShapeError, match="motif_ids for the key bias, got None"):
         GenomicAttention(width=32, n_heads=4)(x_of(1, 3, 32))
-    with pytest.raises(ConfigError, match="kernel must be odd, so that it has a centre, but is 4; use 5"):
+    with pytest.raises(ConfigError, match="kernel: expected an odd number, which has a centre, got 4; use 5"):
         Convolution(3, 4, 4, RNG(0))
 
 

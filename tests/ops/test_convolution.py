@@ -85,7 +85,7 @@ def test_one_core_and_two_give_the_same_bits() -> None:
 
 
 def test_refusals_name_both_shapes() -> None:
-    message = r"convolution: x \(b, n, i\) and weight \(o, i, k\) with odd k are required, but x is \(1, 8, 3\) and"
+    message = r"convolution: expected x \(b, n, i\) and weight \(o, i, k\) with odd k, got x \(1, 8, 3\) and"
     for shape in ((4, 3, 2), (4, 5, 3)):
         with pytest.raises(ShapeError, match=message):
             convolution(Tensor.zeros(1, 8, 3), Tensor.zeros(*shape))

@@ -55,9 +55,9 @@ def test_bases_as_labels_leave_n_out() -> None:
 
 def test_refusals() -> None:
     x = Tensor.zeros(3, 4)
-    with pytest.raises(ShapeError, match=r"integer labels of shape \(3,\), one per row of logits, are required, but"):
+    with pytest.raises(ShapeError, match=r"expected integer labels of shape \(3,\), one per row of logits, got"):
         cross_entropy(x, Tensor.zeros(2).int())
-    with pytest.raises(ConfigError, match=r"smoothing in \[0, 1\) is required, but 1.0 came"):
+    with pytest.raises(ConfigError, match=r"expected smoothing in \[0, 1\), got 1.0"):
         cross_entropy(x, Tensor.zeros(3).int(), 1.0)
 
 

@@ -72,5 +72,5 @@ def test_not_a_share() -> None:
     with pytest.raises(ConfigError) as raised:
         dropout(Tensor(X), 1.0)
     assert str(raised.value) == (
-        "dropout: a share from 0 up to 1 (1 excluded) is required, but came 1.0; change dropout"
+        "dropout: expected a share from 0 up to 1 (1 excluded), got 1.0; change dropout"
     )

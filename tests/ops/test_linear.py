@@ -183,16 +183,16 @@ def test_nothing_leaks_between_rows() -> None:
     [
         (
             ((4, 5), (3, 6), None, None),
-            "linear: weight must be (n_out, n_in) with n_in the last axis of x, but weight is (3, 6) and x is (4, 5); "
+            "linear: expected weight (n_out, n_in) with n_in the last axis of x, got weight (3, 6) and x (4, 5); "
             "transpose the weight or project x first",
         ),
         (
             ((4, 5), (3, 5), (4,), None),
-            "linear: bias must have one number per output, (3,), but it is (4,); reshape it or leave it out",
+            "linear: expected bias with one number per output, (3,), got (4,); reshape it or leave it out",
         ),
         (
             ((4, 5), (3, 5), None, (3,)),
-            "linear: residual must have the shape of the result, (4, 3), but it is (3,); expand it first",
+            "linear: expected residual of the shape of the result, (4, 3), got (3,); expand it first",
         ),
     ],
 )
@@ -209,5 +209,5 @@ def test_unknown_activation() -> None:
     with pytest.raises(ConfigError) as raised:
         linear(Tensor.zeros(4, 5), Tensor.zeros(3, 5), activation="silu")
     assert str(raised.value) == (
-        "linear: activation is one of gelu, relu or None, but 'silu' came; apply another one to the result"
+        "linear: expected activation to be one of gelu, relu or None, got 'silu'; apply another one to the result"
     )

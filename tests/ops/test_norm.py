@@ -123,9 +123,9 @@ def test_widths_that_do_not_fit() -> None:
     with pytest.raises(ShapeError) as raised:
         layer_norm(Tensor.zeros(2, 3), Tensor.zeros(4), Tensor.zeros(3))
     assert str(raised.value) == (
-        "layer_norm: weight and bias must be (3,) like the last axis of x, but they are (4,) and (3,); "
+        "layer_norm: expected weight and bias of shape (3,) like the last axis of x, got (4,) and (3,); "
         "normalise over the last axis"
     )
     with pytest.raises(ShapeError) as raised:
         rows_of(Tensor.zeros(3), Tensor.zeros(2))
-    assert str(raised.value) == "rows_of: the table must be (v, w), but it is (3,); reshape it"
+    assert str(raised.value) == "rows_of: expected a table (v, w), got (3,); reshape it"

@@ -28,5 +28,5 @@ def test_values_and_gradient(shape: tuple[int, int, int]) -> None:
 
 
 def test_an_odd_number_of_positions_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"halved: an even number of positions is required, but x is \(1, 5, 2\)"):
+    with pytest.raises(ShapeError, match=r"halved: expected an even number of positions, got x \(1, 5, 2\)"):
         halved(Tensor.zeros(1, 5, 2))

@@ -58,7 +58,7 @@ def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[C
 
 
 def test_too_long_a_sequence(trained: tuple[Checkpoint, Forward]) -> None:
-    with pytest.raises(FormatError, match=r"a.fa: sequences of at most 10 bases .* but 'chr1' has 11; cut windows"):
+    with pytest.raises(FormatError, match=r"a.fa: expected sequences of at most 10 bases .* got 'chr1' of 11; cut"):
         list(predict(trained[0], [Record("chr1", "", b"A" * 11)], run=trained[1], where="a.fa"))
 
 
@@ -69,7 +69,7 @@ def test_reads_fasta_and_tables(tmp_path: Path) -> None:
     assert [(r.name, r.sequence) for r in read(fasta)] == [("one", b"ACGTAC"), ("two", b"GG")]
     assert [(r.name, r.sequence) for r in read(table)] == [("row_1", b"ACGTAC"), ("row_2", b"GG")]
     (tmp_path / "c.txt").write_text("")
-    with pytest.raises(FormatError, match="at least one record is required, but came an empty file"):
+    with pytest.raises(FormatError, match="expected at least one record, got an empty file"):
         list(read(tmp_path / "c.txt"))
 
 
@@ -90,7 +90,7 @@ def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> No
     vocabulary = checkpoint.vocabulary
     tata = next(motif for motif in vocabulary.classes if motif.name == "tata_box")
     lone = MotifVocabulary((tata,))
-    with pytest.raises(ConfigError, match="mean over both strands: a vocabulary whose classes mean the"):
+    with pytest.raises(ConfigError, match="mean over both strands: expected a vocabulary whose classes mean the"):
         list(predict(replace(checkpoint, vocabulary=lone), records, run=forward, batch_size=4, both_strands=True))
 
 
@@ -107,5 +107,5 @@ def test_evaluation_counts(trained: tuple[Checkpoint, Forward], tmp_path: Path) 
     assert result.confusion.tolist() == [[0, 0], [9 - n_right, n_right]]
     assert result.metrics.accuracy == pytest.approx(n_right / 9)
     path.write_text("sequence,label\nACGT,maybe\n")
-    with pytest.raises(ConfigError, match="labels no, yes are required, but came maybe"):
+    with pytest.raises(ConfigError, match="expected labels no, yes, got maybe"):
         evaluate(checkpoint, path)

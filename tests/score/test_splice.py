@@ -36,7 +36,7 @@ def test_only_the_stretch_and_mirrored_by_the_other_strand() -> None:
 
 
 def test_a_stretch_outside_the_sequence() -> None:
-    with pytest.raises(CoordinateError, match=r"a stretch inside c:1000-1300 is required, but came 900-1100"):
+    with pytest.raises(CoordinateError, match=r"expected a stretch inside c:1000-1300, got 900-1100"):
         next(candidates(SEQUENCE, chrom="c", offset=1000, start=900, end=1100, width=20))
 
 

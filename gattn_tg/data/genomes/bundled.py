@@ -37,7 +37,7 @@ def bundled(name: str, folder: str = "data") -> Path:
         if (place / name).is_file():
             return place / name
     raise GattnError(
-        f"bundled data: expected {name!r} in {places[0]} or {places[1]}, but is in neither; "
+        f"bundled data: expected {name!r} in {places[0]} or {places[1]}, but it is in neither; "
         "install the package again or run inside the repository"
     )
 

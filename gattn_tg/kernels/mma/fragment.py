@@ -172,19 +172,21 @@ def find(maker: str, arch: str, dtype: DType) -> Fragment | str:
     """
     if maker in ("CUDA", "NV"):
         if dtype == dtypes.float32:
-            return "float32 through tf32 would keep 10 bits of 23, less than float32 promises"
+            return "expected operands of float16 or bfloat16, got float32, of which tf32 would keep 10 bits of 23"
         if int(arch.removeprefix("sm_").rstrip("a") or 0) < 80:
-            return f"its instructions need sm_80 or later, but the device is {arch}"
-        return CUDA if dtype in HALVES else f"it multiplies float16 and bfloat16, but operands are {dtype}"
+            return f"expected a device of sm_80 or later, got {arch}"
+        return CUDA if dtype in HALVES else f"expected operands of float16 or bfloat16, got {dtype}"
     if maker == "METAL":
         if arch != "METAL" and not (arch.startswith("Apple") and int(arch[5:]) >= 7):
-            return f"its instructions need Apple7 or later, but the device is {arch}"
-        return METAL if dtype in (*HALVES, dtypes.float32) else f"its instructions do not multiply {dtype}"
+            return f"expected a device of Apple7 or later, got {arch}"
+        if dtype in (*HALVES, dtypes.float32):
+            return METAL
+        return f"expected operands of float16, bfloat16 or float32, got {dtype}"
     if maker == "AMD":
         if dtype not in HALVES:
-            return f"it multiplies float16 and bfloat16, but operands are {dtype}"
+            return f"expected operands of float16 or bfloat16, got {dtype}"
         for names, fragment in ((("gfx942", "gfx950"), CDNA), (("gfx120",), RDNA4), (("gfx11",), RDNA3)):
             if arch.startswith(names):
                 return fragment
-        return f"{arch} has no matrix instructions that it knows"
-    return f"{maker} has no matrix instructions that it knows"
+        return f"expected a device with matrix instructions that it knows, got {arch}"
+    return f"expected a device with matrix instructions that it knows, got {maker}"

@@ -99,8 +99,8 @@ def plan(of: Machine, score: Score, d: int, e: int, dtype: DType) -> Plan | str:
                 break
         else:
             return (
-                f"its smallest tile ({name}, head widths {d} and {e}) needs {shared} bytes of shared memory and "
-                f"{words} registers a thread, but there are {of.shared_bytes} and {MOST_REGISTERS}"
+                f"expected {shared} bytes of shared memory and {words} registers a thread for its smallest tile "
+                f"({name}, head widths {d} and {e}), got {of.shared_bytes} and {MOST_REGISTERS}"
             )
     return Plan(fragment, *chosen)
 

@@ -124,9 +124,10 @@ def choose(problem: Problem, impl: str) -> Implementation:
             if reason is None:
                 return implementation
             reasons.append(f"{name}: {reason}")
-        raise UnsupportedError(f"attention: no implementation serves this call; {'; '.join(reasons)}")
+        raise UnsupportedError("attention: expected a call that some implementation serves, got one that none does; "
+                               + "; ".join(reasons))
     if impl not in IMPLEMENTATIONS:
-        raise ConfigError(f"attention: impl must be auto or one of {', '.join(IMPLEMENTATIONS)}, but is {impl!r}")
+        raise ConfigError(f"attention impl: expected auto or one of {', '.join(IMPLEMENTATIONS)}, got {impl!r}")
     if (reason := IMPLEMENTATIONS[impl].refuse(problem)) is not None:
         raise UnsupportedError(f'attention(impl="{impl}"): {reason}; use impl="auto"')
     return IMPLEMENTATIONS[impl]

@@ -45,24 +45,24 @@ class MotifBias:
     def __post_init__(self) -> None:
         where = f"MotifBias.{self.kind}"
         if self.kind not in KINDS:
-            raise ConfigError(f"MotifBias: kind must be one of {', '.join(KINDS)}, but is {self.kind!r}")
+            raise ConfigError(f"MotifBias kind: expected one of {', '.join(KINDS)}, got {self.kind!r}")
         square = self.rule.is_square
         shape = self.table.shape
         if len(shape) not in ((2, 3) if square else (1, 2)) or (square and shape[-1] != shape[-2]):
             wanted = "(t, t) or (h, t, t)" if square else "(t,) or (h, t)"
-            raise ShapeError(f"{where}: table must have shape {wanted}, but has {tuple(shape)}")
+            raise ShapeError(f"{where}: expected a table of shape {wanted}, got {tuple(shape)}")
         if not 1 <= shape[-1] <= 256:
-            raise ShapeError(f"{where}: a table has 1 to 256 motif ids, but this one has {shape[-1]}")
+            raise ShapeError(f"{where}: expected a table of 1 to 256 motif ids, got {shape[-1]}")
         if not dtypes.is_float(self.table.dtype):
-            raise ShapeError(f"{where}: table must be floating point, but is {self.table.dtype}")
+            raise ShapeError(f"{where}: expected a table in floating point, got {self.table.dtype}")
         for name, ids, axes in (("ids", self.ids, 3 if self.rule.is_map else 2), ("ids_k", self.ids_k, 2)):
             if ids is None:
                 continue
             if not dtypes.is_int(ids.dtype):
-                raise ShapeError(f"{where}: {name} must be integers, but are {ids.dtype}; cast them to uint8")
+                raise ShapeError(f"{where}: expected {name} of integers, got {ids.dtype}; cast them to uint8")
             if len(ids.shape) != axes:
                 wanted = "(b, n, m)" if axes == 3 else "(b, n)"
-                raise ShapeError(f"{where}: {name} must have shape {wanted}, but have {tuple(ids.shape)}")
+                raise ShapeError(f"{where}: expected {name} of shape {wanted}, got {tuple(ids.shape)}")
         if self.complement is not None:
             self._check_complement(self.complement)
 
@@ -70,13 +70,13 @@ class MotifBias:
         t = self.n_motifs
         if not self.rule.is_by_id:
             others = ", ".join(name for name, kind in KINDS.items() if kind.is_by_id)
-            raise ConfigError(f"MotifBias.{self.kind}: tie_strands needs a table indexed by motif ids, which this "
-                              f"kind does not have; use one of {others}")
+            raise ConfigError(f"MotifBias.{self.kind}: expected for tie_strands a table indexed by motif ids, got a "
+                              f"kind without one; use one of {others}")
         if len(complement) != t or sorted(complement) != list(range(t)) or any(
             complement[complement[a]] != a for a in range(t)
         ):
-            raise ConfigError(f"MotifBias.{self.kind}: tie_strands must map the ids 0..{t - 1} onto themselves and "
-                              f"back (an involution), but is {complement}")
+            raise ConfigError(f"MotifBias.{self.kind}: expected tie_strands that map the ids 0..{t - 1} onto "
+                              f"themselves and back (an involution), got {complement}")
 
     @property
     def rule(self) -> BiasKind:

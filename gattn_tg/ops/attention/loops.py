@@ -25,13 +25,13 @@ def refuse(problem: Problem) -> str | None:
     devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
     *_, d, e = problem.sizes
     if any(device.split(":")[0] != "CPU" for device in devices):
-        return f"it runs on CPUs, but the operands are on {devices[0]}"
+        return f"expected operands on a CPU, got {devices[0]}"
     if not cpu.compiles_well():
         return "tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG"
     if problem.q.dtype not in STORED:
-        return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
+        return f"expected operands of float32, float16 or bfloat16, got {problem.q.dtype}"
     if max(d, e) > WIDEST:
-        return f"head widths must be at most {WIDEST}, but are {d} and {e}"
+        return f"expected head widths of at most {WIDEST}, got {d} and {e}"
     return _refuse_pieces(problem)
 
 
@@ -39,15 +39,16 @@ def _refuse_pieces(problem: Problem) -> str | None:
     """Why the operands of a sharded call do not go together: every device must find its rows and heads at hand."""
     (axis, _), *others = (pieces(x) for x in (problem.q, problem.k, problem.v))
     if axis not in (-1, 0, 1) or any(other != axis for other, _ in others):
-        return "q, k and v must be sharded alike, over the batch or over heads"
+        axes = [axis, *(other for other, _ in others)]
+        return f"expected q, k and v sharded alike, over the batch or over heads, got shards of axes {axes}"
     bias = problem.bias
     per_row = [problem.positions_q, problem.positions_k, problem.lengths, problem.segments_q, problem.segments_k]
     per_row += [] if bias is None else [bias.ids, bias.ids_k]
     if any(x is not None and pieces(x)[0] != (0 if axis == 0 else -1) for x in per_row):
         place = "over the batch like q" if axis == 0 else "nowhere, like the batch of q"
-        return f"ids, lengths, segments and positions must be sharded {place}"
+        return f"expected ids, lengths, segments and positions sharded {place}, got some that are not"
     if bias is not None and bias.per_head and pieces(bias.table)[0] != (0 if axis == 1 else -1):
-        return "a table per head must be sharded over heads exactly when q is"
+        return "expected a table per head sharded over heads exactly when q is, got one sharded without the other"
     return None
 
 

@@ -36,7 +36,7 @@ def refuse(problem: Problem) -> str | None:
     *_, d, e = problem.sizes
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
-        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+        return f"expected q, k and v sharded alike, over the batch or over heads, got shards of axes {axes}"
     found = plan(static_score(problem, has_broken=True), d, e, _device(problem.q), problem.q.dtype)
     return found if isinstance(found, str) else None
 

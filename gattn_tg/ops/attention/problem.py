@@ -50,7 +50,7 @@ class Problem:
     def ids(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
         """Motif id of every query and key, uint8, for the kinds that look up bases (not `dense`)."""
         if self.bias is None or self.bias.ids_k is None:
-            raise ConfigError("attention: ids per base are required, but the call has none; use another kind")
+            raise ConfigError("attention: expected ids per base, got none; use another kind")
         return self.bias.ids, self.bias.ids_k
 
     def coordinates(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
@@ -74,26 +74,26 @@ def build(
     """
     for name, x in (("q", q), ("k", k), ("v", v)):
         if len(x.shape) != 4:
-            raise ShapeError(f"attention: {name} must have shape (batch, heads, positions, width), but has "
+            raise ShapeError(f"attention: expected {name} of shape (batch, heads, positions, width), got "
                              f"{tuple(x.shape)}; add the missing axes with reshape or unsqueeze")
         if not dtypes.is_float(x.dtype):
-            raise ShapeError(f"attention: {name} must be floating point, but is {x.dtype}; cast it")
+            raise ShapeError(f"attention: expected {name} in floating point, got {x.dtype}; cast it")
         if x.dtype != q.dtype:
-            raise ShapeError(f"attention: q, k and v must share one dtype, but q is {q.dtype} and {name} is {x.dtype}; "
-                             "cast them to the same")
+            raise ShapeError(f"attention: expected q, k and v of one dtype, got q of {q.dtype} and {name} of "
+                             f"{x.dtype}; cast them to the same")
         if 0 in x.shape:
-            raise ShapeError(f"attention: {name} must not be empty, but has shape {tuple(x.shape)}")
+            raise ShapeError(f"attention: expected {name} that is not empty, got shape {tuple(x.shape)}")
     b, h, n, d = q.shape
     bk, g, m, dk = k.shape
     if dk != d:
-        raise ShapeError(f"attention: k has head width {dk} but q has {d}; project both to the same width")
+        raise ShapeError(f"attention: expected k of head width {d} like q, got {dk}; project both to the same width")
     if bk != b or v.shape[0] != b:
-        raise ShapeError(f"attention: q, k and v must share the batch, but have {b}, {bk} and {v.shape[0]}")
+        raise ShapeError(f"attention: expected q, k and v of one batch, got {b}, {bk} and {v.shape[0]}")
     if tuple(v.shape[:3]) != (bk, g, m):
-        raise ShapeError(f"attention: v must have k's heads and positions, {(g, m)}, but has {tuple(v.shape[1:3])}")
+        raise ShapeError(f"attention: expected v with k's heads and positions, {(g, m)}, got {tuple(v.shape[1:3])}")
     if h % g:
-        raise ShapeError(f"attention: the {g} key heads must divide the {h} query heads (grouped-query attention); "
-                         "change n_kv_heads")
+        raise ShapeError(f"attention: expected key heads that divide the {h} query heads (grouped-query attention), "
+                         f"got {g}; change n_kv_heads")
     if bias is not None:
         bias = _fit_bias(bias, b, h, n, m)
     # rotations are exact in 64 bits; the kernels compare places and labels in 32
@@ -104,11 +104,11 @@ def build(
         rope.width(d)
     if lengths is not None:
         if not dtypes.is_int(lengths.dtype) or tuple(lengths.shape) != (b,):
-            raise ShapeError(f"attention: lengths must be integers of shape ({b},), valid keys per batch row, but are "
+            raise ShapeError(f"attention: expected lengths of integers of shape ({b},), valid keys per batch row, got "
                              f"{lengths.dtype} of shape {tuple(lengths.shape)}")
         lengths = lengths.clamp(0, m).cast(dtypes.int32)  # before the cast: a length of 2^32 must not become 0
     if scale is not None and not math.isfinite(scale):
-        raise ConfigError(f"attention: scale must be a finite number, but is {scale}; leave it out for d**-0.5")
+        raise ConfigError(f"attention scale: expected a finite number, got {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
                    _window(window_size), lengths, segments_q, segments_k)
 
@@ -116,7 +116,7 @@ def build(
 def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
     where = f"attention: bias {bias.kind}"
     if bias.per_head and bias.table.shape[0] != h:
-        raise ShapeError(f"{where}: a table per head needs {h} tables, but has {bias.table.shape[0]}")
+        raise ShapeError(f"{where}: expected {h} tables, one per head, got {bias.table.shape[0]}")
     top = 255 if bias.rule.is_counted else bias.n_motifs - 1  # occurrences are counted, their ids not looked up
 
     def inside(ids: Tensor) -> Tensor:
@@ -125,17 +125,17 @@ def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:
 
     if bias.rule.is_map:
         if tuple(bias.ids.shape) != (b, n, m):
-            raise ShapeError(f"{where}: ids must have shape {(b, n, m)}, one a pair, but have {tuple(bias.ids.shape)}")
+            raise ShapeError(f"{where}: expected ids of shape {(b, n, m)}, one a pair, got {tuple(bias.ids.shape)}")
         return replace(bias, ids=inside(bias.ids))
     if tuple(bias.ids.shape) != (b, n):
-        raise ShapeError(f"{where}: ids must have shape {(b, n)}, one per query, but have {tuple(bias.ids.shape)}")
+        raise ShapeError(f"{where}: expected ids of shape {(b, n)}, one per query, got {tuple(bias.ids.shape)}")
     if bias.ids_k is None and n != m:
-        raise ShapeError(f"{where}: ids_k is required when queries ({n}) and keys ({m}) differ; pass ids_k of shape "
-                         f"{(b, m)}")
+        raise ShapeError(f"{where}: expected ids_k, because queries ({n}) and keys ({m}) differ, got none; pass ids_k "
+                         f"of shape {(b, m)}")
     if bias.ids_k is not None and tuple(bias.ids_k.shape) != (b, m):
-        raise ShapeError(f"{where}: ids_k must have shape {(b, m)}, one per key, but have {tuple(bias.ids_k.shape)}")
+        raise ShapeError(f"{where}: expected ids_k of shape {(b, m)}, one per key, got {tuple(bias.ids_k.shape)}")
     if bias.rule.is_counted and n > m:
-        raise ShapeError(f"{where}: the queries must be the last of the keys, but there are {n} queries and {m} keys")
+        raise ShapeError(f"{where}: expected queries that are the last of the keys, got {n} queries and {m} keys")
     return replace(bias, ids=inside(bias.ids), ids_k=inside(bias.ids if bias.ids_k is None else bias.ids_k))
 
 
@@ -145,15 +145,15 @@ def _both(
     if given is None:
         return None, None
     if isinstance(given, Tensor) and n != m:
-        raise ShapeError(f"attention: {name} must be a pair (of queries, of keys) when there are {n} queries and {m} "
-                         "keys, but is one Tensor")
+        raise ShapeError(f"attention: expected a pair of {name} (of queries, of keys) for {n} queries and {m} keys, "
+                         "got one Tensor")
     for_q, for_k = given if isinstance(given, tuple) else (given, given)
 
     def fit(x: Tensor, size: int) -> Tensor:
         if not dtypes.is_int(x.dtype):
-            raise ShapeError(f"attention: {name} must be integers, but are {x.dtype}")
+            raise ShapeError(f"attention: expected {name} of integers, got {x.dtype}")
         if tuple(x.shape) not in ((size,), (1, size), (b, size)):
-            raise ShapeError(f"attention: {name} must have shape ({size},) or {(b, size)}, but have {tuple(x.shape)}")
+            raise ShapeError(f"attention: expected {name} of shape ({size},) or {(b, size)}, got {tuple(x.shape)}")
         if x.dtype.itemsize < 4 or x.dtype == dtypes.int32:
             x = x.cast(dtypes.int32)
         elif is_narrow:
@@ -167,7 +167,7 @@ def _narrowed(x: Int[Tensor, "..."], name: str) -> Int[Tensor, "..."]:
     """Integers of a wide type in 32 bits; their values are read, because a cast would cut them without a word."""
     low, high = int(x.min().item()), int(x.max().item())
     if low < -(2**31) or high >= 2**31:
-        raise ShapeError(f"attention: {name} must fit 32 bits here, but reach from {low} to {high}; "
+        raise ShapeError(f"attention: expected {name} that fit 32 bits here, got {low} to {high}; "
                          + ("number the labels from 0" if name == "segments" else "subtract the smallest"))
     return x.cast(dtypes.int32)
 
@@ -179,7 +179,7 @@ def _window(window_size: Window | None) -> tuple[int | None, int | None]:
         if x is None or x == -1:
             return None
         if x < 0:
-            raise ConfigError(f"attention: window_size must be keys kept on each side (>= 0, or -1 for all), but is "
+            raise ConfigError(f"attention window_size: expected the keys kept on each side (>= 0, or -1 for all), got "
                               f"{window_size}")
         return int(x)
 

@@ -44,18 +44,18 @@ class Rope:
         for name in ("theta", "linear_scale", "ntk_scale"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"Rope: {name} must be a positive number, but is {value}; the default is "
+                raise ConfigError(f"Rope {name}: expected a positive number, got {value}; the default is "
                                   f"{Rope.__dataclass_fields__[name].default}")
         if self.rotary_dim is not None and (self.rotary_dim < 2 or self.rotary_dim % 2):
-            raise ConfigError(f"Rope: rotary_dim must be an even number >= 2, but is {self.rotary_dim}; "
+            raise ConfigError(f"Rope rotary_dim: expected an even number >= 2, got {self.rotary_dim}; "
                               "channels turn in pairs")
 
     def width(self, head_width: int) -> int:
         """Channels that turn in a head of this width."""
         width = head_width if self.rotary_dim is None else self.rotary_dim
         if width > head_width or width % 2:
-            raise ConfigError(f"Rope: rotary_dim={width} must be even and at most the head width {head_width}; "
-                              "set rotary_dim or change the head width")
+            raise ConfigError(f"Rope rotary_dim: expected an even number up to the head width {head_width}, got "
+                              f"{width}; set rotary_dim or change the head width")
         return width
 
     def frequencies(self, head_width: int) -> np.ndarray:

@@ -26,7 +26,7 @@ def blocks_of(x: Tensor, devices: Sequence[str], axis: int = 2) -> list[Tensor]:
     size, rest = divmod(int(x.shape[axis]), len(devices))
     if rest:
         raise ShapeError(
-            f"blocks_of: a multiple of {len(devices)} devices is required along axis {axis}, but came "
+            f"blocks_of: expected a multiple of {len(devices)} devices along axis {axis}, got "
             f"{x.shape[axis]}; pad the sequence and pass lengths"
         )
     whole = tuple((0, int(n)) for n in x.shape)
@@ -150,12 +150,12 @@ def _check(q: Sequence[Tensor], k: Sequence[Tensor], v: Sequence[Tensor], bias: 
     sizes = [[int(x.shape[2]) for x in blocks] for blocks in (q, k, v)]
     if not q or sizes[1] != sizes[0] or sizes[2] != sizes[0]:
         raise ShapeError(
-            f"sequence_parallel_attention: blocks of q, k and v of the same lengths are required, but came {sizes[0]}, "
+            f"sequence_parallel_attention: expected blocks of q, k and v of the same lengths, got {sizes[0]}, "
             f"{sizes[1]} and {sizes[2]}; cut all three alike with blocks_of"
         )
     if bias is not None and not bias.rule.is_by_id:
         served = ", ".join(name for name, kind in KINDS.items() if kind.is_by_id)
         raise UnsupportedError(
-            f"sequence_parallel_attention: a bias of kind {served} is required, but came {bias.kind}, which "
+            f"sequence_parallel_attention: expected a bias of kind {served}, got {bias.kind}, which "
             "depends on more than two blocks; choose another kind, or one device"
         )

@@ -39,7 +39,7 @@ def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
     """Layouts of the three kernels on a device, or why there is none."""
     machine = simt_plan.machine(device)
     if not machine.has_groups:
-        return f"it runs on devices with groups of threads, but the operands are on {device}"
+        return f"expected a device with groups of threads, got operands on {device}"
     chosen = []
     for name, bytes_of, registers in (
         ("forward", simt_forward.shared_bytes, simt_forward.registers),
@@ -51,9 +51,9 @@ def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
         if layout is None:
             least = simt_plan.layouts(machine)[-1]
             return (
-                f"its smallest tile ({name}, head widths {d} and {e}, {score.columns} table columns) needs "
-                f"{shared(least)} bytes of shared memory and {registers(least, d, e)} registers a thread, but {device} "
-                f"has {machine.shared_bytes} and {simt_plan.MOST_REGISTERS}"
+                f"expected {shared(least)} bytes of shared memory and {registers(least, d, e)} registers a thread for "
+                f"its smallest tile ({name}, head widths {d} and {e}, {score.columns} table columns), got {device} "
+                f"with {machine.shared_bytes} and {simt_plan.MOST_REGISTERS}"
             )
         chosen.append(layout)
     return chosen[0], chosen[1], chosen[2]
@@ -64,16 +64,16 @@ def refuse(problem: Problem) -> str | None:
     devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
     *_, d, e = problem.sizes
     if problem.q.dtype not in STORED:
-        return f"operands must be float32, float16 or bfloat16, but are {problem.q.dtype}"
+        return f"expected operands of float32, float16 or bfloat16, got {problem.q.dtype}"
     machine = simt_plan.machine(devices[0])
     if machine.has_groups and problem.q.dtype not in machine.stored:
-        return f"{devices[0]} here does not store {problem.q.dtype.name}"
+        return f"expected a dtype that {devices[0]} stores here, got {problem.q.dtype.name}"
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
-        return f"q, k and v must be sharded alike, over the batch or over heads, but are over axes {axes}"
+        return f"expected q, k and v sharded alike, over the batch or over heads, got shards of axes {axes}"
     score = static_score(problem, has_broken=True)
     if machine.is_short_of_buffers and (count := _buffers(score)) > machine.buffers:
-        return f"its kernels read and write {count} buffers, but {devices[0]} binds {machine.buffers}"
+        return f"expected a device that binds {count} buffers, got {devices[0]}, which binds {machine.buffers}"
     found = layouts(score, d, e, devices[0])
     return found if isinstance(found, str) else None
 

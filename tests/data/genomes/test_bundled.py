@@ -139,7 +139,7 @@ def test_unknown_name_is_refused() -> None:
         bundled("absent.csv")
     message = str(caught.value)
     assert message.startswith("bundled data: expected 'absent.csv' in ")
-    assert message.endswith(", but is in neither; install the package again or run inside the repository")
+    assert message.endswith(", but it is in neither; install the package again or run inside the repository")
 
 
 def test_files_are_small_and_carry_no_time_stamp() -> None:

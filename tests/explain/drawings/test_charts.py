@@ -24,7 +24,7 @@ def test_centred_does_not_see_constants() -> None:
     assert (once @ frequency) == pytest.approx([0, 0], abs=1e-12)
     assert centred(table + rng.standard_normal((2, 1)), frequency) == pytest.approx(once)
     assert np.diff(once) == pytest.approx(np.diff(table))
-    with pytest.raises(ShapeError, match="the table has 4 columns and 3 frequencies came"):
+    with pytest.raises(ShapeError, match="got a table of 4 columns and 3 frequencies"):
         centred(table, frequency[:3])
 
 

@@ -226,19 +226,22 @@ def test_refusals_say_why(monkeypatch):
             attention(*given, impl="loops", **options)
 
     wide = Tensor.ones(1, 1, 4, 300, device="CPU")
-    refused("head widths must be at most 256, but are 300 and 300", wide, wide, wide)
+    refused("expected head widths of at most 256, got 300 and 300", wide, wide, wide)
     double = Tensor.ones(1, 1, 4, 8, dtype=dtypes.float64, device="CPU")
-    refused("operands must be float32, float16 or bfloat16, but are dtypes.double", double, double, double)
+    refused("expected operands of float32, float16 or bfloat16, got dtypes.double", double, double, double)
     elsewhere = Tensor.ones(1, 1, 4, 8, device="PYTHON")
-    refused("it runs on CPUs, but the operands are on PYTHON", elsewhere, elsewhere, elsewhere)
+    refused("expected operands on a CPU, got PYTHON", elsewhere, elsewhere, elsewhere)
     q, k, v, _, ids, table = arrays(2, 2, 2, 8, 8, "pair")
     cut = [Tensor(x, device="CPU").shard(DEVICES, axis=0) for x in (q, k, v)]
     over_heads = Tensor(k, device="CPU").shard(DEVICES, axis=1)
-    refused("q, k and v must be sharded alike, over the batch or over heads", cut[0], over_heads, over_heads)
+    text = "expected q, k and v sharded alike, over the batch or over heads, got shards of axes [0, 1, 1]"
+    refused(text, cut[0], over_heads, over_heads)
     lengths = Tensor([8, 8], device="CPU").shard(DEVICES)
-    refused("ids, lengths, segments and positions must be sharded over the batch like q", *cut, lengths=lengths)
+    text = "expected ids, lengths, segments and positions sharded over the batch like q, got some that are not"
+    refused(text, *cut, lengths=lengths)
     bias = MotifBias.pair(*(Tensor(x, device="CPU").shard(DEVICES, axis=0) for x in (table, ids)))
-    refused("a table per head must be sharded over heads exactly when q is", *cut, bias=bias)
+    text = "expected a table per head sharded over heads exactly when q is, got one sharded without the other"
+    refused(text, *cut, bias=bias)
     monkeypatch.setattr("gattn_tg.machine.cpu.compiles_well", lambda: False)
     q = Tensor.ones(1, 1, 4, 8, device="CPU")
     refused("tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG", q, q, q)

@@ -110,7 +110,7 @@ def test_keeps_the_promise_in_the_emulator(arch, name, emulated):
 
 def test_refuses_devices_without_matrix_units():
     q = Tensor.zeros(1, 1, 2, 16, device="CPU", dtype=dtypes.bfloat16)
-    text = 'attention(impl="mma"): CPU has no matrix instructions that it knows; use impl="auto"'
+    text = 'attention(impl="mma"): expected a device with matrix instructions that it knows, got CPU; use impl="auto"'
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="mma")
 
@@ -118,13 +118,13 @@ def test_refuses_devices_without_matrix_units():
 @pytest.mark.parametrize(
     ("maker", "arch", "dtype", "text"),
     [
-        ("CUDA", "sm_90", dtypes.float32, "float32 through tf32 would keep 10 bits of 23, less than float32 promises"),
-        ("NV", "sm_75", dtypes.float16, "its instructions need sm_80 or later, but the device is sm_75"),
-        ("CUDA", "sm_80", dtypes.float64, "it multiplies float16 and bfloat16, but operands are"),
-        ("METAL", "Apple6", dtypes.float16, "its instructions need Apple7 or later, but the device is Apple6"),
-        ("METAL", "Apple9", dtypes.float64, "its instructions do not multiply"),
-        ("AMD", "gfx1100", dtypes.float32, "it multiplies float16 and bfloat16, but operands are"),
-        ("AMD", "gfx1030", dtypes.float16, "gfx1030 has no matrix instructions that it knows"),
+        ("CUDA", "sm_90", dtypes.float32, "expected operands of float16 or bfloat16, got float32, of which tf32"),
+        ("NV", "sm_75", dtypes.float16, "expected a device of sm_80 or later, got sm_75"),
+        ("CUDA", "sm_80", dtypes.float64, "expected operands of float16 or bfloat16, got"),
+        ("METAL", "Apple6", dtypes.float16, "expected a device of Apple7 or later, got Apple6"),
+        ("METAL", "Apple9", dtypes.float64, "expected operands of float16, bfloat16 or float32, got"),
+        ("AMD", "gfx1100", dtypes.float32, "expected operands of float16 or bfloat16, got"),
+        ("AMD", "gfx1030", dtypes.float16, "expected a device with matrix instructions that it knows, got gfx1030"),
     ],
 )
 def test_the_table_says_what_it_does_not_serve(maker, arch, dtype, text):
@@ -156,8 +156,8 @@ def test_refuses_tiles_that_do_not_fit(monkeypatch):
     mma.plan.cache_clear()
     q = Tensor.zeros(1, 1, 2, 512, device="CPU", dtype=dtypes.bfloat16)
     text = (
-        'attention(impl="mma"): its smallest tile (forward, head widths 512 and 512) needs 32768 bytes of shared '
-        'memory and 392 registers a thread, but there are 49152 and 168; use impl="auto"'
+        'attention(impl="mma"): expected 32832 bytes of shared memory and 392 registers a thread for its smallest '
+        'tile (forward, head widths 512 and 512), got 49152 and 168; use impl="auto"'
     )
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="mma")

@@ -96,7 +96,7 @@ def test_runs_agree_bit_for_bit(opencl):
 
 def test_refuses_devices_without_groups():
     q = Tensor.zeros(1, 1, 2, 4, device="CPU")
-    text = 'attention(impl="simt"): it runs on devices with groups of threads, but the operands are on CPU; use impl='
+    text = 'attention(impl="simt"): expected a device with groups of threads, got operands on CPU; use impl='
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="simt")
 
@@ -116,7 +116,7 @@ def test_refuses_devices_that_bind_few_buffers(monkeypatch):
     monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
     q = Tensor.zeros(1, 1, 2, 4, device="PYTHON")
     bias = MotifBias.key(Tensor.zeros(5), Tensor([[0, 1]], dtype=dtypes.uint8))
-    text = 'attention(impl="simt"): its kernels read and write 9 buffers, but PYTHON binds 8; use impl="auto"'
+    text = 'attention(impl="simt"): expected a device that binds 9 buffers, got PYTHON, which binds 8; use impl="auto"'
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, bias=bias, impl="simt")
 
@@ -125,15 +125,16 @@ def test_refuses_what_the_device_does_not_store(monkeypatch):
     machine = simt_plan.Machine(has_groups=True, is_cpu=False, shared_bytes=32768, threads=64)
     monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
     q = Tensor.zeros(1, 1, 2, 4, device="CPU").half()
-    with pytest.raises(UnsupportedError, match=re.escape('attention(impl="simt"): CPU here does not store half; use')):
+    text = 'attention(impl="simt"): expected a dtype that CPU stores here, got half; use'
+    with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="simt")
 
 
 def test_refuses_tiles_that_do_not_fit():
     q = Tensor.zeros(1, 1, 2, 600, device="PYTHON")
     text = (
-        'attention(impl="simt"): its smallest tile (forward, head widths 600 and 600, 0 table columns) needs 50736 '
-        "bytes of shared memory and 79 registers a thread, but PYTHON has 32768 and 160"
+        'attention(impl="simt"): expected 50768 bytes of shared memory and 79 registers a thread for its smallest '
+        "tile (forward, head widths 600 and 600, 0 table columns), got PYTHON with 32768 and 160"
     )
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         attention(q, q, q, impl="simt")

@@ -105,6 +105,6 @@ def test_opencl_keeps_the_promise(name, impl, opencl):
 
 
 def test_loops_refuses_opencl(opencl):
-    text = 'attention(impl="loops"): it runs on CPUs, but the operands are on CL; use impl="auto"'
+    text = 'attention(impl="loops"): expected operands on a CPU, got CL; use impl="auto"'
     with pytest.raises(UnsupportedError, match=re.escape(text)):
         check(BY_NAME["plain"], "float32", "loops", opencl)

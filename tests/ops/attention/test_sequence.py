@@ -77,20 +77,20 @@ def test_refusals() -> None:
     with pytest.raises(ShapeError) as raised:
         blocks_of(q, ("CPU:0",) * 5)
     assert str(raised.value) == (
-        "blocks_of: a multiple of 5 devices is required along axis 2, but came 24; pad the sequence and pass lengths"
+        "blocks_of: expected a multiple of 5 devices along axis 2, got 24; pad the sequence and pass lengths"
     )
     halves = [blocks_of(x, DEVICES) for x in (q, k, v)]
     with pytest.raises(ShapeError) as raised:
         sequence_parallel_attention(halves[0], halves[1], [v])
     assert str(raised.value) == (
-        "sequence_parallel_attention: blocks of q, k and v of the same lengths are required, but came [12, 12], "
+        "sequence_parallel_attention: expected blocks of q, k and v of the same lengths, got [12, 12], "
         "[12, 12] and [24]; cut all three alike with blocks_of"
     )
     bias = MotifBias.between(Tensor.zeros(T), Tensor(IDS))
     with pytest.raises(UnsupportedError) as unsupported:
         sequence_parallel_attention(*halves, bias=bias)
     assert str(unsupported.value) == (
-        "sequence_parallel_attention: a bias of kind key, pair, same, ordered is required, but came between, which "
+        "sequence_parallel_attention: expected a bias of kind key, pair, same, ordered, got between, which "
         "depends on more than two blocks; choose another kind, or one device"
     )
 

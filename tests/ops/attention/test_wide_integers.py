@@ -34,7 +34,7 @@ def test_labels_that_differ_beyond_32_bits_are_refused() -> None:
     with pytest.raises(ShapeError) as raised:
         attended("lazy", segments=Tensor(labels))
     assert str(raised.value) == (
-        "attention: segments must fit 32 bits here, but reach from 7 to 4294967303; number the labels from 0"
+        "attention: expected segments that fit 32 bits here, got 7 to 4294967303; number the labels from 0"
     )
     small = (labels > 7).astype(np.int64)
     np.testing.assert_array_equal(attended("lazy", segments=Tensor(small)),
@@ -43,7 +43,7 @@ def test_labels_that_differ_beyond_32_bits_are_refused() -> None:
 
 def test_places_that_are_compared_must_fit() -> None:
     bias = MotifBias.ordered(Tensor.zeros(3, 3), IDS)
-    with pytest.raises(ShapeError, match="positions must fit 32 bits here, but reach from 2147483640 to"):
+    with pytest.raises(ShapeError, match="expected positions that fit 32 bits here, got 2147483640 to"):
         attended("lazy", bias=bias, positions=Tensor(np.arange(N, dtype=np.int64) + 2**31 - 8))
 
 

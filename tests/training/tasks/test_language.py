@@ -130,9 +130,9 @@ def test_an_encoder_fills_in_and_its_trunk_goes_to_a_classifier(home: Path, k: i
 def test_refusals(home: Path) -> None:
     with pytest.raises(ConfigError, match="n_motifs: expected at least the 16 ids of the vocabulary, got 4"):
         Language.from_config(config(home, "GenomicGPT", "n_motifs = 4"))
-    with pytest.raises(ConfigError, match=r"mask_share: more than 0 and at most 0\.5 is"):
+    with pytest.raises(ConfigError, match=r"mask_share: expected more than 0 and at most 0\.5, got 0\.9"):
         Mask.from_config(config(home, "MaskedEncoder", data="mask_share = 0.9"))
-    with pytest.raises(ConfigError, match="words must be different lengths from 2 to 10, but are"):
+    with pytest.raises(ConfigError, match="words: expected different lengths from 2 to 10, got"):
         Language.from_config(config(home, "GenomicGPT", "words = [3, 3]"))
-    with pytest.raises(ConfigError, match="k must be from 1 to 6, but is 7"):
+    with pytest.raises(ConfigError, match="k: expected a number from 1 to 6, got 7"):
         Mask.from_config(config(home, "MaskedEncoder", "k = 7"))
