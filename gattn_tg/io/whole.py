@@ -136,12 +136,13 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def opened(folder: Path, names: Sequence[str]) -> Iterator[Sequence[BinaryIO]]:
+def opened(folder: Path, names: Sequence[str], optional: Sequence[str] = ()) -> Iterator[dict[str, BinaryIO]]:
     """Opens files of a folder that all belong together, even while a writer puts another folder in its place.
 
     Args:
         folder: What `write_folder` writes.
         names: Files in it.
+        optional: Files that may be in it; those that are not there are left out.
 
     Raises:
         OSError: A file is missing or cannot be read.
@@ -151,8 +152,11 @@ def opened(folder: Path, names: Sequence[str]) -> Iterator[Sequence[BinaryIO]]:
         place = folder if folder.exists() else beside(folder, OLD)
         with ExitStack() as stack:
             try:
-                files = [stack.enter_context((place / name).open("rb")) for name in names]
-                if all(os.path.samestat(os.fstat(f.fileno()), os.stat(f.name)) for f in files):
+                before = os.stat(place)
+                there = [*names, *(name for name in optional if (place / name).is_file())]
+                files: dict[str, BinaryIO] = {name: stack.enter_context((place / name).open("rb")) for name in there}
+                same = (os.path.samestat(os.fstat(f.fileno()), os.stat(f.name)) for f in files.values())
+                if all(same) and os.path.samestat(before, os.stat(place)):
                     kept = stack.pop_all()
                     break
             except FileNotFoundError:

@@ -183,8 +183,9 @@ def _files(folder: Path) -> Iterator[tuple[dict[str, Any], BinaryIO, int]]:
         raise FormatError(f"{folder}: expected a checkpoint, a folder with {CONFIG} and {WEIGHTS}, got no such "
                           "folder; give the folder that `gattn train` wrote")
     try:
-        with opened(folder, (CONFIG, WEIGHTS)) as (config, weights):
-            written = _checked(parse(config.read(), f"{folder}/{CONFIG}"), f"{folder}/{CONFIG}")
+        with opened(folder, (CONFIG, WEIGHTS)) as files:
+            weights = files[WEIGHTS]
+            written = _checked(parse(files[CONFIG].read(), f"{folder}/{CONFIG}"), f"{folder}/{CONFIG}")
             yield written, weights, weights.seek(0, 2) - weights.seek(0)
     except FileNotFoundError as error:
         raise FormatError(f"{folder}: expected a checkpoint, a folder with {CONFIG} and {WEIGHTS}, got one "

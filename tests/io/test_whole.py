@@ -37,7 +37,7 @@ def test_readers_see_one_version_while_it_is_replaced(tmp_path: Path, way: str) 
         while not stop.is_set():
             try:
                 with whole.opened(best, NAMES) as files:
-                    seen = {file.read().split(b" of ")[1] for file in files}
+                    seen = {file.read().split(b" of ")[1] for file in files.values()}
                 n_read += 1
                 if len(seen) > 1:
                     faults.append(f"two minds: {seen}")
@@ -87,7 +87,7 @@ def test_a_writer_that_was_killed_between_two_renames_is_put_right(tmp_path: Pat
     best.rename(tmp_path / "best.old")
     (tmp_path / "best.part").mkdir()
     with whole.opened(best, NAMES) as files:
-        assert [file.read() for file in files] == [f"{name} of 1".encode() for name in NAMES]
+        assert [file.read() for file in files.values()] == [f"{name} of 1".encode() for name in NAMES]
     whole.tidy(best)
     assert [p.name for p in tmp_path.iterdir()] == ["best"]
     assert (best / NAMES[0]).read_text() == f"{NAMES[0]} of 1"

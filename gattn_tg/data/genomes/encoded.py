@@ -208,10 +208,9 @@ def _check_target(folder: Path, overwrite: bool) -> None:
 @contextmanager
 def _files(folder: Path) -> Iterator[dict[str, BinaryIO]]:
     """The files of a genome by name, as far as they are there; the header always is."""
-    names = [HEADER, *(name for name in (BASES, MOTIFS) if (folder / name).is_file())]
     try:
-        with opened(folder, names) as files:
-            yield dict(zip(names, files, strict=True))
+        with opened(folder, (HEADER,), optional=(BASES, MOTIFS)) as files:
+            yield files
     except OSError as error:
         raise FormatError(
             f"{folder}: expected a folder that gattn preprocess made, got: "

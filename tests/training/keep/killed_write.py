@@ -89,8 +89,9 @@ def main(home: Path, way: str) -> None:
                 work(home)
                 os._exit(0)
             _, status = os.waitpid(child, 0)
-            with whole.opened(home / "best", ("model.safetensors",)) as (file,):
-                seen = int(file.read().split(b" of ")[1])  # by a reader, before anything is put right
+            with whole.opened(home / "best", ("model.safetensors",)) as files:
+                # by a reader, before anything is put right
+                seen = int(files["model.safetensors"].read().split(b" of ")[1])
             with RunFolder(home, "resume", keep=2) as run:
                 newest = run.checkpoints.newest(lambda message: None)
                 found = (content(newest) if newest else 0, content(run.best), seen)
