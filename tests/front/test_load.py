@@ -178,8 +178,8 @@ def test_motif_attention_is_that_of_the_reference(models: dict[str, Trained], na
     q, k, _ = layer.heads(model.model.blocks[0].attention_norm(x))
     n, at = q.shape[2], tokens.numpy()[0]
     bias = Bias.key(layer.motif_bias.numpy(), at[None], at[None])
-    whole, _ = probabilities(q.numpy(), k.numpy(), bias, reference.Rope(), is_causal=layer.is_causal,
-                             window_size=layer.window_size)
+    whole, _ = probabilities(q.numpy(), k.numpy(), bias, reference.Rope(), is_causal=layer.config.is_causal,
+                             window_size=layer.config.window_size)
     p = whole[0, :, skip:]
     for motif in range(VOCABULARY.n_motifs):
         np.testing.assert_allclose(found.share[0, :, motif], p[:, :, at == motif].sum(2).mean(1), atol=1e-5)
