@@ -201,9 +201,9 @@ def test_annotate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train"], "the following arguments are required: CONFIG.toml; see `gattn train --help`"),
         (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
         (["doctor", "--js"], "unrecognized arguments: --js"),
-        (["demo", "--seed", "-1"], "argument --seed: a whole number of at least 0 and at most 92233720368547"),
+        (["demo", "--seed", "-1"], "argument --seed: expected a whole number of at least 0 and at most 92233720368547"),
         (["demo", "--epochs", "0"], "a whole number of at least 1 and at most 1000000, got '0'"),
-        (["predict", "a", "b", "--device", "TPU"], "device: one of METAL, AMD"),
+        (["predict", "a", "b", "--device", "TPU"], "device: expected one of METAL, AMD"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

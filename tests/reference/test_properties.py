@@ -19,7 +19,7 @@ examples = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 @st.composite
-def cases(draw, kinds=KINDS, square=False, **fixed):
+def cases(draw, kinds=tuple(KINDS), square=False, **fixed):
     """Draws a small call of a kind; `fixed` overrules single fields."""
     g = draw(st.integers(1, 2))
     n = draw(st.integers(1, 6))
