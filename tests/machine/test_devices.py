@@ -15,9 +15,15 @@ def candidate(name: str, works: bool = True, is_gpu: bool = True) -> devices.Can
     return devices.Candidate(name, found=True, works=works, is_gpu=is_gpu)
 
 
-@pytest.mark.parametrize("name", ["CPU", "CPU:LLVM", "CPU::x86_64,native", "CUDA", "CL:1"])
+@pytest.mark.parametrize("name", ["CPU", "CPU:LLVM", "CPU::x86_64,native", "CUDA"])
 def test_explicit_name_is_taken(name: str) -> None:
     assert devices.choose(name) == name
+
+
+def test_numbered_devices_are_for_lists_of_devices() -> None:
+    assert devices.choose("cuda:0") == "CUDA"
+    with pytest.raises(UnsupportedError, match="expected a device without a number, got 'CL:1'"):
+        devices.choose("CL:1")  # tinygrad reads the 1 of DEV=CL:1 as the name of a renderer
 
 
 def test_explicit_name_may_be_lower_case() -> None:

@@ -137,7 +137,7 @@ def test_unknown_tinygrad_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 def test_zero_threads_are_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         threads.set_threads(0)
-    assert str(raised.value) == ("threads: expected a number from 1 up, but 0 came; use 1 for one core")
+    assert str(raised.value) == ("threads: expected a number from 1 up, got 0; use 1 for one core")
 
 
 def test_full_vector_width_without_dev(monkeypatch: pytest.MonkeyPatch) -> None:

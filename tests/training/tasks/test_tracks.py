@@ -311,7 +311,7 @@ def test_a_model_that_reads_motifs_needs_a_genome_with_them(folder: Path) -> Non
     for name, text in (("tracks", TRACKS), ("bases", BASES)):
         text = text.replace('genome = "genome.fa"', 'genome = "bare"')
         (folder / "bare.toml").write_text(text)
-        with pytest.raises(ConfigError, match="a genome with motif ids by a model that reads them, but ca"):
+        with pytest.raises(ConfigError, match="a genome with motif ids by a model that reads them, got one without"):
             task_of(TrainConfig.from_toml(folder / "bare.toml"))
         (folder / "bare.toml").write_text(text.replace("[model]", '[model]\nmotif = "none"\nembed_motifs = false'))
         assert task_of(TrainConfig.from_toml(folder / "bare.toml")).steps_per_epoch > 0, name
