@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from tinygrad import Tensor, dtypes
+from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import TrunkConfig
@@ -18,7 +18,7 @@ from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.nn.pool import inside
-from gattn_tg.ops.rows import rows_of
+from gattn_tg.ops.rows import rows_at
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T and N, which is also the mask: a masked base is an unknown base
@@ -87,12 +87,8 @@ class MaskedEncoder(Trunk):
             places: indices 0..n-1 of the tokens to name.
         """
         x = self.hidden(bases, motif_ids, lengths)
-        b, n, w = x.shape
-        first = Tensor.arange(b, dtype=dtypes.int32).unsqueeze(1) * n
-        at = (places.cast(dtypes.int32) + first).reshape(-1)
-        picked = rows_of(x.reshape(b * n, w), at)
-        logits = self.to_words(self.hidden_norm(self.to_hidden(picked, activation="gelu")))
-        return logits.reshape(b, places.shape[1], -1)
+        picked = rows_at(x, places)
+        return self.to_words(self.hidden_norm(self.to_hidden(picked, activation="gelu")))
 
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None

@@ -68,6 +68,22 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
     return launch(look_up, [Output((m, w), table.dtype)], [table, ids.reshape(m)], gradient)[0].reshape(*ids.shape, w)
 
 
+def rows_at(x: Float[Tensor, "b n w"], places: Int[Tensor, "b p"]) -> Float[Tensor, "b p w"]:
+    """x[b, places[b, i]], differentiable in x; x and places may be shared out over their rows.
+
+    Args:
+        x: One matrix per batch row.
+        places: Integers in 0..n-1, not checked.
+    """
+    b, n, w = x.shape
+    if not (on_one_cpu(x) and on_one_cpu(places)):
+        # every device looks among its own rows; selected, as in `rows_of`
+        is_here = places.cast(dtypes.int32).reshape(*places.shape, 1, 1) == Tensor.arange(n).reshape(n, 1)
+        return is_here.where(x.unsqueeze(1), 0.0).sum(-2).cast(x.dtype)
+    first = Tensor.arange(b, dtype=dtypes.int32).unsqueeze(1) * n
+    return rows_of(x.reshape(b * n, w), places.cast(dtypes.int32) + first)
+
+
 def added_up(sums: Float[Tensor, "chunks v w"]) -> Float[Tensor, "v w"]:
     """The sums of all chunks together."""
     pieces, v, w = sums.shape

@@ -20,7 +20,7 @@ from gattn_tg.ops.linear import linear
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.ops.poisson import poisson, softplus
 from gattn_tg.ops.pooling import halved
-from gattn_tg.ops.rows import rows_of
+from gattn_tg.ops.rows import rows_at, rows_of
 
 RNG = np.random.default_rng(0)
 BROKEN = (np.nan, np.inf, -np.inf)
@@ -168,3 +168,13 @@ def test_two_halves_of_the_keys_are_merged_with_their_nan():
     mixed, total = merge(*(on(x) for x in (o, lse[None, None], other, other_lse[None, None])))
     np.testing.assert_array_equal(total.numpy()[0, 0], np.array([np.nan, np.nan, -np.inf, np.nan, 0.25], np.float32))
     np.testing.assert_array_equal(mixed.numpy()[0, 0, :, 0], np.array([np.nan, np.nan, 0, np.nan, 0.25], np.float32))
+
+
+@pytest.mark.parametrize("device", [None, ("CPU:0", "CPU:1")])
+def test_rows_at_places_are_those_of_their_own_batch_row_with_its_nan(device: tuple[str, ...] | None) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    x[0, 1] = np.nan
+    places = np.array([[1, 4], [0, 1]], np.int32)
+    given, at = (Tensor(a) if device is None else Tensor(a).shard(device, axis=0) for a in (x, places))
+    found = rows_at(given, at).numpy()
+    np.testing.assert_array_equal(found, x[np.arange(2)[:, None], places])
