@@ -28,7 +28,9 @@ def halved(x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n/2 w"]:
         first, second = (x.reshape(b, n // 2, 2, w)[:, :, i] for i in range(2))
         return ((first < second) | second.isnan()).where(second, first)
 
-    def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
-        return [launch(halve_back, [Output((b * n, w), x.dtype)], [cotangents[0], inputs[0]])[0]]
+    dtype = x.dtype  # gradient must not hold x: tinygrad adds up a .grad of every tensor that is alive, in place
 
-    return launch(halve, [Output((b * n // 2, w), x.dtype)], [x.reshape(b * n, w)], gradient)[0].reshape(b, n // 2, w)
+    def gradient(cotangents: list[Tensor], _: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
+        return [launch(halve_back, [Output((b * n, w), dtype)], [cotangents[0], inputs[0]])[0]]
+
+    return launch(halve, [Output((b * n // 2, w), dtype)], [x.reshape(b * n, w)], gradient)[0].reshape(b, n // 2, w)

@@ -124,7 +124,7 @@ def test_a_mistake_in_the_users_file_is_not_overwritten(user: Path, capsys: pyte
 
 def test_a_measurement_reads_its_table_in_a_process_of_its_own() -> None:
     said = bench.timed({(64, "gemm", 0): Row(64, "gemm", (6, 64))}, "gemm", 0, 1)
-    assert "row 1: bits: expected one of 128, 256, 512, but 64 came" in said.error
+    assert "row 1: bits: expected one of 128, 256, 512, got 64" in said.error
 
 
 @pytest.mark.parametrize(("stage", "d"), [("tile", 16), ("backward", 16), ("gemm", 0)])

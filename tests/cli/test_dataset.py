@@ -87,7 +87,7 @@ def test_a_model_trained_on_the_folder_finds_the_peaks(
     assert f"gattn train {out / 'train.toml'}" in capsys.readouterr().out
     config = out / "train.toml"
     small = config.read_text().replace('preset = "tiny"', "width = 32\nn_layers = 1\nn_heads = 2\nstem_kernel = 15")
-    quick = "epochs = 8\nlearning_rate = 0.01\nwarmup_steps = 5\nbatch_size = 58"
+    quick = "epochs = 40\nlearning_rate = 0.01\nwarmup_steps = 5\nbatch_size = 29"
     config.write_text(small.replace("epochs = 10", quick))
     assert main(["train", str(config), "-o", str(tmp_path / "run")]) == 0
     capsys.readouterr()
@@ -138,7 +138,7 @@ def test_a_sequence_comes_once_in_whatever_direction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (["--valid", "chr9"], "gattn: --valid: a contig of the genome"),
+        (["--valid", "chr9"], "gattn: --valid: expected a contig of the genome"),
         (["--negatives", "p.narrowPeak", "--ratio", 2], "gattn: dataset: expected --ratio with negatives that are d"),
         (["--max-unknown", 2], "a number from 0 to 1"),
         (["--exclude", "whole.bed"], "window that can be used, got none (94 touch an excluded"),

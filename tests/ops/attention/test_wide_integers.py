@@ -48,7 +48,9 @@ def test_places_that_are_compared_must_fit() -> None:
 
 
 def test_a_length_beyond_32_bits_is_all_keys() -> None:
-    np.testing.assert_array_equal(attended("lazy", lengths=Tensor(np.array([2**32, N]))), attended("lazy"))
+    # not bit for bit: with lengths tinygrad makes other kernels, which sum in another order
+    np.testing.assert_allclose(attended("lazy", lengths=Tensor(np.array([2**32, N]))), attended("lazy"), rtol=1e-5,
+                               atol=1e-6)
 
 
 @pytest.mark.parametrize("device", ["CPU", "PYTHON"])
