@@ -97,7 +97,7 @@ def test_a_folder_of_others_is_never_touched(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "thesis.doc").write_text("years of work")
     for extra in ([], ["--overwrite"]):
         assert main(["demo", "-o", str(tmp_path), *extra]) == 2
-        assert "it holds 'thesis.doc', which no demo wrote" in capsys.readouterr().err
+        assert "got one that holds 'thesis.doc', which no demo wrote" in capsys.readouterr().err
     assert main(["demo", "-o", str(tmp_path / "thesis.doc")]) == 2
     assert "a folder, but a file is there" in capsys.readouterr().err
     assert (tmp_path / "thesis.doc").read_text() == "years of work"
