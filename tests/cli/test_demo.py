@@ -61,7 +61,7 @@ def test_writes_everything_and_ends_with_the_accuracy(
     assert "</html>" in (home / "summary.html").read_text()
 
     assert main(["demo", "-o", str(home), "--epochs", "1"]) == 2
-    assert "it holds an earlier demo; add --overwrite" in capsys.readouterr().err
+    assert "got one that holds an earlier demo; add --overwrite" in capsys.readouterr().err
     again, kept = iter(learnt), tmp_path / "kept"
     (home / "with_motif_bias").rename(kept)
 

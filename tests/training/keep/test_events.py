@@ -39,6 +39,6 @@ def test_lines_become_scalars(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    message = r'tensorboardX is required to write event files, .*; pip install "gattn_tg\[tensorboard\]", or set'
+    message = r'expected tensorboardX to write event files, .*; pip install "gattn_tg\[tensorboard\]", or set'
     with pytest.raises(MissingExtraError, match=message):
         RunFolder(tmp_path).journal.also_events(tmp_path / "events", step=0)
