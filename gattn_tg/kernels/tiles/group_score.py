@@ -76,16 +76,6 @@ class GroupScore(ScoreBody):
         """Keys at a time."""
         return self.group.layout.keys
 
-    def seeing_rows(self, first: UOp) -> tuple[UOp, UOp]:
-        """First row that sees any key of the block starting at key `first`, and the one after the last."""
-        left, right = self.score.reach
-        start, stop = UOp.const(0, dtypes.int), UOp.const(self.n, dtypes.int)
-        if right is not None:
-            start = (first.cast(dtypes.int) - (self.m - self.n + right)).maximum(0)
-        if left is not None:
-            stop = stop.minimum(first.cast(dtypes.int) + (self.block_keys - self.m + self.n + left))
-        return start, stop
-
     def load_table(self, h: UOp) -> None:
         """Copy the table of one head; a barrier must follow."""
         if self.table is None:

@@ -144,7 +144,7 @@ class ScoreBody:
         if right is not None:
             start = (first.cast(dtypes.int) - (self.m - self.n + right)).maximum(0)
         if left is not None:
-            stop = stop.minimum(first.cast(dtypes.int) + (LANES - self.m + self.n + left))
+            stop = stop.minimum(first.cast(dtypes.int) + (self.block_keys - self.m + self.n + left))
         return start, stop
 
     def load(self, b: UOp, h: UOp, first: UOp) -> None:
