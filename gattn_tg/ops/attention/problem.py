@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ from gattn_tg.types import Float, Int
 
 Pair: TypeAlias = Tensor | tuple[Tensor, Tensor]
 Window: TypeAlias = int | tuple[int | None, int | None]
+LARGEST_SCALE = 3.4028234663852886e38  # of float32: kernels multiply by it there
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def build(
             raise ShapeError(f"attention: expected lengths of integers of shape ({b},), valid keys per batch row, got "
                              f"{lengths.dtype} of shape {tuple(lengths.shape)}")
         lengths = lengths.clamp(0, m).cast(dtypes.int32)  # before the cast: a length of 2^32 must not become 0
-    if scale is not None and not math.isfinite(scale):
-        raise ConfigError(f"attention scale: expected a finite number, got {scale}; leave it out for d**-0.5")
+    if scale is not None and not abs(scale) <= LARGEST_SCALE:  # nan too
+        raise ConfigError(f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
                    _window(window_size), lengths, segments_q, segments_k)
 
