@@ -12,14 +12,23 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.front.genome import WINDOWS, TrainedAlong
 from gattn_tg.io.bigwig import check_bigwig
 from gattn_tg.score.along import check_places, intervals_of, open_genome, places
-from gattn_tg.score.values import ARRAYS, BIGWIG, BINARY, require_one
+from gattn_tg.score.values import (
+    ARRAYS,
+    BEDGRAPH,
+    BIGWIG,
+    BINARY,
+    TABLES,
+    GenomeValues,
+    ends_in,
+    require_one,
+)
 
 # Endings of files that are not written here: a folder of such a name is nothing that anyone asked for.
-OTHER = (".tsv", ".csv", ".txt", ".gz", ".bed", ".bedgraph", ".wig", ".fa", ".fasta", ".json", ".h5", ".hdf5", ".npy")
+OTHER = (".csv", ".txt", ".gz", ".bed", ".wig", ".fa", ".fasta", ".json", ".h5", ".hdf5", ".npy")
 
 
 def run(arguments: argparse.Namespace, model: TrainedAlong) -> int:
-    """Writes the values of every bin of the sequences, or of the intervals of --bed: arrays, or a BigWig per track."""
+    """Writes the values of every bin of the sequences, or of the intervals of --bed, in the format of the name."""
     path = check(arguments)
     began = time.perf_counter()
     options = {"head": arguments.head, "both_strands": arguments.both_strands,
@@ -29,19 +38,29 @@ def run(arguments: argparse.Namespace, model: TrainedAlong) -> int:
     intervals = intervals_of(arguments.bed)
     genome, sizes = open_genome(arguments.input, model.vocabulary, intervals, regions=arguments.regions)
     wanted = places(genome, sizes, intervals)
-    check_places([place for place, _ in wanted], sizes, is_bigwig=path.suffix.lower() != ARRAYS)
+    check_places([place for place, _ in wanted], sizes, is_bigwig=is_once(path))
     bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))
     found = model.values(bar.over((len(place[0]), place) for place in wanted), sizes,
                          tracks=arguments.tracks, **options)  # fmt: skip
     found.write(path, overwrite=arguments.overwrite)
-    seconds = time.perf_counter() - began
+    report(arguments, found, time.perf_counter() - began)
+    return 0
+
+
+def is_once(path: Path) -> bool:
+    """Whether the format has one value per base at most, as BigWig and bedGraph do."""
+    return path.suffix.lower() != ARRAYS and not ends_in(path, TABLES)
+
+
+def report(arguments: argparse.Namespace, found: GenomeValues, seconds: float) -> None:
+    """Says what was written, as text or as the object of --json."""
+    path = arguments.output
     if arguments.json:
         output.say_json({"output": str(path), "bins": found.n_bins, "bin_bp": found.bin_bp,
                          "tracks": list(found.tracks), "seconds": round(seconds, 2)})
     else:
         output.say(f"{found.n_bins:,} bins of {found.bin_bp} bp, {len(found.tracks)} tracks -> {path}  "
                    f"({seconds:.1f} s)")
-    return 0
 
 
 def check(arguments: argparse.Namespace) -> Path:
@@ -49,9 +68,10 @@ def check(arguments: argparse.Namespace) -> Path:
     path: Path | None = arguments.output
     if path is None:
         raise ConfigError(
-            "gattn predict: expected a name for the values, got none; add -o FILE.npz, FILE.bw or FOLDER"
+            "gattn predict: expected a name for the values, got none; add -o FILE.npz, FILE.bw, FILE.tsv, "
+            "FILE.bedgraph or FOLDER"
         )
-    if path.suffix.lower() in BINARY:
+    if ends_in(path, (*BINARY, *TABLES, *BEDGRAPH)):
         output.check("gattn predict", path, overwrite=arguments.overwrite, as_json=False)
         if path.suffix.lower() in BIGWIG:
             check_bigwig(path)
@@ -59,8 +79,8 @@ def check(arguments: argparse.Namespace) -> Path:
     output.require_writable("gattn predict", path)
     if path.suffix.lower() in OTHER:
         raise ConfigError(
-            f"gattn predict: {path}: expected FILE.npz, FILE.bw or the name of a folder for tracks and sites, "
-            f"got a name that ends in {path.suffix}; rename it"
+            f"gattn predict: {path}: expected FILE.npz, FILE.bw, FILE.tsv, FILE.bedgraph or the name of a folder for "
+            f"values along a genome, got a name that ends in {path.suffix}; rename it"
         )
     if path.exists() and not (arguments.overwrite and path.is_dir()):
         raise ConfigError(

@@ -75,20 +75,33 @@ def parser() -> Parser:
     finetune.add_argument("config", type=Path, metavar="CONFIG.toml")
     _training(finetune)
 
-    predict = _verb(verbs, "predict", "classes of sequences as TSV; tracks and sites along a genome as BigWig or npz")
+    predict = _verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
     _checkpoint(predict)
     summary = (
         "FASTA; CSV/TSV with a column sequence (and name), for classes; a folder of `gattn preprocess`, for tracks and "
         "sites; - is standard input"
     )
     predict.add_argument("input", type=Path, metavar="INPUT", help=summary)
-    summary = "TSV to write (standard output); for tracks and sites NAME.npz, NAME.bw or a folder of BigWig files"
+    summary = (
+        "TSV to write (standard output); along a genome NAME.bw, NAME.tsv, NAME.bedgraph, NAME.npz or a folder of "
+        "BigWig files"
+    )
     predict.add_argument("-o", "--output", type=Path, default=None, help=summary)
-    predict.add_argument("--bed", type=Path, default=None, help="tracks and sites in these intervals only")
+    predict.add_argument("--bed", type=Path, default=None, help="along a genome: in these intervals only")
+    summary = (
+        "classes all along a genome: a window every BASES; the bin [s, s+BASES) gets what the model says of the window "
+        "around s + BASES//2, of two classes in one BigWig the second"
+    )
+    predict.add_argument("--stride", type=_whole(1, MOST_BASES), default=None, metavar="BASES", help=summary)
+    summary = "with --stride: bases of a window (as long as those of training)"
+    predict.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help=summary)
+    summary = "with --stride: share of N above which a window is left out (0.1)"
+    predict.add_argument("--max-unknown", type=_share, default=None, help=summary)
     summary = "FASTA headers such as chrX:100-200 are places in the genome (without it they are names like others)"
     predict.add_argument("--regions", action="store_true", help=summary)
     predict.add_argument("--head", default=None, help="head of a model of tracks (the first)")
-    predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help="these tracks only")
+    summary = "these tracks, or with --stride classes, only"
+    predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help=summary)
     _batch(predict)
     _both_strands(predict)
     _overwrite(predict, "replace the output file")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from gattn_tg.cli import along, device, output
+from gattn_tg.cli import along, device, output, scan
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
@@ -19,7 +19,7 @@ from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.predict import fields, header
 from gattn_tg.score.values import BINARY
 
-ALONG = ("bed", "head", "tracks", "regions")  # options that only values along sequences have
+ALONG = ("head", "bed", "tracks", "regions")  # options that only values along sequences have
 Rows = Iterator[Sequence[object]]
 
 
@@ -28,17 +28,37 @@ def run(arguments: argparse.Namespace) -> int:
     with device.on(arguments.device, arguments.threads):
         model = load(arguments.checkpoint)
         if isinstance(model, TrainedAlong):
+            _refuse(arguments, model, ("stride", *scan.ONLY))
             return along.run(arguments, model)
-        for name in ALONG if isinstance(model, TrainedClassifier) else (*ALONG, "both_strands"):
-            if getattr(arguments, name):
-                raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected a model that can, got a "
-                                  f"{model.kind}; leave it out")
+        if isinstance(model, TrainedClassifier) and arguments.stride is not None:
+            _refuse(arguments, model, ("head",))
+            return scan.run(arguments, model)
+        if isinstance(model, TrainedClassifier):
+            for name in (*ALONG[1:], *scan.ONLY):
+                if _is_given(arguments, name):
+                    raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected --stride with it for a "
+                                      f"{model.kind}, got none; add --stride BASES, or leave it out")
+        _refuse(arguments, model, ("head",) if isinstance(model, TrainedClassifier) else (
+            *ALONG, "stride", *scan.ONLY, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
                 f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "
                 f"but {arguments.output.suffix} is a format of tracks; rename it"
             )
         return lines(arguments, model)
+
+
+def _refuse(arguments: argparse.Namespace, model: Trained, names: Sequence[str]) -> None:
+    """Refuses options that a kind of model has no use for."""
+    for name in names:
+        if _is_given(arguments, name):
+            raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected a model that can, got a "
+                              f"{model.kind}; leave it out")
+
+
+def _is_given(arguments: argparse.Namespace, name: str) -> bool:
+    value = getattr(arguments, name)
+    return value is not None and value is not False  # 0 is a value like others
 
 
 def lines(arguments: argparse.Namespace, model: Trained) -> int:

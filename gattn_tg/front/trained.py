@@ -80,7 +80,7 @@ class Trained:
 
     def along(self, genome: str | Path, where: str | Interval | Iterable[Interval] | Path | None = None,
               **options: Any) -> Any:  # fmt: skip
-        """Values along a genome, of models of tracks and of sites.
+        """Values along a genome, of models of tracks, of sites and of classes.
 
         Raises:
             UnsupportedError: another kind of model.

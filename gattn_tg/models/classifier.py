@@ -1,4 +1,4 @@
-"""A transformer that assigns a DNA sequence to a class."""
+"""A transformer that says something of a whole DNA sequence: its class, its labels, or measured values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tinygrad import Tensor
 from gattn_tg.errors import ShapeError
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
@@ -20,7 +20,7 @@ N_BASES = 5  # A C G T N; padding is N
 
 
 class SequenceClassifier(Trunk):
-    """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, classify.
+    """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
     Args:
         config: sizes and choices.
@@ -47,7 +47,7 @@ class SequenceClassifier(Trunk):
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
     ) -> Float[Tensor, "b c"]:
-        """Logits, one per class.
+        """One output for each class, label or value; what they mean says the readout.
 
         Args:
             bases: ids A C G T N = 0..4, padded with N.
@@ -76,4 +76,4 @@ class SequenceClassifier(Trunk):
         return x, motif_ids
 
 
-KIND = Kind(ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head",))
+KIND = Kind(ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head",), others=(LabelReadout, ValueReadout))

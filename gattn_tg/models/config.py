@@ -174,7 +174,7 @@ class ClassifierConfig(TrunkConfig):
     """What a `SequenceClassifier` is made of, beside the fields of `TrunkConfig`.
 
     Args:
-        n_classes: classes to tell apart.
+        n_classes: outputs: classes to tell apart, labels, or values.
         positions: rope, learned (an embedding per position, for windows aligned to a site), both, or none.
         max_length: longest sequence in bases; learned positions need it.
         stem_kernel: positions seen by the convolution stem (odd), 0 for no stem.

@@ -10,6 +10,7 @@ from tinygrad.helpers import Context
 
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
+from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
 from gattn_tg.models.room import require_room
 from gattn_tg.types import Float
 
@@ -96,3 +97,24 @@ def class_probabilities(
         return logits.isfinite().all(-1, keepdim=True).where(logits.softmax(), float("nan"))
 
     return Forward(model, batch_size, device, run)
+
+
+def sequence_answers(
+    model: Callable[..., Tensor], readout: SequenceReadout, batch_size: int,
+    device: str | tuple[str, ...] | None = None,
+) -> Callable[..., Float[np.ndarray, "n c"]]:
+    """What a model says of whole sequences, as its readout means it: probabilities of classes or labels, or values.
+
+    Call it with base ids, motif ids and lengths. Values are float64, in the units of the table.
+    """
+    if isinstance(readout, ValueReadout):
+        outputs = Forward(model, batch_size, device)
+        return lambda *arrays: finite(readout.values(outputs(*arrays)), type(model).__name__)
+    if isinstance(readout, LabelReadout):
+
+        def run(*inputs: Tensor) -> Tensor:
+            logits = model(*inputs).float()
+            return logits.isfinite().where(logits.sigmoid(), float("nan"))  # a sigmoid would make 1 of infinity
+
+        return Forward(model, batch_size, device, run)
+    return class_probabilities(model, batch_size, device)

@@ -118,13 +118,7 @@ class GenomePredictor:
         Raises:
             ConfigError: no such track.
         """
-        if tracks is None:
-            return list(range(len(self.names)))
-        if unknown := [name for name in tracks if name not in self.names]:
-            shown = ", ".join(self.names[:8]) + (" ..." if len(self.names) > 8 else "")
-            raise ConfigError(f"tracks: expected names of tracks of the model, got {unknown[0]!r}; there are "
-                              f"{shown}")
-        return [self.names.index(name) for name in tracks]
+        return columns_of(self.names, tracks)
 
     def _values(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
         z = self._run(bases, motif_ids)
@@ -133,6 +127,21 @@ class GenomePredictor:
         inner = z[:, self.margin : self.window_bp - self.margin]
         probabilities: np.ndarray = 0.5 * (1 + np.tanh(0.5 * inner))  # the sigmoid, without overflow
         return probabilities
+
+
+def columns_of(names: Sequence[str], tracks: Sequence[str] | None) -> list[int]:
+    """Columns of the tracks, or classes, of these names; all where None.
+
+    Raises:
+        ConfigError: no such track.
+    """
+    if tracks is None:
+        return list(range(len(names)))
+    if unknown := [name for name in tracks if name not in names]:
+        shown = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+        raise ConfigError(f"tracks: expected names of tracks of the model, got {unknown[0]!r}; there are "
+                          f"{shown}")
+    return [names.index(name) for name in tracks]
 
 
 def intervals_of(where: str | Interval | Path | Iterable[str | Interval] | None) -> list[Interval] | None:

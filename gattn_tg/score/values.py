@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gattn_tg.errors import ConfigError, GattnError
-from gattn_tg.io import replacing_path, write_bigwig
+from gattn_tg.escaping import field
+from gattn_tg.io import replacing, replacing_path, write_bigwig
 from gattn_tg.io.whole import put_file
 from gattn_tg.score.table import Table
 from gattn_tg.seq import Interval
@@ -20,6 +21,8 @@ from gattn_tg.types import Float
 
 ARRAYS, BIGWIG = ".npz", (".bw", ".bigwig")
 BINARY = (ARRAYS, *BIGWIG)
+TABLES, BEDGRAPH = (".tsv", ".tsv.gz"), (".bedgraph", ".bedgraph.gz", ".bg", ".bg.gz")
+SOME_BINS = 1 << 16  # that are Python numbers at once: they are many times as large
 LONGEST_NAME = 100  # of a track, as a file name
 
 
@@ -29,7 +32,8 @@ class GenomeValues(Table):
 
     Args:
         intervals: where; a sequence without a genome lies at 0 of a contig of its own name.
-        values: for each interval its bins, one column per track. The first bin begins where the interval does.
+        values: for each interval its bins, one column per track. The first bin begins where the interval does. NaN
+            where a model was not asked, as among N; files leave such bins out.
         tracks: names of the columns.
         bin_bp: bases of a bin.
         unit: what the values are: "counts" expected, or "probability".
@@ -60,22 +64,24 @@ class GenomeValues(Table):
 
     def rows(self) -> Iterator[list[object]]:
         """One per bin, 0-based and half-open."""
-        for interval, values in zip(self.intervals, self.values, strict=True):
-            for i, row in enumerate(values.tolist()):
-                start = interval.start + i * self.bin_bp
-                yield [interval.chrom, start, min(start + self.bin_bp, interval.end), *row]
+        for chrom, start, end, row in self._bins():
+            yield [chrom, start, end, *row]
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write an .npz file, a .bw file of one track, or a folder with a BigWig file per track, by the name.
+        """Write by the name: .npz, .tsv, .bedgraph or .bw of one track, or a folder with a BigWig file per track.
 
         Raises:
-            ConfigError: several tracks for one BigWig file.
+            ConfigError: several tracks for one BigWig or bedGraph file.
             GattnError: the file exists, or cannot be written.
             MissingExtraError: BigWig, and pybigtools is not installed.
         """
         path = Path(path)
         if path.suffix.lower() == ARRAYS:
             self.to_npz(path, overwrite=overwrite)
+        elif ends_in(path, TABLES):
+            self.to_tsv(path, overwrite=overwrite)
+        elif ends_in(path, BEDGRAPH):
+            self.to_bedgraph(path, overwrite=overwrite)
         else:
             self.to_bigwig(path, overwrite=overwrite)
 
@@ -112,12 +118,39 @@ class GenomeValues(Table):
             for done in sorted(Path(aside).iterdir()):
                 put_file(done, path / done.name)
 
+    def to_bedgraph(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write one track as lines of contig, start, end and number, six digits of each; packed where it ends in .gz.
+
+        Raises:
+            ConfigError: several tracks.
+            GattnError: the file exists, or cannot be written.
+        """
+        path = Path(path)
+        require_one(path, self.tracks)
+        with replacing(path, overwrite=overwrite) as file:
+            for chrom, start, end, value in self._bars(0):
+                file.write(f"{field(chrom)}\t{start}\t{end}\t{value:.6g}\n")
+
     def _bars(self, column: int) -> Iterator[tuple[str, int, int, float]]:
         """Bins of one track as BigWig has them."""
+        for chrom, start, end, row in self._bins(slice(column, column + 1)):
+            yield chrom, start, end, row[0]
+
+    def _bins(self, columns: slice = slice(None)) -> Iterator[tuple[str, int, int, list[float]]]:
+        """Place and values of every bin that has one; some of an interval at a time."""
         for interval, values in zip(self.intervals, self.values, strict=True):
-            starts = interval.start + self.bin_bp * np.arange(len(values))
-            for start, value in zip(starts.tolist(), values[:, column].tolist(), strict=True):
-                yield interval.chrom, start, min(start + self.bin_bp, interval.end), value
+            for first in range(0, len(values), SOME_BINS):
+                some = values[first : first + SOME_BINS, columns]
+                has = np.flatnonzero(~np.isnan(some).all(1))
+                starts = interval.start + self.bin_bp * (first + has)
+                ends = np.minimum(starts + self.bin_bp, interval.end)
+                for start, end, row in zip(starts.tolist(), ends.tolist(), some[has].tolist(), strict=True):
+                    yield interval.chrom, start, end, row
+
+
+def ends_in(path: Path, endings: Sequence[str]) -> bool:
+    """Whether a name has one of these endings, in whatever case."""
+    return path.name.lower().endswith(tuple(endings))
 
 
 def labels(names: Sequence[str]) -> list[str]:
@@ -128,9 +161,10 @@ def labels(names: Sequence[str]) -> list[str]:
 
 
 def require_one(path: Path, tracks: Sequence[str]) -> None:
-    """Raise ConfigError where one BigWig file is to hold several tracks."""
-    if path.suffix.lower() in BIGWIG and len(tracks) != 1:
+    """Raise ConfigError where one BigWig or bedGraph file is to hold several tracks."""
+    if ends_in(path, (*BIGWIG, *BEDGRAPH)) and len(tracks) != 1:
+        kind = "bedGraph" if ends_in(path, BEDGRAPH) else "BigWig"
         raise ConfigError(
-            f"{path}: expected one track for one BigWig file, got {len(tracks)}; choose one by its name, "
+            f"{path}: expected one track for one {kind} file, got {len(tracks)}; choose one by its name, "
             "or name a folder or an .npz file"
         )

@@ -180,7 +180,7 @@ def test_refusals(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     full.mkdir()
     out = ["-o", str(tmp_path / "x.npz")]
     for where, more, text in (
-        (home / "tracks", [], "a name for the values, got none; add -o FILE.npz, FILE.bw or FOLDER"),
+        (home / "tracks", [], "a name for the values, got none; add -o FILE.npz, FILE.bw, FILE.tsv, FILE.bedgraph or"),
         (home / "tracks", ["-o", str(full)], "a new folder, got one that exists"),
         (home / "tracks", ["-o", str(tmp_path / "x.bw")], "one track for one BigWig file, got 2"),
         (home / "tracks", [*out, "--tracks", "b"], "names of tracks of the model, got 'b'"),
@@ -223,9 +223,9 @@ def test_intervals_are_checked_before_anything_is_predicted(
 
 
 def test_names_of_other_formats_are_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("x.tsv", "x.bed.gz", "x.CSV"):
+    for name in ("x.wig", "x.bed.gz", "x.CSV"):
         assert main(["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / name)]) == 2
-        assert "FILE.npz, FILE.bw or the name of a folder" in capsys.readouterr().err
+        assert "FILE.bedgraph or the name of a folder" in capsys.readouterr().err
 
 
 def test_a_folder_of_bigwig_files_is_whole_or_not_there(

@@ -260,7 +260,7 @@ def test_surprise_of_each_base(models: dict[str, Trained]) -> None:
 
 
 @pytest.mark.parametrize(("name", "method", "arguments"), [
-    ("SequenceClassifier", "along", ("g.fa",)), ("SequenceClassifier", "generate", ()),
+    ("SequenceClassifier", "generate", ()),
     ("GenomicGPT", "along", ("g.fa",)), ("MaskedEncoder", "generate", ()), ("TrackModel", "generate", ()),
 ])  # fmt: skip
 def test_what_a_kind_cannot_do_is_refused_with_the_reason(
