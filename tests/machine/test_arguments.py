@@ -16,7 +16,7 @@ from gattn_tg.machine import devices
 from gattn_tg.machine.arguments import placed
 
 TESTS = Path(__file__).resolve().parents[1]
-FEW = ("between_one_base", "pair_one_entry", "ordered_one_key", "no_scale_one_entry")
+FEW = ("between_one_base", "no_scale_one_entry")
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,10 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     q, k, v = (without_broken(x) for x in (of_q, of_k, of_v))
     if problem.rope is not None:
         at_q, at_k = problem.coordinates()
-        q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved)
-        k = rotate(k, *cos_sin(problem.rope, d, at_k, q.device), problem.rope.interleaved)
+        # turned once and stored: inside the products each pair would be turned again for every score, in a kernel whose
+        # source grows to hundreds of kilobytes
+        q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved).contiguous()
+        k = rotate(k, *cos_sin(problem.rope, d, at_k, q.device), problem.rope.interleaved).contiguous()
     s = q.reshape(b, g, h // g, n, d).matmul(k.unsqueeze(2).transpose(-1, -2)) * problem.scale
     s = (s < LIMIT).where(s, LIMIT)  # nan, inf - inf in a product of large numbers, becomes a number
     s = (s > -LIMIT).where(s, -LIMIT).reshape(b, h, n, m)
