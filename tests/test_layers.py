@@ -29,7 +29,8 @@ RANKS = [
 INNER: dict[str, list[set[str]]] = {
     "kernels": [{"loops", "simt", "mma", "dense"}, {"tiles"}],
     "ops": [{"attention"}, set()],
-    "training": [{"run", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
+    "training": [{"run", "rehearsal", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"},
+                 set()],
     "data": [{"__init__"}, {"marks", "pieces"}, {"genomes"}, set()],
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],

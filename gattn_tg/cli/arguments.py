@@ -218,6 +218,8 @@ def _training(verb: Parser) -> None:
     summary = "go on from this checkpoint of the run instead of the newest one"
     verb.add_argument("--from", dest="from_checkpoint", default=None, metavar="step_00000800", help=summary)
     _overwrite(verb, "replace an earlier run")
+    summary = "tell the data, warnings, time and memory of the run from a few steps of it; nothing is written"
+    verb.add_argument("--dry-run", action="store_true", help=summary)
     verb.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
     verb.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
 

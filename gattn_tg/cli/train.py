@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gattn_tg.cli import device, ranks
+from gattn_tg.cli import device, dry_run, ranks
 from gattn_tg.cli.output import require_apart, say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
@@ -14,6 +14,8 @@ from gattn_tg.io.whole import write_text
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode
 from gattn_tg.training.keep.journal import Journal
+from gattn_tg.training.loop.communicator import Communicator
+from gattn_tg.training.rehearsal import rehearse
 from gattn_tg.training.run import Run, train
 
 CURVES = "curves.html"
@@ -32,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_apart(verb, [folder], arguments)
     with ranks.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)
+        if arguments.dry_run:
+            return rehearsed(arguments, config, world)
         chosen = mode(arguments, verb)
         watcher = Progress(quiet=arguments.json or world.rank > 0)
         kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
@@ -45,6 +49,22 @@ def run(arguments: argparse.Namespace) -> int:
         return INTERRUPTED if done.fitted.interrupted else 0
     draw(done, config)
     return report(done, arguments.json, again)
+
+
+def rehearsed(arguments: argparse.Namespace, config: TrainConfig, world: Communicator) -> int:
+    """Tells what the run would be; writes nothing.
+
+    Raises:
+        ConfigError: several processes, whose steps depend on each other and on what lies between them.
+    """
+    if world.n_ranks > 1:
+        raise ConfigError(f"gattn {arguments.verb}: --dry-run: expected one process, got {world.n_ranks}; leave out "
+                          "mpiexec or srun")
+    kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
+    with device.on(kind, arguments.threads):
+        found = rehearse(config, seed=arguments.seed, device=ranks.devices(world, arguments.devices),
+                         start=getattr(arguments, "checkpoint", None))  # fmt: skip
+    return dry_run.report(found, arguments.json)
 
 
 def draw(done: Run, config: TrainConfig) -> None:

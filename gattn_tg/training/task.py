@@ -112,6 +112,16 @@ class Remarked(Protocol):
     warnings: tuple[str, ...]
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """A task that knows how much there is to learn from."""
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """train, valid and, where there is one, test -> class or kind of row -> how many."""
+        ...
+
+
 class TaskKind(Protocol[T]):
     """A class of tasks, as `tasks.TASKS` lists them."""
 

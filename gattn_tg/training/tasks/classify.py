@@ -124,6 +124,13 @@ class Classify:
         labels = inputs["valid"].where(inputs["labels"], -1)
         return cross_entropy(logits, labels, self.settings.label_smoothing)
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Sequences of each set and class."""
+        sets = {"train": self.train, "valid": self.valid, "test": self.held_out}
+        return {name: {label: int((_labels(data) == k).sum()) for k, label in enumerate(data.label_names)}
+                for name, data in sets.items() if data is not None}  # fmt: skip
+
     def validate(self) -> dict[str, float]:
         """Loss, accuracy, AUC and Matthews correlation of the validation set."""
         return self._measured(self.valid)

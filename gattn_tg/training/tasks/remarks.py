@@ -15,6 +15,8 @@ from gattn_tg.seq.alphabet import N
 MANY_CLASSES = 10  # numbers as labels: so many values with few rows each are measurements, not classes
 FEW_ROWS = 5
 SHORT = 0.5  # of the shortest training sequence: shorter ones are another kind of data
+MUCH_N = 0.1  # share of a sequence
+RARE = 0.1  # share of two classes below which one is rare; of more classes accordingly less
 SHOWN = 6  # classes that are listed with their sizes
 
 
@@ -63,7 +65,11 @@ def warnings_of(sets: Mapping[str, LabelledSequences | None]) -> list[str]:
         contradicting = len({*zip(rows[name], labels.tolist(), strict=True)}) - len({*rows[name]})
         if contradicting > 0:
             found.append(f"{name}: {contradicting:,} sequences also come with another label")
+        n_unknown = ((data.bases == N) & _inside(data)).sum(1)
+        if unknown := int((n_unknown > MUCH_N * data.lengths).sum()) - empty:
+            found.append(f"{name}: {unknown:,} of {len(data):,} sequences are N for more than {MUCH_N:.0%}")
         if name == "train":
+            found += _imbalance(data)
             continue
         for other in [key for key in ("train", "valid") if key in there and key != name]:
             known = {*rows[other]}
@@ -81,6 +87,22 @@ def warnings_of(sets: Mapping[str, LabelledSequences | None]) -> list[str]:
                 f"{name}: sequences of at most {longest} bases, but those of train have at least {least}"
             )
     return found
+
+
+def _inside(data: LabelledSequences) -> np.ndarray:
+    """Which places of the rows are bases and not padding."""
+    inside: np.ndarray = np.arange(data.bases.shape[1]) < data.lengths[:, None]
+    return inside
+
+
+def _imbalance(data: LabelledSequences) -> list[str]:
+    """A sentence where a class is so rare that accuracy says little."""
+    counts = np.bincount(_labels(data), minlength=len(data.label_names))
+    k = int(counts.argmin())
+    if counts[k] >= RARE * len(data) / max(len(counts), 1) * 2:
+        return []
+    return [f"train: only {counts[k]:,} of {len(data):,} sequences are {data.label_names[k]!r}; a model that never "
+            "says so is nearly always right: look at AUC or MCC, not at accuracy"]
 
 
 def sizes_of(name: str, data: LabelledSequences, origin: str) -> str:
