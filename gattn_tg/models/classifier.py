@@ -12,8 +12,9 @@ from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.linear import Linear
-from gattn_tg.nn.pool import AttentionPool, MeanPool, inside
+from gattn_tg.nn.pool import inside, pool
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
@@ -21,6 +22,8 @@ N_BASES = 5  # A C G T N; padding is N
 
 class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
+
+    With `kmers`, what a linear model on counts of words says is added to the answers.
 
     Args:
         config: sizes and choices.
@@ -41,8 +44,9 @@ class SequenceClassifier(Trunk):
         )
         self.stem = Convolution(c.width, c.width, c.stem_kernel, rng) if c.stem_kernel else None
         self.make_blocks(rng)
-        self.pool = AttentionPool(c.width, rng) if c.pool == "attention" else MeanPool()
-        self.head = Linear(c.width, c.n_classes, rng, gain=0.1)
+        self.pool = pool(c.pool, c.width, rng)
+        self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
+        self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
 
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
@@ -57,7 +61,8 @@ class SequenceClassifier(Trunk):
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
-        return self.head(self.pool(self.hidden(bases, motif_ids, lengths), lengths))
+        answers = self.head(self.pool(self.hidden(bases, motif_ids, lengths), lengths))
+        return answers if self.kmers is None else answers + self.kmers(bases, lengths)
 
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
@@ -76,4 +81,6 @@ class SequenceClassifier(Trunk):
         return x, motif_ids
 
 
-KIND = Kind(ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head",), others=(LabelReadout, ValueReadout))
+KIND = Kind(
+    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers"), others=(LabelReadout, ValueReadout)
+)

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
+from gattn_tg.nn.kmers import LONGEST
 from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
-POOLS = ("attention", "mean")
+POOLS = ("attention", "mean", "both")
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
@@ -178,7 +179,11 @@ class ClassifierConfig(TrunkConfig):
         positions: rope, learned (an embedding per position, for windows aligned to a site), both, or none.
         max_length: longest sequence in bases; learned positions need it.
         stem_kernel: positions seen by the convolution stem (odd), 0 for no stem.
-        pool: attention (learnt weights) or mean.
+        pool: attention (learnt weights), mean, or both: attention and the maximum of every channel beside each other.
+        kmers: bases of the words (2, 4, 6 or 8) whose counts a linear model beside the network sees; 0 for none.
+        kmer_gaps: the halves of a word may stand up to so many bases apart.
+        merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
+            (`reverse_complement`).
     """
 
     n_classes: int
@@ -186,12 +191,17 @@ class ClassifierConfig(TrunkConfig):
     max_length: int = 512
     stem_kernel: int = 9
     pool: str = "attention"
+    kmers: int = 0
+    kmer_gaps: int = 0
+    merge_strands: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_from(1, "n_classes", "max_length")
         self.require_one_of("positions", POSITIONS)
         self.require_one_of("pool", POOLS)
+        self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
+        self.require_from(0, "kmer_gaps", most=self.max_length)
 
     @property
     def longest_bp(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from gattn_tg.data.augment import flip_strands
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.classes import measure
+from gattn_tg.models.config import ClassifierConfig, TrunkConfig
 from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
@@ -51,7 +53,7 @@ class Classify:
     """
 
     data_table: ClassVar[type] = datasets.DataSettings
-    derived: ClassVar[tuple[str, ...]] = ("n_classes", "max_length")
+    derived: ClassVar[tuple[str, ...]] = ("n_classes", "max_length", "merge_strands")
     judged_by: ClassVar[Mapping[str, bool]] = MONITORS
 
     def __init__(
@@ -87,9 +89,11 @@ class Classify:
             FormatError: A file is malformed.
         """
         data = datasets.load(config)
-        given = {"n_classes": len(data.train.label_names), "max_length": data.train.width}
+        given = {"n_classes": len(data.train.label_names), "max_length": data.train.width, "merge_strands": False}
         kind = kind_of(config.kind, str(config.path))
-        shape = config.model_settings(kind.config, given)
+        shape: TrunkConfig = config.model_settings(kind.config, given)
+        if isinstance(shape, ClassifierConfig) and shape.kmers:
+            shape = replace(shape, merge_strands=config.train.reverse_complement)
         config.require_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         task = cls(
