@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 from gattn_tg.cli import along, device, output, scan
 from gattn_tg.errors import ConfigError
+from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.load import load
@@ -17,6 +18,7 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.io import write_tsv
 from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.predict import fields, header
+from gattn_tg.score.table import written
 from gattn_tg.score.values import BINARY
 
 ALONG = ("head", "bed", "tracks", "regions")  # options that only values along sequences have
@@ -30,15 +32,15 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(model, TrainedAlong):
             _refuse(arguments, model, ("stride", *scan.ONLY))
             return along.run(arguments, model)
-        if isinstance(model, TrainedClassifier) and arguments.stride is not None:
+        if isinstance(model, TrainedSequences) and arguments.stride is not None:
             _refuse(arguments, model, ("head",))
             return scan.run(arguments, model)
-        if isinstance(model, TrainedClassifier):
+        if isinstance(model, TrainedSequences):
             for name in (*ALONG[1:], *scan.ONLY):
                 if _is_given(arguments, name):
                     raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected --stride with it for a "
                                       f"{model.kind}, got none; add --stride BASES, or leave it out")
-        _refuse(arguments, model, ("head",) if isinstance(model, TrainedClassifier) else (
+        _refuse(arguments, model, ("head",) if isinstance(model, TrainedSequences) else (
             *ALONG, "stride", *scan.ONLY, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
@@ -84,7 +86,10 @@ def lines(arguments: argparse.Namespace, model: Trained) -> int:
 
 
 def answers(arguments: argparse.Namespace, model: Trained, counts: Counter[str]) -> tuple[list[str], Rows]:
-    """Column names and rows; classes come one by one, however long the file is, and are counted."""
+    """Column names and rows; those of sequences come one by one, however long the file is; classes are counted."""
+    if isinstance(model, TrainedNumbers):
+        told = model.answers(arguments.input, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
+        return model.table.header_of(model.labels), (written([name, n, *numbers]) for name, n, numbers in told)
     if not isinstance(model, TrainedClassifier):
         found = model.predict(arguments.input)
         return found.header, iter(found.written())

@@ -179,6 +179,8 @@ class Trained:
         config = own_config(self.folder) if data is None else TrainConfig.from_toml(data)
         with self._here():
             found = evaluate(self.folder, config)
+        if found.outcomes:
+            return Evaluation.of_outcomes(self.kind, found.outcomes)
         return Evaluation(self.kind, {"valid": found.valid, "test": found.test})
 
     def __repr__(self) -> str:

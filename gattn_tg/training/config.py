@@ -12,6 +12,7 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import Config, TrunkConfig
 from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.readouts import TASK
 from gattn_tg.models.room import require_weights
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.strict import require
@@ -163,6 +164,16 @@ class TrainConfig:
         kind = strict.convert(str, model.pop("kind", DEFAULT_KIND), f"{path}: [model] kind")
         settings = strict.read(TrainSettings, document.get("train", {}), f"{path}: [train]")
         return cls(kind, model, document["data"], settings, path, home)
+
+    @property
+    def task(self) -> str:
+        """`[data] task`, which of the tasks of its kind is meant; "" where the file does not say.
+
+        Raises:
+            ConfigError: It is no text.
+        """
+        found: str = strict.convert(str, self.data.get(TASK, ""), f"{self.path}: [data] {TASK}")
+        return found
 
     def data_settings(self, cls: type[D]) -> D:
         """The [data] table as the frozen dataclass of a task.

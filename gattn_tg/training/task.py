@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from tinygrad import Tensor
 
+from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import MotifVocabulary
@@ -101,6 +102,15 @@ class Testable(Protocol):
 
     def test(self) -> dict[str, float] | None:
         """Metrics of the test set; None when the run has none."""
+        ...
+
+
+@runtime_checkable
+class Compared(Protocol):
+    """A task that can show truth and answers beside each other."""
+
+    def outcome(self, part: str) -> Outcome | None:
+        """Those of the set "valid" or "test" with the weights that the model has now; None without such a set."""
         ...
 
 
