@@ -66,6 +66,6 @@ def test_a_dry_run_tells_data_time_and_memory_and_writes_nothing(
 def test_rare_classes_and_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(table(np.random.default_rng(0), 100, 3) + "ACNNGTACGTAC,no\n")
     found = encode_labelled(read_labelled(tmp_path / "t.csv"), MotifVocabulary.default())
-    told = remarks.warnings_of({"train": found})
+    told = remarks.of_classes({"train": found}, weighted=False)
     assert any(text.startswith("train: only 3 of 101 sequences are 'yes'") for text in told)
     assert "train: 1 of 101 sequences are N for more than 10%" in told
