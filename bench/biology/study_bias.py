@@ -19,7 +19,7 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ SETS = {
 class Trial:
     """One design at one length of sequence: compiled once, trained from new weights as often as wanted."""
 
-    def __init__(self, network: ClassifierConfig, design: str, data: LabelledSequences) -> None:
-        changes = dict(DESIGNS[design])
+    def __init__(self, network: ClassifierConfig, design: Mapping[str, Any], data: LabelledSequences) -> None:
+        changes = dict(design)
         self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
         self.chooses = changes.pop("chosen", False)
         self.config = replace(network, max_length=data.width, **changes)
@@ -132,7 +132,7 @@ class Trial:
 
     def auc(self, dataset: LabelledSequences) -> float:
         """Area under the ROC curve of the weights as they are."""
-        return measure(dataset.labels, self.forward(dataset)).auc
+        return measure(dataset.labels, self.forward(*dataset.inputs)).auc
 
 
 def load(name: str) -> dict[str, LabelledSequences]:
@@ -169,7 +169,7 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         train = fraction_of(parts["train"], fraction, seed)
         key = (task.network, design, train.width)
         if key not in trials:
-            trials[key] = Trial(task.network, design, train)
+            trials[key] = Trial(task.network, DESIGNS[design], train)
         start = time.perf_counter()
         valid, test_rows = parts["valid"], parts["test"]
         if trials[key].chooses:
