@@ -174,7 +174,7 @@ def parser() -> Parser:
     summary = "negatives for each positive, where they are drawn (1)"
     dataset.add_argument("--ratio", type=_whole(1, 1000), default=None, help=summary)
     for part in ("valid", "test"):
-        summary = f"contigs (or with --folds folds) of {part}.csv"
+        summary = f"contigs (or with --folds folds) of {part}.csv; without any, contigs with a tenth of the peaks"
         dataset.add_argument(f"--{part}", type=_names, default=[], metavar="NAMES", help=summary)
     dataset.add_argument("--folds", type=Path, default=None, help="BED4 whose fourth column names folds")
     dataset.add_argument("--exclude", type=Path, default=None, help="BED of places to leave out, such as a blacklist")
@@ -182,6 +182,8 @@ def parser() -> Parser:
     dataset.add_argument("--max-unknown", type=_share, default=0.0, help=summary)
     summary = "PEAKS is narrowPeak, whatever its name; *.narrowPeak is known without it"
     dataset.add_argument("--narrow-peak", action="store_true", help=summary)
+    summary = "records of GENOME named chrX:100-200 are places in the genome"
+    dataset.add_argument("--regions", action="store_true", help=summary)
     _rename(dataset)
     _overwrite(dataset, "replace the folder of an earlier data set")
 

@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
+from gattn_tg.data.peak_choices import PeakChoices
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
 from gattn_tg.metrics.weights import balanced
@@ -18,6 +19,7 @@ from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import LABEL, ClassReadout
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Arrays
 from gattn_tg.training.tasks import remarks
 from gattn_tg.training.tasks.labelled import (
@@ -28,17 +30,21 @@ from gattn_tg.training.tasks.labelled import (
     require_as_many,
     require_weights,
 )
+from gattn_tg.training.tasks.peaks import peak_tables
 from gattn_tg.training.tasks.sequences import SequenceTask
 from gattn_tg.types import Float, Int
 
 MONITORS = {"auc": True, "accuracy": True, "mcc": True, "auprc": True, "loss": False}
 
 
-@dataclass(frozen=True)
-class ClassData(DataSettings):
-    """The [data] table of classes.
+@dataclass(frozen=True, kw_only=True)
+class ClassData(DataSettings, PeakChoices):
+    """The [data] table of classes: tables, or a genome and peaks, as `gattn dataset` reads them.
 
     Args:
+        train: CSV or TSV with a column of sequences and one of classes; "" with genome.
+        genome: FASTA in which the peaks lie; "" for tables.
+        positives: BED or narrowPeak with the peaks, whose windows have the class 1; negatives have 0.
         label_column: Column with the class of each sequence.
         class_weights: How much a sequence of each class counts in the loss: "balanced" lets all classes count alike
             however many sequences they have, a list has one weight for each class in the order in which training
@@ -46,11 +52,20 @@ class ClassData(DataSettings):
     """
 
     task: TaskName = "classes"
+    train: str = ""
+    genome: str = ""
+    positives: str = ""
     label_column: str = LABEL
     class_weights: Weights = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        PeakChoices.__post_init__(self)
+        require(bool(self.genome) == bool(self.positives), "positives", "a file of peaks with genome, and none without",
+                self.positives)  # fmt: skip
+        for name in ("train", "valid", "test"):
+            require(not (self.genome and getattr(self, name)), name, "no table beside genome; name valid_contigs and "
+                    "test_contigs for the parts", getattr(self, name))  # fmt: skip
         require(bool(self.label_column), "label_column", "the name of a column", self.label_column)
         require_weights(self.class_weights)
 
@@ -58,6 +73,19 @@ class ClassData(DataSettings):
     def of(cls, label_names: tuple[str, ...]) -> Self:
         """The choices of data that is no file."""
         return cls(train="")
+
+    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
+        """The tables, read from files or made of peaks."""
+        if self.genome:
+            return peak_tables(config, self, self.genome, self.positives, self.split_seed)
+        if "train" not in config.data:
+            raise ConfigError(f"{config.path}: [data]: expected train, got none; add train = ..., or genome and "
+                              "positives")
+        return super().tables(config)
+
+    def origin(self, part: str) -> str:
+        """Where the sequences of a part come from."""
+        return f"from {self.positives}, negatives {self.negatives}" if self.genome else super().origin(part)
 
     def read(self, path: Path) -> LabelledTable:
         """A table with a class for each sequence."""

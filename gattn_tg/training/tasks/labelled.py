@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -24,7 +24,8 @@ BALANCED = "balanced"
 TaskName = Literal["classes", "labels", "values"]
 Weights = Literal["balanced"] | tuple[float, ...]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """Where the labelled sequences come from.
 
@@ -73,6 +74,21 @@ class DataSettings:
     def named(self) -> str | None:
         """The column with names that every table must have; None where it may be missing."""
         return None if self.name_column == NAME else self.name_column
+
+    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
+        """The tables that there are by part, train among them, and what is to be said about them.
+
+        Raises:
+            FormatError: A file is malformed.
+            ConfigError: A file is missing.
+        """
+        names = {key: name for key in ("train", "valid", "test") if (name := getattr(self, key)) or key == "train"}
+        paths = {key: config.file(key, name) for key, name in names.items()}
+        return {key: self.read(path) for key, path in paths.items()}, ()
+
+    def origin(self, part: str) -> str:
+        """Where the sequences of a part come from, if they are not carved out of train."""
+        return f"from {getattr(self, part)}"
 
     @classmethod
     def of(cls, label_names: tuple[str, ...]) -> Self:
@@ -153,13 +169,9 @@ def load(config: TrainConfig, settings: DataSettings) -> Datasets:
         ConfigError: A file has a class that train does not have, a carved set would be empty, or there is nothing to
             learn, see `require_learnable` of the settings.
     """
-    paths = {
-        key: config.file(key, value)
-        for key in ("train", "valid", "test")
-        if (value := getattr(settings, key)) or key == "train"
-    }
+    tables, told = settings.tables(config)
     vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
-    table = settings.read(paths["train"])
+    table = tables["train"]
     settings.require_learnable(table)
     width = max(settings.max_length, max(map(len, table.sequences)))
     require_bytes(
@@ -169,44 +181,49 @@ def load(config: TrainConfig, settings: DataSettings) -> Datasets:
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
     def encode(key: str) -> LabelledSequences | None:
-        if key not in paths:
+        if key not in tables:
             return None
-        return encode_labelled(settings.read(paths[key]), vocabulary, whole.width, whole.label_names)
+        return encode_labelled(tables[key], vocabulary, whole.width, whole.label_names)
 
-    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path)), strict=True))
+    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path), tables), strict=True))
     valid = encode("valid") or whole.subset(rows["valid"])
     test = encode("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
     train = whole.subset(rows["train"])
     sets = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notes = [
-        remarks.sizes_of(name, data, settings.described(data), _origin(settings, name)) for name, data in sets.items()
+        remarks.sizes_of(name, data, settings.described(data), _origin(settings, name, name not in tables))
+        for name, data in sets.items()
     ]
-    return Datasets(train, valid, test, vocabulary, tuple(notes), tuple(settings.warnings(sets)))
+    return Datasets(train, valid, test, vocabulary, (*told, *notes), tuple(settings.warnings(sets)))
 
 
-def _origin(settings: DataSettings, name: str) -> str:
+def _origin(settings: DataSettings, name: str, is_carved: bool) -> str:
     """Where a set comes from, in the words of the [data] table."""
-    if named := getattr(settings, name):
-        return f"from {named}"
+    if not is_carved:
+        return settings.origin(name)
     share = getattr(settings, f"{name}_fraction")
-    return f"{share:.0%} of {settings.train} ({name}_fraction, split_seed {settings.split_seed})"
+    source = settings.origin("train").removeprefix("from ")
+    return f"{share:.0%} of {source} ({name}_fraction, split_seed {settings.split_seed})"
 
 
-def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int[np.ndarray, "k"], ...]:
+def carve(
+    settings: DataSettings, table: LabelledTable, where: str, tables: Collection[str] = ()
+) -> tuple[Int[np.ndarray, "k"], ...]:
     """Row numbers of train, valid and test within the training file; a set with a file of its own gets none.
 
     Args:
         settings: Which sets have files, and the shares of those that have none.
         table: The training file.
         where: Name of the configuration for messages.
+        tables: Sets that have rows of their own.
 
     Raises:
         ConfigError: A share that is asked for rounds to no sequence, or nothing is left to train on.
     """
     n = len(table)
     shares = {
-        "valid": 0.0 if settings.valid else settings.valid_fraction,
-        "test": 0.0 if settings.test else settings.test_fraction,
+        "valid": 0.0 if settings.valid or "valid" in tables else settings.valid_fraction,
+        "test": 0.0 if settings.test or "test" in tables else settings.test_fraction,
     }
     sizes = {name: round(share * n) for name, share in shares.items()}
     sizes = {"train": n - sum(sizes.values()), **sizes}
