@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from tinygrad.helpers import Context
@@ -23,7 +23,7 @@ from gattn_tg.training.loop.watch import N_COMPILING, Validated, Watcher
 from gattn_tg.training.task import Counted, Device, Remarked, Testable
 from gattn_tg.training.tasks.registry import task_of
 
-ENOUGH_S = 3.0  # of steps that are timed,
+ENOUGH_S = 5.0  # of steps that are timed,
 LEAST, MOST = 3, 50  # but at least and at most so many
 QUICK_S = 10.0  # a validation that took no longer is done once more, without compiling
 
@@ -41,7 +41,7 @@ class Rehearsal:
         read_s: seconds for reading data and making the model.
         first_s: seconds before steps have their speed: the first ones are compiled and captured.
         compiled_s: of them, seconds of compiling kernels, which are kept: a later run does not take them.
-        step_s: median seconds of a step.
+        step_s: mean seconds of a step; others on the machine count, as they will in the run.
         validation_s: seconds of a validation with the checkpoint behind it.
         n_validations: validations of the run.
         test_s: seconds of the test, from those of the validation by the number of rows; 0 without one.
@@ -127,7 +127,7 @@ def rehearse(
     return Rehearsal(
         counts=counts, n_parameters=task.model.n_parameters, steps_per_epoch=task.steps_per_epoch, n_steps=n_steps,
         n_timed=len(clock.steps), read_s=read_s, first_s=clock.first_s, compiled_s=min(compiled_s, clock.first_s),
-        step_s=median(clock.steps or [clock.first_s]), validation_s=validation_s,
+        step_s=mean(clock.steps or [clock.first_s]), validation_s=validation_s,
         n_validations=math.ceil(n_steps / every), test_s=test_s, peak_bytes=peak_bytes(),
         notes=told[0], warnings=told[1],
     )  # fmt: skip

@@ -14,7 +14,8 @@ body { margin: 0; background: #f7f5f0; color: #1c2530; line-height: 1.5; font-si
 main { max-width: 1160px; margin: 0 auto; padding: 40px 28px 56px; }
 header p.kicker { margin: 0; font-size: 12px; letter-spacing: .09em; text-transform: uppercase; color: #0f766e;
   font-weight: 700; }
-h1 { font-size: 30px; line-height: 1.2; margin: 6px 0 8px; letter-spacing: -.015em; text-wrap: balance; }
+h1 { font-size: 30px; line-height: 1.2; margin: 6px 0 8px; letter-spacing: -.015em; text-wrap: balance;
+  overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 0 0 2px; letter-spacing: -.005em; }
 header p.lead { margin: 0; max-width: 74ch; color: #4a5563; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 26px 0 14px; }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gattn_tg.explain.drawings.lines import Line, line_chart
-from gattn_tg.explain.drawings.page import Tile, page, section, table
+from gattn_tg.explain.drawings.page import Tile, page, pair, section, table
 from gattn_tg.explain.drawings.svg import MUTED, TEAL
 from gattn_tg.version import __version__
 
@@ -30,12 +30,14 @@ def peaks_page(name: str, width: int, negatives: str, told: Mapping[str, Any]) -
     tiles.append(Tile(f"{told['in_several_parts']:,}", "sequences in more than one part"))
     cards = [section("Parts", " ".join(f"{note}." for note in told["notes"]) or "Parts as they were named.",
                      table(["part", "label", "sequences", "GC"], rows))]  # fmt: skip
+    charts = []
     for part, labels in parts.items():
         known = told["auc_of_gc"].get(part)
         about = "The share of the sequences at each GC content, in steps of five percent." + (
             f" GC alone tells the labels apart with AUC {known:.3f}; 0.5 is chance." if known is not None else "")
         title = f"GC content in {part}"
-        cards.append(section(title, about, line_chart(_lines(labels), title, "% GC")))
+        charts.append(section(title, about, line_chart(_lines(labels), title, "% GC")))
+    cards += [pair(charts[i], "".join(charts[i + 1 : i + 2])) for i in range(0, len(charts), 2)]
     left = [[f"{label} windows that {reason}", f"{n:,}"] for label, reasons in told["left_out"].items()
             for reason, n in reasons.items()]  # fmt: skip
     if left:
