@@ -22,6 +22,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
+  gattn variants run/best genome.fa new.vcf   what variants do to what the model says
   gattn generate run/best          new sequences from a language model
   gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
@@ -105,6 +106,32 @@ def parser() -> Parser:
     _batch(predict)
     _both_strands(predict)
     _overwrite(predict, "replace the output file")
+
+    variants = _verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
+    _checkpoint(variants)
+    summary = "FASTA, plain or bgzip (small ones also gzip); short elements do as well"
+    variants.add_argument("genome", type=Path, metavar="GENOME", help=summary)
+    summary = "VCF, or TSV with chrom, pos (counted from 1), ref, alt"
+    variants.add_argument("variants", type=Path, nargs="?", default=None, metavar="VARIANTS", help=summary)
+    summary = "one variant, as chr22:36201698:A>C; often"
+    variants.add_argument("--variant", action="append", default=[], metavar="CHROM:POS:REF>ALT", help=summary)
+    summary = "NAME.tsv[.gz], or NAME.vcf[.gz] with one allele per line and an index (standard output: TSV)"
+    variants.add_argument("-o", "--output", type=Path, default=None, help=summary)
+    summary = "bases that the model sees around a variant (those of training)"
+    variants.add_argument("--window", type=_whole(1, MOST_BASES), default=None, help=summary)
+    summary = "mean over windows moved by so many bases, as 0,-1,1 (0)"
+    variants.add_argument("--shifts", type=_shifts, default=[0], metavar="BASES", help=summary)
+    summary = "VCF or TSV: every difference gets its quantile among those of these variants"
+    variants.add_argument("--background", type=Path, default=None, help=summary)
+    summary = "leave out lines whose REF is not that of the genome, and write them to this TSV"
+    variants.add_argument("--skip-mismatched", type=Path, default=None, metavar="FILE", help=summary)
+    variants.add_argument("--head", default=None, help="head of a model of tracks (the first)")
+    variants.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help="these tracks only")
+    variants.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
+    _batch(variants)
+    _both_strands(variants)
+    _rename(variants)
+    _overwrite(variants, "replace the output files, and forget an unfinished one")
 
     evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
     _checkpoint(evaluate)
@@ -280,6 +307,13 @@ def _part(text: str) -> tuple[int, int]:
     if not (len(text) <= 12 and text.isascii() and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {_short(text)}")
     return int(k), int(n)
+
+
+def _shifts(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not text.isascii() or not all(p.removeprefix("-").isdecimal() and len(p) <= 9 for p in parts):
+        raise argparse.ArgumentTypeError(f"expected whole numbers of bases, as 0,-1,1, got {_short(text)}")
+    return [int(part) for part in parts]
 
 
 def _widths(text: str) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -16,12 +17,18 @@ from gattn_tg.explain.attention import distance_bins, layers, looks
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
-from gattn_tg.io import Record
-from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.io import Genome, Record
+from gattn_tg.models.checkpoint import CONFIG, Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import annotate, causal_ids
+from gattn_tg.score.variants.answers import Options, answers_of
+from gattn_tg.score.variants.asked import Asked, Variants
+from gattn_tg.score.variants.background import Background
+from gattn_tg.score.variants.effects import Effects
+from gattn_tg.score.variants.files import digest, told_of
+from gattn_tg.score.variants.table import VariantEffects
 from gattn_tg.seq import Interval, N
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.evaluate import evaluate, own_config
@@ -165,6 +172,77 @@ class Trained:
         if not tables:
             self._refuse("motif_table", "it was trained without motif bias")
         return MotifTable(self.vocabulary.names, self.config.motif, tables)
+
+    def variants(
+        self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
+        shifts: Sequence[int] = (0,), background: str | Path | None = None,
+        rename: Mapping[str, str] | str | None = None, skip_mismatched: str | Path | None = None,
+        head: str | None = None, tracks: Sequence[str] | None = None, batch_size: int = 128, overwrite: bool = False,
+    ) -> VariantEffects:
+        """What variants do: the difference between what the model says of both alleles, each in its window of a genome.
+
+        Both windows begin at the same base, and the first base that differs stands in their middle; to the right both
+        go on with the genome, so after a deletion bases come in. Each alternative allele is looked at alone, also where
+        several stand in one haplotype. All variants are read and compared with the genome before any is asked.
+
+        Models of classes, labels and values give the answer of both alleles and its difference (of log odds, or in
+        the units of the table); models of tracks and of sites, differences at the variant and over the window, see
+        `score.variants.answers`; language models the difference of the (pseudo-)log-likelihood of the window.
+
+        Args:
+            genome: FASTA file; short elements do as well: a window ends where they do.
+            variants: a VCF file, a TSV with chrom, pos, ref, alt, a text as "chr22:36201698:A>C", or several of these
+                texts. Positions count from 1.
+            window: bases of a window; None takes those of training.
+            both_strands: the mean over windows and their reverse complements.
+            shifts: the mean over windows moved by so many bases.
+            background: variants as above; every difference gets its quantile, by size, among theirs.
+            rename: names of contigs in the files -> in the genome; "auto": 22 is chr22.
+            skip_mismatched: a TSV to which lines go whose REF the genome has not; None refuses them.
+            head, tracks: of models of tracks; None takes the first head and all its tracks.
+            batch_size: windows per call of the network, at most.
+            overwrite: replace the file of `skip_mismatched`.
+
+        Returns:
+            A table that is computed while it is read: iterate over it, `to_tsv`, `write`, `to_dataframe`.
+
+        Raises:
+            CoordinateError: the genome has another REF (the text names file, line, both alleles and how many), or an
+                unknown contig.
+            FormatError: a malformed file.
+            ConfigError: an option that this kind of model does not have, or out of its range.
+            DivergedError: while it is read: an answer is not finite.
+        """
+        opened = Genome(genome)
+        asked = Asked(variants, opened, rename=rename)
+        n, n_mismatched = asked.checked(skip_mismatched, overwrite=overwrite)
+        rows = min(batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
+        options = Options(batch_size=rows, both_strands=both_strands, window=window, head=head, tracks=tracks)
+        key = ("variants", options.key)
+        if key not in self._held:
+            self._held[key] = answers_of(self.checkpoint, options)
+        answers = self._held[key]
+        compared = None
+        if background is not None:
+            others = self.variants(genome, background, window=window, both_strands=both_strands, shifts=shifts,
+                                   rename=rename, head=head, tracks=tracks, batch_size=batch_size)
+            compared = Background(others.differences())
+        effects = Effects(answers, self.vocabulary, opened, shifts, compared)
+        settings = {
+            "model": digest(self.folder / CONFIG), "genome": told_of(genome),
+            "variants": told_of(asked.path or variants), "background": told_of(background),
+            "rename": rename, "shifts": list(shifts), "options": options.told,
+        }  # fmt: skip
+        return VariantEffects(asked, effects, n, n_mismatched, settings, self._each_here)
+
+    def _each_here(self, items: Iterator[R]) -> Iterator[R]:
+        """The items, each made on the device of the model."""
+        while True:
+            with self._here():
+                found = list(islice(items, 1))
+            if not found:
+                return
+            yield found[0]
 
     def evaluate(self, data: str | Path | None = None) -> Evaluation:
         """How well the model does on held-out data.

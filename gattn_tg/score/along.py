@@ -43,6 +43,7 @@ class GenomePredictor:
         names: of the tracks; a model of sites has "probability", or label_0 and so on where it has several.
         bin_bp: bases per row.
         unit: what the values are: "counts" or "probability".
+        run: base ids and motif ids of windows to what the network says of them: rates of tracks, logits of sites.
 
     Raises:
         UnsupportedError: another kind of model.
@@ -73,13 +74,13 @@ class GenomePredictor:
         forward = Forward(self.model, batch_size, device, lambda *inputs: self.model(*inputs, *named))
         if isinstance(told, TrackHead):
             self.names, self.margin, self.unit = told.tracks, int(config.crop_bp), "counts"
-            self._run: Run = over_strands(forward.batch, self.vocabulary, told.mirrored) if both_strands else (
+            self.run: Run = over_strands(forward.batch, self.vocabulary, told.mirrored) if both_strands else (
                 forward.batch)
         else:
             n, site_bp = int(config.n_labels), told.site_bp
             self.names = ("probability",) if n == 1 else tuple(f"label_{i}" for i in range(n))
             self.margin, self.unit = self.window_bp // 4, "probability"
-            self._run = over_strands(forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if (
+            self.run = over_strands(forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if (
                 both_strands) else forward.batch
 
     @property
@@ -121,7 +122,7 @@ class GenomePredictor:
         return columns_of(self.names, tracks)
 
     def _values(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
-        z = self._run(bases, motif_ids)
+        z = self.run(bases, motif_ids)
         if self.head is not None:
             return self.head.counts(z)
         inner = z[:, self.margin : self.window_bp - self.margin]
