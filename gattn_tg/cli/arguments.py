@@ -64,6 +64,7 @@ def parser() -> Parser:
     init = _verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
     init.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
     init.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
+    init.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
     init.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
     _overwrite(init, "replace the output file")
 
@@ -135,8 +136,10 @@ def parser() -> Parser:
 
     evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
     _checkpoint(evaluate)
-    summary = "CSV/TSV with sequence and label, or a TOML file whose [data] is used (the held-out data of the run)"
+    summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
     evaluate.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
+    evaluate.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
+    _overwrite(evaluate, "replace the page")
     _batch(evaluate)
     _both_strands(evaluate)
 

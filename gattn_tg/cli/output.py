@@ -16,7 +16,7 @@ from gattn_tg.escaping import shown
 from gattn_tg.io.replacing import replacing
 
 STDIN = Path("-")
-OUTPUTS = ("output", "bigwig", "skip_mismatched")  # arguments that name what is written; all other paths are read
+OUTPUTS = ("output", "bigwig", "html", "skip_mismatched")  # arguments that name what is written; others are read
 TBI = ".tbi"
 
 

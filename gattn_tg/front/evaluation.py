@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from gattn_tg.errors import UnsupportedError
+from gattn_tg.explain.drawings.answers import answers_page
+from gattn_tg.io.replacing import replacing
 from gattn_tg.metrics.classes import confusion
 from gattn_tg.metrics.outcome import CLASSES, Outcome
 from gattn_tg.score.table import Table
@@ -42,6 +46,29 @@ class Evaluation(Table):
         labels = last.readout.labels
         table = confusion(last.truth, last.answers.argmax(1), len(labels))
         return cls(kind, metrics, labels, table, outcomes)
+
+    def to_html(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Draw the answers on one page, nothing of which is loaded from elsewhere; it appears when all is written.
+
+        It shows the test set where there is one. Classes and labels: ROC, precision and recall, calibration,
+        confusion. Values: predicted against measured.
+
+        Args:
+            path: the file.
+            overwrite: replace an existing file.
+
+        Raises:
+            UnsupportedError: a model that does not answer about whole sequences.
+            GattnError: the file exists, or cannot be written.
+        """
+        if not self.outcomes:
+            raise UnsupportedError(f"to_html: a {self.kind} cannot: the page shows answers about whole sequences")
+        part, found = list(self.outcomes.items())[-1]
+        words = {"data": "the table that was given", "valid": "the sequences that chose the weights",
+                 "test": "the sequences that were held out for the test"}  # fmt: skip
+        title = f"{self.kind}: {found.readout.task} of {len(found):,} sequences"
+        with replacing(path, overwrite=overwrite) as file:
+            file.write(answers_page(found, title, f"Answers of the model for {words[part]}."))
 
     @property
     def summary(self) -> str:
