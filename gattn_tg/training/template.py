@@ -66,7 +66,6 @@ def template(kind: str, preset: str = "", task: str = "") -> str:
     """
     example = example_of(kind, task)
     learnt = task_class(kind, task)
-    said = f" --task {task}" if task else ""
     written = dict(example.model)
     chosen = str(written.pop("preset", ""))
     if preset:
@@ -78,9 +77,10 @@ def template(kind: str, preset: str = "", task: str = "") -> str:
         Key(key.name, key.kind, key.default, f"{key.comment} One of {metrics}.") if key.name == "monitor" else key
         for key in keys_of(TrainSettings, asdict(example.train))
     ]
+    said = f"{kind} of {task}" if task else kind
     head = (
-        f"Configuration of a {kind}, written by `gattn init {kind}{said}`. Every key is here with its meaning; a key that "
-        "is removed takes the default of the package. Train it with `gattn train FILE.toml`."
+        f"Configuration of a {said}, written by `gattn init {kind}`. Every key is here with its meaning; a key that is "
+        "removed takes the default of the package. Train it with `gattn train FILE.toml`."
     )
     return "\n".join([
         _comment(head), "",

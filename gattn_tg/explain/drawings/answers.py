@@ -90,14 +90,15 @@ def _values(outcome: Outcome) -> list[str]:
     names = ("pearson", "spearman", "r2", "rmse")
     rows = [[name, f"{one['n']:,}", *(_number(one[k]) for k in names)]
             for name, one in zip(labels, outcome.each(), strict=True)]  # fmt: skip
-    cards = [section("Column by column", "Sequences that were measured, and how well they are predicted.",
+    whole = [section("Column by column", "Sequences that were measured, and how well they are predicted.",
                      table(["column", "measured", "Pearson", "Spearman", "R²", "RMSE"], rows))]  # fmt: skip
+    cards = []
     for name, truth, predicted in zip(labels, outcome.truth.T, outcome.answers.T, strict=True):
         if (known := ~np.isnan(truth)).any():
             cards.append(section(name, "Each point is a sequence; on the dashed line both are equal.",
                                  scatter(truth[known], predicted[known], f"predicted and measured {name}")))
     cards += [""] * (len(cards) % 2)
-    return [pair(*cards[i : i + 2]) for i in range(0, len(cards), 2)]
+    return whole + [pair(*cards[i : i + 2]) for i in range(0, len(cards), 2)]
 
 
 def _ranked(rankings: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> tuple[str, str]:
