@@ -38,7 +38,9 @@ class Words:
         return csr_matrix((np.ones(len(row), np.float32), (row, columns)), shape)  # equal places are added up
 
 
-def fitted(words: Words, train: LabelledSequences, valid: LabelledSequences, test: LabelledSequences) -> dict[str, float]:
+def fitted(
+    words: Words, train: LabelledSequences, valid: LabelledSequences, test: LabelledSequences
+) -> dict[str, float]:
     """The penalty with the best validation AUC, that AUC, and the AUC on the test set."""
     x = words.counts(train)
     models = [LogisticRegression(C=c, max_iter=300).fit(x, train.labels) for c in STRENGTHS]

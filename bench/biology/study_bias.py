@@ -109,16 +109,21 @@ class Trial:
         self.start = snapshot(self.step.state())
 
     def train(
-        self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool
+        self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool,
+        keeps_best: bool = False,
     ) -> list[tuple[int, float]]:
-        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times."""
+        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times.
+
+        With `keeps_best` the weights with the best of these AUCs are left in the model, else the last ones.
+        """
         restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
         self.step.restore(self.start)
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)
         n_steps = passes * task.steps_per_epoch
         every = max(n_steps // 12, 1)
-        curve = []
+        curve: list[tuple[int, float]] = []
+        best = snapshot(self.parameters)
         for done in range(1, n_steps + 1):
             rate = learning_rate(done - 1, n_steps, peak=settings.learning_rate, floor=settings.min_learning_rate,
                                  warmup_steps=settings.warmup_steps)
@@ -127,7 +132,12 @@ class Trial:
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {done}")
             if done % every == 0 or done == n_steps:
-                curve.append((min(done * settings.batch_size, passes * len(train)), round(self.auc(valid), 4)))
+                auc = round(self.auc(valid), 4)
+                if keeps_best and auc > max((value for _, value in curve), default=0.0):
+                    best = snapshot(self.parameters)
+                curve.append((min(done * settings.batch_size, passes * len(train)), auc))
+        if keeps_best:
+            restore(self.parameters, best)
         return curve
 
     def auc(self, dataset: LabelledSequences) -> float:

@@ -1,4 +1,4 @@
-"""The tables of study_bias.py and its like from their lines: means and spreads over seeds, gains over plain attention."""
+"""The tables of study_bias.py and its like from their lines: means and spreads over seeds, gains."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.nn.kmers import LONGEST
+from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
@@ -140,6 +141,11 @@ class TrunkConfig(Config):
         return KINDS.get(self.motif, NONE)
 
     @property
+    def n_weights(self) -> int:
+        """Rows of the embedding of motifs and entries along an axis of a motif table."""
+        return self.n_motifs
+
+    @property
     def reads_motifs(self) -> bool:
         """Whether the model looks at motif ids at all."""
         return self.embed_motifs or self.motif != NO_MOTIF
@@ -184,6 +190,10 @@ class ClassifierConfig(TrunkConfig):
         kmer_gaps: the halves of a word may stand up to so many bases apart.
         merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
             (`reverse_complement`).
+        filters: motifs whose strength at every base is computed and learnt, at most 256; 0 for none. They begin as the
+            matrices of the vocabulary, the others at random. The head sees the strongest site and the sum of each; and
+            strengths take the place of motif ids: `embed_motifs` makes them an input, `motif` (key, pair, same) a bias.
+        filter_width: bases of such a motif (odd).
     """
 
     n_classes: int
@@ -194,6 +204,8 @@ class ClassifierConfig(TrunkConfig):
     kmers: int = 0
     kmer_gaps: int = 0
     merge_strands: bool = False
+    filters: int = 0
+    filter_width: int = 15
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -202,11 +214,21 @@ class ClassifierConfig(TrunkConfig):
         self.require_one_of("pool", POOLS)
         self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
         self.require_from(0, "kmer_gaps", most=self.max_length)
+        self.require_from(0, "filters", most=MAX_MOTIFS)
+        self.require(self.filter_width % 2 == 1, "filter_width", "an odd number of bases")
+        is_soft = self.motif in (NO_MOTIF, *SOFT)
+        kinds = ", ".join((*SOFT, NO_MOTIF))
+        self.require(is_soft or not self.filters, "motif", f"one of {kinds}, as there are filters")
 
     @property
     def longest_bp(self) -> int | None:
         """Bases of the longest sequence."""
         return self.max_length
+
+    @property
+    def n_weights(self) -> int:
+        """One for each filter, which take the place of motif ids."""
+        return self.filters or self.n_motifs
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention; None where positions are learned, or none."""

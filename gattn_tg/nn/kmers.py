@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.nn.initial import filled
 from gattn_tg.nn.pool import valid_positions
 from gattn_tg.ops.words import word_sums
@@ -46,7 +46,13 @@ class Kmers:
         Args:
             bases: ids A C G T N = 0..4.
             lengths: valid bases per sequence; what stands behind them does not count.
+
+        Raises:
+            UnsupportedError: weights over bases in place of ids.
         """
+        if not dtypes.is_int(bases.dtype):
+            raise UnsupportedError("kmers: expected base ids, which words are counted of, got weights over bases; "
+                                   "ask by changing bases instead")
         words = self.words(bases, lengths).contiguous()
         n_words = (words >= 0).sum((1, 2)).maximum(1).float()
         return word_sums(self.weight, words) / n_words.sqrt().unsqueeze(-1)

@@ -26,7 +26,7 @@ def logits(model: SequenceClassifier, bases: np.ndarray, ids: np.ndarray, length
 
 
 @pytest.mark.parametrize("options", [
-    {"kmers": 4, "kmer_gaps": 3, "pool": "both"},
+    {"kmers": 4, "kmer_gaps": 3, "pool": "both", "filters": 5, "filter_width": 3, "motif": "pair"},
     {"motif": "pair", "per_head": True, "pool": "mean", "positions": "both"},
     {"motif": "between", "positions": "learned", "n_kv_heads": 1, "stem_kernel": 0, "embed_motifs": False},
 ])
@@ -89,6 +89,8 @@ def test_it_learns_where_a_motif_is() -> None:
     ({"width": 15}, "ClassifierConfig width: expected a multiple of n_heads = 2, the nearest are 14 and 16, got 15"),
     ({"motif": "dense"}, "motif: expected one of key, pair, same, ordered, between, none, got 'dense'; known: key"),
     ({"pool": "max"}, "pool: expected one of attention, mean, both, got 'max'"),
+    ({"filters": 4, "motif": "between"}, "motif: expected one of key, pair, same, none, as there are filters, got"),
+    ({"filters": 4, "filter_width": 6}, "filter_width: expected an odd number of bases, got 6"),
     ({"n_layers": 0}, "^ClassifierConfig n_layers: expected from 1 to 1000, got 0; change n_layers$"),
     ({"n_layers": "2"}, "^ClassifierConfig n_layers: expected an integer, got '2'; write it without quotes"),
     ({"n_layers": True}, "n_layers: expected an integer, got True"),

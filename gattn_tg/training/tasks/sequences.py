@@ -17,12 +17,14 @@ from gattn_tg.data.augment import flip_strands
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig, TrunkConfig
 from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.motif.from_matrices import matrices_of
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks import labelled as datasets
@@ -102,6 +104,8 @@ class SequenceTask:
             shape = replace(shape, merge_strands=config.train.reverse_complement)
         config.require_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
+        if isinstance(model, SequenceClassifier) and model.filters is not None:
+            model.filters.start_from(matrices_of(data.vocabulary))
         try:
             task = cls(
                 model, data.train, data.valid, data.vocabulary, config.train, choices=settings,
