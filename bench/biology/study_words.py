@@ -5,8 +5,8 @@
     python bench/biology/study_words.py --show
 
 Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
-bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, which
-`gattn train` keeps too: on one strand (`test_auc`) and as the mean over both where training turned strands
+bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
+`gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
 (`test_auc_both`). "6-mers" and "gapped" are logistic regressions, see linear.py; their penalty is chosen on the
 validation set.
 """
@@ -91,8 +91,9 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         seconds = time.perf_counter() - start
         write(BENCH, {"set": name, "fraction": fraction, "design": design, "seed": seed, "examples": len(train),
                       **found, "seconds": round(seconds, 1)})
-        print(f"{name} {fraction:g} {design} seed {seed}: validation {max(value for _, value in found['curve']):.4f}, test AUC "
-              f"{found['test_auc']:.4f}, both strands {found.get('test_auc_both', '-')}, {seconds:.0f} s", flush=True)
+        best = max(value for _, value in found["curve"])
+        print(f"{name} {fraction:g} {design} seed {seed}: validation {best:.4f}, test AUC {found['test_auc']:.4f}, "
+              f"both strands {found.get('test_auc_both', '-')}, {seconds:.0f} s", flush=True)
 
 
 def main() -> None:

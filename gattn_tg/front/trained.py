@@ -137,6 +137,8 @@ class Trained:
             ConfigError: more than one sequence.
             FormatError: a sequence longer than the model can read.
         """
+        if self.config.weighs_motifs:
+            self._refuse("motif_attention", "its motifs are filters, of which every base has a strength and none an id")
         record, *others = records_of(sequence)
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
@@ -167,6 +169,8 @@ class Trained:
         Raises:
             UnsupportedError: a model without motif bias.
         """
+        if self.config.weighs_motifs:
+            self._refuse("motif_table", "its motifs are filters, which no vocabulary names")
         with self._here():
             tables = self.model.motif_table(frequency)
         if not tables:

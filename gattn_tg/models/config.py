@@ -146,6 +146,11 @@ class TrunkConfig(Config):
         return self.n_motifs
 
     @property
+    def weighs_motifs(self) -> bool:
+        """Whether strengths of motifs that the model has learnt take the place of motif ids."""
+        return False
+
+    @property
     def reads_motifs(self) -> bool:
         """Whether the model looks at motif ids at all."""
         return self.embed_motifs or self.motif != NO_MOTIF
@@ -229,6 +234,11 @@ class ClassifierConfig(TrunkConfig):
     def n_weights(self) -> int:
         """One for each filter, which take the place of motif ids."""
         return self.filters or self.n_motifs
+
+    @property
+    def weighs_motifs(self) -> bool:
+        """True with filters."""
+        return self.filters > 0
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention; None where positions are learned, or none."""
