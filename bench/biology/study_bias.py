@@ -19,7 +19,7 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,13 +110,17 @@ class Trial:
 
     def train(
         self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool,
-        keeps_best: bool = False,
+        keeps_best: bool = False, begins: Callable[[SequenceClassifier], None] | None = None,
     ) -> list[tuple[int, float]]:
         """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times.
 
-        With `keeps_best` the weights with the best of these AUCs are left in the model, else the last ones.
+        With `keeps_best` the weights with the best of these AUCs are left in the model, else the last ones. `begins`
+        changes the first weights.
         """
-        restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
+        new = SequenceClassifier(self.config, seed=seed)
+        if begins:
+            begins(new)
+        restore(self.parameters, snapshot(get_state_dict(new)))
         self.step.restore(self.start)
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)

@@ -23,16 +23,20 @@ from typing import Any
 
 from bench.biology.linear import Words, fitted
 from bench.biology.study_bias import DATA, SETS, VOCABULARY, Trial, fraction_of, load
+from bench.biology.study_motifs import vocabulary_for
 from bench.biology.study_table import show
 from bench.record import lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import measure
+from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.strands import over_strands
+from gattn_tg.motif.from_matrices import matrices_of
 
 BENCH = "study_words"
 WORDS = {"kmers": 6, "kmer_gaps": 6}
+FILTERS = {"filters": 32, "filter_width": 15}
 # What changes from the network and the settings of study_bias.py.
 DESIGNS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -41,6 +45,16 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "words, pool both": {**WORDS, "pool": "both"},
     "words, key": {**WORDS, "motif": "key"},
     "words, dropout": {**WORDS, "dropout": 0.2},
+    # strengths of motifs: to the head; as an input too; as a bias too
+    "filters": FILTERS,
+    "filters input": {**FILTERS, "embed_motifs": True},
+    "filters key": {**FILTERS, "motif": "key", "per_head": True},
+    "filters pair": {**FILTERS, "motif": "pair", "per_head": True},
+    # of which 15 begin as JASPAR matrices that the training rows choose
+    "jaspar filters": {**FILTERS, "chosen": True},
+    "jaspar filters pair": {**FILTERS, "motif": "pair", "per_head": True, "chosen": True},
+    "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
+    "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
 }
 LINEAR = {"6-mers": (6, 0), "gapped": (6, 6)}  # bases, gaps at most
 
@@ -49,7 +63,12 @@ def network_of(
     trial: Trial, parts: dict[str, LabelledSequences], passes: int, seed: int, flips: bool
 ) -> dict[str, Any]:
     """Train a network, and what it reached."""
-    curve = trial.train(parts["train"], parts["valid"], passes, seed, flips, keeps_best=True)
+    def begin(model: SequenceClassifier) -> None:
+        assert model.filters is not None
+        model.filters.start_from(matrices_of(vocabulary_for(parts["train"])))
+
+    curve = trial.train(parts["train"], parts["valid"], passes, seed, flips, keeps_best=True,
+                        begins=begin if trial.chooses else None)
     test = parts["test"]
     found = {"curve": curve, "passes": passes, "test_auc": round(trial.auc(test), 4)}
     if flips:

@@ -279,9 +279,9 @@ def test_filters_and_words_are_kept_and_filters_have_no_motif_ids(tmp_path: Path
     model = gattn_tg.load(tmp_path / "c")
     for name, x in get_state_dict(made).items():
         np.testing.assert_array_equal(get_state_dict(model.model)[name].numpy(), x.numpy(), err_msg=name)
-    with pytest.raises(UnsupportedError, match="^motif_table: a SequenceClassifier cannot: its motifs"):
+    with pytest.raises(UnsupportedError, match=r"^motif_table: a SequenceClassifier cannot: its motifs"):
         model.motif_table()
-    with pytest.raises(UnsupportedError, match="^motif_attention: a SequenceClassifier cannot: its motifs are filters"):
+    with pytest.raises(UnsupportedError, match=r"^motif_attention: a SequenceClassifier cannot: its motifs"):
         model.motif_attention(ONE)
 
 
