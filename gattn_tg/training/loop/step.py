@@ -39,8 +39,11 @@ def is_linear(name: str) -> bool:
 
 
 def is_decayed(name: str, parameter: Tensor) -> bool:
-    """True for weight matrices and kernels: parameters with two axes or more that are no tables."""
-    return parameter.ndim >= 2 and not is_motif_table(name) and not is_linear(name)
+    """True for weight matrices and kernels: parameters with two axes or more that are no tables.
+
+    Motif filters are not drawn to 0 either: they begin as matrices, and 0 is none.
+    """
+    return parameter.ndim >= 2 and not (is_motif_table(name) or is_linear(name) or name.startswith("filters."))
 
 
 class Step:
