@@ -106,6 +106,7 @@ def parser() -> Parser:
     predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help=summary)
     _batch(predict)
     _both_strands(predict)
+    _mpi(predict)
     _overwrite(predict, "replace the output file")
 
     variants = _verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
@@ -162,6 +163,7 @@ def parser() -> Parser:
     annotate.add_argument("--bin-bp", type=_whole(1, MOST_BASES), default=100, help="bases of a bin of --bigwig (100)")
     _vocabulary(annotate)
     _processes(annotate)
+    _mpi(annotate)
     _overwrite(annotate, "replace the output files")
 
     motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
@@ -215,6 +217,7 @@ def parser() -> Parser:
     summary = "records of GENOME named chrX:100-200 are places in the genome"
     dataset.add_argument("--regions", action="store_true", help=summary)
     _rename(dataset)
+    _mpi(dataset)
     _overwrite(dataset, "replace the folder of an earlier data set")
 
     preprocess = _verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
@@ -253,6 +256,10 @@ def _training(verb: Parser) -> None:
     summary = "tell the data, warnings, time and memory of the run from a few steps of it; nothing is written"
     verb.add_argument("--dry-run", action="store_true", help=summary)
     verb.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
+    _mpi(verb)
+
+
+def _mpi(verb: Parser) -> None:
     verb.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
 
 

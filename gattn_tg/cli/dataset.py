@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gattn_tg.cli import output
+from gattn_tg.cli.environment import n_launched
 from gattn_tg.data.peak_choices import DRAWN, PeakChoices, read_peak_set
 from gattn_tg.data.peak_folder import CONFIG, PAGE, check_folder, summary, write_peak_set
 from gattn_tg.errors import ConfigError
@@ -16,7 +17,17 @@ VERB = "gattn dataset"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes a folder that `gattn train` learns from."""
+    """Writes a folder that `gattn train` learns from; of several processes of a launcher the first one does it."""
+    if not arguments.mpi and n_launched() == 1:
+        return write(arguments)
+    from gattn_tg.cli import ranks  # brings tinygrad along, which one process has no need of
+
+    with ranks.world(arguments.mpi) as world:
+        return world.from_first(write(arguments) if world.rank == 0 else 0)
+
+
+def write(arguments: argparse.Namespace) -> int:
+    """Makes the examples and their folder."""
     check_folder(arguments.output, overwrite=arguments.overwrite)
     if arguments.negatives not in DRAWN and arguments.ratio is not None:
         raise ConfigError(f"{VERB}: expected --ratio with negatives that are drawn, got it with a file of negatives; "

@@ -17,7 +17,7 @@ from gattn_tg.score.values import BEDGRAPH, ends_in, require_one
 ONLY = ("width", "max_unknown")  # options that only scans have
 
 
-def run(arguments: argparse.Namespace, model: TrainedSequences) -> int:
+def run(arguments: argparse.Namespace, model: TrainedSequences, is_first: bool = True) -> int:
     """Writes the answers, bin by bin: arrays, a table, bedGraph, or BigWig."""
     path = along.check(arguments)
     began = time.perf_counter()
@@ -34,10 +34,12 @@ def run(arguments: argparse.Namespace, model: TrainedSequences) -> int:
     require_one(path, [scanner.names[k] for k in columns])
     intervals = intervals_of(arguments.bed)
     total = None if intervals is None else sum(map(len, intervals))
-    bar = Bar("scanned", quiet=arguments.json, total=total)
+    bar = Bar("scanned", quiet=arguments.json or not is_first, total=total)
     with scanned(scanner, arguments.input, intervals, regions=arguments.regions,
                  is_bigwig=along.is_once(path)) as (parts, sizes, wanted):  # fmt: skip
         told = bar.over((len(part.interval), part) for part in parts)
+        if not is_first:
+            return sum(0 for _ in told)  # its share of the windows; the first process writes
         found = collected(told, scanner, sizes, columns=columns, wanted=wanted, aside=path.absolute().parent)
     found.write(path, overwrite=arguments.overwrite)
     along.report(arguments, found, time.perf_counter() - began)

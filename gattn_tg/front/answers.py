@@ -20,6 +20,7 @@ from gattn_tg.score.along import columns_of, intervals_of
 from gattn_tg.score.answers import Answer, Answers, LabelPredictions, ValuePredictions, answers
 from gattn_tg.score.evaluate import outcome
 from gattn_tg.score.scan import MAX_UNKNOWN, Scanner, collected, scanned
+from gattn_tg.score.shared import SharedRows
 from gattn_tg.score.values import GenomeValues
 from gattn_tg.seq import Interval
 
@@ -134,7 +135,8 @@ class TrainedSequences(Trained):
                           name=columns.name_column)  # fmt: skip
 
     def _network(self, batch_size: int) -> Callable[..., np.ndarray]:
-        return self._run(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))
+        run = self._run(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))
+        return run if self.over is None else SharedRows(run, batch_size, self.over)
 
 
 class TrainedNumbers(TrainedSequences, Generic[A]):

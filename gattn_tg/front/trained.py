@@ -23,6 +23,7 @@ from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import annotate, causal_ids
+from gattn_tg.score.shared import Over
 from gattn_tg.score.variants.answers import Options, answers_of
 from gattn_tg.score.variants.asked import Asked, Variants
 from gattn_tg.score.variants.background import Background
@@ -58,6 +59,7 @@ class Trained:
     def __init__(self, checkpoint: Checkpoint, folder: Path, device: str | None = None) -> None:
         self.checkpoint, self.folder, self.device = checkpoint, folder, device
         self.model, self.vocabulary = checkpoint.model, checkpoint.vocabulary
+        self.over: Over | None = None  # shares batches out over processes that all ask the same
         self._held: dict[object, Any] = {}
 
     @property
