@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from gattn_tg.cli import device, ranks
 from gattn_tg.cli.output import require_apart, say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
+from gattn_tg.explain.drawings.answers import outcome_sections
+from gattn_tg.explain.drawings.charts import MOTIF_TABLE, motif_bars
 from gattn_tg.explain.drawings.curves import Told, curves_page
+from gattn_tg.explain.drawings.page import section
+from gattn_tg.explain.drawings.svg import MUTED
+from gattn_tg.explain.motif_table import motif_frequency
 from gattn_tg.io.whole import write_text
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode
@@ -18,6 +25,7 @@ from gattn_tg.training.loop.communicator import Communicator
 from gattn_tg.training.loop.watch import N_COMPILING
 from gattn_tg.training.rehearsal import Rehearsal, rehearse
 from gattn_tg.training.run import Run, train
+from gattn_tg.training.tasks.sequences import SequenceTask
 
 CURVES = "curves.html"
 INTERRUPTED = 130
@@ -112,10 +120,28 @@ def draw(done: Run, config: TrainConfig) -> None:
         monitor=config.train.monitor or next(iter(done.task.monitors)),
         best_step=done.fitted.best_step,
         seconds=done.fitted.seconds,
+        test=done.test or {},
     )
     lines = Journal(done.folder / "metrics.jsonl").lines()
-    if drawn := curves_page(lines, told):
+    more = [*motif_sections(done), *(outcome_sections(done.tested) if done.tested else [])]
+    if drawn := curves_page(lines, told, more):
         write_text(done.folder / CURVES, drawn)
+
+
+def motif_sections(done: Run) -> list[str]:
+    """The motif table of a model of sequences whose bias has one entry per motif, with how frequent motifs are."""
+    task = done.task
+    if not isinstance(task, SequenceTask):
+        return []
+    names, colours = list(task.vocabulary.names), list(task.vocabulary.colours)
+    frequency = motif_frequency(task.train.motif_ids, task.train.lengths, task.model.config.n_motifs)
+    tables = list(task.model.motif_table(frequency).values())
+    if not tables or tables[0].shape[-1:] != frequency.shape or tables[0].ndim > 1 + task.model.config.per_head:
+        return []
+    rows = np.stack([table.mean(0) if table.ndim > 1 else table for table in tables])
+    unused = len(frequency) - len(names)
+    drawing = motif_bars(rows, names + [""] * unused, colours + [MUTED] * unused, frequency, "centred motif table")
+    return [section("The motif table", MOTIF_TABLE, drawing, wide=True)]
 
 
 def mode(arguments: argparse.Namespace, verb: str) -> Mode:

@@ -31,7 +31,7 @@ def test_an_example_finds_its_data_and_makes_batches(path: Path) -> None:
     assert len(next(iter(arrays.values()))) == TrainConfig.from_toml(path).train.batch_size
 
 
-@pytest.mark.parametrize("name", ["encoder", "language", "sites"])  # the tutorials train the others
+@pytest.mark.parametrize("name", ["encoder", "labels", "language", "sites", "values"])  # the tutorials train the others
 def test_an_example_trains(name: str, tmp_path: Path) -> None:
     config = TrainConfig.from_toml(bundled(f"{name}.toml", "configs"))
     small = {"preset": "tiny", "width": 32, "n_layers": 1, "n_heads": 2}
