@@ -23,6 +23,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn variants run/best genome.fa new.vcf   what variants do to what the model says
+  gattn explain run/best new.fa -o why        the bases that an answer rests on
   gattn generate run/best          new sequences from a language model
   gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
@@ -134,6 +135,26 @@ def parser() -> Parser:
     _both_strands(variants)
     _rename(variants)
     _overwrite(variants, "replace the output files, and forget an unfinished one")
+
+    explain = _verb(verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention")
+    _checkpoint(explain)
+    summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
+    explain.add_argument("input", type=Path, metavar="INPUT", help=summary)
+    explain.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
+    explain.add_argument("--bed", type=Path, default=None, help="these intervals of the genome; also writes a BigWig")
+    summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
+    explain.add_argument("--method", default="mutagenesis", help=summary)
+    summary = "class, label or value to explain (the predicted class)"
+    explain.add_argument("--target", default=None, help=summary)
+    summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
+    explain.add_argument("--hold-motifs", action="store_true", help=summary)
+    summary = "integrated, expected: places where the gradient is taken (64)"
+    explain.add_argument("--steps", type=_whole(1, MOST_ROWS), default=64, help=summary)
+    summary = "expected: shuffles of every sequence that keep its dinucleotides (16)"
+    explain.add_argument("--references", type=_whole(1, MOST_ROWS), default=16, help=summary)
+    summary = "sequences per call of the model (64)"
+    explain.add_argument("--batch-size", type=_whole(1, MOST_ROWS), default=64, help=summary)
+    _overwrite(explain, "replace the folder of an earlier explanation")
 
     evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
     _checkpoint(evaluate)

@@ -16,7 +16,9 @@ from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
 from gattn_tg.explain.attention import distance_bins, layers, looks
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable
 from gattn_tg.front.evaluation import Evaluation
+from gattn_tg.front.explanations import Explanations
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
+from gattn_tg.front.why import Question, explained, explained_places
 from gattn_tg.io import Genome, Record
 from gattn_tg.models.checkpoint import CONFIG, Checkpoint
 from gattn_tg.models.config import TrunkConfig
@@ -179,6 +181,47 @@ class Trained:
             self._refuse("motif_table", "it was trained without motif bias")
         return MotifTable(self.vocabulary.names, self.config.motif, tables)
 
+    def explain(
+        self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
+        method: str = "mutagenesis", target: str | None = None, hold_motifs: bool = False, steps: int = 64,
+        references: int = 16, seed: int = 0, batch_size: int = 64, attention: bool = True,
+        counted: Callable[[int], None] | None = None,
+    ) -> Explanations:
+        """What every base of sequences gives to what the model says of them.
+
+        Bases and motif ids are both inputs. Mutagenesis finds the motifs of every mutant anew, so a base is counted
+        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other.
+
+        Args:
+            sequences: of at most the length that the model can read; with `where` the FASTA file of a genome.
+            where: places in that genome, as `along` takes them; those on "-" are read on that strand.
+            method: "mutagenesis" (every base changed to the other three), "gradient" (times input), "integrated"
+                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides).
+            target: class, label or value; None takes the class that the model predicts, or the only answer.
+            hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
+            steps: integrated and expected: places on the ways where the gradient is taken.
+            references: expected: shuffles of every sequence.
+            seed: of the shuffles.
+            batch_size: rows per call of the network.
+            attention: also where the model looks in the sequences that a page shows.
+            counted: is told of every sequence that is done.
+
+        Returns:
+            `contributions` in nats of log odds, or in units of the value; `write(folder)` makes a page and files.
+
+        Raises:
+            UnsupportedError: a model that says nothing of whole sequences; gradients of a bias of kind ordered or
+                between, or of a model that counts words.
+            ConfigError: an option out of its range, or no such target.
+            FormatError: a sequence longer than the model can read.
+            DivergedError: an answer is not finite.
+        """
+        question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
+                            seed=seed, batch_size=batch_size, with_attention=attention)
+        if where is None:
+            return explained(self, sequences, question, counted)
+        return explained_places(self, sequences, where, question, counted)
+
     def variants(
         self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
         shifts: Sequence[int] = (0,), background: str | Path | None = None,
@@ -196,7 +239,7 @@ class Trained:
         `score.variants.answers`; language models the difference of the (pseudo-)log-likelihood of the window.
 
         Args:
-            genome: FASTA file; short elements do as well: a window ends where they do.
+            genome: FASTA file; short elements do as well: windows stay inside, and one that fits is seen whole.
             variants: a VCF file, a TSV with chrom, pos, ref, alt, a text as "chr22:36201698:A>C", or several of these
                 texts. Positions count from 1.
             window: bases of a window; None takes those of training.

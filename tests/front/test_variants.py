@@ -27,6 +27,7 @@ from gattn_tg.models.readouts import (
     TrackReadout,
 )
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
+from gattn_tg.score.variants.answers import ANSWERS
 from gattn_tg.score.variants.effects import Effects
 from gattn_tg.seq import encode
 from gattn_tg.seq.strand import reverse_complement
@@ -91,8 +92,8 @@ def windows(case: tuple[str, int, str, str, int], width: int, pad: bool) -> list
     both = [contig, contig[: pos - 1] + alt + contig[pos - 1 + len(ref) :]]
     if pad:
         both, at = [f"{'N' * width}{letters}{'N' * width}" for letters in both], at + width
-    start = at - width // 2
-    return [letters[max(start, 0) : start + width] for letters in both]
+    start = min(max(at - width // 2, 0), max(len(both[0]) - width, 0))
+    return [letters[start : start + width] for letters in both]
 
 
 class Plain:
@@ -158,6 +159,11 @@ def differences(kind: str, ref: np.ndarray, alt: np.ndarray, case: tuple[str, in
             pairs[i] = float(alt[j, 0] - ref[i, 0])
     most = max(pairs, key=lambda i: abs(pairs[i]))
     return [pairs[32 if moved == 0 else 31], pairs[most], most - 32.0, sum(d * d for d in pairs.values()) ** 0.5]
+
+
+def test_every_kind_of_answers_can_be_asked_for_variants() -> None:
+    assert set(ANSWERS) == {readout for kind in KINDS.values() for readout in (kind.readout, *kind.others)}
+    assert set(MODELS) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", MODELS)

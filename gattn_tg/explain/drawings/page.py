@@ -39,6 +39,8 @@ th { text-align: left; color: #66717e; font-weight: 600; font-size: 12.5px;
 td { border-bottom: 1px solid #efece5; padding: 6px 10px 6px 0; }
 td.n, th.n { text-align: right; }
 footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
+h2, td:not(.n) { overflow-wrap: anywhere; }
+@media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
   .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; } }
 """
