@@ -121,6 +121,23 @@ def study_bias() -> str:
     return markdown(head, map(row, study_rows()))
 
 
+def study_words() -> str:
+    """Per set, share and design: means over seeds."""
+    cells: dict[tuple[str, float, str], list[Line]] = {}
+    for x in newest("study_words", "set", "fraction", "design", "seed"):
+        cells.setdefault((x["set"], x["fraction"], x["design"]), []).append(x)
+    rows = []
+    for (name, fraction, design), lines in sorted(cells.items(), key=lambda cell: (cell[0][0], -cell[0][1])):
+        best = np.array([max(value for _, value in x["curve"]) for x in lines])
+        test = np.array([x["test_auc"] for x in lines])
+        both = [x["test_auc_both"] for x in lines if "test_auc_both" in x]
+        told = f"{test.mean():.4f}" + (f" ({test.std(ddof=1):.4f})" if len(lines) > 1 else "")
+        rows.append([name, f"{fraction:.0%}", design, str(len(lines)), f"{best.mean():.4f}", told,
+                     f"{np.mean(both):.4f}" if both else ""])
+    head = ["set", "of the data", "design", "seeds", "validation AUC", "test AUC (sd)", "test AUC, both strands"]
+    return markdown(head, rows)
+
+
 def pretraining() -> str:
     """Per set: means over seeds of both beginnings, and of the difference at equal seeds."""
     cells = {(x["set"], x["fraction"], x["seed"], x["beginning"]): x["test_auc"]
@@ -198,7 +215,7 @@ def methylation() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation,
-                            pretraining)
+                            pretraining, study_words)
 }
 
 

@@ -79,7 +79,8 @@ def convert(kind: Any, value: object, where: str) -> Any:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         inner = [p for p in parts if p is not type(None)]
-        return convert(inner[0], value, where)
+        lists = [p for p in inner if typing.get_origin(p) is tuple]
+        return convert(lists[0] if lists and isinstance(value, list | tuple) else inner[0], value, where)
     if origin is typing.Literal:
         require_one_of(value, parts, where)
         return value

@@ -29,8 +29,9 @@ RANKS = [
 INNER: dict[str, list[set[str]]] = {
     "kernels": [{"loops", "simt", "mma", "dense"}, {"tiles"}],
     "ops": [{"attention"}, set()],
-    "training": [{"run", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"}, set()],
-    "data": [{"__init__"}, {"marks", "pieces"}, {"genomes"}, set()],
+    "training": [{"run", "rehearsal", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"},
+                 set()],
+    "data": [{"__init__"}, {"marks", "pieces", "peak_choices", "placed"}, {"genomes"}, set()],
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],
 }

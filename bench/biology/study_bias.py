@@ -19,7 +19,7 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ SETS = {
 class Trial:
     """One design at one length of sequence: compiled once, trained from new weights as often as wanted."""
 
-    def __init__(self, network: ClassifierConfig, design: str, data: LabelledSequences) -> None:
-        changes = dict(DESIGNS[design])
+    def __init__(self, network: ClassifierConfig, design: Mapping[str, Any], data: LabelledSequences) -> None:
+        changes = dict(design)
         self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
         self.chooses = changes.pop("chosen", False)
         self.config = replace(network, max_length=data.width, **changes)
@@ -109,16 +109,25 @@ class Trial:
         self.start = snapshot(self.step.state())
 
     def train(
-        self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool
+        self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool,
+        keeps_best: bool = False, begins: Callable[[SequenceClassifier], None] | None = None,
     ) -> list[tuple[int, float]]:
-        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times."""
-        restore(self.parameters, snapshot(get_state_dict(SequenceClassifier(self.config, seed=seed))))
+        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times.
+
+        With `keeps_best` the weights with the best of these AUCs are left in the model, else the last ones. `begins`
+        changes the first weights.
+        """
+        new = SequenceClassifier(self.config, seed=seed)
+        if begins:
+            begins(new)
+        restore(self.parameters, snapshot(get_state_dict(new)))
         self.step.restore(self.start)
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)
         n_steps = passes * task.steps_per_epoch
         every = max(n_steps // 12, 1)
-        curve = []
+        curve: list[tuple[int, float]] = []
+        best = snapshot(self.parameters)
         for done in range(1, n_steps + 1):
             rate = learning_rate(done - 1, n_steps, peak=settings.learning_rate, floor=settings.min_learning_rate,
                                  warmup_steps=settings.warmup_steps)
@@ -127,12 +136,17 @@ class Trial:
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {done}")
             if done % every == 0 or done == n_steps:
-                curve.append((min(done * settings.batch_size, passes * len(train)), round(self.auc(valid), 4)))
+                auc = round(self.auc(valid), 4)
+                if keeps_best and auc > max((value for _, value in curve), default=0.0):
+                    best = snapshot(self.parameters)
+                curve.append((min(done * settings.batch_size, passes * len(train)), auc))
+        if keeps_best:
+            restore(self.parameters, best)
         return curve
 
     def auc(self, dataset: LabelledSequences) -> float:
         """Area under the ROC curve of the weights as they are."""
-        return measure(dataset.labels, self.forward(dataset)).auc
+        return measure(dataset.labels, self.forward(*dataset.inputs)).auc
 
 
 def load(name: str) -> dict[str, LabelledSequences]:
@@ -169,7 +183,7 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         train = fraction_of(parts["train"], fraction, seed)
         key = (task.network, design, train.width)
         if key not in trials:
-            trials[key] = Trial(task.network, design, train)
+            trials[key] = Trial(task.network, DESIGNS[design], train)
         start = time.perf_counter()
         valid, test_rows = parts["valid"], parts["test"]
         if trials[key].chooses:

@@ -1,4 +1,4 @@
-"""The tables of study_bias.py from its lines: means and spreads over seeds, gains over plain attention."""
+"""The tables of study_bias.py and its like from their lines: means and spreads over seeds, gains."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def within(gains: np.ndarray) -> float:
     return float(STUDENT[at] * gains.std(ddof=1) / math.sqrt(len(gains)))
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(bench: str = "study_bias") -> list[dict[str, Any]]:
     """One row per set, fraction and design with at least three seeds: mean and spread of the test AUC, the mean of the
     differences from plain attention at equal seeds (of the test AUC, and of the mean validation AUC on the way), and
     the median number of examples to the fixed validation AUC."""
     cells: dict[tuple[str, float], dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
-    for x in lines_of("study_bias"):
+    for x in lines_of(bench):
         cells[x["set"], x["fraction"]][x["design"]][x["seed"]] = x
     found = []
     for name, fraction in sorted(cells, key=lambda key: (key[0], -key[1])):
@@ -71,12 +71,12 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
-def show() -> None:
+def show(bench: str = "study_bias") -> None:
     """Print the tables."""
     head = (f"{'set':17} {'share':>5} {'design':16} {'n':>2} {'test AUC (sd)':>16} {'gain (sd) +- 95 %':>26} "
             f"{'on the way +- 95 %':>20} {'examples to':>18}")
     print(head + "\n" + "-" * len(head))
-    for r in rows():
+    for r in rows(bench):
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
         print(f"{r['set']:17} {r['fraction']:5g} {r['design']:16} {r['seeds']:2} {r['mean']:8.4f} ({r['sd']:.4f}) "
               f"{r['gain']:+9.4f} ({r['gain_sd']:.4f}) +-{r['within']:.4f} {r['way']:+9.4f} +-{r['way_within']:.4f} "

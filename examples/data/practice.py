@@ -2,8 +2,8 @@
 
     python examples/data/practice.py
 
-They exist so that the example configurations of `TrackModel` and `PerBaseModel` can be trained from a clone. Nothing in
-them was measured in a laboratory: the answer is known, so one can see whether a model has found it.
+They exist so that every example configuration can be trained from a clone. Nothing in them was measured in a
+laboratory: the answer is known, so one can see whether a model has found it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, bundled
 from gattn_tg.io import read_fasta
+from gattn_tg.io.gtf import read_gtf
 from gattn_tg.motif.islands import cpg_islands
-from gattn_tg.seq import Interval, encode
+from gattn_tg.seq import Interval, decode, encode
 
 HERE = Path(__file__).resolve().parent
 WINDOW_BP, CROP_BP, BIN_BP = 8_192, 1_024, 32
+SEQUENCE_BP = 200
 PARTS = ("train", "train", "train", "valid", "test")  # windows are dealt out in this order, again and again
 
 
@@ -50,11 +52,28 @@ def files() -> dict[str, bytes]:
     np.savez_compressed(arrays, targets=targets)
     tracks = "identifier\tdescription\ncpg\tCOUNT:CpG sites of the bin\nisland\tCOUNT:bases of the bin in CpG islands\n"
     return {
+        "practice_sequences.csv.gz": gzip.compress(sequences(place, ids, is_cpg, in_island).encode(), mtime=0),
         "practice_sites.tsv.gz": gzip.compress(sites.encode(), mtime=0),
         "practice_windows.bed": "".join(windows).encode(),
         "practice_targets.npz": arrays.getvalue(),
         "practice_tracks.tsv": tracks.encode(),
     }
+
+
+def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: np.ndarray) -> str:
+    """Stretches of 200 bases with labels (1, 0, or empty where it is neither) and values."""
+    in_exon = np.zeros(len(ids), dtype=bool)
+    for exon in read_gtf(bundled(ALPHA_GLOBIN_EXONS), {"exon"}):
+        in_exon[max(exon.interval.start - place.start, 0) : max(exon.interval.end - place.start, 0)] = True
+    lines = ["name,sequence,island,exon,cpg_sites,gc_share"]
+    for start in range(0, len(ids) - SEQUENCE_BP + 1, SEQUENCE_BP):
+        part = slice(start, start + SEQUENCE_BP)
+        name = f"{place.chrom}:{place.start + start}-{place.start + start + SEQUENCE_BP}"
+        shares = [float(mask[part].mean()) for mask in (in_island, in_exon)]
+        labels = ["1" if share >= 0.25 else "" if share else "0" for share in shares]  # of a few bases nobody can tell
+        gc = float(((ids[part] == 1) | (ids[part] == 2)).mean())
+        lines.append(f"{name},{decode(ids[part])},{','.join(labels)},{is_cpg[part].sum()},{gc:g}")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed packa
 from gattn_tg.models.kinds import KINDS  # noqa: E402
 from gattn_tg.training.config import TrainSettings  # noqa: E402
 from gattn_tg.training.keys import Key, keys_of, toml_value  # noqa: E402
-from gattn_tg.training.tasks.registry import task_class  # noqa: E402
+from gattn_tg.training.tasks.registry import task_class, tasks_of  # noqa: E402
 from gattn_tg.training.template import model_keys  # noqa: E402
 
 TUTORIALS = ROOT / "examples" / "tutorials" / "pages"
@@ -54,22 +54,29 @@ def presets(kind: str) -> str:
     return "\n".join(lines)
 
 
-def metrics(kind: str) -> str:
+def metrics(kind: str, task: str) -> str:
     """What `monitor` can name, in order of preference."""
-    return ", ".join(f"`{name}`" for name in task_class(kind).judged_by)
+    return ", ".join(f"`{name}`" for name in task_class(kind, task).judged_by)
 
 
 def kinds(_: str) -> str:
-    """One section per kind of model."""
+    """One section per kind of model, with a table of [data] for each of its tasks."""
     parts = []
     for kind in KINDS:
         derived = ", ".join(f"`{name}`" for name in task_class(kind).derived)
         follows = f" These fields follow from the data and may not be written: {derived}." if derived else ""
+        tasks = tasks_of(kind) or [""]
+        choice = f" `--task` chooses among {', '.join(tasks)}." if len(tasks) > 1 else ""
+        parts += [f"## {kind}", f"`gattn init {kind} > my.toml` writes all of this with comments.{choice}"]
+        for task in tasks:
+            parts += [
+                f"### [data], task {task}" if task else "### [data]",
+                table(keys_of(task_class(kind, task).data_table)),
+                f"`monitor` in [train] can be {metrics(kind, task)}.",
+            ]
         parts += [
-            f"## {kind}", f"`gattn init {kind} > my.toml` writes all of this with comments.",
-            "### [data]", table(keys_of(task_class(kind).data_table)),
             "### [model]", f'`kind = "{kind}"`, and `preset` for the sizes.{follows}', presets(kind),
-            table(model_keys(kind)), f"`monitor` in [train] can be {metrics(kind)}.",
+            table(model_keys(kind)),
         ]
     return "\n\n".join(parts)
 

@@ -27,7 +27,7 @@ from gattn_tg.score.values import (
 OTHER = (".csv", ".txt", ".gz", ".bed", ".wig", ".fa", ".fasta", ".json", ".h5", ".hdf5", ".npy")
 
 
-def run(arguments: argparse.Namespace, model: TrainedAlong) -> int:
+def run(arguments: argparse.Namespace, model: TrainedAlong, is_first: bool = True) -> int:
     """Writes the values of every bin of the sequences, or of the intervals of --bed, in the format of the name."""
     path = check(arguments)
     began = time.perf_counter()
@@ -39,9 +39,11 @@ def run(arguments: argparse.Namespace, model: TrainedAlong) -> int:
     genome, sizes = open_genome(arguments.input, model.vocabulary, intervals, regions=arguments.regions)
     wanted = places(genome, sizes, intervals)
     check_places([place for place, _ in wanted], sizes, is_bigwig=is_once(path))
-    bar = Bar("predicted", quiet=arguments.json, total=sum(len(interval) for interval, _ in wanted))
+    bar = Bar("predicted", quiet=arguments.json or not is_first, total=sum(len(interval) for interval, _ in wanted))
     found = model.values(bar.over((len(place[0]), place) for place in wanted), sizes,
                          tracks=arguments.tracks, **options)  # fmt: skip
+    if not is_first:
+        return 0
     found.write(path, overwrite=arguments.overwrite)
     report(arguments, found, time.perf_counter() - began)
     return 0

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, repeat
@@ -17,6 +17,7 @@ import numpy as np
 
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
+from gattn_tg.cli.environment import n_launched
 from gattn_tg.data.workers import in_order
 from gattn_tg.errors import ConfigError
 from gattn_tg.escaping import field
@@ -65,14 +66,36 @@ class Work(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes every hit of every motif class as BED, sorted; without -o to standard output."""
+    if not arguments.mpi and n_launched() == 1:
+        return annotate(arguments)
+    from gattn_tg.cli import ranks  # brings tinygrad along, which one process has no need of
+
+    with ranks.world(arguments.mpi) as world:
+        return annotate(arguments, partial(ranks.in_turns, ranks=world), world.rank == 0)
+
+
+def annotate(
+    arguments: argparse.Namespace, over: Callable[..., Iterator[Part]] | None = None, is_first: bool = True
+) -> int:
+    """The same.
+
+    Args:
+        arguments: those of the verb.
+        over: shares the parts out over the processes of a launcher; None takes processes of this one.
+        is_first: whether this process writes.
+    """
     check(arguments)
     began = time.perf_counter()
     vocabulary = chosen_vocabulary(arguments.vocabulary)
     work = Work(np.zeros(vocabulary.n_motifs, dtype=np.int64), {}, {})
     function = partial(annotated, vocabulary=vocabulary, bin_bp=arguments.bin_bp)
-    found = in_order(
-        function, groups(piece_stream(arguments.input, vocabulary)), n_processes(arguments.input, arguments.processes)
-    )
+    parts_of = groups(piece_stream(arguments.input, vocabulary))
+    found = (
+        over(function, parts_of) if over
+        else in_order(function, parts_of, n_processes(arguments.input, arguments.processes))
+    )  # fmt: skip
+    if not is_first:
+        return sum(0 for _ in found)
     bar = Bar("annotated", quiet=arguments.json, total=plain_bytes(arguments.input))
     parts = counted(bar.over((sum(piece.n_bases for piece in part.pieces), part) for part in found), work, arguments)
     if arguments.output is None:

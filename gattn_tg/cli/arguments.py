@@ -22,6 +22,8 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
+  gattn variants run/best genome.fa new.vcf   what variants do to what the model says
+  gattn explain run/best new.fa -o why        the bases that an answer rests on
   gattn generate run/best          new sequences from a language model
   gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
@@ -63,6 +65,7 @@ def parser() -> Parser:
     init = _verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
     init.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
     init.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
+    init.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
     init.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
     _overwrite(init, "replace the output file")
 
@@ -104,12 +107,61 @@ def parser() -> Parser:
     predict.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help=summary)
     _batch(predict)
     _both_strands(predict)
+    _mpi(predict)
     _overwrite(predict, "replace the output file")
+
+    variants = _verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
+    _checkpoint(variants)
+    summary = "FASTA, plain or bgzip (small ones also gzip); short elements do as well"
+    variants.add_argument("genome", type=Path, metavar="GENOME", help=summary)
+    summary = "VCF, or TSV with chrom, pos (counted from 1), ref, alt"
+    variants.add_argument("variants", type=Path, nargs="?", default=None, metavar="VARIANTS", help=summary)
+    summary = "one variant, as chr22:36201698:A>C; often"
+    variants.add_argument("--variant", action="append", default=[], metavar="CHROM:POS:REF>ALT", help=summary)
+    summary = "NAME.tsv[.gz], or NAME.vcf[.gz] with one allele per line and an index (standard output: TSV)"
+    variants.add_argument("-o", "--output", type=Path, default=None, help=summary)
+    summary = "bases that the model sees around a variant (those of training)"
+    variants.add_argument("--window", type=_whole(1, MOST_BASES), default=None, help=summary)
+    summary = "mean over windows moved by so many bases, as 0,-1,1 (0)"
+    variants.add_argument("--shifts", type=_shifts, default=[0], metavar="BASES", help=summary)
+    summary = "VCF or TSV: every difference gets its quantile among those of these variants"
+    variants.add_argument("--background", type=Path, default=None, help=summary)
+    summary = "leave out lines whose REF is not that of the genome, and write them to this TSV"
+    variants.add_argument("--skip-mismatched", type=Path, default=None, metavar="FILE", help=summary)
+    variants.add_argument("--head", default=None, help="head of a model of tracks (the first)")
+    variants.add_argument("--tracks", type=_names, default=None, metavar="NAMES", help="these tracks only")
+    variants.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
+    _batch(variants)
+    _both_strands(variants)
+    _rename(variants)
+    _overwrite(variants, "replace the output files, and forget an unfinished one")
+
+    explain = _verb(verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention")
+    _checkpoint(explain)
+    summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
+    explain.add_argument("input", type=Path, metavar="INPUT", help=summary)
+    explain.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
+    explain.add_argument("--bed", type=Path, default=None, help="these intervals of the genome; also writes a BigWig")
+    summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
+    explain.add_argument("--method", default="mutagenesis", help=summary)
+    summary = "class, label or value to explain (the predicted class)"
+    explain.add_argument("--target", default=None, help=summary)
+    summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
+    explain.add_argument("--hold-motifs", action="store_true", help=summary)
+    summary = "integrated, expected: places where the gradient is taken (64)"
+    explain.add_argument("--steps", type=_whole(1, MOST_ROWS), default=64, help=summary)
+    summary = "expected: shuffles of every sequence that keep its dinucleotides (16)"
+    explain.add_argument("--references", type=_whole(1, MOST_ROWS), default=16, help=summary)
+    summary = "sequences per call of the model (64)"
+    explain.add_argument("--batch-size", type=_whole(1, MOST_ROWS), default=64, help=summary)
+    _overwrite(explain, "replace the folder of an earlier explanation")
 
     evaluate = _verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
     _checkpoint(evaluate)
-    summary = "CSV/TSV with sequence and label, or a TOML file whose [data] is used (the held-out data of the run)"
+    summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
     evaluate.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
+    evaluate.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
+    _overwrite(evaluate, "replace the page")
     _batch(evaluate)
     _both_strands(evaluate)
 
@@ -132,6 +184,7 @@ def parser() -> Parser:
     annotate.add_argument("--bin-bp", type=_whole(1, MOST_BASES), default=100, help="bases of a bin of --bigwig (100)")
     _vocabulary(annotate)
     _processes(annotate)
+    _mpi(annotate)
     _overwrite(annotate, "replace the output files")
 
     motifs = _verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
@@ -174,7 +227,7 @@ def parser() -> Parser:
     summary = "negatives for each positive, where they are drawn (1)"
     dataset.add_argument("--ratio", type=_whole(1, 1000), default=None, help=summary)
     for part in ("valid", "test"):
-        summary = f"contigs (or with --folds folds) of {part}.csv"
+        summary = f"contigs (or with --folds folds) of {part}.csv; without any, contigs with a tenth of the peaks"
         dataset.add_argument(f"--{part}", type=_names, default=[], metavar="NAMES", help=summary)
     dataset.add_argument("--folds", type=Path, default=None, help="BED4 whose fourth column names folds")
     dataset.add_argument("--exclude", type=Path, default=None, help="BED of places to leave out, such as a blacklist")
@@ -182,7 +235,10 @@ def parser() -> Parser:
     dataset.add_argument("--max-unknown", type=_share, default=0.0, help=summary)
     summary = "PEAKS is narrowPeak, whatever its name; *.narrowPeak is known without it"
     dataset.add_argument("--narrow-peak", action="store_true", help=summary)
+    summary = "records of GENOME named chrX:100-200 are places in the genome"
+    dataset.add_argument("--regions", action="store_true", help=summary)
     _rename(dataset)
+    _mpi(dataset)
     _overwrite(dataset, "replace the folder of an earlier data set")
 
     preprocess = _verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
@@ -218,7 +274,13 @@ def _training(verb: Parser) -> None:
     summary = "go on from this checkpoint of the run instead of the newest one"
     verb.add_argument("--from", dest="from_checkpoint", default=None, metavar="step_00000800", help=summary)
     _overwrite(verb, "replace an earlier run")
+    summary = "tell the data, warnings, time and memory of the run from a few steps of it; nothing is written"
+    verb.add_argument("--dry-run", action="store_true", help=summary)
     verb.add_argument("--devices", default=None, metavar="CUDA:all", help="share batches out: CUDA:all, CUDA:0,CUDA:1")
+    _mpi(verb)
+
+
+def _mpi(verb: Parser) -> None:
     verb.add_argument("--mpi", action="store_true", help="one of several processes, where mpiexec leaves no trace")
 
 
@@ -276,6 +338,13 @@ def _part(text: str) -> tuple[int, int]:
     if not (len(text) <= 12 and text.isascii() and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected K/N with K from 1 to N, for example 1/4, got {_short(text)}")
     return int(k), int(n)
+
+
+def _shifts(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not text.isascii() or not all(p.removeprefix("-").isdecimal() and len(p) <= 9 for p in parts):
+        raise argparse.ArgumentTypeError(f"expected whole numbers of bases, as 0,-1,1, got {_short(text)}")
+    return [int(part) for part in parts]
 
 
 def _widths(text: str) -> list[int]:

@@ -1,8 +1,9 @@
-"""How far a pass over a genome has come, on a terminal."""
+"""How far a pass over a genome, or over its variants, has come, on a terminal."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -16,23 +17,39 @@ class Bar:
     Args:
         verb: what is done, for example "annotated".
         total: bases in all, where that is known.
+        items: what is counted in place of bases, with its speed and the time that is left, for example "variants".
     """
 
-    def __init__(self, verb: str, quiet: bool = False, total: int | None = None) -> None:
-        self.verb, self.total = verb, total
+    def __init__(self, verb: str, quiet: bool = False, total: int | None = None, items: str = "") -> None:
+        self.verb, self.total, self.items = verb, total, items
         self.shown = sys.stderr.isatty() and not quiet
-        self.bases = 0
+        self.n = 0
+        self._began = time.perf_counter()
 
     def over(self, parts: Iterable[tuple[int, Item]]) -> Iterator[Item]:
         """Yield the second of each pair and count the first."""
         try:
-            for n_bases, part in parts:
-                self.bases += n_bases
-                if self.shown:
-                    share = f" ({self.bases / self.total:.0%})" if self.total else ""
-                    print(f"{_CLEAR}{self.verb} {self.bases / 1e6:,.1f} Mb{share}", end="", file=sys.stderr, flush=True)
+            for n, part in parts:
+                self.add(n)
                 yield part
         finally:
-            if self.shown:
-                print(_CLEAR, end="", file=sys.stderr, flush=True)
+            self.clear()
 
+    def add(self, n: int) -> None:
+        """Count some more, and show it."""
+        self.n += n
+        if not self.shown:
+            return
+        share = f" ({self.n / self.total:.0%})" if self.total else ""
+        told = f"{self.n / 1e6:,.1f} Mb{share}" if not self.items else f"{self.n:,} {self.items}{share}{self._speed()}"
+        print(f"{_CLEAR}{self.verb} {told}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self.shown:
+            print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+    def _speed(self) -> str:
+        rate = self.n / max(time.perf_counter() - self._began, 1e-9)
+        left = f", {(self.total - self.n) / rate:,.0f} s left" if self.total else ""
+        return f", {rate:,.0f}/s{left}"

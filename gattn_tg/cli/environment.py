@@ -15,6 +15,8 @@ NUMBERS = (
 )  # fmt: skip
 CORES = {"NUM_CPU_THREADS": 1, "PARALLEL": 0}  # name -> least
 MOST_CORES = 1024
+# Where launchers say how many processes they started: mpiexec of MPICH and Intel MPI, of Open MPI, srun.
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 
 
 def check(environment: Mapping[str, str] = os.environ) -> None:
@@ -43,3 +45,8 @@ def _wrong(name: str, wanted: str, text: str) -> ConfigError:
     return ConfigError(
         f"environment variable {name}: expected {wanted}, got {text[:40]!r}; correct it, or `unset {name}`"
     )
+
+
+def n_launched(environment: Mapping[str, str] = os.environ) -> int:
+    """The processes of a launcher; 1 without one."""
+    return max((int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()), default=1)

@@ -1,4 +1,4 @@
-"""`gattn evaluate CKPT [DATA]`."""
+"""`gattn evaluate CKPT [DATA] [--html page.html]`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gattn_tg.cli import device
+from gattn_tg.cli import device, output
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.errors import ConfigError
-from gattn_tg.front.classes import TrainedClassifier
+from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.load import load
+from gattn_tg.metrics.outcome import CLASSES, MEANS
+
+MEANS_SHOWN = ("n", *(name for names in MEANS.values() for name in names))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,19 +27,28 @@ def run(arguments: argparse.Namespace) -> int:
             "gattn evaluate: expected a labelled table for --both-strands, got the data of a configuration; "
             "name a table (the [data] of tracks and sites has both_strands of its own)"
         )
+    if arguments.html is not None:
+        output.check("gattn evaluate", arguments.html, overwrite=arguments.overwrite, as_json=False)
     with device.on(arguments.device, arguments.threads):
         model = load(arguments.checkpoint)
-        if is_table and isinstance(model, TrainedClassifier):
+        if arguments.html is not None and not isinstance(model, TrainedSequences):
+            raise ConfigError(f"gattn evaluate: --html: expected a model of whole sequences, got a {model.kind}; leave "
+                              "it out")
+        if is_table and isinstance(model, TrainedSequences):
             found = model.evaluate(data, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
         else:
             found = model.evaluate(data)
+    if arguments.html is not None:
+        found.to_html(arguments.html, overwrite=arguments.overwrite)
     (tell_json if arguments.json else tell)(found)
+    if arguments.html is not None and not arguments.json:
+        say(f"page: {arguments.html}")
     return 0
 
 
 def tell_json(found: Evaluation) -> None:
     """Prints one object."""
-    if found.confusion is not None:
+    if found.confusion is not None and "data" in found.metrics:
         say_json({**(found.metrics["data"] or {}), "labels": list(found.labels), "confusion": found.confusion.tolist()})
         return
     shown = {key: metrics and _finite(metrics) for key, metrics in found.metrics.items()}
@@ -44,17 +56,35 @@ def tell_json(found: Evaluation) -> None:
 
 
 def tell(found: Evaluation) -> None:
-    """Prints a line for each part, or the confusion table."""
-    if found.confusion is not None and (m := found.metrics["data"]) is not None:
-        say(f"{m['n']:,} sequences  accuracy {m['accuracy']:.4f}  AUC {m['auc']:.4f}  MCC {m['mcc']:.4f}  loss "
-            f"{m['loss']:.4f}")
+    """Prints a line for each part, and the confusion table or a line for each label."""
+    m = found.metrics.get("data")
+    if found.confusion is not None and m is not None:
+        say(f"{m['n']:,} sequences  accuracy {m['accuracy']:.4f}  AUC {_shown(m['auc'])}  MCC {m['mcc']:.4f}  loss "
+            f"{m['loss']:.4f}  AUPRC {_shown(m['auprc'])}  ECE {m['ece']:.4f}")
         for line in confusion_lines(found.confusion, found.labels):
             say(line)
         return
     for key, metrics in found.metrics.items():
         if metrics:
-            told = (f"{name} {value:,.0f}" if name == "n" else f"{name} {value:.4g}" for name, value in metrics.items())
+            outcome = found.outcomes.get(key)
+            several = outcome is not None and outcome.readout.task != CLASSES
+            names = [n for n in metrics if not several or n in MEANS_SHOWN]
+            told = (f"{name} {f'{metrics[name]:,.0f}' if name == 'n' else _shown(metrics[name])}" for name in names)
             say(f"{key:<5}  " + "  ".join(told))
+            if outcome is not None and several:
+                for line in label_lines(outcome.readout.labels, outcome.each()):
+                    say(line)
+
+
+def label_lines(labels: tuple[str, ...], each: list[dict[str, float]]) -> list[str]:
+    """A line for each label or column, aligned."""
+    wide = max(len("label"), *map(len, labels)) + 2
+    names = list(each[0])
+    lines = ["  " + "label".ljust(wide) + "".join(name.rjust(11) for name in names)]
+    for label, one in zip(labels, each, strict=True):
+        cells = (f"{one[n]:,}" if isinstance(one[n], int) else _shown(one[n]) for n in names)
+        lines.append("  " + label.ljust(wide) + "".join(cell.rjust(11) for cell in cells))
+    return lines
 
 
 def confusion_lines(table: np.ndarray, labels: tuple[str, ...]) -> list[str]:
@@ -66,6 +96,11 @@ def confusion_lines(table: np.ndarray, labels: tuple[str, ...]) -> list[str]:
         share = row[labels.index(label)] / max(row.sum(), 1)
         lines.append(f"  {label}".ljust(first) + "".join(f"{n:,}".rjust(wide) for n in row) + f"   {share:6.1%}")
     return lines
+
+
+def _shown(value: float | None) -> str:
+    """A number with four digits; nothing where it is not defined."""
+    return "-" if value is None or value != value else f"{value:.4g}"
 
 
 def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""`gattn init KIND > my.toml`."""
+"""`gattn init KIND [--task TASK] > my.toml`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gattn_tg.training.template import template
 def run(arguments: argparse.Namespace) -> int:
     """Writes a commented configuration that can be trained as it is."""
     output.check("gattn init", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
-    text = template(arguments.kind, arguments.preset)
+    text = template(arguments.kind, arguments.preset, arguments.task)
     with output.table(arguments.output) as file:
         file.write(text)
     if arguments.json:

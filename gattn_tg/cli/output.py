@@ -16,7 +16,7 @@ from gattn_tg.escaping import shown
 from gattn_tg.io.replacing import replacing
 
 STDIN = Path("-")
-OUTPUTS = ("output", "bigwig")  # arguments that name what is written; all other paths are read
+OUTPUTS = ("output", "bigwig", "html", "skip_mismatched")  # arguments that name what is written; others are read
 TBI = ".tbi"
 
 
@@ -100,9 +100,15 @@ def inputs(arguments: argparse.Namespace) -> dict[str, Path]:
 def written(arguments: argparse.Namespace) -> list[Path]:
     """What a verb writes, as far as its arguments say."""
     found = [path for name in OUTPUTS if (path := getattr(arguments, name, None)) is not None]
-    if getattr(arguments, "tbi", False) and arguments.output is not None:
+    has_index = getattr(arguments, "tbi", False) or (arguments.verb == "variants" and is_packed_vcf(arguments.output))
+    if has_index and arguments.output is not None:
         found.append(arguments.output.with_name(arguments.output.name + TBI))
     return found
+
+
+def is_packed_vcf(path: Path | None) -> bool:
+    """Whether an index is written beside this output."""
+    return path is not None and path.name.endswith(".vcf.gz")
 
 
 def require_apart(verb: str, outputs: Iterable[Path], arguments: argparse.Namespace) -> None:

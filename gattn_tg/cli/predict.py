@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from gattn_tg.cli import along, device, output, scan
+from gattn_tg.cli import along, device, output, ranks, scan
 from gattn_tg.errors import ConfigError
+from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.load import load
@@ -17,6 +18,7 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.io import write_tsv
 from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.predict import fields, header
+from gattn_tg.score.table import written
 from gattn_tg.score.values import BINARY
 
 ALONG = ("head", "bed", "tracks", "regions")  # options that only values along sequences have
@@ -25,27 +27,28 @@ Rows = Iterator[Sequence[object]]
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes values along sequences, or one line per sequence."""
-    with device.on(arguments.device, arguments.threads):
-        model = load(arguments.checkpoint)
+    with ranks.world(arguments.mpi) as world, device.on(arguments.device, ranks.n_threads(world, arguments.threads)):
+        model = load(arguments.checkpoint, ranks.own_device(world))
+        model.over, is_first = ranks.over(world), world.rank == 0
         if isinstance(model, TrainedAlong):
             _refuse(arguments, model, ("stride", *scan.ONLY))
-            return along.run(arguments, model)
-        if isinstance(model, TrainedClassifier) and arguments.stride is not None:
+            return along.run(arguments, model, is_first)
+        if isinstance(model, TrainedSequences) and arguments.stride is not None:
             _refuse(arguments, model, ("head",))
-            return scan.run(arguments, model)
-        if isinstance(model, TrainedClassifier):
+            return scan.run(arguments, model, is_first)
+        if isinstance(model, TrainedSequences):
             for name in (*ALONG[1:], *scan.ONLY):
                 if _is_given(arguments, name):
                     raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected --stride with it for a "
                                       f"{model.kind}, got none; add --stride BASES, or leave it out")
-        _refuse(arguments, model, ("head",) if isinstance(model, TrainedClassifier) else (
+        _refuse(arguments, model, ("head",) if isinstance(model, TrainedSequences) else (
             *ALONG, "stride", *scan.ONLY, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
                 f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "
                 f"but {arguments.output.suffix} is a format of tracks; rename it"
             )
-        return lines(arguments, model)
+        return lines(arguments, model, is_first)
 
 
 def _refuse(arguments: argparse.Namespace, model: Trained, names: Sequence[str]) -> None:
@@ -61,12 +64,14 @@ def _is_given(arguments: argparse.Namespace, name: str) -> bool:
     return value is not None and value is not False  # 0 is a value like others
 
 
-def lines(arguments: argparse.Namespace, model: Trained) -> int:
+def lines(arguments: argparse.Namespace, model: Trained, is_first: bool = True) -> int:
     """Writes a table; the file appears only when all is done."""
     output.check("gattn predict", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     start = time.perf_counter()
     counts: Counter[str] = Counter()
     head, rows = answers(arguments, model, counts)
+    if not is_first:
+        return sum(0 for _ in rows)  # its share of the batches; the first process writes
     if arguments.output is None:
         first = list(islice(rows, 1))  # before the header: a file that cannot be read prints nothing
         for row in chain([head], first, rows):
@@ -84,7 +89,10 @@ def lines(arguments: argparse.Namespace, model: Trained) -> int:
 
 
 def answers(arguments: argparse.Namespace, model: Trained, counts: Counter[str]) -> tuple[list[str], Rows]:
-    """Column names and rows; classes come one by one, however long the file is, and are counted."""
+    """Column names and rows; those of sequences come one by one, however long the file is; classes are counted."""
+    if isinstance(model, TrainedNumbers):
+        told = model.answers(arguments.input, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
+        return model.table.header_of(model.labels), (written([name, n, *numbers]) for name, n, numbers in told)
     if not isinstance(model, TrainedClassifier):
         found = model.predict(arguments.input)
         return found.header, iter(found.written())

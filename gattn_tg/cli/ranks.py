@@ -1,19 +1,22 @@
-"""The processes that train together as the command line sees them: who started them, what each one gets."""
+"""The processes that work together as the command line sees them: who started them, what each one gets."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
 from tinygrad import Device
 
+from gattn_tg.cli.environment import n_launched
 from gattn_tg.errors import ConfigError
 from gattn_tg.machine import device_list
 from gattn_tg.machine.devices import cores
 from gattn_tg.training.loop.communicator import Alone, Communicator, Mpi
 
-# Where launchers say how many processes they started: mpiexec of MPICH and Intel MPI, of Open MPI, srun.
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communicator:
@@ -27,7 +30,7 @@ def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communic
         MissingExtraError: mpi4py is not installed.
         ConfigError: The launcher started several processes that MPI does not connect.
     """
-    n = max((int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()), default=1)
+    n = n_launched(environment)
     if n == 1 and not forced:
         return Alone()
     ranks = Mpi()
@@ -39,6 +42,18 @@ def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communic
     return ranks
 
 
+def over(ranks: Communicator) -> Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]] | None:
+    """How work is shared out over the ranks; None where there is one."""
+    return ranks.over if ranks.n_ranks > 1 else None
+
+
+def in_turns(function: Callable[[Item], Result], items: Iterable[Item], ranks: Communicator) -> Iterator[Result]:
+    """`function(item)` of each item in their order, on every rank; each computes every so-manieth one."""
+    source = iter(items)
+    while group := list(islice(source, ranks.n_ranks)):
+        yield from ranks.over(function, group)
+
+
 def n_threads(ranks: Communicator, wanted: int | None) -> int | None:
     """Cores of one process: --threads, else a fair share where several processes see all cores of one machine."""
     n_local = getattr(ranks, "n_local", 1)
@@ -46,6 +61,12 @@ def n_threads(ranks: Communicator, wanted: int | None) -> int | None:
         return wanted
     here = cores()
     return max(1, here // n_local) if here == (os.cpu_count() or 1) else here
+
+
+def own_device(ranks: Communicator) -> str | None:
+    """Where a process computes: a GPU of its own, else tinygrad's default (None)."""
+    chosen = devices(ranks, None)
+    return chosen if isinstance(chosen, str) else None
 
 
 def devices(ranks: Communicator, listed: str | None) -> str | tuple[str, ...] | None:

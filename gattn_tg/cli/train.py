@@ -5,16 +5,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from gattn_tg.cli import device, ranks
 from gattn_tg.cli.output import require_apart, say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
+from gattn_tg.explain.drawings.answers import outcome_sections
+from gattn_tg.explain.drawings.charts import MOTIF_TABLE, motif_bars
 from gattn_tg.explain.drawings.curves import Told, curves_page
+from gattn_tg.explain.drawings.page import section
+from gattn_tg.explain.drawings.svg import MUTED
+from gattn_tg.explain.motif_table import motif_frequency
 from gattn_tg.io.whole import write_text
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode
 from gattn_tg.training.keep.journal import Journal
+from gattn_tg.training.loop.communicator import Communicator
+from gattn_tg.training.loop.watch import N_COMPILING
+from gattn_tg.training.rehearsal import Rehearsal, rehearse
 from gattn_tg.training.run import Run, train
+from gattn_tg.training.tasks.sequences import SequenceTask
 
 CURVES = "curves.html"
 INTERRUPTED = 130
@@ -32,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_apart(verb, [folder], arguments)
     with ranks.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)
+        if arguments.dry_run:
+            return rehearsed(arguments, config, world)
         chosen = mode(arguments, verb)
         watcher = Progress(quiet=arguments.json or world.rank > 0)
         kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
@@ -47,6 +60,57 @@ def run(arguments: argparse.Namespace) -> int:
     return report(done, arguments.json, again)
 
 
+def rehearsed(arguments: argparse.Namespace, config: TrainConfig, world: Communicator) -> int:
+    """Tells what the run would be; writes nothing.
+
+    Raises:
+        ConfigError: several processes, whose steps depend on each other and on what lies between them.
+    """
+    if world.n_ranks > 1:
+        raise ConfigError(f"gattn {arguments.verb}: --dry-run: expected one process, got {world.n_ranks}; leave out "
+                          "mpiexec or srun")
+    kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
+    with device.on(kind, arguments.threads):
+        found = rehearse(config, seed=arguments.seed, device=ranks.devices(world, arguments.devices),
+                         start=getattr(arguments, "checkpoint", None))  # fmt: skip
+    return foretell(found, arguments.json)
+
+
+def foretell(found: Rehearsal, as_json: bool) -> int:
+    """Tells on standard output what a run would be; nothing was written."""
+    if as_json:
+        say_json(found.to_dict())
+        return 0
+    for note in found.notes:
+        say(note)
+    noted = {note.partition(":")[0] for note in found.notes}
+    for part, counts in found.counts.items():
+        if part not in noted:
+            say(f"{part}: {', '.join(f'{n:,} {what}' for what, n in counts.items())}")
+    for warning in found.warnings:
+        say(f"warning: {warning}")
+    say(f"{found.n_parameters:,} parameters, {found.n_steps:,} steps, {found.steps_per_epoch:,} of them an epoch")
+    say(f"epoch       {duration(found.epoch_s)}  (a step takes {1000 * found.step_s:,.1f} ms)")
+    say(f"validation  {duration(found.validation_s)}  ({found.n_validations:,} times)")
+    say(f"run         {duration(found.run_s)} at most, and {duration(found.read_s)} for reading the data")
+    if found.peak_bytes is not None:
+        say(f"memory      {found.peak_bytes / 2**20:,.0f} MiB of main memory at most")
+    say(
+        f"measured here, now: {found.n_timed} steps after {N_COMPILING} that compiled kernels "
+        f"({duration(found.compiled_s)}, which are kept), a validation and a checkpoint, all forgotten; the test is "
+        "reckoned from the validation"
+    )
+    return 0
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def draw(done: Run, config: TrainConfig) -> None:
     """Writes curves.html of a run."""
     told = Told(
@@ -56,10 +120,28 @@ def draw(done: Run, config: TrainConfig) -> None:
         monitor=config.train.monitor or next(iter(done.task.monitors)),
         best_step=done.fitted.best_step,
         seconds=done.fitted.seconds,
+        test=done.test or {},
     )
     lines = Journal(done.folder / "metrics.jsonl").lines()
-    if drawn := curves_page(lines, told):
+    more = [*motif_sections(done), *(outcome_sections(done.tested) if done.tested else [])]
+    if drawn := curves_page(lines, told, more):
         write_text(done.folder / CURVES, drawn)
+
+
+def motif_sections(done: Run) -> list[str]:
+    """The motif table of a model of sequences whose bias has one entry per motif, with how frequent motifs are."""
+    task = done.task
+    if not isinstance(task, SequenceTask):
+        return []
+    names, colours = list(task.vocabulary.names), list(task.vocabulary.colours)
+    frequency = motif_frequency(task.train.motif_ids, task.train.lengths, task.model.config.n_motifs)
+    tables = list(task.model.motif_table(frequency).values())
+    if not tables or tables[0].shape[-1:] != frequency.shape or tables[0].ndim > 1 + task.model.config.per_head:
+        return []
+    rows = np.stack([table.mean(0) if table.ndim > 1 else table for table in tables])
+    unused = len(frequency) - len(names)
+    drawing = motif_bars(rows, names + [""] * unused, colours + [MUTED] * unused, frequency, "centred motif table")
+    return [section("The motif table", MOTIF_TABLE, drawing, wide=True)]
 
 
 def mode(arguments: argparse.Namespace, verb: str) -> Mode:

@@ -12,7 +12,7 @@ from gattn_tg.motif.annotate import annotate
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import encode
-from gattn_tg.types import Int, UInt8
+from gattn_tg.types import Float, Int, UInt8
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class LabelledSequences:
         motif_ids: motif id of each base, padded with 0.
         lengths: bases of each sequence without padding.
         labels: class of each sequence; None where it is not known.
-        label_names: name of each class.
+        label_names: name of each class, or of each column of `values`.
         names: name of each sequence; None where the file had none.
+        values: numbers of each sequence in place of a class, nan where one is unknown; None where there are none.
 
     Raises:
         ShapeError: arrays that do not fit together.
@@ -37,6 +38,7 @@ class LabelledSequences:
     labels: Int[np.ndarray, "N"] | None
     label_names: tuple[str, ...]
     names: tuple[str, ...] | None = None
+    values: Float[np.ndarray, "N k"] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.bases)
@@ -46,6 +48,7 @@ class LabelledSequences:
             "lengths": self.lengths.shape == (rows,),
             "labels": self.labels is None or self.labels.shape == (rows,),
             "names": self.names is None or len(self.names) == rows,
+            "values": self.values is None or self.values.shape == (rows, len(self.label_names)),
         }
         for field, fits in fit.items():
             if not fits:
@@ -78,6 +81,7 @@ class LabelledSequences:
             labels=None if self.labels is None else self.labels[indices],
             label_names=self.label_names,
             names=None if self.names is None else tuple(self.names[k] for k in indices.tolist()),
+            values=None if self.values is None else self.values[indices],
         )
 
 
@@ -118,6 +122,7 @@ def encode_labelled(
         labels=_labels(table, names),
         label_names=names,
         names=table.names,
+        values=table.values,
     )
 
 

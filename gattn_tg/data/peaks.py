@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ from gattn_tg.seq.interval import Interval
 from gattn_tg.seq.strand import reverse_complement
 
 POSITIVE, NEGATIVE = 1, 0
-OUTSIDE, UNKNOWN, EXCLUDED, OVERLAP, REPEATED, NO_PART = (
-    "reach over the end of their contig", "hold too many N", "touch an excluded interval",
-    "overlap a peak or a window before", "repeat a sequence, as it stands or reversed", "lie in no part or in two",
+NOWHERE, OUTSIDE, UNKNOWN, EXCLUDED, OVERLAP, REPEATED, NO_PART = (
+    "lie on none of the sequences", "reach over the end of their contig", "hold too many N",
+    "touch an excluded interval", "overlap a peak or a window before", "repeat a sequence, as it stands or reversed",
+    "lie in no part or in two",
 )  # fmt: skip
 
 
@@ -34,9 +35,10 @@ class Example(NamedTuple):
 
 @dataclass
 class PeakSet:
-    """Examples by part, and how many windows were left out, by label and reason."""
+    """Examples by part, how many windows were left out by label and reason, and how the parts were chosen."""
 
     parts: dict[str, list[Example]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     left_out: dict[int, Counter[str]] = field(default_factory=lambda: {POSITIVE: Counter(), NEGATIVE: Counter()})
 
 
@@ -49,12 +51,14 @@ class PeakReader:
         exclude: intervals that no window may touch, for example a blacklist.
         max_unknown: greatest fraction of N in a window.
         seed: decides the negatives.
+        shown: the place that a window has in the names of its examples; None takes it as it is.
     """
 
     def __init__(
         self, genome: Readable, part_of: PartOf, *, exclude: Sequence[Interval] = (), max_unknown: float = 0.0,
-        seed: int = 0,
+        seed: int = 0, shown: Callable[[Interval], Interval] | None = None,
     ) -> None:
+        self.shown = shown or (lambda window: window)
         self.genome, self.part_of, self.exclude, self.max_unknown, self.seed = (
             genome, part_of, exclude, max_unknown, seed
         )  # fmt: skip
@@ -112,7 +116,7 @@ class PeakReader:
                 for k in range(per_positive):
                     other = decode(dinucleotide_shuffle(encode(sequence), self.seed, row, k))
                     if self._is_new(other, NEGATIVE):
-                        self._note(part, Example(other, NEGATIVE, f"{window} shuffle {k + 1}"))
+                        self._note(part, Example(other, NEGATIVE, f"{self.shown(window)} shuffle {k + 1}"))
                 row += 1
 
     def _negatives(self, windows: Iterable[Interval]) -> None:
@@ -138,7 +142,7 @@ class PeakReader:
                     left_out[UNKNOWN] += 1
                 elif self._is_new(sequence, label):
                     self._taken.add(window)
-                    self._note(part, Example(sequence, label, str(window)))
+                    self._note(part, Example(sequence, label, str(self.shown(window))))
                     yield window, part, sequence
 
     def _is_new(self, sequence: str, label: int) -> bool:

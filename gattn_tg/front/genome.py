@@ -103,6 +103,6 @@ class TrainedAlong(Trained):
         key = ("along", head, both_strands, batch_size)
         if key not in self._held:
             self._held[key] = GenomePredictor(self.checkpoint, head=head, both_strands=both_strands,
-                                              batch_size=batch_size)
+                                              batch_size=batch_size, over=self.over)
         predictor: GenomePredictor = self._held[key]
         return predictor

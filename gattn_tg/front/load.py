@@ -8,6 +8,7 @@ from pathlib import Path
 from tinygrad.helpers import DEV, Context
 
 from gattn_tg.errors import FormatError
+from gattn_tg.front.answers import TrainedLabels, TrainedValues
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.language import TrainedEncoder, TrainedGPT
@@ -16,15 +17,19 @@ from gattn_tg.machine import devices, toolchain
 from gattn_tg.models import checkpoint
 from gattn_tg.models.readouts import (
     ClassReadout,
+    LabelReadout,
     MaskedReadout,
     NextBaseReadout,
     Readout,
     SiteReadout,
     TrackReadout,
+    ValueReadout,
 )
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,
+    LabelReadout: TrainedLabels,
+    ValueReadout: TrainedValues,
     TrackReadout: TrainedAlong,
     SiteReadout: TrainedAlong,
     NextBaseReadout: TrainedGPT,
@@ -57,7 +62,7 @@ def load(path: str | Path, device: str | None = None) -> Trained:
     chosen = device_of(device)
     with nullcontext() if chosen is None else Context(DEV=chosen):
         loaded = checkpoint.load(folder)
-    return TRAINED[loaded.kind.readout](loaded, folder, chosen)
+    return TRAINED[loaded.answers](loaded, folder, chosen)
 
 
 def device_of(wish: str | None) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError, FormatError, ShapeError
 from gattn_tg.io import Record
+from gattn_tg.models.readouts import NAME, SEQUENCE
 from gattn_tg.score.sequences import read
 from gattn_tg.seq import N, decode, encode
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
@@ -19,7 +20,9 @@ Sequences = str | bytes | Path | Record | np.ndarray | Iterable[str | bytes | Re
 LONGEST_NAME = 4096  # bytes of a path; longer text is no name of a file
 
 
-def records_of(given: Sequences, *, most_bp: int | None = None) -> Iterator[Record]:
+def records_of(
+    given: Sequences, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME
+) -> Iterator[Record]:
     """The sequences of what a user gives, one after the other; those without a name are sequence_1, sequence_2, ...
 
     A `str` that has only letters of nucleotides (A C G T U N and the IUPAC letters, any case) is a sequence, any other
@@ -31,6 +34,7 @@ def records_of(given: Sequences, *, most_bp: int | None = None) -> Iterator[Reco
         given: letters, a path, a `Record`, an array of base ids (one axis; with two axes, a sequence per row), or
             several of these.
         most_bp: bases of the longest sequence that is wanted; a file is not read further than that in one record.
+        sequence, name: columns of a table, see `score.sequences.read`.
 
     Raises:
         ConfigError: a str that may be a sequence or a file, or something that is no sequence.
@@ -38,7 +42,7 @@ def records_of(given: Sequences, *, most_bp: int | None = None) -> Iterator[Reco
         ShapeError: an array that is no array of base ids.
     """
     if isinstance(given, Path) or (isinstance(given, str) and is_path(given)):
-        yield from read(given, most_bp=most_bp)
+        yield from read(given, most_bp=most_bp, sequence=sequence, name=name)
         return
     alone = isinstance(given, str | bytes | Record) or (isinstance(given, np.ndarray) and given.ndim < 2)
     items: Iterable[object] = [given] if alone else given

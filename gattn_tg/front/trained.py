@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -15,13 +16,22 @@ from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
 from gattn_tg.explain.attention import distance_bins, layers, looks
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable
 from gattn_tg.front.evaluation import Evaluation
+from gattn_tg.front.explanations import Explanations
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
-from gattn_tg.io import Record
-from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.front.why import Question, explained, explained_places
+from gattn_tg.io import Genome, Record
+from gattn_tg.models.checkpoint import CONFIG, Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import annotate, causal_ids
+from gattn_tg.score.shared import Over
+from gattn_tg.score.variants.answers import Options, answers_of
+from gattn_tg.score.variants.asked import Asked, Variants
+from gattn_tg.score.variants.background import Background
+from gattn_tg.score.variants.effects import Effects
+from gattn_tg.score.variants.files import digest, told_of
+from gattn_tg.score.variants.table import VariantEffects
 from gattn_tg.seq import Interval, N
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.evaluate import evaluate, own_config
@@ -51,6 +61,7 @@ class Trained:
     def __init__(self, checkpoint: Checkpoint, folder: Path, device: str | None = None) -> None:
         self.checkpoint, self.folder, self.device = checkpoint, folder, device
         self.model, self.vocabulary = checkpoint.model, checkpoint.vocabulary
+        self.over: Over | None = None  # shares batches out over processes that all ask the same
         self._held: dict[object, Any] = {}
 
     @property
@@ -130,6 +141,8 @@ class Trained:
             ConfigError: more than one sequence.
             FormatError: a sequence longer than the model can read.
         """
+        if self.config.weighs_motifs:
+            self._refuse("motif_attention", "its motifs are filters, of which every base has a strength and none an id")
         record, *others = records_of(sequence)
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
@@ -160,11 +173,125 @@ class Trained:
         Raises:
             UnsupportedError: a model without motif bias.
         """
+        if self.config.weighs_motifs:
+            self._refuse("motif_table", "its motifs are filters, which no vocabulary names")
         with self._here():
             tables = self.model.motif_table(frequency)
         if not tables:
             self._refuse("motif_table", "it was trained without motif bias")
         return MotifTable(self.vocabulary.names, self.config.motif, tables)
+
+    def explain(
+        self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
+        method: str = "mutagenesis", target: str | None = None, hold_motifs: bool = False, steps: int = 64,
+        references: int = 16, seed: int = 0, batch_size: int = 64, attention: bool = True,
+        counted: Callable[[int], None] | None = None,
+    ) -> Explanations:
+        """What every base of sequences gives to what the model says of them.
+
+        Bases and motif ids are both inputs. Mutagenesis finds the motifs of every mutant anew, so a base is counted
+        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other.
+
+        Args:
+            sequences: of at most the length that the model can read; with `where` the FASTA file of a genome.
+            where: places in that genome, as `along` takes them; those on "-" are read on that strand.
+            method: "mutagenesis" (every base changed to the other three), "gradient" (times input), "integrated"
+                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides).
+            target: class, label or value; None takes the class that the model predicts, or the only answer.
+            hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
+            steps: integrated and expected: places on the ways where the gradient is taken.
+            references: expected: shuffles of every sequence.
+            seed: of the shuffles.
+            batch_size: rows per call of the network.
+            attention: also where the model looks in the sequences that a page shows.
+            counted: is told of every sequence that is done.
+
+        Returns:
+            `contributions` in nats of log odds, or in units of the value; `write(folder)` makes a page and files.
+
+        Raises:
+            UnsupportedError: a model that says nothing of whole sequences; gradients of a bias of kind ordered or
+                between, or of a model that counts words.
+            ConfigError: an option out of its range, or no such target.
+            FormatError: a sequence longer than the model can read.
+            DivergedError: an answer is not finite.
+        """
+        question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
+                            seed=seed, batch_size=batch_size, with_attention=attention)
+        if where is None:
+            return explained(self, sequences, question, counted)
+        return explained_places(self, sequences, where, question, counted)
+
+    def variants(
+        self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
+        shifts: Sequence[int] = (0,), background: str | Path | None = None,
+        rename: Mapping[str, str] | str | None = None, skip_mismatched: str | Path | None = None,
+        head: str | None = None, tracks: Sequence[str] | None = None, batch_size: int = 128, overwrite: bool = False,
+    ) -> VariantEffects:
+        """What variants do: the difference between what the model says of both alleles, each in its window of a genome.
+
+        Both windows begin at the same base, and the first base that differs stands in their middle; to the right both
+        go on with the genome, so after a deletion bases come in. Each alternative allele is looked at alone, also where
+        several stand in one haplotype. All variants are read and compared with the genome before any is asked.
+
+        Models of classes, labels and values give the answer of both alleles and its difference (of log odds, or in
+        the units of the table); models of tracks and of sites, differences at the variant and over the window, see
+        `score.variants.answers`; language models the difference of the (pseudo-)log-likelihood of the window.
+
+        Args:
+            genome: FASTA file; short elements do as well: windows stay inside, and one that fits is seen whole.
+            variants: a VCF file, a TSV with chrom, pos, ref, alt, a text as "chr22:36201698:A>C", or several of these
+                texts. Positions count from 1.
+            window: bases of a window; None takes those of training.
+            both_strands: the mean over windows and their reverse complements.
+            shifts: the mean over windows moved by so many bases.
+            background: variants as above; every difference gets its quantile, by size, among theirs.
+            rename: names of contigs in the files -> in the genome; "auto": 22 is chr22.
+            skip_mismatched: a TSV to which lines go whose REF the genome has not; None refuses them.
+            head, tracks: of models of tracks; None takes the first head and all its tracks.
+            batch_size: windows per call of the network, at most.
+            overwrite: replace the file of `skip_mismatched`.
+
+        Returns:
+            A table that is computed while it is read: iterate over it, `to_tsv`, `write`, `to_dataframe`.
+
+        Raises:
+            CoordinateError: the genome has another REF (the text names file, line, both alleles and how many), or an
+                unknown contig.
+            FormatError: a malformed file.
+            ConfigError: an option that this kind of model does not have, or out of its range.
+            DivergedError: while it is read: an answer is not finite.
+        """
+        opened = Genome(genome)
+        asked = Asked(variants, opened, rename=rename)
+        n, n_mismatched = asked.checked(skip_mismatched, overwrite=overwrite)
+        rows = min(batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
+        options = Options(batch_size=rows, both_strands=both_strands, window=window, head=head, tracks=tracks)
+        key = ("variants", options.key)
+        if key not in self._held:
+            self._held[key] = answers_of(self.checkpoint, options)
+        answers = self._held[key]
+        compared = None
+        if background is not None:
+            others = self.variants(genome, background, window=window, both_strands=both_strands, shifts=shifts,
+                                   rename=rename, head=head, tracks=tracks, batch_size=batch_size)
+            compared = Background(others.differences())
+        effects = Effects(answers, self.vocabulary, opened, shifts, compared)
+        settings = {
+            "model": digest(self.folder / CONFIG), "genome": told_of(genome),
+            "variants": told_of(asked.path or variants), "background": told_of(background),
+            "rename": rename, "shifts": list(shifts), "options": options.told,
+        }  # fmt: skip
+        return VariantEffects(asked, effects, n, n_mismatched, settings, self._each_here)
+
+    def _each_here(self, items: Iterator[R]) -> Iterator[R]:
+        """The items, each made on the device of the model."""
+        while True:
+            with self._here():
+                found = list(islice(items, 1))
+            if not found:
+                return
+            yield found[0]
 
     def evaluate(self, data: str | Path | None = None) -> Evaluation:
         """How well the model does on held-out data.
@@ -179,6 +306,8 @@ class Trained:
         config = own_config(self.folder) if data is None else TrainConfig.from_toml(data)
         with self._here():
             found = evaluate(self.folder, config)
+        if found.outcomes:
+            return Evaluation.of_outcomes(self.kind, found.outcomes)
         return Evaluation(self.kind, {"valid": found.valid, "test": found.test})
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from gattn_tg.io.motifs.matrices import read_matrices, select
 from gattn_tg.io.motifs.matrix import MotifMatrix
 from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv
+from gattn_tg.io.variant_table import VariantTable
 from gattn_tg.io.vcf import Vcf, VcfVariant
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "MotifMatrix",
     "Peak",
     "Record",
+    "VariantTable",
     "Vcf",
     "VcfVariant",
     "check_bigwig",

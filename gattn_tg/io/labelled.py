@@ -1,4 +1,4 @@
-"""CSV and TSV tables of labelled sequences."""
+"""CSV and TSV tables of labelled sequences: a class for each, or columns of numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import numpy as np
 from gattn_tg.errors import FormatError
 from gattn_tg.io.fasta import check_letters
 from gattn_tg.io.lines import MAX_LINE_BYTES, lines
+from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
 from gattn_tg.seq.interval import MAX_DIGITS
-from gattn_tg.types import Int
+from gattn_tg.types import Float, Int
 
 DELIMITERS = "\t,;"
 
@@ -29,9 +30,11 @@ class LabelledTable:
     Args:
         sequences: letters as they stand in the file.
         labels: index of each row's label in `label_names`; None when no label column was asked for.
-        label_names: the distinct labels, in numerical order when all are whole numbers, else in alphabetical order.
+        label_names: the distinct labels, in numerical order when all are whole numbers, else in alphabetical order;
+            the names of the columns where numbers were asked for.
         path: the file, for messages.
         names: one name per row; None when no name column was asked for.
+        values: the numbers, nan where one is unknown; None when none were asked for.
     """
 
     sequences: tuple[bytes, ...]
@@ -39,23 +42,26 @@ class LabelledTable:
     label_names: tuple[str, ...]
     path: Path
     names: tuple[str, ...] | None = None
+    values: Float[np.ndarray, "N k"] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
 
 class TableRow(NamedTuple):
-    """One row: the line where it ends, its sequence, and its label and name where the columns were asked for."""
+    """One row: the line where it ends, its sequence, and its label, name and numbers where they were asked for."""
 
     line: int
     sequence: bytes
     label: str
     name: str
+    values: tuple[float, ...] = ()
 
 
 def read_labelled(
-    path: str | Path | Source, *, sequence: str = "sequence", label: str | None = "label", name: str | None = None
-) -> LabelledTable:
+    path: str | Path | Source, *, sequence: str = "sequence", label: str | None = "label", name: str | None = None,
+    numbers: NumberColumns | None = None, repeats: bool = False,
+) -> LabelledTable:  # fmt: skip
     """Read a table with a header line; plain, gzip or bgzip; separated by tabs, commas or semicolons.
 
     The header decides on the separator. Column names are compared without case; other columns are ignored.
@@ -65,24 +71,29 @@ def read_labelled(
         sequence: name of the column with the sequences.
         label: name of the column with the labels; None reads no labels.
         name: name of a column with a name for each row; None reads no names.
+        numbers: columns to read as numbers, in place of labels; None reads none.
+        repeats: whether a name may come twice.
 
     Raises:
         FormatError: no header, a column that is missing or there twice, a row that is longer or shorter than the
             header, an empty sequence, label or name, a label that is nan, a name twice, one whole number written in two
-            ways as labels, a letter that is no nucleotide, no rows, broken quotes, text that is not UTF-8, a damaged or
-            unreadable file; the text names file and line.
+            ways as labels, a cell that is no number, a letter that is no nucleotide, no rows, broken quotes, text that
+            is not UTF-8, a damaged or unreadable file; the text names file and line.
     """
     with opened(path) as source:
         rows = []
         first_line: dict[str, int] = {}
-        for row in stream_labelled(source, sequence=sequence, label=label, name=name):
-            if name is not None and first_line.setdefault(row.name, row.line) != row.line:
+        label = None if numbers is not None else label
+        for row in stream_labelled(source, sequence=sequence, label=label, name=name, numbers=numbers):
+            if name is not None and not repeats and first_line.setdefault(row.name, row.line) != row.line:
                 raise FormatError(
                     f"{source.path}, line {row.line}: expected a {name} of its own for each row, but {row.name!r} "
                     f"also stands in line {first_line[row.name]}; rename or remove one"
                 )
             rows.append(row)
     label_names = _order(source.path, {row.label for row in rows}) if label is not None else ()
+    if numbers is not None:
+        label_names = numbers.names
     index = {text: at for at, text in enumerate(label_names)}
     return LabelledTable(
         sequences=tuple(row.sequence for row in rows),
@@ -90,6 +101,7 @@ def read_labelled(
         label_names=label_names,
         path=source.path,
         names=tuple(row.name for row in rows) if name is not None else None,
+        values=np.array([row.values for row in rows], np.float64) if numbers is not None else None,
     )
 
 
@@ -99,6 +111,7 @@ def stream_labelled(
     sequence: str = "sequence",
     label: str | None = "label",
     name: str | None = None,
+    numbers: NumberColumns | None = None,
     optional: bool = False,
 ) -> Iterator[TableRow]:
     """Yield the rows of a table one by one; arguments and errors are those of `read_labelled`.
@@ -108,6 +121,7 @@ def stream_labelled(
         sequence: name of the column with the sequences.
         label: name of the column with the labels; None reads no labels.
         name: name of the column with the names; None reads no names. A name may come twice.
+        numbers: columns to read as numbers; None reads none.
         optional: the column `name` may be missing, and a name may be empty.
     """
     with opened(path) as source:
@@ -120,7 +134,10 @@ def stream_labelled(
         wanted = [column for column in (sequence, label, name) if column is not None]
         if optional and name is not None and name.casefold() not in map(str.casefold, header):
             wanted.remove(name)
-        at = {column: _column(f"{source.path}, line {header_line}", header, column, wanted) for column in wanted}
+        place = f"{source.path}, line {header_line}"
+        cells = () if numbers is None else numbers.names
+        at = {column: _column(place, header, column, [*wanted, *cells]) for column in wanted}
+        number_at = [(column, _column(place, header, column, [*wanted, *cells])) for column in cells]
         number = 0
         for number, fields in rows:
             where = f"{source.path}, line {number}"
@@ -129,7 +146,7 @@ def stream_labelled(
                     f"{where}: expected {len(header)} columns, as in the header, got {len(fields)}; "
                     "complete or quote the row"
                 )
-            found = {column: fields[place] for column, place in at.items()}
+            found = {column: fields[k] for column, k in at.items()}
             for column, value in found.items():
                 if not value and not (optional and column == name):
                     raise FormatError(
@@ -142,7 +159,8 @@ def stream_labelled(
                 )
             letters = found[sequence].encode()
             check_letters(f"{where}, sequence", letters)
-            yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""))
+            values = () if numbers is None else tuple(numbers.read(where, c, fields[k]) for c, k in number_at)
+            yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""), values)
         if not number:
             raise FormatError(
                 f"{source.path}: expected at least one row after the header, got none; was it written fully?"

@@ -1,4 +1,4 @@
-"""Tabix indexes of sorted BED files, so that `tabix` and genome browsers read any region of a packed file.
+"""Tabix indexes of sorted BED and VCF files, so that `tabix` and genome browsers read any region of a packed file.
 
 Source: the tabix specification of samtools; Kent et al. 2002, Genome Research 12:996, for the bins.
 """
@@ -23,6 +23,8 @@ LEVELS = ((WINDOW_SHIFT, 4681), (17, 585), (20, 73), (23, 9), (26, 1))
 """(log2 of the bases, number of the first bin) of each size of bins, the smallest first; bin 0 is all."""
 BED_COLUMNS = (0x10000, 1, 2, 3, ord("#"), 0)
 """0-based half-open; columns of contig, start and end; the letter of comments; lines to skip."""
+VCF_COLUMNS = (2, 1, 2, 0, ord("#"), 0)
+"""VCF, whose end follows from the alleles."""
 
 
 class _Contig:
@@ -35,11 +37,19 @@ class TabixIndex:
     """An index made while the lines are written.
 
     `add` is called with the lines as they come, sorted by start within a contig, the contigs one after the other.
+
+    Args:
+        columns: of the format: `BED_COLUMNS` or `VCF_COLUMNS`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: tuple[int, ...] = BED_COLUMNS) -> None:
+        self._columns = columns
         self._contigs: dict[str, _Contig] = {}
         self._at = 0
+
+    def skip(self, n_bytes: int) -> None:
+        """Take note of text without lines of the table: a header."""
+        self._at += n_bytes
 
     def add(
         self, chrom: str, starts: Int[np.ndarray, "k"], ends: Int[np.ndarray, "k"], n_bytes: Int[np.ndarray, "k"]
@@ -98,7 +108,7 @@ class TabixIndex:
 
         names = b"".join(name.encode() + b"\0" for name in self._contigs)
         with path.open("xb") as raw, BgzfWriter(raw) as file:
-            file.write(b"TBI\1" + struct.pack("<8i", len(self._contigs), *BED_COLUMNS, len(names)) + names)
+            file.write(b"TBI\1" + struct.pack("<8i", len(self._contigs), *self._columns, len(names)) + names)
             for contig in self._contigs.values():
                 file.write(struct.pack("<i", len(contig.chunks)))
                 for number, chunks in sorted(contig.chunks.items()):

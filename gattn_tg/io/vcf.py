@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gattn_tg.errors import ConfigError, CoordinateError, FormatError
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.lines import lines
+from gattn_tg.io.ref_check import Mismatch, RefCheck
 from gattn_tg.io.rows import short
 from gattn_tg.io.source import STDIN
-from gattn_tg.seq.interval import MAX_DIGITS, Interval
-from gattn_tg.seq.variant import Variant, check_reference, is_sequence, shown
+from gattn_tg.seq.interval import MAX_DIGITS
+from gattn_tg.seq.variant import Variant, is_sequence, shown
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 SYMBOLIC = ("refuse", "skip")
@@ -47,6 +48,7 @@ class Vcf:
         genome: checks the `ref` of every line, also of those with symbolic alleles, counts the right ones in
             `n_checked`, and knows the names; None checks nothing.
         sorted_only: refuse positions that go back or contigs that come again, as the format does.
+        mismatched: is told of every line whose `ref` the genome does not have, which is then left out; None raises.
 
     Raises:
         ConfigError: another word for `symbolic`; rename="auto" without a genome.
@@ -63,22 +65,18 @@ class Vcf:
         rename: Mapping[str, str] | str | None = None,
         genome: Genome | None = None,
         sorted_only: bool = True,
+        mismatched: Callable[[Mismatch], None] | None = None,
     ) -> None:
         if symbolic not in SYMBOLIC:
             raise ConfigError(
                 f"vcf: expected symbolic {' or '.join(map(repr, SYMBOLIC))}, got {symbolic!r}; choose one"
             )
-        if isinstance(rename, str) and genome is None:
-            raise ConfigError(
-                f"vcf: expected a genome to rename contigs by {rename!r}, got none; give the FASTA file"
-            )
         self.path = Path(path)
         self.skip = symbolic == "skip"
         self.genome = genome
-        self.rename = rename
         self.sorted_only = sorted_only
         self.skipped: Counter[str] = Counter()
-        self.n_checked = 0
+        self._check = RefCheck(genome, rename, mismatched)
         self._is_read = False
 
     def __iter__(self) -> Iterator[VcfVariant]:
@@ -89,12 +87,12 @@ class Vcf:
             )
         self._is_read = True
         self.skipped.clear()
-        self.n_checked = 0
+        self._check.n_checked = 0
         width = 0
         number = 0
         contigs: dict[str, str] = {}  # every contig so far, by its name in the file
         last = ("", 0)
-        resolve = self._resolver()
+        resolve = self._check.resolver()
         for number, line in lines(self.path):
             if number == 1 and not line.startswith(b"##fileformat=VCF"):
                 raise FormatError(
@@ -118,7 +116,8 @@ class Vcf:
                     f"{last[0]}:{last[1]}; sort the file with bcftools sort"
                 )
             last = (chrom, pos1)
-            self._check_line(where, contigs[chrom], pos1, fields, may_skip=all(kinds))
+            if not self._is_right(where, number, contigs[chrom], pos1, fields, may_skip=all(kinds)):
+                continue
             yield from self._variants(where, number, contigs[chrom], pos1, fields, list(zip(alts, kinds, strict=True)))
         if not width:
             raise FormatError(
@@ -126,19 +125,21 @@ class Vcf:
                 "was the file written fully?"
             )
 
-    def _check_line(self, where: str, chrom: str, pos1: int, fields: list[str], *, may_skip: bool) -> None:
+    @property
+    def n_checked(self) -> int:
+        """Lines whose `ref` the genome has."""
+        return self._check.n_checked
+
+    def _is_right(self, where: str, line: int, chrom: str, pos1: int, fields: list[str], *, may_skip: bool) -> bool:
         ref = fields[3].upper()
         if not ref or not is_sequence(ref):
             raise FormatError(
                 f"{where}: expected REF of nucleotide letters, got {short(fields[3])}; correct the line"
             )
-        if self.genome is None:
-            return
-        size = self.genome.sizes.get(chrom, 0)
+        size = self.genome.sizes.get(chrom, 0) if self.genome else 0
         if may_skip and (ref == "N" or pos1 in (0, size + 1)) and pos1 <= size + 1:
-            return
-        place = Interval(chrom, pos1 - 1, pos1 - 1 + len(ref))
-        self._check(where, self.genome, place, f"{shown(ref)}>{shown(fields[4])}", ref)
+            return True
+        return self._check.is_right(where, line, chrom, pos1, fields[2], ref, fields[4])
 
     def _variants(
         self, where: str, number: int, chrom: str, pos1: int, fields: list[str], alts: list[tuple[str, str]]
@@ -166,28 +167,6 @@ class Vcf:
             # REF was looked at once: it may have millions of bases and thousands of alternatives.
             variant = Variant.of_checked(chrom, pos1 - 1, ref, alt)
             yield VcfVariant(variant, fields[2], fields[5], fields[6], fields[7], allele, number)
-
-    def _resolver(self) -> Callable[[str, str], str]:
-        if self.genome is None:
-            table = dict(self.rename) if isinstance(self.rename, Mapping) else {}
-            return lambda name, where: table.get(name, name)
-        if self.rename is None:
-            return self.genome.names.resolve
-        return type(self.genome.names)(self.genome.sizes, self.rename).resolve
-
-    def _check(self, where: str, genome: Genome, place: Interval, alleles: str, ref: str) -> None:
-        name = f"{place.chrom}:{place.start + 1}:{alleles}"
-        size = genome.sizes[place.chrom]
-        if place.end > size:
-            raise CoordinateError(
-                f"{where}: variant {name}: expected a position on {place.chrom}, which has {size} bases, but it "
-                "lies outside; was the VCF made for another assembly?"
-            )
-        try:
-            check_reference(name, ref, genome.fetch(place))
-        except CoordinateError as error:
-            raise CoordinateError(f"{where}: {error}") from error
-        self.n_checked += 1
 
 
 def _symbolic_kind(alt: str) -> str:

@@ -21,6 +21,16 @@ def free_bytes() -> int | None:
     return min(known, default=None)
 
 
+def peak_bytes() -> int | None:
+    """The most main memory that this process has held at once; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
 def _of_machine() -> int | None:
     for line in _text(MEMINFO).splitlines():
         name, _, value = line.partition(":")

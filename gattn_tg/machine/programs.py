@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 from tinygrad import device, helpers
 
@@ -27,15 +28,34 @@ def install() -> None:
         module.diskcache_get, module.diskcache_put = get, put
 
 
+def compiled_s() -> float:
+    """Seconds for which this process has made what the store did not have."""
+    return _Clock.seconds
+
+
+class _Clock:
+    """From a question that the store cannot answer to the answer that it is given."""
+
+    seconds = 0.0
+    asked: ClassVar[dict[str, float]] = {}
+
+
 def get(table: str, key: Key) -> Any:
     """What tinygrad's `diskcache_get` gives: a value, or None."""
-    return store().get(_name(table, key)) if helpers.CACHELEVEL >= 1 else None
+    name = _name(table, key)
+    found = store().get(name) if helpers.CACHELEVEL >= 1 else None
+    if found is None:
+        _Clock.asked[name] = time.perf_counter()
+    return found
 
 
 def put(table: str, key: Key, val: Any, prepickled: bool = False) -> Any:
     """What tinygrad's `diskcache_put` does; returns the value."""
+    name = _name(table, key)
+    if (began := _Clock.asked.pop(name, None)) is not None:
+        _Clock.seconds += time.perf_counter() - began
     if helpers.CACHELEVEL >= 1 and not prepickled:  # the pickled ones are traces for tinygrad's own developers
-        store().put(_name(table, key), val)
+        store().put(name, val)
     return val
 
 

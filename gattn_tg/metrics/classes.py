@@ -7,20 +7,25 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gattn_tg.errors import ShapeError
+from gattn_tg.metrics.calibration import reliability
+from gattn_tg.metrics.precision import average_precision
+from gattn_tg.metrics.ranks import mid_ranks
 from gattn_tg.types import Bool, Float, Int
 
-_TINY = 1e-12  # a probability of 0 costs -log(1e-12) = 27.6 nats instead of infinity
+TINY = 1e-12  # a probability of 0 costs -log(1e-12) = 27.6 nats instead of infinity
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The numbers reported for one dataset; `auc` is nan where only one class occurs."""
+    """The numbers reported for one dataset; `auc` and `auprc` are nan where only one class occurs."""
 
     n: int
     loss: float
     accuracy: float
     auc: float
     mcc: float
+    auprc: float
+    ece: float
 
     def to_dict(self) -> dict[str, int | float | None]:
         """The fields by name, with None for nan because JSON has no nan."""
@@ -43,10 +48,25 @@ def auc(positive: Bool[np.ndarray, "n"], score: Float[np.ndarray, "n"]) -> float
     n_negative = positive.size - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    mid_rank = np.cumsum(counts) - (counts - 1) / 2
-    rank_sum = float(mid_rank[inverse][positive].sum())
+    rank_sum = float(mid_ranks(score)[positive].sum())
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def roc(
+    positive: Bool[np.ndarray, "n"], score: Float[np.ndarray, "n"]
+) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
+    """The ROC curve: share of the negatives and of the positives at or above each distinct score, from the highest.
+
+    Both begin with 0; the area under the lines between the points is `auc`. Both empty without both kinds.
+    """
+    n_positive = int(positive.sum())
+    if n_positive in (0, positive.size):
+        return np.zeros(0), np.zeros(0)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), positive.size - 1)  # where a run of equal scores ends
+    hits = np.cumsum(positive[order])[last]
+    misses = last + 1 - hits
+    return np.append(0.0, misses / (positive.size - n_positive)), np.append(0.0, hits / n_positive)
 
 
 def confusion(
@@ -79,7 +99,8 @@ def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"
 
     Returns:
         Mean log-loss in nats, accuracy, AUC (class 1 against 0; with more classes the mean of one-vs-rest over the
-        classes that occur) and Matthews correlation.
+        classes that occur), Matthews correlation, average precision in the same way as AUC, and the expected
+        calibration error of the most probable class.
 
     Raises:
         ShapeError: the two do not have the same number of rows, or there are none.
@@ -92,16 +113,20 @@ def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"
     n_classes = probabilities.shape[1]
     predicted = probabilities.argmax(1)
     table = confusion(labels, predicted, n_classes)
-    picked = np.maximum(probabilities[np.arange(labels.size), labels].astype(np.float64), _TINY)
-    if n_classes == 2:
-        area = auc(labels == 1, probabilities[:, 1])
-    else:
-        areas = [auc(labels == c, probabilities[:, c]) for c in range(n_classes) if (labels == c).any()]
-        area = float(np.mean(areas))
+    picked = np.maximum(probabilities[np.arange(labels.size), labels].astype(np.float64), TINY)
+    # of one class alone nothing can be ranked
+    kinds = np.unique(labels).tolist()
+    ranked = [] if len(kinds) < 2 else [1] if n_classes == 2 else kinds
+    area, precision = (
+        float(np.mean([area_of(labels == c, probabilities[:, c]) for c in ranked])) if ranked else float("nan")
+        for area_of in (auc, average_precision)
+    )
     return Metrics(
         n=int(labels.size),
         loss=float(-np.log(picked).mean()),
         accuracy=float((predicted == labels).mean()),
         auc=area,
         mcc=mcc(table),
+        auprc=precision,
+        ece=reliability(predicted == labels, probabilities.max(1)).error,
     )

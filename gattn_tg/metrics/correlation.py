@@ -1,4 +1,4 @@
-"""Pearson correlation of predicted and measured tracks."""
+"""Correlation of predicted and measured numbers: Pearson of values, Spearman of ranks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gattn_tg.metrics.ranks import mid_ranks
 from gattn_tg.types import Float
 
 
@@ -16,6 +17,14 @@ def pearson(predicted: Float[np.ndarray, "p k"], measured: Float[np.ndarray, "p 
     with np.errstate(invalid="ignore", divide="ignore"):
         r: np.ndarray = np.where(scale > 0, (a * b).sum(0) / scale, np.nan)
     return r
+
+
+def spearman(predicted: Float[np.ndarray, "n"], measured: Float[np.ndarray, "n"]) -> float:
+    """Return Pearson's r of the ranks, equal values sharing the middle of theirs; nan where either is constant.
+
+    Source: Spearman 1904, "The proof and measurement of association between two things".
+    """
+    return float(pearson(mid_ranks(predicted)[:, None], mid_ranks(measured)[:, None])[0])
 
 
 def by_group(values: Float[np.ndarray, "k"], groups: Sequence[str]) -> dict[str, float]:

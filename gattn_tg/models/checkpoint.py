@@ -55,6 +55,11 @@ class Checkpoint:
         return kind_of_model(self.model)
 
     @property
+    def answers(self) -> type[Readout]:
+        """What kind of answers the model gives; the first of its kind where its writer did not say."""
+        return self.kind.readout if self.readout is None else type(self.readout)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of the logits; none where the model does not classify."""
         return self.readout.labels if isinstance(self.readout, ClassReadout) else ()

@@ -12,8 +12,10 @@ from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.linear import Linear
-from gattn_tg.nn.pool import AttentionPool, MeanPool, inside
+from gattn_tg.nn.motif_filters import MotifFilters, summary
+from gattn_tg.nn.pool import inside, pool
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
@@ -21,6 +23,9 @@ N_BASES = 5  # A C G T N; padding is N
 
 class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
+
+    With `kmers`, what a linear model on counts of words says is added to the answers. With `filters`, strengths of
+    motifs take the place of motif ids, and the head also sees how strong each motif is in the whole sequence.
 
     Args:
         config: sizes and choices.
@@ -41,8 +46,10 @@ class SequenceClassifier(Trunk):
         )
         self.stem = Convolution(c.width, c.width, c.stem_kernel, rng) if c.stem_kernel else None
         self.make_blocks(rng)
-        self.pool = AttentionPool(c.width, rng) if c.pool == "attention" else MeanPool()
-        self.head = Linear(c.width, c.n_classes, rng, gain=0.1)
+        self.pool = pool(c.pool, c.width, rng)
+        self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
+        self.head = Linear(c.width * self.pool.times + 2 * c.filters, c.n_classes, rng, gain=0.1)
+        self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
 
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
@@ -57,13 +64,20 @@ class SequenceClassifier(Trunk):
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
-        return self.head(self.pool(self.hidden(bases, motif_ids, lengths), lengths))
+        x, motifs = self.tokens(bases, motif_ids, lengths)
+        seen = self.pool(self.attend(x, motifs, lengths), lengths)
+        if self.filters is not None:
+            seen = seen.cat(summary(motifs, lengths).cast(seen.dtype), dim=-1)
+        answers = self.head(seen)
+        return answers if self.kmers is None else answers + self.kmers(bases, lengths)
 
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
     ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
-        """Bases, motif ids and positions, seen through the stem."""
+        """Bases, motif ids and positions, seen through the stem; strengths (b, n, t) for motif ids with `filters`."""
         n = bases.shape[1]
+        if self.filters is not None:
+            motif_ids = self.filters(bases, lengths)
         x = self.with_motifs(self.embed_bases(bases), motif_ids)
         if self.embed_positions is not None:
             if n > self.config.max_length:
@@ -76,4 +90,6 @@ class SequenceClassifier(Trunk):
         return x, motif_ids
 
 
-KIND = Kind(ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head",), others=(LabelReadout, ValueReadout))
+KIND = Kind(
+    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers"), others=(LabelReadout, ValueReadout)
+)

@@ -10,10 +10,12 @@ from typing import Any, ClassVar, Self
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
+from gattn_tg.nn.kmers import LONGEST
+from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
-POOLS = ("attention", "mean")
+POOLS = ("attention", "mean", "both")
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
@@ -139,6 +141,16 @@ class TrunkConfig(Config):
         return KINDS.get(self.motif, NONE)
 
     @property
+    def n_weights(self) -> int:
+        """Rows of the embedding of motifs and entries along an axis of a motif table."""
+        return self.n_motifs
+
+    @property
+    def weighs_motifs(self) -> bool:
+        """Whether strengths of motifs that the model has learnt take the place of motif ids."""
+        return False
+
+    @property
     def reads_motifs(self) -> bool:
         """Whether the model looks at motif ids at all."""
         return self.embed_motifs or self.motif != NO_MOTIF
@@ -178,7 +190,15 @@ class ClassifierConfig(TrunkConfig):
         positions: rope, learned (an embedding per position, for windows aligned to a site), both, or none.
         max_length: longest sequence in bases; learned positions need it.
         stem_kernel: positions seen by the convolution stem (odd), 0 for no stem.
-        pool: attention (learnt weights) or mean.
+        pool: attention (learnt weights), mean, or both: attention and the maximum of every channel beside each other.
+        kmers: bases of the words (2, 4, 6 or 8) whose counts a linear model beside the network sees; 0 for none.
+        kmer_gaps: the halves of a word may stand up to so many bases apart.
+        merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
+            (`reverse_complement`).
+        filters: motifs whose strength at every base is computed and learnt, at most 256; 0 for none. They begin as the
+            matrices of the vocabulary, the others at random. The head sees the strongest site and the sum of each; and
+            strengths take the place of motif ids: `embed_motifs` makes them an input, `motif` (key, pair, same) a bias.
+        filter_width: bases of such a motif (odd).
     """
 
     n_classes: int
@@ -186,17 +206,39 @@ class ClassifierConfig(TrunkConfig):
     max_length: int = 512
     stem_kernel: int = 9
     pool: str = "attention"
+    kmers: int = 0
+    kmer_gaps: int = 0
+    merge_strands: bool = False
+    filters: int = 0
+    filter_width: int = 15
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_from(1, "n_classes", "max_length")
         self.require_one_of("positions", POSITIONS)
         self.require_one_of("pool", POOLS)
+        self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
+        self.require_from(0, "kmer_gaps", most=self.max_length)
+        self.require_from(0, "filters", most=MAX_MOTIFS)
+        self.require(self.filter_width % 2 == 1, "filter_width", "an odd number of bases")
+        is_soft = self.motif in (NO_MOTIF, *SOFT)
+        kinds = ", ".join((*SOFT, NO_MOTIF))
+        self.require(is_soft or not self.filters, "motif", f"one of {kinds}, as there are filters")
 
     @property
     def longest_bp(self) -> int | None:
         """Bases of the longest sequence."""
         return self.max_length
+
+    @property
+    def n_weights(self) -> int:
+        """One for each filter, which take the place of motif ids."""
+        return self.filters or self.n_motifs
+
+    @property
+    def weighs_motifs(self) -> bool:
+        """True with filters."""
+        return self.filters > 0
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention; None where positions are learned, or none."""

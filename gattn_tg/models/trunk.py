@@ -43,7 +43,7 @@ class Trunk:
     def make_embedding(self, rng: np.random.Generator) -> None:
         """Draw the embedding of motif ids, where the configuration wants one."""
         c = self.config
-        self.embed_motifs = Embedding(c.n_motifs, c.width, rng, std=0.1) if c.embed_motifs else None
+        self.embed_motifs = Embedding(c.n_weights, c.width, rng, std=0.1) if c.embed_motifs else None
 
     def make_blocks(
         self, rng: np.random.Generator, *, is_causal: bool = False, window_size: Window | None = None
@@ -58,7 +58,7 @@ class Trunk:
         c = self.config
         motif = None if c.motif == NO_MOTIF else c.motif
         attention = AttentionConfig(
-            width=c.width, n_heads=c.n_heads, n_kv_heads=c.n_kv_heads or None, motif=motif, n_motifs=c.n_motifs,
+            width=c.width, n_heads=c.n_heads, n_kv_heads=c.n_kv_heads or None, motif=motif, n_motifs=c.n_weights,
             per_head=c.per_head, motif_start=c.motif_start, tie_strands=c.tie_strands or None if motif else None,
             rope=c.rope(), is_causal=is_causal, window_size=window_size)
         self.blocks = [Block(attention, c.mlp_ratio, c.dropout, rng) for _ in range(c.n_layers)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.types import Int, UInt8
 
 LONGEST = 10  # 4**10 rows; a longer word is too rare to learn a row of its own
@@ -22,7 +23,13 @@ def word_ids(bases: UInt8[Tensor, "b n"], k: int) -> Int[Tensor, "b n"]:
     Args:
         bases: ids A C G T N = 0..4.
         k: bases of a word, 1 to 10.
+
+    Raises:
+        UnsupportedError: weights over bases in place of ids: of words there are too many.
     """
+    if dtypes.is_float(bases.dtype):
+        raise UnsupportedError(f"words of {k} bases: expected ids of bases, got weights over them; ask by changing "
+                               "bases instead")
     n = bases.shape[1]
     wide = bases.cast(dtypes.int32).pad(((0, 0), (k - 1, 0)), value=4)
     bases_back = [wide[:, k - 1 - t : k - 1 - t + n] for t in range(k)]

@@ -6,11 +6,14 @@ import colorsys
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from gattn_tg.motif.motif_class import NONE_NAME, MotifClass
 from gattn_tg.motif.pwm import check_counts
 from gattn_tg.motif.rules import Matrix
-from gattn_tg.motif.threshold import TooShortError, score_threshold
+from gattn_tg.motif.threshold import TooShortError, log_odds, score_threshold
 from gattn_tg.motif.vocabulary import MotifVocabulary
+from gattn_tg.types import Float
 
 PVALUE = 1e-4
 GOLDEN = 0.618034  # turns of the colour wheel from one motif to the next, so that neighbours differ
@@ -51,6 +54,12 @@ def vocabulary_of(
             MotifClass(label, rule, lowest + len(chosen) - at, _colour(at), source=f"{source} {matrix_id}".strip())
         )
     return MotifVocabulary(tuple(classes))
+
+
+def matrices_of(vocabulary: MotifVocabulary) -> list[tuple[Float[np.ndarray, "w 4"], float]]:
+    """Return log odds in bits and threshold of the classes that are matrices, in their order."""
+    rules = [motif.rule for motif in vocabulary.classes if isinstance(motif.rule, Matrix)]
+    return [(log_odds(rule.counts), score_threshold(rule.counts, rule.pvalue)) for rule in rules]
 
 
 def long_enough(counts: Sequence[Sequence[float]], pvalue: float) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.nn.initial import made
 from gattn_tg.nn.linear import Linear
+from gattn_tg.nn.soft_motifs import folded
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.problem import Window
@@ -139,9 +140,17 @@ class GenomicAttention:
         positions: Int[Tensor, "b n"] | None = None, lengths: Int[Tensor, "b"] | None = None,
         segments: Int[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n)."""
+        """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n).
+
+        Weights over motif ids, floats of shape (b, n, t), may stand in their place, for the kinds of `nn.soft_motifs`.
+        """
         q, k, v = self.heads(x)
         c = self.config
+        if motif_ids is not None and dtypes.is_float(motif_ids.dtype):
+            q, k, options = folded(q, k, self.bias(motif_ids.argmax(-1).cast(dtypes.uint8)), motif_ids, c.rope)
+            return self.merged(attention(
+                q, k, v, **options, positions=positions, is_causal=c.is_causal, window_size=c.window_size,
+                lengths=lengths, segments=segments, impl=c.impl))
         o = attention(
             q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
             window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl)

@@ -15,7 +15,8 @@ from gattn_tg.types import Float, Int
 
 
 def cross_entropy(
-    logits: Float[Tensor, "... c"], labels: Int[Tensor, "..."], smoothing: float = 0.0
+    logits: Float[Tensor, "... c"], labels: Int[Tensor, "..."], smoothing: float = 0.0,
+    weights: Float[Tensor, "..."] | None = None,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """The sum of losses in nats over the rows that count, differentiable in the logits, and the number of these rows.
 
@@ -25,15 +26,16 @@ def cross_entropy(
         logits: scores of the classes.
         labels: true class; a row whose label is not in 0..c-1 (-1, or an N among four bases) does not count.
         smoothing: s, the share of the target spread evenly over all classes.
+        weights: of the rows, in the sum and in the count; None weighs all alike.
 
     Returns:
         The sum and the count, float32; their quotient is the mean loss.
 
     Raises:
-        ShapeError: labels are not one per row of logits, or are not integers.
+        ShapeError: labels or weights are not one per row of logits, or labels are not integers.
         ConfigError: smoothing is not in [0, 1).
 
-    Numerics: float32, sums in an order that depends on the shape alone. One kernel each way on the CPU.
+    Numerics: float32, sums in an order that depends on the shape alone. Without weights one kernel each way on the CPU.
     """
     if tuple(labels.shape) != tuple(logits.shape[:-1]) or not dtypes.is_int(labels.dtype):
         raise ShapeError(
@@ -44,7 +46,10 @@ def cross_entropy(
         raise ConfigError(f"cross_entropy: expected smoothing in [0, 1), got {smoothing}; 0 smooths nothing")
     m, n = math.prod(labels.shape), logits.shape[-1]
     x, y = logits.reshape(m, n), labels.reshape(m)
-    if on_one_cpu(logits) and on_one_cpu(labels):
+    if weights is not None and weights.shape != labels.shape:
+        raise ShapeError(f"cross_entropy: expected weights of shape {tuple(labels.shape)}, one per row of logits, got "
+                         f"{tuple(weights.shape)}; reshape them")
+    if weights is None and on_one_cpu(logits) and on_one_cpu(labels):
         return _by_kernel(x, y, smoothing)
     counts = (y >= 0) & (y < n)
     # a row that does not count may hold nan, and 0 times nan would be its gradient
@@ -52,7 +57,8 @@ def cross_entropy(
     y = y.clamp(0, n - 1).cast(dtypes.int32)  # after the comparison: a label of 2^32 must not become 0
     picked = (y.unsqueeze(-1) == Tensor.arange(n, dtype=dtypes.int32)).where(log_p, 0.0).sum(-1)
     loss = -(1.0 - smoothing) * picked - (smoothing * log_p.mean(-1) if smoothing else 0.0)
-    return counts.where(loss, 0.0).sum(), counts.cast(dtypes.float32).sum()
+    weighed = counts.cast(dtypes.float32) if weights is None else counts.where(weights.reshape(m), 0.0)
+    return (weighed * loss).sum(), weighed.sum()
 
 
 def _by_kernel(x: Tensor, labels: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,25 @@ def poisson(rate: Float[Tensor, "..."], target: Float[Tensor, "..."]) -> Float[T
     return (r - target.cast(dtypes.float32) * _log(r)).sum()
 
 
+def poisson_log(
+    logarithm: Float[Tensor, "..."], target: Float[Tensor, "..."], weight: Float[Tensor, "..."]
+) -> Float[Tensor, ""]:
+    """Sum of weight (exp(z) - y z), in nats: the Poisson loss of the rate exp(z).
+
+    Args:
+        logarithm: z, of the rate.
+        target: y, counts, not negative.
+        weight: 0 where there is no count.
+
+    Raises:
+        ShapeError: Different shapes.
+    """
+    _check("poisson_log", logarithm, target)
+    _check("poisson_log", logarithm, weight)
+    z = logarithm.cast(dtypes.float32)
+    return (weight * (z.exp() - target * z)).sum()
+
+
 def poisson_multinomial(
     rate: Float[Tensor, "b p k"], target: Float[Tensor, "b p k"], total_weight: float = 0.2, segments: int = 1
 ) -> Float[Tensor, ""]:

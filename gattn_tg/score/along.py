@@ -16,6 +16,7 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import SiteReadout, TrackHead, TrackReadout
 from gattn_tg.models.strands import Run, mirrored_sites, over_strands
 from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.score.shared import Over, filled
 from gattn_tg.seq import encode
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float
@@ -38,11 +39,13 @@ class GenomePredictor:
         batch_size: windows per call of the model.
         both_strands: the mean over the sequence and its reverse complement.
         device: where to run; None is tinygrad's default.
+        over: shares batches out over processes that all ask for the same places; see `score.shared.SharedRows`.
 
     Attributes:
         names: of the tracks; a model of sites has "probability", or label_0 and so on where it has several.
         bin_bp: bases per row.
         unit: what the values are: "counts" or "probability".
+        run: base ids and motif ids of windows to what the network says of them: rates of tracks, logits of sites.
 
     Raises:
         UnsupportedError: another kind of model.
@@ -52,8 +55,9 @@ class GenomePredictor:
 
     def __init__(
         self, checkpoint: Checkpoint, *, head: str | None = None, batch_size: int = 2, both_strands: bool = True,
-        device: str | None = None,
+        device: str | None = None, over: Over | None = None,
     ) -> None:  # fmt: skip
+        self.over, self._most = over, 0
         self.model, self.vocabulary, self.batch_size = checkpoint.model, checkpoint.vocabulary, batch_size
         kind, readout, config = checkpoint.kind, checkpoint.readout, self.model.config
         if kind.readout not in (TrackReadout, SiteReadout):
@@ -73,13 +77,13 @@ class GenomePredictor:
         forward = Forward(self.model, batch_size, device, lambda *inputs: self.model(*inputs, *named))
         if isinstance(told, TrackHead):
             self.names, self.margin, self.unit = told.tracks, int(config.crop_bp), "counts"
-            self._run: Run = over_strands(forward.batch, self.vocabulary, told.mirrored) if both_strands else (
+            self.run: Run = over_strands(forward.batch, self.vocabulary, told.mirrored) if both_strands else (
                 forward.batch)
         else:
             n, site_bp = int(config.n_labels), told.site_bp
             self.names = ("probability",) if n == 1 else tuple(f"label_{i}" for i in range(n))
             self.margin, self.unit = self.window_bp // 4, "probability"
-            self._run = over_strands(forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if (
+            self.run = over_strands(forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if (
                 both_strands) else forward.batch
 
     @property
@@ -106,9 +110,16 @@ class GenomePredictor:
             )
         starts = range(interval.start - self.margin, interval.end - self.margin, self.inner_bp)
         windows = [Interval(interval.chrom, start, start + self.window_bp) for start in starts]
+        self._most = max(self._most, len(windows))
+
+        def values(first: int) -> np.ndarray:
+            bases, motif_ids = genome.windows(windows[first : first + self.batch_size], self.window_bp)
+            n, size = len(bases), self.batch_size if self.over and self._most >= self.batch_size else len(bases)
+            return np.concatenate(list(self._values(filled(bases, size), filled(motif_ids, size))[:n]))
+
+        firsts = range(0, len(windows), self.batch_size)
         found = [np.zeros((0, len(self.names)), np.float32)]
-        for first in range(0, len(windows), self.batch_size):
-            found += list(self._values(*genome.windows(windows[first : first + self.batch_size], self.window_bp)))
+        found += self.over(values, firsts) if self.over else map(values, firsts)
         kept: np.ndarray = np.concatenate(found)[: -(-len(interval) // self.bin_bp)]
         return kept
 
@@ -121,7 +132,7 @@ class GenomePredictor:
         return columns_of(self.names, tracks)
 
     def _values(self, bases: np.ndarray, motif_ids: np.ndarray) -> Float[np.ndarray, "b p k"]:
-        z = self._run(bases, motif_ids)
+        z = self.run(bases, motif_ids)
         if self.head is not None:
             return self.head.counts(z)
         inner = z[:, self.margin : self.window_bp - self.margin]

@@ -1,44 +1,55 @@
-"""How well a model does on labelled sequences."""
+"""What a model says of the labelled sequences of a table, beside what the table says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from gattn_tg.data import encode_labelled
-from gattn_tg.io import read_labelled
-from gattn_tg.metrics.classes import Metrics, confusion, measure
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.io.numbers import NumberColumns
+from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import class_probabilities
-from gattn_tg.models.strands import over_strands
-from gattn_tg.types import Int
+from gattn_tg.models.forward import sequence_answers
+from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.strands import Run, over_strands
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics, and the confusion table with the true class in rows, in the order of `labels`."""
-
-    metrics: Metrics
-    confusion: Int[np.ndarray, "c c"]
-    labels: tuple[str, ...]
-
-
-def evaluate(
-    checkpoint: Checkpoint, path: Path | str, *, batch_size: int = 128, device: str | None = None,
-    both_strands: bool = False,
-) -> Evaluation:  # fmt: skip
-    """Predicts a CSV/TSV with the columns sequence and label and compares; `both_strands` as for `predict`.
+def outcome(
+    checkpoint: Checkpoint, path: Path | str, *, batch_size: int = 128, both_strands: bool = False,
+    run: Run | None = None,
+) -> Outcome:  # fmt: skip
+    """Predicts a CSV/TSV that has the columns of the training data; `both_strands` and `run` as for `answers`.
 
     Raises:
         FormatError: The file is malformed, or has a sequence too long for the model.
-        ConfigError: The file has a class the model does not know, or the vocabulary is not strand-symmetric.
+        ConfigError: The file has a class the model does not know, the vocabulary is not strand-symmetric, or the model
+            does not answer about whole sequences.
     """
-    labels = checkpoint.labels
-    dataset = encode_labelled(read_labelled(path), checkpoint.vocabulary, checkpoint.config.max_length, labels)
-    assert dataset.labels is not None  # read_labelled was asked for labels
-    run = class_probabilities(checkpoint.model, batch_size, device)
-    probabilities = (over_strands(run, checkpoint.vocabulary) if both_strands else run)(*dataset.inputs)
-    table = confusion(dataset.labels, probabilities.argmax(1), len(labels))
-    return Evaluation(measure(dataset.labels, probabilities), table, labels)
+    readout = checkpoint.readout
+    if not isinstance(readout, SequenceReadout):
+        raise ConfigError("evaluate: expected a model of classes, labels or values for a table, got another; name a "
+                          "configuration")  # fmt: skip
+    dataset = encode_labelled(
+        read_for(readout, path), checkpoint.vocabulary, checkpoint.config.max_length, readout.labels
+    )
+    run = run or sequence_answers(checkpoint.model, readout, batch_size)
+    answers = (over_strands(run, checkpoint.vocabulary) if both_strands else run)(*dataset.inputs)
+    truth = dataset.labels if isinstance(readout, ClassReadout) else dataset.values
+    assert truth is not None  # the table was read with what the readout names
+    return Outcome(readout, truth, answers)
+
+
+def read_for(readout: SequenceReadout, path: Path | str) -> LabelledTable:
+    """A table with what a model answers.
+
+    Raises:
+        FormatError: It is malformed, or lacks a column.
+    """
+    if isinstance(readout, ClassReadout):
+        return read_labelled(path, sequence=readout.sequence_column, label=readout.label_column)
+    if isinstance(readout, ValueReadout):
+        numbers = NumberColumns(readout.labels, "count" if readout.loss == "poisson" else "number")
+    else:
+        numbers = NumberColumns(readout.labels, "yes_no")
+    return read_labelled(path, sequence=readout.sequence_column, numbers=numbers)

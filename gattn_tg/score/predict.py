@@ -11,13 +11,10 @@ import numpy as np
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import class_probabilities
-from gattn_tg.models.strands import Run, over_strands
-from gattn_tg.score.sequences import chunks
+from gattn_tg.models.strands import Run
+from gattn_tg.score.answers import answers
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
-
-BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches,
-BASES_PER_CHUNK = 1 << 26  # and of at most so many bases
 
 
 class Prediction(NamedTuple):
@@ -56,13 +53,9 @@ def predict(
         ConfigError: `both_strands` with a vocabulary that is not strand-symmetric.
     """
     run = run or class_probabilities(checkpoint.model, batch_size, device)
-    run = over_strands(run, checkpoint.vocabulary) if both_strands else run
-    size = min(batch_size * BATCHES_PER_CHUNK, max(BASES_PER_CHUNK // checkpoint.config.max_length, 1))
-    for group, dataset in chunks(records, checkpoint.vocabulary, checkpoint.config.max_length, size, where):
-        probabilities = run(*dataset.inputs)
-        for record, row in zip(group, probabilities, strict=True):
-            label = checkpoint.labels[int(row.argmax())]
-            yield Prediction(record.name, len(record.sequence), label, tuple(float(p) for p in row))
+    found = answers(checkpoint, records, run, batch_size=batch_size, where=where, both_strands=both_strands)
+    for name, length, probabilities in found:
+        yield Prediction(name, length, checkpoint.labels[int(np.argmax(probabilities))], probabilities)
 
 
 @dataclass(frozen=True, repr=False)

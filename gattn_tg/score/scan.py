@@ -19,6 +19,7 @@ from gattn_tg.models.strands import Run
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.along import IN_MEMORY_BYTES as SMALL_FILE_BYTES
 from gattn_tg.score.along import Place, check_places, open_genome, places
+from gattn_tg.score.shared import filled
 from gattn_tg.score.values import GenomeValues
 from gattn_tg.seq import Interval, N, encode
 from gattn_tg.types import Float, UInt8
@@ -68,6 +69,7 @@ class Scanner:
             raise ConfigError(f"along: expected for max_unknown a share from 0 to 1, got {max_unknown!r}; correct it")
         self._run, self.vocabulary, self.names = run, vocabulary, tuple(names)
         self.width, self.stride, self.max_unknown = width, stride, max_unknown
+        self.batch_size = batch_size
         self.before = width // 2 - stride // 2  # bases of the first window that lie before its bin
         self._rows = max(min(16 * batch_size, CHUNK_BP // width), 1)
 
@@ -118,8 +120,11 @@ class Scanner:
         known = (windows == N).sum(1) <= self.max_unknown * self.width
         found = np.full((len(windows), len(self.names)), np.nan, np.float32)
         if known.any():
-            bases = windows[known]
-            found[known] = self._run(bases, annotate(bases, self.vocabulary), np.full(len(bases), self.width, np.int32))
+            n = int(known.sum())
+            # whole batches: one shape, and so the same bits whatever came before
+            bases = filled(windows[known], -(-n // self.batch_size) * self.batch_size)
+            lengths = np.full(len(bases), self.width, np.int32)
+            found[known] = self._run(bases, annotate(bases, self.vocabulary), lengths)[:n]
         return found
 
     def _windows(self, blocks: Iterable[UInt8[np.ndarray, "n"]]) -> Iterator[UInt8[np.ndarray, "p n"]]:

@@ -10,10 +10,13 @@ from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.errors import FormatError
 from gattn_tg.io import LabelledTable, Record, read_fasta, stream_labelled
 from gattn_tg.io.source import Source
+from gattn_tg.models.readouts import NAME, SEQUENCE
 from gattn_tg.motif import MotifVocabulary
 
 
-def read(path: Path | str, *, most_bp: int | None = None) -> Iterator[Record]:
+def read(
+    path: Path | str, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME
+) -> Iterator[Record]:
     """Records of a FASTA file, or rows of a CSV/TSV with the names of its column `name`, or row_1, row_2, ... without.
 
     The first character that is not blank decides: `>` means FASTA. The file is opened once, so a pipe is read as well.
@@ -21,6 +24,8 @@ def read(path: Path | str, *, most_bp: int | None = None) -> Iterator[Record]:
     Args:
         path: A file, a pipe, or "-" for standard input.
         most_bp: Bases of the longest sequence that is wanted, see `read_fasta`.
+        sequence: Column of a table with the sequences.
+        name: Column of a table with their names; the column "name" may be missing, another may not.
 
     Raises:
         FormatError: The file is missing, damaged or of neither kind.
@@ -29,7 +34,8 @@ def read(path: Path | str, *, most_bp: int | None = None) -> Iterator[Record]:
         if source.first() in (b">", b""):
             yield from read_fasta(source, most_bp=most_bp)
             return
-        for i, row in enumerate(stream_labelled(source, label=None, name="name", optional=True), start=1):
+        rows = stream_labelled(source, sequence=sequence, label=None, name=name, optional=name == NAME)
+        for i, row in enumerate(rows, start=1):
             yield Record(row.name or f"row_{i}", "", row.sequence)
 
 

@@ -44,7 +44,7 @@ class Table:
 
     def written(self) -> Iterable[Sequence[object]]:
         """The rows as they stand in a TSV: numbers that are not whole with six digits."""
-        return map(_written, self.rows())
+        return map(written, self.rows())
 
     def to_dataframe(self) -> Any:
         """The rows as a pandas DataFrame.
@@ -67,7 +67,8 @@ class Table:
         return "\n".join([f"{type(self).__name__}: {self.summary}", *text, *(["..."] if len(found) > SHOWN else [])])
 
 
-def _written(row: Sequence[object]) -> list[object]:
+def written(row: Sequence[object]) -> list[object]:
+    """A row as it stands in a TSV: numbers that are not whole with six digits."""
     return [float(f"{value:.6g}") if isinstance(value, float) else value for value in row]
 
 

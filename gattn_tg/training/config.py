@@ -12,6 +12,7 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import Config, TrunkConfig
 from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.readouts import TASK
 from gattn_tg.models.room import require_weights
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.strict import require
@@ -46,6 +47,8 @@ class TrainSettings:
         weight_decay: Decoupled decay of weight matrices; biases, norms and motif tables have none.
         motif_rate: Learning rate of the motif tables in multiples of the others; they start at zero, are few and get
             small gradients.
+        kmer_rate: Peak of the schedule for the weights of `kmers`, which learn by gradient descent with momentum: AdamW
+            would take as large a step for a word that is seen once as for one that is seen often.
         trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
         clip_norm: Gradients are scaled down to this global L2 norm; 0 never.
         ema_decay: Share of the old value that a running mean of the weights keeps in every step, for instance 0.999;
@@ -77,6 +80,7 @@ class TrainSettings:
     warmup_steps: int = 50
     weight_decay: float = 0.01
     motif_rate: float = 10.0
+    kmer_rate: float = 2.0
     trunk_rate: float = 1.0
     clip_norm: float = 1.0
     ema_decay: float = 0.0
@@ -96,7 +100,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "keep", "log_every"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("learning_rate", "motif_rate"):
+        for name in ("learning_rate", "motif_rate", "kmer_rate"):
             require(getattr(self, name) > 0, name, "more than 0", getattr(self, name))
         for name in _NOT_NEGATIVE:
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
@@ -160,6 +164,16 @@ class TrainConfig:
         kind = strict.convert(str, model.pop("kind", DEFAULT_KIND), f"{path}: [model] kind")
         settings = strict.read(TrainSettings, document.get("train", {}), f"{path}: [train]")
         return cls(kind, model, document["data"], settings, path, home)
+
+    @property
+    def task(self) -> str:
+        """`[data] task`, which of the tasks of its kind is meant; "" where the file does not say.
+
+        Raises:
+            ConfigError: It is no text.
+        """
+        found: str = strict.convert(str, self.data.get(TASK, ""), f"{self.path}: [data] {TASK}")
+        return found
 
     def data_settings(self, cls: type[D]) -> D:
         """The [data] table as the frozen dataclass of a task.

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models import checkpoint
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.state import restore
-from gattn_tg.training.task import Device, Testable
+from gattn_tg.training.task import Compared, Device, Testable
 from gattn_tg.training.tasks.registry import task_of
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Metrics of the validation set, and of the test set where there is one."""
+    """Metrics of the validation set, and of the test set where there is one.
+
+    `outcomes` are truth and answers of both, of a model that answers about whole sequences.
+    """
 
     kind: str
     valid: dict[str, float]
     test: dict[str, float] | None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
 def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) -> HeldOut:
@@ -58,6 +63,10 @@ def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) 
     parameters = get_state_dict(task.model)
     Tensor.realize(*parameters.values())
     restore(parameters, weights)
+    if isinstance(task, Compared):
+        outcomes = {part: found for part in ("valid", "test") if (found := task.outcome(part)) is not None}
+        metrics = {part: found.metrics() for part, found in outcomes.items()}
+        return HeldOut(kind, metrics["valid"], metrics.get("test"), outcomes)
     return HeldOut(kind, task.validate(), task.test() if isinstance(task, Testable) else None)
 
 

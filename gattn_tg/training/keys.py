@@ -65,7 +65,7 @@ def kind_of(hint: Any, *, several: bool = False) -> str:
     if origin is typing.Literal:
         return " or ".join(toml_value(part) for part in parts)
     if origin in (types.UnionType, typing.Union):
-        return kind_of(next(part for part in parts if part is not type(None)), several=several)
+        return " or ".join(kind_of(part, several=several) for part in parts if part is not type(None))
     if origin is tuple:
         if parts[-1] is Ellipsis:
             return f"{'lists' if several else 'list'} of {kind_of(parts[0], several=True)}"

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gattn_tg.io.whole import write_bytes, write_text
+from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode, RunFolder
 from gattn_tg.training.loop.communicator import Alone, Communicator
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.start import Start, take_over
 from gattn_tg.training.loop.watch import Fitted, Watcher
-from gattn_tg.training.task import Device, Remarked, Task, Testable
+from gattn_tg.training.task import Compared, Device, Remarked, Task, Testable
 from gattn_tg.training.tasks.registry import task_of
 from gattn_tg.version import __version__
 
@@ -28,6 +29,7 @@ class Run:
         folder: Where the checkpoints are.
         task: The task with the best weights in its model.
         start: What was taken over from an earlier checkpoint; None without one.
+        tested: Truth and answers of the test set, of a task that can show them.
     """
 
     fitted: Fitted
@@ -35,6 +37,7 @@ class Run:
     folder: Path
     task: Task
     start: Start | None = None
+    tested: Outcome | None = None
 
 
 def train(
@@ -103,8 +106,10 @@ def _run(
                   "seed": config.train.seed, "version": __version__}  # fmt: skip
         write_text(home.path / "run.json", json.dumps(origin, indent=1) + "\n")
     fitted = fit.run(resume=mode == "resume", from_checkpoint=from_checkpoint)
-    test = task.test() if isinstance(task, Testable) and not fitted.interrupted and others.rank == 0 else None
+    tests = not fitted.interrupted and others.rank == 0
+    tested = task.outcome("test") if tests and isinstance(task, Compared) else None
+    test = tested.metrics() if tested else task.test() if tests and isinstance(task, Testable) else None
     if test is not None:
         shown = {k: None if v != v else v for k, v in test.items()}
         write_text(home.path / "test.json", json.dumps(shown, indent=1) + "\n")
-    return Run(fitted, test, home.path, task, started)
+    return Run(fitted, test, home.path, task, started, tested)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from tinygrad import Tensor
 
+from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import MotifVocabulary
@@ -105,11 +106,30 @@ class Testable(Protocol):
 
 
 @runtime_checkable
+class Compared(Protocol):
+    """A task that can show truth and answers beside each other."""
+
+    def outcome(self, part: str) -> Outcome | None:
+        """Those of the set "valid" or "test" with the weights that the model has now; None without such a set."""
+        ...
+
+
+@runtime_checkable
 class Remarked(Protocol):
     """A task that has something to say before it begins: what it read and chose, what a user should think about."""
 
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A task that knows how much there is to learn from."""
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """train, valid and, where there is one, test -> class or kind of row -> how many."""
+        ...
 
 
 class TaskKind(Protocol[T]):

@@ -12,19 +12,25 @@ from gattn_tg.data.genomes.bundled import example_configs
 from gattn_tg.models.kinds import KINDS, kind_of
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import Key, keys_of, toml_value
-from gattn_tg.training.tasks.registry import task_class
+from gattn_tg.training.tasks.registry import task_class, tasks_of
 
 WIDTH = 110  # characters of a comment line
 
 
-def example_of(kind: str) -> TrainConfig:
+def example_of(kind: str, task: str = "") -> TrainConfig:
     """The example configuration of a kind of model.
 
+    Args:
+        kind: A key of `models.kinds.KINDS`.
+        task: Which of the tasks of the kind; "" takes its first.
+
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: There is no such kind, or it has no such task.
     """
     strict.require_one_of(kind, KINDS, "kind of model")
-    return next(config for config in map(TrainConfig.from_toml, example_configs()) if config.kind == kind)
+    wanted = task_class(kind, task)
+    found = (config for config in map(TrainConfig.from_toml, example_configs()) if config.kind == kind)
+    return next(config for config in found if task_class(kind, config.task if tasks_of(kind) else "") is wanted)
 
 
 def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = None) -> list[Key]:
@@ -45,7 +51,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
     return [key for key in keys_of(config, values) if key.name not in task_class(kind).derived]
 
 
-def template(kind: str, preset: str = "") -> str:
+def template(kind: str, preset: str = "", task: str = "") -> str:
     """A TOML file with every key, its value and what it means.
 
     Values are those of the example configuration of this kind; data that it names is given by absolute paths.
@@ -53,31 +59,33 @@ def template(kind: str, preset: str = "") -> str:
     Args:
         kind: A key of `models.kinds.KINDS`.
         preset: Sizes of the model: tiny, small or base; "" takes those of the example.
+        task: Which of the tasks of the kind; "" takes its first.
 
     Raises:
-        ConfigError: There is no such kind or preset.
+        ConfigError: There is no such kind, preset or task.
     """
-    example = example_of(kind)
-    task = task_class(kind)
+    example = example_of(kind, task)
+    learnt = task_class(kind, task)
     written = dict(example.model)
     chosen = str(written.pop("preset", ""))
     if preset:
         chosen, sized = preset, {name for sizes in kind_of(kind, "template").config.presets.values() for name in sizes}
         written = {name: value for name, value in written.items() if name not in sized}
     data = {name: _located(example, value) for name, value in example.data.items()}
-    metrics = ", ".join(task.judged_by)
+    metrics = ", ".join(learnt.judged_by)
     train = [
         Key(key.name, key.kind, key.default, f"{key.comment} One of {metrics}.") if key.name == "monitor" else key
         for key in keys_of(TrainSettings, asdict(example.train))
     ]
+    said = f"{kind} of {task}" if task else kind
     head = (
-        f"Configuration of a {kind}, written by `gattn init {kind}`. Every key is here with its meaning; a key that is "
+        f"Configuration of a {said}, written by `gattn init {kind}`. Every key is here with its meaning; a key that is "
         "removed takes the default of the package. Train it with `gattn train FILE.toml`."
     )
     return "\n".join([
         _comment(head), "",
         "[data]", _comment("This data travels with gattn_tg, for practice. Put your own files here."), "",
-        *map(_written, keys_of(task.data_table, data)),
+        *map(_written, keys_of(learnt.data_table, data)),
         "[model]", _comment("The kind of model."), f"kind = {toml_value(kind)}", "", *_sizes(chosen),
         *map(_written, model_keys(kind, chosen, written)),
         "[train]", *map(_written, train),

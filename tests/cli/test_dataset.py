@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 
 from gattn_tg.cli.main import main
+from gattn_tg.data.peak_choices import chosen_contigs
 from gattn_tg.data.peak_folder import shared
 from gattn_tg.data.peaks import Example
+from gattn_tg.errors import ConfigError
 from gattn_tg.io import Genome
 from gattn_tg.seq import Interval, encode, reverse_complement
 from gattn_tg.seq.composition import gc_fraction
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.tasks.classify import ClassData
+from gattn_tg.training.tasks.labelled import load
 
 MOTIF = "CCACCAGGGGGCGC"
 WIDTH, SPACING = 40, 100
@@ -138,11 +143,11 @@ def test_a_sequence_comes_once_in_whatever_direction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (["--valid", "chr9"], "gattn: --valid: expected a contig of the genome"),
+        (["--valid", "chr9"], "gattn: valid: expected a contig of the genome"),
         (["--negatives", "p.narrowPeak", "--ratio", 2], "gattn: dataset: expected --ratio with negatives that are d"),
         (["--max-unknown", 2], "a number from 0 to 1"),
         (["--exclude", "whole.bed"], "window that can be used, got none (94 touch an excluded"),
-        (["--ratio", 900], "gc_matched: expected room for 84,600 windows of 40 bases"),
+        (["--ratio", 900], "gc_matched: expected room for 52,200 windows of 40 bases"),
         (["--valid", "chr2", "--test", "chr2"], "test: expected each contig in one part, got chr2 in valid"),
     ],
     ids=["contig", "ratio of a file", "share", "all excluded", "too many", "contig twice"],
@@ -175,3 +180,87 @@ def test_only_an_earlier_data_set_is_replaced_and_only_when_told(
     assert run(home, "-o", out, "--overwrite") == 2
     assert "got one with 'notes'" in capsys.readouterr().err
     assert (out / "notes").read_text() == "of years"
+
+
+def test_without_names_contigs_with_a_tenth_of_the_peaks_are_held_out(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(home, "-o", tmp_path / "d") == 0
+    told = capsys.readouterr().out
+    assert "test: chr2 (chosen, 19% of the peaks)" in told
+    assert "valid: chr3 (chosen, 19% of the peaks)" in told
+    names = {part: {Interval.parse(row["name"]).chrom for row in table(tmp_path / "d" / f"{part}.csv")}
+             for part in ("train", "valid", "test")}  # fmt: skip
+    assert names == {"train": {"chr1"}, "valid": {"chr3"}, "test": {"chr2"}}
+    shown = (tmp_path / "d" / "dataset.html").read_text()
+    assert "GC content in train" in shown
+    assert "http" not in shown.replace("http://www.w3.org/2000/svg", "")  # nothing is loaded from anywhere
+
+
+@pytest.mark.parametrize(
+    ("counts", "parts"),
+    [
+        ({"a": 60, "b": 20, "c": 11, "d": 5, "e": 4}, {"test": ["c"], "valid": ["d", "e"]}),
+        ({"a": 50, "b": 50}, {"test": ["a"]}),
+        ({"a": 9}, {}),
+        ({"a": 1, "b": 1, "c": 1}, {"test": ["a"], "valid": ["b"]}),
+        ({f"c{i:02}": 10 for i in range(20)}, {"test": ["c00", "c01"], "valid": ["c02", "c03"]}),
+    ],
+)
+def test_contigs_are_chosen_by_their_peaks(counts: dict[str, int], parts: dict[str, list[str]]) -> None:
+    assert chosen_contigs(counts) == parts
+
+
+def test_a_configuration_reads_the_same_examples_as_the_folder_has(home: Path, tmp_path: Path) -> None:
+    assert run(home, "--negatives", "shuffle", "-o", tmp_path / "d") == 0
+    text = (f'[data]\ngenome = "{home / "g.fa.gz"}"\npositives = "{home / "p.narrowPeak"}"\nwidth = {WIDTH}\n'
+            'negatives = "shuffle"\n[model]\nwidth = 8\nn_heads = 2\n')  # fmt: skip
+    (tmp_path / "c.toml").write_text(text)
+    config = TrainConfig.from_toml(tmp_path / "c.toml")
+    settings = config.data_settings(ClassData)
+    tables, told = settings.tables(config)
+    assert told[:2] == ("valid: chr3 (chosen, 19% of the peaks)", "test: chr2 (chosen, 19% of the peaks)")
+    for part, found in tables.items():
+        rows = table(tmp_path / "d" / f"{part}.csv")
+        assert [row["sequence"].encode() for row in rows] == list(found.sequences)
+        assert [int(row["label"]) for row in rows] == found.labels.tolist()
+    sets = load(config, settings)
+    assert (len(sets.train), len(sets.valid), sets.test and len(sets.test)) == (116, 36, 36)
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ('train = "t.csv"\ngenome = "g.fa"\npositives = "p.bed"', "train: expected no table beside genome"),
+        ('genome = "g.fa"', "a file of peaks with genome"),
+        ('genome = "g.fa"\npositives = "p.bed"\ntest = "t.csv"', "test: expected no table beside genome"),
+        ('genome = "g.fa"\npositives = "p.bed"\nwidth = 0', "at least 1 base"),
+        ('genome = "g.fa"\npositives = "p.bed"\nnegatives = "n.bed"\nratio = 2', "0 with a file of negatives"),
+    ],
+)
+def test_keys_of_peaks_that_do_not_fit_together_are_refused(tmp_path: Path, lines: str, text: str) -> None:
+    (tmp_path / "c.toml").write_text(f"[data]\n{lines}\n[model]\nwidth = 8\nn_heads = 2\n")
+    config = TrainConfig.from_toml(tmp_path / "c.toml")
+    with pytest.raises(ConfigError, match=text):
+        config.data_settings(ClassData)
+
+
+def test_records_that_are_regions_give_the_examples_of_the_whole_contig(home: Path, tmp_path: Path) -> None:
+    with Genome(home / "g.fa.gz") as genome:
+        pieces = [Interval("chr1", 0, 9_000), Interval("chr2", 100, 9_000), Interval("chr3", 50, 9_000)]
+        text = "".join(f">{piece}\n{genome.fetch(piece).decode()}\n" for piece in pieces)
+    (tmp_path / "r.fa.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "p.bed").write_text("chr1\t300\t340\nchr1\t9500\t9540\nchr2\t700\t740\nchr3\t800\t840\n")
+    (tmp_path / "black.bed").write_text("chr3\t0\t830\n")
+    more = ["--negatives", "shuffle", "--width", "40", "--exclude", str(tmp_path / "black.bed"), "--test", "chr2", "-o"]
+    assert main(["dataset", str(tmp_path / "p.bed"), str(tmp_path / "r.fa.gz"), *more, str(tmp_path / "d"),
+                 "--regions"]) == 0  # fmt: skip
+    assert main(["dataset", str(tmp_path / "p.bed"), str(home / "g.fa.gz"), *more, str(tmp_path / "whole")]) == 0
+    for part in ("train", "test"):
+        whole = [row for row in table(tmp_path / "whole" / f"{part}.csv") if "chr1:9500" not in row["name"]]
+        here = table(tmp_path / "d" / f"{part}.csv")
+        assert [row["sequence"] for row in here if row["label"] == "1"] == [
+            row["sequence"] for row in whole if row["label"] == "1"]  # fmt: skip
+        assert {row["name"].split()[0] for row in here} == {row["name"].split()[0] for row in whole}
+    told = json.loads((tmp_path / "d" / "summary.json").read_text())
+    assert told["left_out"]["positive"] == {"lie on none of the sequences": 1, "touch an excluded interval": 1}

@@ -84,7 +84,7 @@ def test_a_difference_within_chance_is_none() -> None:
     """959 of 1,000 and 953 of 1,000 right: +0.6 points, of which 1.8 are chance."""
 
     def metrics(accuracy: float) -> Metrics:
-        return Metrics(n=1000, loss=0.1, accuracy=accuracy, auc=0.9, mcc=0.9)
+        return Metrics(n=1000, loss=0.1, accuracy=accuracy, auc=0.9, mcc=0.9, auprc=0.9, ece=0.1)
 
     same, other = (learn.compared(metrics(a), metrics(b)) for a, b in ((0.959, 0.953), (0.959, 0.9)))
     assert same == (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli import ranks
+from gattn_tg.cli import environment, ranks
 from gattn_tg.cli.arguments import parser
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.machine import device_list
@@ -21,7 +21,7 @@ class Four(SimpleNamespace):
     n_ranks, rank, n_local, local_rank = 4, 3, 2, 1
 
 
-@pytest.mark.parametrize("name", ranks.SIZES)
+@pytest.mark.parametrize("name", environment.SIZES)
 def test_launchers_leave_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "Mpi", Four)
     assert isinstance(ranks.world(False, {name: "4"}), Four)

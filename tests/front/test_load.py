@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tinygrad import Tensor
+from tinygrad.nn.state import get_state_dict
 
 import gattn_tg
 from gattn_tg.cli.main import main
@@ -268,6 +269,20 @@ def test_what_a_kind_cannot_do_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(UnsupportedError, match=f"^{method}: a {name} cannot: "):
         getattr(models[name], method)(*arguments)
+
+
+def test_filters_and_words_are_kept_and_filters_have_no_motif_ids(tmp_path: Path) -> None:
+    sizes = {**MODELS["SequenceClassifier"][0], "kmers": 2, "kmer_gaps": 1, "filters": 3, "filter_width": 5}
+    made = KINDS["SequenceClassifier"].model(KINDS["SequenceClassifier"].config.from_dict(sizes), seed=1)
+    made.kmers.weight.assign(Tensor(np.random.default_rng(0).random(made.kmers.weight.shape, np.float32))).realize()
+    checkpoint.save(made, tmp_path / "c", readout=ClassReadout(labels=("no", "yes")), vocabulary=VOCABULARY)
+    model = gattn_tg.load(tmp_path / "c")
+    for name, x in get_state_dict(made).items():
+        np.testing.assert_array_equal(get_state_dict(model.model)[name].numpy(), x.numpy(), err_msg=name)
+    with pytest.raises(UnsupportedError, match=r"^motif_table: a SequenceClassifier cannot: its motifs"):
+        model.motif_table()
+    with pytest.raises(UnsupportedError, match=r"^motif_attention: a SequenceClassifier cannot: its motifs"):
+        model.motif_attention(ONE)
 
 
 def test_more_than_the_model_can_read_is_refused(models: dict[str, Trained]) -> None:

@@ -26,7 +26,8 @@ def logits(model: SequenceClassifier, bases: np.ndarray, ids: np.ndarray, length
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"motif": "pair", "per_head": True, "pool": "mean", "positions": "both"},
+    {"kmers": 4, "kmer_gaps": 3, "pool": "both", "filters": 5, "filter_width": 3, "motif": "pair"},
+    {"motif": "pair", "per_head": True, "pool": "mean", "positions": "both"},
     {"motif": "between", "positions": "learned", "n_kv_heads": 1, "stem_kernel": 0, "embed_motifs": False},
 ])
 def test_padding_is_invisible(options: dict[str, object]) -> None:
@@ -35,6 +36,8 @@ def test_padding_is_invisible(options: dict[str, object]) -> None:
         if block.attention.motif_bias is not None:
             table = block.attention.motif_bias
             table.assign(Tensor(np.random.default_rng(2).standard_normal(table.shape).astype(np.float32)))
+    if model.kmers is not None:
+        model.kmers.weight.assign(Tensor(np.random.default_rng(3).random(model.kmers.weight.shape, np.float32)))
     bases, ids = batch(2, 11)
     alone = logits(model, bases, ids, [11, 7])
     padded_bases = np.pad(bases, ((0, 0), (0, 8)), constant_values=4)
@@ -85,7 +88,9 @@ def test_it_learns_where_a_motif_is() -> None:
 @pytest.mark.parametrize(("change", "text"), [
     ({"width": 15}, "ClassifierConfig width: expected a multiple of n_heads = 2, the nearest are 14 and 16, got 15"),
     ({"motif": "dense"}, "motif: expected one of key, pair, same, ordered, between, none, got 'dense'; known: key"),
-    ({"pool": "max"}, "pool: expected one of attention, mean, got 'max'"),
+    ({"pool": "max"}, "pool: expected one of attention, mean, both, got 'max'"),
+    ({"filters": 4, "motif": "between"}, "motif: expected one of key, pair, same, none, as there are filters, got"),
+    ({"filters": 4, "filter_width": 6}, "filter_width: expected an odd number of bases, got 6"),
     ({"n_layers": 0}, "^ClassifierConfig n_layers: expected from 1 to 1000, got 0; change n_layers$"),
     ({"n_layers": "2"}, "^ClassifierConfig n_layers: expected an integer, got '2'; write it without quotes"),
     ({"n_layers": True}, "n_layers: expected an integer, got True"),

@@ -13,7 +13,7 @@ from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.nn.pool import AttentionPool, MeanPool
+from gattn_tg.nn.pool import AttentionPool, BothPool, MeanPool, Pool
 
 RNG = np.random.default_rng
 
@@ -113,11 +113,15 @@ def test_pools_ignore_padding() -> None:
     learnt = AttentionPool(8, RNG(2))
     np.testing.assert_allclose(learnt(x, lengths).numpy()[:2], learnt(other, lengths).numpy()[:2], atol=1e-6)
     assert np.isfinite(learnt(x, lengths).numpy()).all()
+    both = BothPool(8, RNG(2))(x, lengths).numpy()
+    np.testing.assert_array_equal(both[:, :8], learnt(x, lengths).numpy())
+    np.testing.assert_array_equal(both[:, 8:], [x.numpy()[0].max(0), x.numpy()[1, :2].max(0), np.zeros(8)])
 
 
-@pytest.mark.parametrize("pool", [MeanPool(), AttentionPool(8, RNG(2))], ids=["mean", "attention"])
+@pytest.mark.parametrize("pool", [MeanPool(), AttentionPool(8, RNG(2)), BothPool(8, RNG(2))],
+                         ids=["mean", "attention", "both"])
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_pools_keep_broken_padding_and_long_lengths_out(pool: MeanPool | AttentionPool, broken: float) -> None:
+def test_pools_keep_broken_padding_and_long_lengths_out(pool: Pool, broken: float) -> None:
     whole = RNG(0).standard_normal((2, 6, 8)).astype(np.float32)
     whole[1, 2:] = 0
     torn = whole.copy()

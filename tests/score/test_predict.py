@@ -11,13 +11,14 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import Record
+from gattn_tg.metrics.classes import confusion
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import Forward, class_probabilities
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.score.evaluate import evaluate
+from gattn_tg.score.evaluate import outcome
 from gattn_tg.score.predict import fields, header, predict
 from gattn_tg.score.sequences import read
 
@@ -85,7 +86,7 @@ def test_both_strands(trained: tuple[Checkpoint, Forward], tmp_path: Path) -> No
     assert apart[0] != apart[1]
     path = tmp_path / "a.csv"
     path.write_text("sequence,label\n" + "".join(f"{r.sequence.decode()},yes\n" for r in records))
-    loss = evaluate(checkpoint, path, batch_size=4, both_strands=True).metrics.loss
+    loss = outcome(checkpoint, path, batch_size=4, both_strands=True).metrics()["loss"]
     assert loss == pytest.approx(-np.log(here), abs=1e-5)
     vocabulary = checkpoint.vocabulary
     tata = next(motif for motif in vocabulary.classes if motif.name == "tata_box")
@@ -102,10 +103,10 @@ def test_evaluation_counts(trained: tuple[Checkpoint, Forward], tmp_path: Path) 
     found = [p.label for p in predict(checkpoint, records, run=forward, batch_size=4)]
     path = tmp_path / "a.csv"
     path.write_text("sequence,label\n" + "".join(f"{s},yes\n" for s in sequences))
-    result = evaluate(checkpoint, path, batch_size=4)
+    result = outcome(checkpoint, path, batch_size=4)
     n_right = found.count("yes")
-    assert result.confusion.tolist() == [[0, 0], [9 - n_right, n_right]]
-    assert result.metrics.accuracy == pytest.approx(n_right / 9)
+    assert confusion(result.truth, result.answers.argmax(1), 2).tolist() == [[0, 0], [9 - n_right, n_right]]
+    assert result.metrics()["accuracy"] == pytest.approx(n_right / 9)
     path.write_text("sequence,label\nACGT,maybe\n")
     with pytest.raises(ConfigError, match="expected labels no, yes, got maybe"):
-        evaluate(checkpoint, path)
+        outcome(checkpoint, path)

@@ -11,6 +11,7 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.tasks.classify import ClassData
 from gattn_tg.training.tasks.labelled import DataSettings, load
 from gattn_tg.training.tasks.registry import task_of
 
@@ -34,6 +35,12 @@ def test_reads_defaults_and_values(tmp_path: Path) -> None:
     assert config.file("train", "a.csv") == tmp_path / "a.csv"
     copied = TrainConfig.from_toml(path.rename(tmp_path.parent / "copy.toml"), home=tmp_path)
     assert copied.file("train", "a.csv") == tmp_path / "a.csv"
+
+
+def read(path: Path) -> None:
+    """The configuration and its data."""
+    config = TrainConfig.from_toml(path)
+    load(config, config.data_settings(ClassData))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +72,7 @@ def test_reads_defaults_and_values(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_refusals(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load(TrainConfig.from_toml(write(tmp_path, text)))
+        read(write(tmp_path, text))
 
 
 def test_kinds_and_presets(tmp_path: Path) -> None:

@@ -17,17 +17,17 @@ from gattn_tg.errors import ConfigError, GattnError
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.nn.initial import outline
 from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.tasks.registry import task_class
+from gattn_tg.training.tasks.registry import TASKS, task_class
 
 ODD = (math.inf, -math.inf, math.nan, -1, 0, -0.5, 10**30, -(10**30), 10**400, 2**63, strict.LARGEST, 1e39, "x", "", [],
        [[]], [[10**30]], [10**30], [math.nan], True, {})  # fmt: skip
 REFUSED = (math.inf, -math.inf, math.nan, 10**400, 2**63, 1e39)  # where a number is wanted
 NEEDED: dict[str, Any] = {  # keys without a default
     "genomes": ["g.fa"], "genome": "g.fa", "windows": "w.bed", "targets": ["t.npz"], "labels": "l.tsv",
-    "label_column": "m", "train": "t.csv", "n_classes": 2, "heads": [["human", 1]],
+    "label_column": "m", "train": "t.csv", "n_classes": 2, "heads": [["human", 1]], "label_columns": ["a"],
 }  # fmt: skip
 MODELS = {kind.config: kind.model for kind in KINDS.values()}
-TABLES = [TrainSettings, *dict.fromkeys(task.data_table for task in map(task_class, KINDS)), *MODELS]
+TABLES = [TrainSettings, *dict.fromkeys(task.data_table for task in TASKS.values()), *MODELS]
 WHERE = "run.toml: [table]"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -13,7 +13,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.keys import keys_of, toml_value
-from gattn_tg.training.tasks.registry import task_class, task_of
+from gattn_tg.training.tasks.registry import task_class, task_of, tasks_of
 from gattn_tg.training.template import example_of, model_keys, template
 
 
@@ -62,20 +62,26 @@ def test_values_are_read_back_as_they_were(value: object) -> None:
     assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_key_of_every_kind_is_explained(kind: str) -> None:
-    tables = [*keys_of(task_class(kind).data_table), *model_keys(kind), *keys_of(TrainSettings)]
+TASKS = [(kind, task) for kind in KINDS for task in tasks_of(kind) or [""]]
+
+
+@pytest.mark.parametrize(("kind", "task"), TASKS)
+def test_every_key_of_every_kind_is_explained(kind: str, task: str) -> None:
+    tables = [*keys_of(task_class(kind, task).data_table), *model_keys(kind), *keys_of(TrainSettings)]
     assert [key.name for key in tables if not key.comment] == []
     assert not {key.name for key in model_keys(kind)} & set(task_class(kind).derived)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_written_configuration_says_the_same_as_the_example_of_its_kind(kind: str, tmp_path: Path) -> None:
-    path, example = tmp_path / "my.toml", example_of(kind)
-    assert main(["init", kind, "-o", str(path)]) == 0
+@pytest.mark.parametrize(("kind", "task"), TASKS)
+def test_a_written_configuration_says_the_same_as_the_example_of_its_kind(
+    kind: str, task: str, tmp_path: Path
+) -> None:
+    path, example = tmp_path / "my.toml", example_of(kind, task)
+    assert main(["init", kind, "-o", str(path), "--task", task]) == 0
     written = TrainConfig.from_toml(path)
-    assert (written.kind, written.train) == (kind, example.train)
-    given = {"n_classes": 3, "max_length": 60} if kind == "SequenceClassifier" else {}
+    assert (written.kind, written.task, written.train) == (kind, task, example.train)
+    of_sequences = {"n_classes": 3, "max_length": 60, "merge_strands": False}
+    given: dict[str, Any] = of_sequences if kind == "SequenceClassifier" else {}
     given = {"heads": (("human", 2),)} if kind == "TrackModel" else given
     given = {"n_labels": 1} if kind == "PerBaseModel" else given
     assert tuple(given) == task_class(kind).derived

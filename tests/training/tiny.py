@@ -13,9 +13,11 @@ from gattn_tg.training.tasks.classify import Classify
 
 LENGTH = 10
 MODEL = ClassifierConfig(
-    n_classes=2, width=8, n_layers=1, n_heads=2, positions="learned", max_length=LENGTH, stem_kernel=0, dropout=0.0
+    n_classes=2, width=8, n_layers=1, n_heads=2, positions="learned", max_length=LENGTH, stem_kernel=0, dropout=0.0,
+    kmers=2, kmer_gaps=1,
 )
-SETTINGS = TrainSettings(epochs=10, batch_size=8, learning_rate=2e-2, warmup_steps=2, monitor="accuracy", seed=3)
+SETTINGS = TrainSettings(epochs=10, batch_size=8, learning_rate=2e-2, warmup_steps=2, monitor="accuracy", seed=3,
+                         kmer_rate=0.1)
 VOCABULARY = MotifVocabulary.default()
 
 

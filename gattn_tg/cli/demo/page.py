@@ -101,9 +101,7 @@ def _motif_table(biased: Outcome, test: LabelledSequences, vocabulary: MotifVoca
     colours = [*vocabulary.colours] + [MUTED] * (rows.shape[-1] - vocabulary.n_motifs)
     return section(
         "The motif table",
-        "What every layer adds to the attention score of a base because of the motif it lies in, in nats; pale bars "
-        "are the first layer. Centred: a constant added to a row changes nothing, so only differences mean something. "
-        "Right of 0, a motif draws more attention than the average base.",
+        charts.MOTIF_TABLE,
         charts.motif_bars(rows, names, colours, frequency, "centred motif table"),
         wide=True,
     )

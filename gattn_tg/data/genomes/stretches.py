@@ -90,7 +90,7 @@ class Stretches:
         vocabulary = vocabulary or MotifVocabulary.default()
         found = []
         for name, ids in _records(path):
-            place, turned = _region(str(path), name, len(ids)) if regions else (Interval(name, 0, len(ids)), False)
+            place, turned = region_of(str(path), name, len(ids)) if regions else (Interval(name, 0, len(ids)), False)
             bases = reverse_complement(ids) if turned else ids
             found.append(Stretch(place, bases, annotate(bases, vocabulary)))
         return cls(found, vocabulary)
@@ -164,8 +164,12 @@ def _records(path: str | Path) -> Iterator[tuple[str, UInt8[np.ndarray, "n"]]]:
     yield name, np.concatenate(parts)
 
 
-def _region(where: str, name: str, length: int) -> tuple[Interval, bool]:
-    """Where a record lies by its name, and whether it is read from the other strand."""
+def region_of(where: str, name: str, length: int) -> tuple[Interval, bool]:
+    """Where a record lies by its name, and whether it is read from the other strand.
+
+    Raises:
+        FormatError: a record whose length is not that of its region.
+    """
     try:
         named = Interval.parse(_COPY.sub("", name))
     except CoordinateError:

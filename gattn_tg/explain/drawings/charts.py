@@ -49,6 +49,13 @@ def confusion(table: Int[np.ndarray, "c c"], names: Sequence[str], label: str) -
     return svg(left + c * cell_w + 4, top + c * cell_h + 4, parts, label)
 
 
+MOTIF_TABLE = (
+    "What every layer adds to the attention score of a base because of the motif it lies in, in nats; pale bars are "
+    "the first layer. Centred: a constant added to a row changes nothing, so only differences mean something. Right "
+    "of 0, a motif draws more attention than the average base."
+)
+
+
 def motif_bars(
     table: Float[np.ndarray, "l t"],
     names: Sequence[str],

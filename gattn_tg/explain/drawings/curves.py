@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gattn_tg.explain.drawings.lines import Line, line_chart, smoothed
@@ -15,6 +15,8 @@ from gattn_tg.version import __version__
 NAMES = {
     "auc": "AUC", "mcc": "Matthews correlation", "accuracy": "Accuracy", "perplexity": "Perplexity per base",
     "bits_per_base": "Bits per base", "pearson": "Pearson r", "average_precision": "Average precision",
+    "auprc": "Average precision (AUPRC)", "spearman": "Spearman rho", "r2": "R²", "rmse": "Root mean squared error",
+    "ece": "Expected calibration error",
 }  # fmt: skip
 COUNTS = ("n",)  # numbers in the metrics of a validation that measure nothing
 MOST = 6  # charts of metrics beside the loss
@@ -32,6 +34,7 @@ class Told:
         monitor: metric that chose the best weights.
         best_step: steps done at the best validation.
         seconds: duration.
+        test: metrics of the test set with the best weights; empty without one.
     """
 
     name: str
@@ -40,14 +43,16 @@ class Told:
     monitor: str
     best_step: int
     seconds: float
+    test: Mapping[str, float] = field(default_factory=dict)
 
 
-def curves_page(lines: Sequence[dict[str, Any]], told: Told) -> str | None:
+def curves_page(lines: Sequence[dict[str, Any]], told: Told, more: Sequence[str] = ()) -> str | None:
     """The HTML of curves.html; None when there is nothing to draw.
 
     Args:
         lines: of metrics.jsonl.
         told: the rest.
+        more: sections behind the curves: the motif table, the answers for the test set.
     """
     trains = [line for line in lines if line["kind"] == "train"]
     valids = [line for line in lines if line["kind"] == "valid"]
@@ -71,7 +76,7 @@ def curves_page(lines: Sequence[dict[str, Any]], told: Told) -> str | None:
     rows = [pair(*charts[i : i + 2]) if i + 1 < len(charts) else pair(charts[i], "") for i in range(0, len(charts), 2)]
     return page(
         "gattn train", told.name, f"{told.kind}, {told.n_parameters:,} parameters. A circle marks the best weights.",
-        _tiles(trains, valids, told), rows, f"gattn_tg {__version__}. Research use, not diagnosis.",
+        _tiles(trains, valids, told), [*rows, *more], f"gattn_tg {__version__}. Research use, not diagnosis.",
     )  # fmt: skip
 
 
@@ -82,6 +87,8 @@ def _tiles(trains: Sequence[dict[str, Any]], valids: Sequence[dict[str, Any]], t
         tiles.append(Tile(f"{value:.4f}", f"{NAMES.get(told.monitor, told.monitor)} on validation", is_key=True))
     if best and told.monitor != "loss" and (loss := best["metrics"].get("loss")) is not None:
         tiles.append(Tile(f"{loss:.4f}", "validation loss there, nats"))
+    if (tested := told.test.get(told.monitor)) is not None and tested == tested:
+        tiles.append(Tile(f"{tested:.4f}", f"{NAMES.get(told.monitor, told.monitor)} on the test set"))
     last = max(line["step"] for line in [*trains, *valids])
     tiles.append(Tile(f"{told.best_step:,}", f"steps to the best weights, of {last:,}"))
     speeds = [s for line in trains if (s := line.get("examples_per_s"))]

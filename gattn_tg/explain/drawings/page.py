@@ -14,7 +14,8 @@ body { margin: 0; background: #f7f5f0; color: #1c2530; line-height: 1.5; font-si
 main { max-width: 1160px; margin: 0 auto; padding: 40px 28px 56px; }
 header p.kicker { margin: 0; font-size: 12px; letter-spacing: .09em; text-transform: uppercase; color: #0f766e;
   font-weight: 700; }
-h1 { font-size: 30px; line-height: 1.2; margin: 6px 0 8px; letter-spacing: -.015em; text-wrap: balance; }
+h1 { font-size: 30px; line-height: 1.2; margin: 6px 0 8px; letter-spacing: -.015em; text-wrap: balance;
+  overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 0 0 2px; letter-spacing: -.005em; }
 header p.lead { margin: 0; max-width: 74ch; color: #4a5563; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 26px 0 14px; }
@@ -38,6 +39,8 @@ th { text-align: left; color: #66717e; font-weight: 600; font-size: 12.5px;
 td { border-bottom: 1px solid #efece5; padding: 6px 10px 6px 0; }
 td.n, th.n { text-align: right; }
 footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
+h2, td:not(.n) { overflow-wrap: anywhere; }
+@media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
   .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; } }
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -18,6 +18,8 @@ FAILED, INTERRUPTED = 2, 130  # exit codes, as the command line has them
 BUCKET = 2**20  # float32 that travel together, 4 MiB: latency no longer counts, and the copies stay in a cache
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Communicator(Protocol):
@@ -42,6 +44,9 @@ class Communicator(Protocol):
 
     def any(self, flag: bool) -> bool:
         """True when the flag of some rank is."""
+
+    def over(self, function: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """`function(item)` of every item in their order, on every rank; the ranks take turns in computing them."""
 
     def require_equal(self, what: str, digest: str) -> None:
         """Raises ConfigError on every rank unless all have the same digest."""
@@ -71,6 +76,10 @@ class Alone:
     def any(self, flag: bool) -> bool:
         """The flag."""
         return flag
+
+    def over(self, function: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """All of it."""
+        return [function(item) for item in items]
 
     def require_equal(self, what: str, digest: str) -> None:
         """One process equals itself."""
@@ -145,6 +154,12 @@ class Mpi:
     def any(self, flag: bool) -> bool:
         """True when the flag of some rank is."""
         return bool(self._world.allreduce(bool(flag), op=self._mpi.LOR))
+
+    def over(self, function: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """The results of all ranks, which travel pickled."""
+        mine = [function(item) for item in items[self.rank :: self.n_ranks]]
+        found = self._world.allgather(mine)
+        return [found[k % self.n_ranks][k // self.n_ranks] for k in range(len(items))]
 
     def require_equal(self, what: str, digest: str) -> None:
         """Raises ConfigError on every rank unless all have the same digest."""

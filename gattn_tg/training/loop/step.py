@@ -15,6 +15,7 @@ from gattn_tg.errors import FormatError
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.ops import running
 from gattn_tg.ops.adamw import adamw, norm
+from gattn_tg.ops.descent import descend
 from gattn_tg.ops.dropout import GOLDEN, drawn_from, mixed
 from gattn_tg.ops.host import arrays_of, write
 from gattn_tg.training.config import TrainSettings
@@ -32,9 +33,17 @@ def is_motif_table(name: str) -> bool:
     return name.split(".")[-1] == "motif_bias"
 
 
+def is_linear(name: str) -> bool:
+    """True for the weights of the linear model beside a network."""
+    return name.split(".")[0] == "kmers"
+
+
 def is_decayed(name: str, parameter: Tensor) -> bool:
-    """True for weight matrices and kernels: parameters with two axes or more that are not motif tables."""
-    return parameter.ndim >= 2 and not is_motif_table(name)
+    """True for weight matrices and kernels: parameters with two axes or more that are no tables.
+
+    Motif filters are not drawn to 0 either: they begin as matrices, and 0 is none.
+    """
+    return parameter.ndim >= 2 and not (is_motif_table(name) or is_linear(name) or name.startswith("filters."))
 
 
 class Step:
@@ -73,8 +82,13 @@ class Step:
         self.is_sharded = max(self.owners) > 0
         self.own = [i for i, owner in enumerate(self.owners) if owner == (self.communicator.rank * self.is_sharded)]
         self.groups: dict[tuple[float, float], list[int]] = {}  # places in `own`
+        self.linear: dict[float, list[int]] = {}  # those that learn by gradient descent with momentum
         for place, i in enumerate(self.own):
             name, parameter = self.names[i], self.parameters[i]
+            if is_linear(name):
+                multiple = settings.kmer_rate / settings.learning_rate * (rates or {}).get(name, 1.0)
+                self.linear.setdefault(multiple, []).append(place)
+                continue
             decay = settings.weight_decay if is_decayed(name, parameter) else 0.0
             rate = (settings.motif_rate if is_motif_table(name) else 1.0) * (rates or {}).get(name, 1.0)
             self.groups.setdefault((decay, rate), []).append(place)
@@ -190,6 +204,9 @@ class Step:
             p, g = ([x[self.own[i]] for i in members] for x in (self.parameters, gradients))
             m, v = ([x[i] for i in members] for x in (self.first, self.second))
             adamw(p, g, m, v, rate * multiple, (self.powers[0], self.powers[1]), scale, betas=BETAS, decay=decay)
+        for multiple, members in self.linear.items():
+            p, g = ([x[self.own[i]] for i in members] for x in (self.parameters, gradients))
+            descend(p, g, [self.first[i] for i in members], rate * multiple, scale)
         self.done.assign(self.done + 1)
         if self.means:
             # a short memory at first: the initial weights are no part of the mean for long

@@ -156,6 +156,12 @@ class Bases:
         logits, weight = self.model(inputs["bases"], inputs["motif_ids"]), inputs["weight"]
         return binary_cross_entropy(logits, inputs["labels"], weight), weight.sum().maximum(1.0)
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Windows of each part."""
+        parts = {"train": self.data.train, "valid": self.data.valid, "test": self.data.test}
+        return {name: {"windows": len(part)} for name, part in parts.items()}
+
     def validate(self) -> dict[str, float]:
         """Loss, AUC and average precision over the sites of the validation blocks."""
         return measure(*self.predict(self.data.valid))

@@ -1,165 +1,155 @@
-"""Telling classes of sequences apart: a SequenceClassifier on a labelled table."""
+"""Telling classes of sequences apart: a SequenceClassifier on a table with a class for each sequence."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.data.augment import flip_strands
-from gattn_tg.data.order import shuffled
+from gattn_tg.data.peak_choices import PeakChoices
 from gattn_tg.errors import ConfigError
-from gattn_tg.metrics.classes import measure
-from gattn_tg.models.forward import class_probabilities
+from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.metrics.weights import balanced
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.models.kinds import kind_of
-from gattn_tg.models.readouts import ClassReadout
-from gattn_tg.motif import MotifVocabulary
+from gattn_tg.models.readouts import LABEL, ClassReadout
 from gattn_tg.ops.cross_entropy import cross_entropy
-from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.task import Arrays, Device
-from gattn_tg.training.tasks import labelled as datasets
+from gattn_tg.strict import require
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.task import Arrays
+from gattn_tg.training.tasks import remarks
+from gattn_tg.training.tasks.labelled import (
+    BALANCED,
+    DataSettings,
+    TaskName,
+    Weights,
+    require_as_many,
+    require_weights,
+)
+from gattn_tg.training.tasks.peaks import peak_tables
+from gattn_tg.training.tasks.sequences import SequenceTask
 from gattn_tg.types import Float, Int
 
-MONITORS = {"auc": True, "accuracy": True, "mcc": True, "loss": False}
+MONITORS = {"auc": True, "accuracy": True, "mcc": True, "auprc": True, "loss": False}
 
 
-class Classify:
-    """The task of a model of classes; every sequence is seen once per pass.
+@dataclass(frozen=True, kw_only=True)
+class ClassData(DataSettings, PeakChoices):
+    """The [data] table of classes: tables, or a genome and peaks, as `gattn dataset` reads them.
 
     Args:
-        model: Changed in place.
-        train: Training set.
-        valid: The set by which the best weights are chosen.
-        vocabulary: Motif classes of the data, kept in the checkpoints.
-        settings: The [train] table: batch_size, accumulate, reverse_complement, label_smoothing and seed count here.
-        held_out: Looked at once at the end; None for no test.
-        device: Where the inputs of `validate` go.
-        n_ranks: Processes that train together.
-
-    Attributes:
-        notes: What was read and chosen, for the user.
-        warnings: What the user should think about.
-        forward: The captured network, for predicting more data without compiling again.
-        readout: Names of the classes.
+        train: CSV or TSV with a column of sequences and one of classes; "" with genome.
+        genome: FASTA in which the peaks lie; "" for tables.
+        positives: BED or narrowPeak with the peaks, whose windows have the class 1; negatives have 0.
+        label_column: Column with the class of each sequence.
+        class_weights: How much a sequence of each class counts in the loss: "balanced" lets all classes count alike
+            however many sequences they have, a list has one weight for each class in the order in which training
+            lists them; [] counts all sequences alike.
     """
 
-    data_table: ClassVar[type] = datasets.DataSettings
-    derived: ClassVar[tuple[str, ...]] = ("n_classes", "max_length")
-    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
+    task: TaskName = "classes"
+    train: str = ""
+    genome: str = ""
+    positives: str = ""
+    label_column: str = LABEL
+    class_weights: Weights = ()
 
-    def __init__(
-        self,
-        model: Any,
-        train: LabelledSequences,
-        valid: LabelledSequences,
-        vocabulary: MotifVocabulary,
-        settings: TrainSettings,
-        *,
-        held_out: LabelledSequences | None = None,
-        device: Device = None,
-        n_ranks: int = 1,
-    ) -> None:
-        self.model, self.vocabulary, self.settings = model, vocabulary, settings
-        self.train, self.valid, self.held_out = train, valid, held_out
-        self.monitors: Mapping[str, bool] = MONITORS
-        self.notes: tuple[str, ...] = ()
-        self.warnings: tuple[str, ...] = ()
-        self.batch_size = self._capped(n_ranks, len(device) if isinstance(device, tuple) else 1)
-        self.steps_per_epoch = self._steps_per_epoch(n_ranks)
-        self.forward = class_probabilities(model, self.batch_size, device)
-        self.readout = ClassReadout(labels=train.label_names)
-        self._pass = lru_cache(maxsize=2)(self._make_pass)
-        _labels(train), _labels(valid)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        PeakChoices.__post_init__(self)
+        require(bool(self.genome) == bool(self.positives), "positives", "a file of peaks with genome, and none without",
+                self.positives)  # fmt: skip
+        for name in ("train", "valid", "test"):
+            require(not (self.genome and getattr(self, name)), name, "no table beside genome; name valid_contigs and "
+                    "test_contigs for the parts", getattr(self, name))  # fmt: skip
+        require(bool(self.label_column), "label_column", "the name of a column", self.label_column)
+        require_weights(self.class_weights)
 
     @classmethod
-    def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Classify:
-        """Reads the data and makes the model; classes and longest sequence follow from the data.
+    def of(cls, label_names: tuple[str, ...]) -> Self:
+        """The choices of data that is no file."""
+        return cls(train="")
 
-        Raises:
-            ConfigError: Settings or data do not fit.
-            FormatError: A file is malformed.
-        """
-        data = datasets.load(config)
-        given = {"n_classes": len(data.train.label_names), "max_length": data.train.width}
-        kind = kind_of(config.kind, str(config.path))
-        shape = config.model_settings(kind.config, given)
-        config.require_motifs(shape, data.vocabulary)
-        model = kind.model(shape, seed=config.train.seed)
-        task = cls(
-            model, data.train, data.valid, data.vocabulary, config.train,
-            held_out=data.test, device=device, n_ranks=n_ranks,
-        )  # fmt: skip
-        asked = config.train.batch_size
-        smaller = (f"batch_size: {task.batch_size}, since there are no {asked:,} sequences",)
-        task.notes = data.notes + (smaller if task.batch_size < asked else ())
-        task.warnings = data.warnings
-        return task
+    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
+        """The tables, read from files or made of peaks."""
+        if self.genome:
+            return peak_tables(config, self, self.genome, self.positives, self.split_seed)
+        if "train" not in config.data:
+            raise ConfigError(f"{config.path}: [data]: expected train, got none; add train = ..., or genome and "
+                              "positives")
+        return super().tables(config)
 
-    def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
-        """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""
-        size, n = self.batch_size, self._steps_per_epoch(n_ranks)
-        data, order = self._pass(step // n)
-        first = ((step % n * self.settings.accumulate + micro) * n_ranks + rank) * size
-        rows = order[first : first + size]
-        fill = size - len(rows)
-        rows, valid = np.pad(rows, (0, fill)), np.arange(size) < len(rows)
-        return {
-            "bases": data.bases[rows],
-            "motif_ids": data.motif_ids[rows],
-            "lengths": data.lengths[rows],
-            "labels": _labels(data)[rows],
-            "valid": valid,
-        }
+    def origin(self, part: str) -> str:
+        """Where the sequences of a part come from."""
+        return f"from {self.positives}, negatives {self.negatives}" if self.genome else super().origin(part)
 
-    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Cross entropy, summed over the valid rows, and their number."""
-        logits = self.model(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
-        labels = inputs["valid"].where(inputs["labels"], -1)
-        return cross_entropy(logits, labels, self.settings.label_smoothing)
+    def read(self, path: Path) -> LabelledTable:
+        """A table with a class for each sequence."""
+        return read_labelled(path, sequence=self.sequence_column, label=self.label_column, name=self.named,
+                             repeats=True)  # fmt: skip
 
-    def validate(self) -> dict[str, float]:
-        """Loss, accuracy, AUC and Matthews correlation of the validation set."""
-        return self._measured(self.valid)
+    def require_learnable(self, table: LabelledTable) -> None:
+        """Refuses labels from which no classes can be learnt, see `remarks.require_classes`."""
+        remarks.require_classes(table)
 
-    def test(self) -> dict[str, float] | None:
-        """The same of the test set; None without one."""
-        return None if self.held_out is None else self._measured(self.held_out)
+    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+        """The classes: every part gets the same mix."""
+        assert table.labels is not None  # read_labelled was asked for labels
+        return table.labels
+
+    def counts(self, data: LabelledSequences) -> dict[str, int]:
+        """Sequences of each class."""
+        return remarks.class_sizes(data)
+
+    def warnings(self, sets: Mapping[str, LabelledSequences]) -> list[str]:
+        """What makes metrics of classes mean less than they seem to."""
+        return remarks.of_classes(sets, weighted=bool(self.class_weights))
 
     def fingerprint(self) -> bytes:
-        """Digest of the vocabulary and of all sequences that are trained on or chosen by."""
-        content = hashlib.sha256(self.vocabulary.to_toml().encode())
-        for dataset in (self.train, self.valid):
-            content.update(dataset.bases.tobytes() + _labels(dataset).tobytes())
-        return content.digest()
-
-    def _capped(self, n_ranks: int, n_devices: int) -> int:
-        """Rows of a micro-batch: those of the settings, or as many as there are where that is less."""
-        enough = math.ceil(len(self.train) / (self.settings.accumulate * n_ranks))
-        return min(self.settings.batch_size, math.ceil(enough / n_devices) * n_devices)
-
-    def _steps_per_epoch(self, n_ranks: int) -> int:
-        return math.ceil(len(self.train) / (self.batch_size * self.settings.accumulate * n_ranks))
-
-    def _make_pass(self, epoch: int) -> tuple[LabelledSequences, Int[np.ndarray, "n"]]:
-        """The training set with the strands of this pass, and the order in which it is gone through."""
-        data, seed = self.train, self.settings.seed
-        if self.settings.reverse_complement:
-            data = flip_strands(data, self.vocabulary.complement, seed=seed, epoch=epoch)
-        return data, shuffled(len(data), seed, epoch)
-
-    def _measured(self, dataset: LabelledSequences) -> dict[str, float]:
-        metrics = measure(_labels(dataset), self.forward(*dataset.inputs))
-        return {name: getattr(metrics, name) for name in ("n", "loss", "accuracy", "auc", "mcc")}
+        """What a resumed run must have in common, beside the data; nothing without weights."""
+        return repr(self.class_weights).encode() if self.class_weights else b""
 
 
-def _labels(dataset: LabelledSequences) -> np.ndarray:
-    if dataset.labels is None:
-        raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
-    return dataset.labels
+class Classify(SequenceTask):
+    """The task of a model of classes."""
+
+    choices: ClassData
+    data_table: ClassVar[type[DataSettings]] = ClassData
+    judged_by: ClassVar[Mapping[str, bool]] = MONITORS
+
+    def made_readout(self) -> ClassReadout:
+        """Names of the classes, and of the columns."""
+        c, names = self.choices, self.train.label_names
+        self._weights = self._weights_of(len(names))
+        return ClassReadout(labels=names, sequence_column=c.sequence_column, name_column=c.name_column,
+                            label_column=c.label_column)  # fmt: skip
+
+    def truth(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
+        """Class of each sequence."""
+        if data.labels is None:
+            raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
+        return data.labels
+
+    def targets(self, data: LabelledSequences, rows: Int[np.ndarray, "r"]) -> Arrays:
+        """Classes, and the weights of their rows."""
+        labels = self.truth(data)[rows]
+        return {"labels": labels, **({} if self._weights is None else {"weights": self._weights[labels]})}
+
+    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Cross entropy, summed over the valid rows with their weights, and the sum of these."""
+        labels = inputs["valid"].where(inputs["labels"], -1)
+        weights = inputs["weights"] if self._weights is not None else None
+        return cross_entropy(self.outputs(inputs), labels, self.settings.label_smoothing, weights)
+
+    def _weights_of(self, n_classes: int) -> Float[np.ndarray, "c"] | None:
+        given = self.choices.class_weights
+        if not given:
+            return None
+        if given == BALANCED:
+            return balanced(np.bincount(self.truth(self.train), minlength=n_classes))
+        require_as_many(given, self.train.label_names)
+        return np.array(given, np.float32)

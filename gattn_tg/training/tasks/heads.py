@@ -97,6 +97,15 @@ class Heads:
             total = total + summed / count
         return total, total.detach() * 0 + len(self.tasks)
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Windows of each part, head by head."""
+        found: dict[str, dict[str, int]] = {}
+        for name, task in self.tasks.items():
+            for part, counts in task.counts.items():
+                found.setdefault(part, {})[f"{name} windows"] = sum(counts.values())
+        return found
+
     def validate(self) -> dict[str, float]:
         """The metrics of every head as HEAD_metric, and the mean over the heads of those that can be monitored."""
         return joined({name: task.validate() for name, task in self.tasks.items()})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 
 from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.io import LabelledTable
+from gattn_tg.models.readouts import NAME, SEQUENCE
 from gattn_tg.models.room import require_bytes
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.strict import require
@@ -16,13 +20,18 @@ from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks import remarks
 from gattn_tg.types import Int
 
+BALANCED = "balanced"
+TaskName = Literal["classes", "labels", "values"]
+Weights = Literal["balanced"] | tuple[float, ...]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """Where the labelled sequences come from.
 
     Args:
-        train: CSV or TSV with the columns sequence and label, plain or gzip; a path relative to the TOML file.
+        train: CSV or TSV with a column of sequences and others of what is learnt, plain or gzip; a path relative to
+            the TOML file.
         valid: The same, for choosing the best epoch; "" carves `valid_fraction` out of train.
         test: The same, looked at once at the end; "" carves `test_fraction` out of train (0: no test).
         valid_fraction: Share of every class taken for validation when there is no file.
@@ -30,6 +39,10 @@ class DataSettings:
         split_seed: Seed of that choice; it does not depend on the seed of the run.
         max_length: Longest sequence in bases; 0 takes the longest one of train.
         vocabulary: "default", or the path of a motif vocabulary in TOML.
+        task: What is learnt: "classes", one of several for each sequence; "labels", a yes or no for each of several
+            columns; "values", measured numbers.
+        sequence_column: Column with the sequences; tables to predict from have it too.
+        name_column: Column with names, which predictions keep; the column "name" may be missing, another may not.
     """
 
     train: str
@@ -40,6 +53,9 @@ class DataSettings:
     split_seed: int = 0
     max_length: int = 0
     vocabulary: str = "default"
+    task: TaskName = "classes"
+    sequence_column: str = SEQUENCE
+    name_column: str = NAME
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "test_fraction"):
@@ -51,11 +67,86 @@ class DataSettings:
             require(
                 self.valid_fraction > 0, "valid_fraction", "more than 0 without a valid file", self.valid_fraction
             )
+        for name in ("sequence_column", "name_column"):
+            require(bool(getattr(self, name)), name, "the name of a column", getattr(self, name))
+
+    @property
+    def named(self) -> str | None:
+        """The column with names that every table must have; None where it may be missing."""
+        return None if self.name_column == NAME else self.name_column
+
+    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
+        """The tables that there are by part, train among them, and what is to be said about them.
+
+        Raises:
+            FormatError: A file is malformed.
+            ConfigError: A file is missing.
+        """
+        names = {key: name for key in ("train", "valid", "test") if (name := getattr(self, key)) or key == "train"}
+        paths = {key: config.file(key, name) for key, name in names.items()}
+        return {key: self.read(path) for key, path in paths.items()}, ()
+
+    def origin(self, part: str) -> str:
+        """Where the sequences of a part come from, if they are not carved out of train."""
+        return f"from {getattr(self, part)}"
+
+    @classmethod
+    def of(cls, label_names: tuple[str, ...]) -> Self:
+        """The choices of data that is no file."""
+        raise NotImplementedError
+
+    def read(self, path: Path) -> LabelledTable:
+        """A table of this task."""
+        raise NotImplementedError
+
+    def require_learnable(self, table: LabelledTable) -> None:
+        """Raises ConfigError where the training table holds nothing to learn."""
+        raise NotImplementedError
+
+    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+        """Groups of rows of which every part gets the same mix."""
+        raise NotImplementedError
+
+    def counts(self, data: LabelledSequences) -> dict[str, int]:
+        """How many sequences a set has, of each class or label where there are some."""
+        raise NotImplementedError
+
+    def described(self, data: LabelledSequences) -> list[str]:
+        """What a set holds, a few words for each class or column."""
+        return [f"{name} {n:,}" for name, n in self.counts(data).items()]
+
+    def warnings(self, sets: Mapping[str, LabelledSequences]) -> list[str]:
+        """What a user should think about, for sets named train, valid and test."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> bytes:
+        """What a resumed run must have in common with the first one, beside its data."""
+        raise NotImplementedError
+
+
+def require_weights(weights: Weights) -> None:
+    """Raises ConfigError unless class_weights are "balanced", or all above 0."""
+    if weights != BALANCED:
+        require(all(isinstance(w, float) and w > 0 for w in weights), "class_weights", "weights above 0", weights)
+
+
+def require_as_many(weights: Weights, names: Sequence[str]) -> None:
+    """Raises ConfigError unless there is a weight for each name."""
+    if len(weights) != len(names):
+        raise ConfigError(f"class_weights: expected {len(names)} weights, for {', '.join(names)} in this order, got "
+                          f"{len(weights)}; write one for each")
+
+
+def require_columns(columns: tuple[str, ...]) -> None:
+    """Raises ConfigError unless label_columns are different columns, at least one."""
+    folded = [name.casefold() for name in columns]  # as headers are compared
+    fit = bool(folded) and all(folded) and len(set(folded)) == len(folded)
+    require(fit, "label_columns", "at least one column, each once", list(columns))
 
 
 @dataclass(frozen=True)
 class Datasets:
-    """Three sets with the same classes, motif classes and width; `test` is None when the run has none.
+    """Three sets with the same classes or columns, motif classes and width; `test` is None when the run has none.
 
     `notes` says what was read and chosen, `warnings` what a user should think about.
     """
@@ -68,25 +159,20 @@ class Datasets:
     warnings: tuple[str, ...] = ()
 
 
-def load(config: TrainConfig) -> Datasets:
+def load(config: TrainConfig, settings: DataSettings) -> Datasets:
     """Reads, encodes and annotates the files of a configuration.
 
     Sets that have no file are carved out of train: classes keep their shares, copies of a sequence stay together.
 
     Raises:
         FormatError: A file is malformed, or a sequence is longer than max_length.
-        ConfigError: A file has a class that train does not have, a carved set would be empty, or there are no classes
-            to learn, see `remarks.require_classes`.
+        ConfigError: A file has a class that train does not have, a carved set would be empty, or there is nothing to
+            learn, see `require_learnable` of the settings.
     """
-    settings = config.data_settings(DataSettings)
-    paths = {
-        key: config.file(key, value)
-        for key in ("train", "valid", "test")
-        if (value := getattr(settings, key)) or key == "train"
-    }
+    tables, told = settings.tables(config)
     vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
-    table = read_labelled(paths["train"])
-    remarks.require_classes(table)
+    table = tables["train"]
+    settings.require_learnable(table)
     width = max(settings.max_length, max(map(len, table.sequences)))
     require_bytes(
         2 * len(table) * width, f"{config.path}: [data]", f"{len(table):,} sequences of max_length {width:,}",
@@ -95,46 +181,49 @@ def load(config: TrainConfig) -> Datasets:
     whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
     def encode(key: str) -> LabelledSequences | None:
-        if key not in paths:
+        if key not in tables:
             return None
-        return encode_labelled(read_labelled(paths[key]), vocabulary, whole.width, whole.label_names)
+        return encode_labelled(tables[key], vocabulary, whole.width, whole.label_names)
 
-    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path)), strict=True))
+    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path), tables), strict=True))
     valid = encode("valid") or whole.subset(rows["valid"])
     test = encode("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
     train = whole.subset(rows["train"])
-    sets = {"train": train, "valid": valid, "test": test}
+    sets = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notes = [
-        remarks.sizes_of(name, data, _origin(settings, name))
+        remarks.sizes_of(name, data, settings.described(data), _origin(settings, name, name not in tables))
         for name, data in sets.items()
-        if data is not None
     ]
-    return Datasets(train, valid, test, vocabulary, tuple(notes), tuple(remarks.warnings_of(sets)))
+    return Datasets(train, valid, test, vocabulary, (*told, *notes), tuple(settings.warnings(sets)))
 
 
-def _origin(settings: DataSettings, name: str) -> str:
+def _origin(settings: DataSettings, name: str, is_carved: bool) -> str:
     """Where a set comes from, in the words of the [data] table."""
-    if named := getattr(settings, name):
-        return f"from {named}"
+    if not is_carved:
+        return settings.origin(name)
     share = getattr(settings, f"{name}_fraction")
-    return f"{share:.0%} of {settings.train} ({name}_fraction, split_seed {settings.split_seed})"
+    source = settings.origin("train").removeprefix("from ")
+    return f"{share:.0%} of {source} ({name}_fraction, split_seed {settings.split_seed})"
 
 
-def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int[np.ndarray, "k"], ...]:
+def carve(
+    settings: DataSettings, table: LabelledTable, where: str, tables: Collection[str] = ()
+) -> tuple[Int[np.ndarray, "k"], ...]:
     """Row numbers of train, valid and test within the training file; a set with a file of its own gets none.
 
     Args:
         settings: Which sets have files, and the shares of those that have none.
         table: The training file.
         where: Name of the configuration for messages.
+        tables: Sets that have rows of their own.
 
     Raises:
         ConfigError: A share that is asked for rounds to no sequence, or nothing is left to train on.
     """
     n = len(table)
     shares = {
-        "valid": 0.0 if settings.valid else settings.valid_fraction,
-        "test": 0.0 if settings.test else settings.test_fraction,
+        "valid": 0.0 if settings.valid or "valid" in tables else settings.valid_fraction,
+        "test": 0.0 if settings.test or "test" in tables else settings.test_fraction,
     }
     sizes = {name: round(share * n) for name, share in shares.items()}
     sizes = {"train": n - sum(sizes.values()), **sizes}
@@ -144,9 +233,8 @@ def carve(settings: DataSettings, table: LabelledTable, where: str) -> tuple[Int
                 f"{where}: [data]: expected at least one sequence for {name}, but {size} of {n} would be "
                 "left; give more data or other fractions"
             )
-    assert table.labels is not None  # read_labelled was asked for labels
     wanted = [name for name, size in sizes.items() if size]
-    parts = split(table.labels, [sizes[name] for name in wanted], settings.split_seed, groups=table.sequences)
+    parts = split(settings.strata(table), [sizes[name] for name in wanted], settings.split_seed, groups=table.sequences)
     found = dict(zip(wanted, parts, strict=True))
     nothing = np.zeros(0, np.int64)
     return tuple(found.get(name, nothing) for name in sizes)

@@ -6,17 +6,31 @@ from typing import Any
 
 from gattn_tg import strict
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import ClassReadout, MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
+from gattn_tg.models.readouts import (
+    TASK,
+    ClassReadout,
+    LabelReadout,
+    MaskedReadout,
+    NextBaseReadout,
+    Readout,
+    SiteReadout,
+    TrackReadout,
+    ValueReadout,
+)
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Device, Task, TaskKind
 from gattn_tg.training.tasks.bases import Bases
 from gattn_tg.training.tasks.classify import Classify
 from gattn_tg.training.tasks.heads import Heads
+from gattn_tg.training.tasks.labels import Labels
 from gattn_tg.training.tasks.language import Language
 from gattn_tg.training.tasks.mask import Mask
+from gattn_tg.training.tasks.values import Values
 
 TASKS: dict[type[Readout], TaskKind[Any]] = {
     ClassReadout: Classify,
+    LabelReadout: Labels,
+    ValueReadout: Values,
     NextBaseReadout: Language,
     MaskedReadout: Mask,
     TrackReadout: Heads,
@@ -24,9 +38,23 @@ TASKS: dict[type[Readout], TaskKind[Any]] = {
 }
 
 
-def task_class(kind: str) -> TaskKind[Any]:
-    """How models of a kind, a key of `models.kinds.KINDS`, are trained."""
-    return TASKS[KINDS[kind].readout]
+def task_class(kind: str, task: str = "") -> TaskKind[Any]:
+    """How models of a kind, a key of `models.kinds.KINDS`, are trained.
+
+    Args:
+        kind: The kind.
+        task: Which of the tasks of the kind, `[data] task`; "" takes its first.
+
+    Raises:
+        ConfigError: The kind has no such task.
+    """
+    return TASKS[KINDS[kind].readout_of(task)]
+
+
+def tasks_of(kind: str) -> list[str]:
+    """The words that `[data] task` can be for a kind; none where it has one task only."""
+    known = [readout.task for readout in (KINDS[kind].readout, *KINDS[kind].others)]
+    return known if len(known) > 1 else []
 
 
 def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Task:
@@ -41,5 +69,9 @@ def task_of(config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> 
         ConfigError: There is no such kind of model, or settings do not fit.
     """
     strict.require_one_of(config.kind, KINDS, f"{config.path}: [model] kind")
-    task: Task = task_class(config.kind).from_config(config, device=device, n_ranks=n_ranks)
+    known = tasks_of(config.kind)
+    if known and config.task:
+        strict.require_one_of(config.task, known, f"{config.path}: [data] {TASK}")
+    chosen: TaskKind[Any] = task_class(config.kind, config.task if known else "")
+    task: Task = chosen.from_config(config, device=device, n_ranks=n_ranks)
     return task

@@ -11,11 +11,14 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable
 from gattn_tg.seq.alphabet import N
+from gattn_tg.types import Float
 
 MANY_CLASSES = 10  # numbers as labels: so many values with few rows each are measurements, not classes
 FEW_ROWS = 5
 SHORT = 0.5  # of the shortest training sequence: shorter ones are another kind of data
-SHOWN = 6  # classes that are listed with their sizes
+SHOWN = 6  # classes or columns that are listed
+MUCH_N = 0.1  # share of a sequence
+RARE = 0.1  # share of two classes, or of a label, below which it is rare; of more classes accordingly less
 
 
 def require_classes(table: LabelledTable) -> None:
@@ -40,61 +43,210 @@ def require_classes(table: LabelledTable) -> None:
             f"{len(names)} different ones in {n} rows ({', '.join(names[:3])} ...); make classes of them, or name "
             "another column label"
         )
-    empty = _without_bases(table.sequences)
-    if empty == n:
-        raise ConfigError(
-            f"{table.path}: expected sequences with known bases, but all {n} are N only; check the file"
-        )
+    _require_bases(table)
 
 
-def warnings_of(sets: Mapping[str, LabelledSequences | None]) -> list[str]:
-    """Sentences about what makes metrics mean less than they seem to, for sets named train, valid and test.
+def require_labels(table: LabelledTable) -> None:
+    """Refuses columns of 0 and 1 from which nothing can be learnt.
 
-    Copies between sets, sets without a class, labels that contradict each other, rows of N, other lengths.
+    Raises:
+        ConfigError: A column without a 0 or without a 1, or only sequences of N.
+    """
+    for name, known in _known(table):
+        if len(np.unique(known)) < 2:
+            only = f"only {known[0]:.0f}" if known.size else "no known cell"
+            raise ConfigError(
+                f"{table.path}: expected 0 and 1 in column {name!r} to tell them apart, got {only}; leave it out of "
+                "label_columns, or add sequences"
+            )
+    _require_bases(table)
+
+
+def require_values(table: LabelledTable) -> None:
+    """Refuses columns of numbers from which nothing can be learnt.
+
+    Raises:
+        ConfigError: A column of one value, or only sequences of N.
+    """
+    for name, known in _known(table):
+        if len(np.unique(known)) < 2:
+            only = f"{known[0]:g} everywhere" if known.size else "no known cell"
+            raise ConfigError(
+                f"{table.path}: expected different values in column {name!r} to learn from, got {only}; leave it out "
+                "of label_columns"
+            )
+    _require_bases(table)
+
+
+def of_classes(sets: Mapping[str, LabelledSequences], *, weighted: bool) -> list[str]:
+    """Sentences about what makes metrics of classes mean less than they seem to, for sets named train, valid and test.
+
+    Copies between sets, sets without a class, labels that contradict each other, rare classes, rows of N, other
+    lengths.
     """
     found = []
-    there = {name: data for name, data in sets.items() if data is not None}
-    rows = {name: [row.tobytes() for row in data.bases] for name, data in there.items()}
-    train = there["train"]
-    for name, data in there.items():
+    for name, data in sets.items():
         labels = _labels(data)
-        if empty := int((data.bases == N).all(axis=1).sum()):
-            found.append(f"{name}: {empty:,} of {len(data):,} sequences are N only")
-        contradicting = len({*zip(rows[name], labels.tolist(), strict=True)}) - len({*rows[name]})
+        contradicting = len({*zip(_rows(data), labels.tolist(), strict=True)}) - len({*_rows(data)})
         if contradicting > 0:
             found.append(f"{name}: {contradicting:,} sequences also come with another label")
-        if name == "train":
-            continue
-        for other in [key for key in ("train", "valid") if key in there and key != name]:
-            known = {*rows[other]}
-            if same := sum(row in known for row in rows[name]):
-                found.append(
-                    f"{name}: {same:,} of {len(data):,} sequences are also in {other}, so its metrics test memory"
-                )
-        if len(held := sorted({*labels.tolist()})) == 1:
+        if name != "train" and len(held := sorted({*labels.tolist()})) == 1:
+            found.append(f"{name}: every label is {data.label_names[held[0]]!r}, so AUC and MCC are not defined")
+    return _ordered(sets, found if weighted else [*found, *_imbalance(sets["train"])])
+
+
+def _imbalance(data: LabelledSequences) -> list[str]:
+    """A sentence where a class is so rare that accuracy says little."""
+    counts = np.bincount(_labels(data), minlength=len(data.label_names))
+    k = int(counts.argmin())
+    if counts[k] >= RARE * len(data) / max(len(counts), 1) * 2:
+        return []
+    return [f"train: only {counts[k]:,} of {len(data):,} sequences are {data.label_names[k]!r}; a model that never "
+            'says so is nearly always right: look at AUC or MCC, not at accuracy, or set class_weights = "balanced"']
+
+
+def of_labels(sets: Mapping[str, LabelledSequences], *, weighted: bool) -> list[str]:
+    """The same about labels: such as hold for no sequence of a set, for few, or are not known."""
+    found = _unknown(sets)
+    for name, data in sets.items():
+        values = values_of(data)
+        counts = list(zip(data.label_names, np.nansum(values, 0), (~np.isnan(values)).sum(0), strict=True))
+        if never := [text for text, n, known in counts if known and not n]:
+            found.append(f"{name}: no sequence has {_listed(never)}, so AUPRC and AUC are not defined for it")
+        if always := [text for text, n, known in counts if known and n == known]:
+            found.append(f"{name}: every sequence has {_listed(always)}, so AUC is not defined for it")
+        rare = [f"{text} {n:,.0f}" for text, n, known in counts if 0 < n < RARE * known]
+        if rare and not weighted and name == "train":
             found.append(
-                f"{name}: every label is {data.label_names[held[0]]!r}, so AUC and MCC are not defined"
+                f"train: labels that hold for few of {len(data):,} sequences: {_listed(rare)}; see auprc, and "
+                'class_weights = "balanced" lets their 0 and 1 count alike'
             )
-        longest, least = int(data.lengths.max()), int(train.lengths.min())
-        if longest < SHORT * least:
-            found.append(
-                f"{name}: sequences of at most {longest} bases, but those of train have at least {least}"
+    return _ordered(sets, found)
+
+
+def of_values(sets: Mapping[str, LabelledSequences]) -> list[str]:
+    """The same about values: such as are missing, or all equal in a set."""
+    found = _unknown(sets)
+    for name, data in sets.items():
+        columns = zip(data.label_names, values_of(data).T, strict=True)
+        if same := [text for text, column in columns if len(np.unique(column[~np.isnan(column)])) == 1]:
+            found.append(f"{name}: one value only in {_listed(same)}, so correlations are not defined for it")
+    return _ordered(sets, found)
+
+
+def values_of(data: LabelledSequences) -> Float[np.ndarray, "N k"]:
+    """The numbers of a set, nan where one is not known.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if data.values is None:
+        raise ConfigError("label_columns: expected sequences with numbers, got none; name the columns")
+    return data.values
+
+
+def require_spread(train: LabelledSequences) -> None:
+    """Refuses a training set of which the values of a column are all equal: there is no scale to learn them on.
+
+    Raises:
+        ConfigError: Names the column.
+    """
+    for name, column in zip(train.label_names, values_of(train).T, strict=True):
+        known = column[~np.isnan(column)]
+        if not known.size or known.std() == 0:
+            raise ConfigError(
+                f"label_columns: expected different values of {name!r} among the {len(train):,} sequences of train, "
+                f"got {len(np.unique(known))}; give more data, or leave it out"
             )
+
+
+def sizes_of(name: str, data: LabelledSequences, described: Sequence[str], origin: str) -> str:
+    """One line about a set: rows, what it holds, lengths, where it comes from."""
+    low, high = int(data.lengths.min()), int(data.lengths.max())
+    lengths = f"{high}" if low == high else f"{low} to {high}"
+    return f"{name}: {len(data):,} sequences of {lengths} bases ({_listed(described)}), {origin}"
+
+
+def class_sizes(data: LabelledSequences) -> dict[str, int]:
+    """Each class and its sequences."""
+    counts = Counter(_labels(data).tolist())
+    return {text: counts[k] for k, text in enumerate(data.label_names)}
+
+
+def label_sizes(data: LabelledSequences) -> dict[str, int]:
+    """Each label and the sequences that have it."""
+    return {text: int(n) for text, n in zip(data.label_names, np.nansum(values_of(data), 0), strict=True)}
+
+
+def value_ranges(data: LabelledSequences) -> list[str]:
+    """Each column, its least and its largest value."""
+    columns = zip(data.label_names, values_of(data).T, strict=True)
+    return [f"{text} {np.nanmin(column):.4g} to {np.nanmax(column):.4g}" if not np.isnan(column).all() else
+            f"{text} unknown" for text, column in columns]  # fmt: skip
+
+
+def _of_sequences(name: str, sets: Mapping[str, LabelledSequences]) -> list[str]:
+    """Rows of N, copies in an earlier set, other lengths."""
+    found, data, train = [], sets[name], sets["train"]
+    if empty := int((data.bases == N).all(axis=1).sum()):
+        found.append(f"{name}: {empty:,} of {len(data):,} sequences are N only")
+    n_unknown = ((data.bases == N) & _inside(data)).sum(1)
+    if unknown := int((n_unknown > MUCH_N * data.lengths).sum()) - empty:
+        found.append(f"{name}: {unknown:,} of {len(data):,} sequences are N for more than {MUCH_N:.0%}")
+    if name == "train":
+        return found
+    for other in [key for key in ("train", "valid") if key in sets and key != name]:
+        known = {*_rows(sets[other])}
+        if same := sum(row in known for row in _rows(data)):
+            found.append(f"{name}: {same:,} of {len(data):,} sequences are also in {other}, so its metrics test memory")
+    longest, least = int(data.lengths.max()), int(train.lengths.min())
+    if longest < SHORT * least:
+        found.append(f"{name}: sequences of at most {longest} bases, but those of train have at least {least}")
     return found
 
 
-def sizes_of(name: str, data: LabelledSequences, origin: str) -> str:
-    """One line about a set: rows, classes with their sizes, lengths, where it comes from."""
-    counts = Counter(_labels(data).tolist())
-    listed = [f"{text} {counts[k]:,}" for k, text in enumerate(data.label_names)]
-    more = f", and {len(listed) - SHOWN} more classes" if len(listed) > SHOWN else ""
-    low, high = int(data.lengths.min()), int(data.lengths.max())
-    lengths = f"{high}" if low == high else f"{low} to {high}"
-    return f"{name}: {len(data):,} sequences of {lengths} bases ({', '.join(listed[:SHOWN])}{more}), {origin}"
+def _inside(data: LabelledSequences) -> np.ndarray:
+    """Which places of the rows are bases and not padding."""
+    inside: np.ndarray = np.arange(data.bases.shape[1]) < data.lengths[:, None]
+    return inside
 
 
-def _without_bases(sequences: Sequence[bytes]) -> int:
-    return sum(not sequence.upper().strip(b"N") for sequence in sequences)
+def _ordered(sets: Mapping[str, LabelledSequences], found: Sequence[str]) -> list[str]:
+    """What was found in the answers beside what is found in the sequences, set by set."""
+    return [text for name in sets
+            for text in [*_of_sequences(name, sets), *(text for text in found if text.startswith(f"{name}: "))]
+            ]  # fmt: skip
+
+
+def _unknown(sets: Mapping[str, LabelledSequences]) -> list[str]:
+    """Rows of which nothing is known: they teach nothing."""
+    found = []
+    for name, data in sets.items():
+        if n := int(np.isnan(values_of(data)).all(1).sum()):
+            found.append(f"{name}: nothing is known of {n:,} of {len(data):,} sequences, so they do not count")
+    return found
+
+
+def _known(table: LabelledTable) -> list[tuple[str, np.ndarray]]:
+    """Each column and its known cells."""
+    assert table.values is not None  # the table was read with columns of numbers
+    return [(name, column[~np.isnan(column)]) for name, column in zip(table.label_names, table.values.T, strict=True)]
+
+
+def _require_bases(table: LabelledTable) -> None:
+    if all(not sequence.upper().strip(b"N") for sequence in table.sequences):
+        raise ConfigError(
+            f"{table.path}: expected sequences with known bases, but all {len(table)} are N only; check the file"
+        )
+
+
+def _rows(data: LabelledSequences) -> list[bytes]:
+    return [row.tobytes() for row in data.bases]
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return f"{', '.join(texts[:SHOWN])}{more}"
 
 
 def _labels(data: LabelledSequences) -> np.ndarray:

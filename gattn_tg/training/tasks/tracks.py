@@ -79,6 +79,12 @@ class Tracks:
             total = poisson_multinomial(rates, targets, self.choices.total_weight, self.choices.segments)
         return total, (targets * 0 + 1).sum()
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pieces of windows of each part."""
+        parts = {"train": self.data.train, "valid": self.data.valid, "test": self.data.test}
+        return {name: {"windows": len(part)} for name, part in parts.items() if part is not None}
+
     def validate(self) -> dict[str, float]:
         """Metrics of the validation windows, see `measure`."""
         return self._measured(self.data.valid)

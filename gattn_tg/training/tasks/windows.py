@@ -137,6 +137,12 @@ class WindowTask:
         self.windows = Windows(self.corpus, self.data.width, self.settings)
         self.steps_per_epoch = self.windows.steps_per_epoch(self.n_ranks)
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Bases that windows are drawn from, and those that are held out."""
+        n = sum(len(contig.bases) for contig in self.corpus.contigs)
+        return {"train": {"bases": self.corpus.n_train}, "valid": {"bases": n - self.corpus.n_train}}
+
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Self:
         """Reads the genomes and makes the model.

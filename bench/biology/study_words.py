@@ -1,0 +1,137 @@
+"""Does a linear model on counts of words help beside the network? With and without it, and that linear model alone.
+
+    python bench/biology/study_words.py [--sets tf_human_0 ...] [--designs none words ...] [--fractions .1 1]
+        [--seeds 0 1 2]
+    python bench/biology/study_words.py --show
+
+Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
+bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
+`gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
+(`test_auc_both`). "6-mers" and "gapped" are logistic regressions, see linear.py; their penalty is chosen on the
+validation set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.biology.linear import Words, fitted
+from bench.biology.study_bias import DATA, SETS, VOCABULARY, Trial, fraction_of, load
+from bench.biology.study_motifs import vocabulary_for
+from bench.biology.study_table import show
+from bench.record import lines_of, write
+from gattn_tg.data import LabelledSequences
+from gattn_tg.machine import threads
+from gattn_tg.metrics.classes import measure
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.strands import over_strands
+from gattn_tg.motif.from_matrices import matrices_of
+
+BENCH = "study_words"
+WORDS = {"kmers": 6, "kmer_gaps": 6}
+FILTERS = {"filters": 32, "filter_width": 15}
+# What changes from the network and the settings of study_bias.py.
+DESIGNS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "pool both": {"pool": "both"},
+    "words": WORDS,
+    "words, pool both": {**WORDS, "pool": "both"},
+    "words, key": {**WORDS, "motif": "key"},
+    "words, dropout": {**WORDS, "dropout": 0.2},
+    # strengths of motifs: to the head; as an input too; as a bias too
+    "filters": FILTERS,
+    "filters input": {**FILTERS, "embed_motifs": True},
+    "filters key": {**FILTERS, "motif": "key", "per_head": True},
+    "filters pair": {**FILTERS, "motif": "pair", "per_head": True},
+    # of which 15 begin as JASPAR matrices that the training rows choose
+    "jaspar filters": {**FILTERS, "chosen": True},
+    "jaspar filters pair": {**FILTERS, "motif": "pair", "per_head": True, "chosen": True},
+    "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
+    "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
+}
+LINEAR = {"6-mers": (6, 0), "gapped": (6, 6)}  # bases, gaps at most
+
+
+def network_of(
+    trial: Trial, parts: dict[str, LabelledSequences], passes: int, seed: int, flips: bool
+) -> dict[str, Any]:
+    """Train a network, and what it reached."""
+    def begin(model: SequenceClassifier) -> None:
+        assert model.filters is not None
+        model.filters.start_from(matrices_of(vocabulary_for(parts["train"])))
+
+    curve = trial.train(parts["train"], parts["valid"], passes, seed, flips, keeps_best=True,
+                        begins=begin if trial.chooses else None)
+    test = parts["test"]
+    found = {"curve": curve, "passes": passes, "test_auc": round(trial.auc(test), 4)}
+    if flips:
+        both = over_strands(trial.forward, VOCABULARY)(*test.inputs)
+        found["test_auc_both"] = round(measure(test.labels, both).auc, 4)
+    return found
+
+
+def linear_of(design: str, parts: dict[str, LabelledSequences], flips: bool) -> dict[str, Any]:
+    """Fit a linear model, and what it reached; strands are merged where the network is trained on both."""
+    k, gaps = LINEAR[design]
+    found = fitted(Words(k, gaps, merges=flips), parts["train"], parts["valid"], parts["test"])
+    curve = [(len(parts["train"]), round(found["valid_auc"], 4))]
+    return {"curve": curve, "strength": found["strength"], "test_auc": round(found["test_auc"], 4)}
+
+
+def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float], seeds: Iterable[int]) -> None:
+    """Train every cell that has no line yet: fractions outermost, small ones first."""
+    done = {(x["set"], x["fraction"], x["design"], x["seed"]) for x in lines_of(BENCH)}
+    trials: dict[tuple[ClassifierConfig, str, int], Trial] = {}
+    data: dict[str, dict[str, LabelledSequences]] = {}
+    for fraction, name, design, seed in itertools.product(sorted(fractions), sets, designs, seeds):
+        if (name, fraction, design, seed) in done:
+            continue
+        if name not in data:
+            data[name] = load(name)
+        task = SETS[name]
+        train = fraction_of(data[name]["train"], fraction, seed)
+        parts = {**data[name], "train": train}
+        start = time.perf_counter()
+        if design in LINEAR:
+            found = linear_of(design, parts, task.flips)
+        else:
+            network = replace(task.network, merge_strands=task.flips)
+            key = (network, design, train.width)
+            if key not in trials:
+                trials[key] = Trial(network, DESIGNS[design], train)
+            found = network_of(trials[key], parts, task.passes[fraction], seed, task.flips)
+        seconds = time.perf_counter() - start
+        write(BENCH, {"set": name, "fraction": fraction, "design": design, "seed": seed, "examples": len(train),
+                      **found, "seconds": round(seconds, 1)})
+        best = max(value for _, value in found["curve"])
+        print(f"{name} {fraction:g} {design} seed {seed}: validation {best:.4f}, test AUC {found['test_auc']:.4f}, "
+              f"both strands {found.get('test_auc_both', '-')}, {seconds:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS, *LINEAR], default=["none", "words", *LINEAR])
+    parser.add_argument("--fractions", nargs="+", type=float, choices=(0.1, 0.25, 1.0), default=[0.1])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--show", action="store_true", help="print the tables of what is there; train nothing")
+    a = parser.parse_args()
+    if not a.show:
+        if not Path(DATA).is_dir():
+            raise SystemExit(f"study_words: {DATA} is absent; put the data of the README there")
+        if a.threads:
+            threads.set_threads(a.threads)
+        run(a.sets, a.designs, a.fractions, a.seeds)
+    show(BENCH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which bases an answer rests on: mutations, and gradients of inputs that stand between bases."""

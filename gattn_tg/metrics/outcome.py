@@ -1,0 +1,95 @@
+"""What was true of sequences beside what a model says of them, and how well the two agree."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from gattn_tg.metrics import classes, labels, values
+
+CLASSES, LABELS, VALUES = "classes", "labels", "values"
+MEANS = {LABELS: ("auprc", "auc", "loss", "ece"), VALUES: ("pearson", "spearman", "r2", "rmse")}
+LEAST = 1e-30  # predicted counts below count as this in logarithms
+
+
+class Meaning(Protocol):
+    """What an outcome asks of a readout of `models.readouts`."""
+
+    @property
+    def task(self) -> str:
+        """classes, labels or values."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, labels or columns."""
+        ...
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """A readout whose answers are learnt on a scale of their own."""
+
+    @property
+    def loss(self) -> str:
+        """mse or poisson."""
+        ...
+
+    def learnt(self, values: np.ndarray) -> np.ndarray:
+        """Values on that scale."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Truth and answers of a set of sequences.
+
+    Args:
+        readout: what the answers mean.
+        truth: class of each sequence, or one number per label or column, nan where it is not known.
+        answers: one row per sequence: probabilities of the classes or labels, or values.
+    """
+
+    readout: Meaning
+    truth: np.ndarray
+    answers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics by name; nan where one is not defined.
+
+        Of several labels or columns the means over those in which a metric is defined, then each as METRIC_LABEL.
+        """
+        if self.readout.task == CLASSES:
+            return asdict(classes.measure(self.truth, self.answers))
+        single = self.each()
+        names = MEANS[self.readout.task]
+        found: dict[str, float] = {"n": len(self)}
+        for name in names:
+            column = np.array([one[name] for one in single])
+            defined = column[~np.isnan(column)]
+            found[name] = float(defined.mean()) if defined.size else float("nan")
+        if isinstance(self.readout, Scaled):
+            found["loss"] = self._loss(self.readout)
+        if len(single) > 1:
+            found |= {f"{name}_{label}": one[name] for name in names[:2]
+                      for label, one in zip(self.readout.labels, single, strict=True)}  # fmt: skip
+        return found
+
+    def each(self) -> list[dict[str, float]]:
+        """The metrics of each label or column, in their order."""
+        measure = values.measure if self.readout.task == VALUES else labels.measure
+        return [asdict(measure(t, p)) for t, p in zip(self.truth.T, self.answers.T, strict=True)]
+
+    def _loss(self, readout: Scaled) -> float:
+        """What training makes small, over the values that are known: squares in units of sd, or nats of Poisson."""
+        known = ~np.isnan(self.truth)
+        y, p = readout.learnt(self.truth)[known], readout.learnt(self.answers)[known]
+        if not y.size:
+            return float("nan")
+        each = p - y * np.log(np.maximum(p, LEAST)) if readout.loss == "poisson" else (y - p) ** 2
+        return float(each.mean())

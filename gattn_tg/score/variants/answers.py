@@ -1,0 +1,389 @@
+"""What a model says of windows, as numbers whose differences mean something, and what is told of two alleles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from gattn_tg.data.augment import other_strand
+from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.forward import Forward
+from gattn_tg.models.likelihood import Likelihood
+from gattn_tg.models.readouts import (
+    ClassReadout,
+    LabelReadout,
+    MaskedReadout,
+    NextBaseReadout,
+    Readout,
+    SequenceReadout,
+    SiteReadout,
+    TrackReadout,
+    ValueReadout,
+)
+from gattn_tg.models.strands import Run, over_strands
+from gattn_tg.motif import annotate
+from gattn_tg.score.along import GenomePredictor
+from gattn_tg.score.variants.windows import Alleles
+from gattn_tg.seq import N
+from gattn_tg.types import Float, Int, UInt8
+
+NAT = float(np.log(2.0))
+
+
+class Column(NamedTuple):
+    """A number that is told of every variant; a `difference` is 0 where the alleles do the same."""
+
+    name: str
+    about: str
+    difference: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a model is asked.
+
+    Args:
+        batch_size: windows per call of the network.
+        both_strands: the mean over a window and its reverse complement.
+        window: bases of a window; None takes those of training.
+        head: head of a model of tracks with several; None takes the first.
+        tracks: names of the tracks that are wanted; None takes all.
+    """
+
+    batch_size: int = 128
+    both_strands: bool = False
+    window: int | None = None
+    head: str | None = None
+    tracks: Sequence[str] | None = None
+
+    @property
+    def told(self) -> dict[str, object]:
+        """The fields as JSON values."""
+        return {**asdict(self), "tracks": None if self.tracks is None else list(self.tracks)}
+
+    @property
+    def key(self) -> str:
+        """Equal for equal options."""
+        return str(self.told)
+
+
+class Answers:
+    """Base: calling it with windows of one width gives an array per window; `effects` compares two of them.
+
+    Attributes:
+        width: bases of a window.
+        is_padded: the network wants windows of exactly `width` bases, N beyond the ends of a contig.
+        columns: what `effects` gives.
+        rows: windows per call that are computed at once.
+    """
+
+    is_padded: ClassVar[bool] = False
+    width: int
+    columns: list[Column]
+    rows: int
+
+    def __call__(
+        self, bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"]
+    ) -> Float[np.ndarray, "b ..."]:
+        """What is compared, for each of exactly `rows` windows, padded behind their lengths."""
+        raise NotImplementedError
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """One number per column."""
+        raise NotImplementedError
+
+
+class SequenceAnswers(Answers):
+    """What a model says of a whole window: log odds of classes or labels from the logits, which lose nothing where a
+    probability is near 0 or 1; or values in the units of the table.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        readout, config = checkpoint.readout, checkpoint.config
+        if not isinstance(readout, SequenceReadout) or (isinstance(readout, ClassReadout) and len(readout.labels) < 2):
+            raise UnsupportedError("variants: expected a checkpoint that names two classes or more, got one that does "
+                                   "not; what changes with a variant has no name")
+        _no_tracks(checkpoint, options)
+        self.width = _width(options.window or config.max_length, config.longest_bp)
+        self.rows = options.batch_size
+        forward, (what, read) = Forward(checkpoint.model, self.rows), _read(readout)
+        run: Run = lambda *inputs: read(forward.batch(*inputs))  # noqa: E731
+        self._run = over_strands(run, checkpoint.vocabulary) if options.both_strands else run
+        self.columns = [column for label in readout.labels for column in (
+            Column(f"ref_{label}", f"{what} {label} with the reference allele", False),
+            Column(f"alt_{label}", f"{what} {label} with the alternative allele", False),
+            Column(f"d_{label}", f"{what} {label}: alternative minus reference"),
+        )]  # fmt: skip
+
+    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b c"]:
+        """Log odds, or values."""
+        return self._run(bases, motif_ids, lengths)
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """Both, and their difference, answer by answer."""
+        found: list[float] = np.stack([ref, alt, alt - ref], axis=1).ravel().tolist()
+        return found
+
+
+def _read(readout: SequenceReadout) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """What is compared of a model with this readout, in words, and how it follows from the outputs."""
+    if isinstance(readout, ClassReadout):
+        return "log odds in nats of", _log_odds
+    if isinstance(readout, ValueReadout):
+        return "predicted value of", readout.values
+    return "log odds in nats of", lambda outputs: outputs.astype(np.float64)
+
+
+class TrackAnswers(Answers):
+    """Expected counts of bins r (reference) and a (alternative), compared bin by bin as they stand in the window.
+
+    Bases behind an insertion or deletion stand in other bins than before. `_at` takes only the bins that a base of
+    either allele stands in; without it all bins that the model gives of the window count.
+
+        sad           = sum (a - r)
+        log2_ratio    = mean log2((a + 1) / (r + 1))
+        diff_log2_sum = log2(1 + sum a) - log2(1 + sum r)
+        l2            = sqrt(sum (a - r)^2)
+
+    Source: Kelley 2018, Genome Research 28:739 (SAD); Linder et al. 2025, Nature Genetics 57:949 (log and L2 scores).
+    """
+
+    is_padded = True
+    SCORES: ClassVar[dict[str, str]] = {
+        "sad": "sum of the differences of counts, alternative minus reference",
+        "log2_ratio": "mean log2 ratio of counts + 1 of bins",
+        "diff_log2_sum": "difference of log2 of 1 + the sum of counts",
+        "l2": "root of the sum of squared differences of counts",
+    }
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        self.rows = min(options.batch_size, 4)
+        self._of = _along(checkpoint, options, self.rows)
+        assert self._of.head is not None  # a TrackReadout has heads
+        self._head, self.width = self._of.head, self._of.window_bp
+        self._margin, self._bin_bp = self._of.margin, self._of.bin_bp
+        self._chosen = self._of.columns(options.tracks)
+        where = {"_at": "in the bins of the variant", "": "over the window"}
+        self.columns = [
+            Column(f"{score}{at}_{self._of.names[k]}", f"{about}, {where[at]}, track {self._of.names[k]}")
+            for at in where for score, about in self.SCORES.items() for k in self._chosen
+        ]  # fmt: skip
+
+    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b p k"]:
+        """Counts."""
+        return self._head.counts(self._of.run(bases, motif_ids))[:, :, self._chosen]
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """All scores at the variant, then over the window; nan at a variant in the margin that gets no bins."""
+        first = (place.at - self._margin) // self._bin_bp
+        last = (place.at + max(place.n_ref, place.n_alt, 1) - 1 - self._margin) // self._bin_bp
+        here = slice(max(first, 0), max(last + 1, 0))
+        found = []
+        for r, a in ((ref[here].astype(np.float64), alt[here].astype(np.float64)),
+                     (ref.astype(np.float64), alt.astype(np.float64))):  # fmt: skip
+            if not len(r):
+                found.append(np.full((4, ref.shape[1]), np.nan))
+                continue
+            found.append(np.stack([
+                (a - r).sum(0), np.log2((a + 1) / (r + 1)).mean(0), np.log2((1 + a.sum(0)) / (1 + r.sum(0))),
+                np.sqrt(((a - r) ** 2).sum(0)),
+            ]))  # fmt: skip
+        effects: list[float] = np.stack(found).ravel().tolist()
+        return effects
+
+
+class SiteAnswers(Answers):
+    """Log odds of yes at every base, compared base by base in the inner half of the window, which was learnt.
+
+    Bases to the right of an insertion or deletion are compared with themselves, where they have moved to. Alleles of
+    one length are compared base by base; bases that only one allele has are compared with nothing.
+    """
+
+    is_padded = True
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        self.rows = min(options.batch_size, 16)
+        if options.tracks is not None:
+            raise ConfigError(f"variants: expected no tracks for a {checkpoint.kind.name}, got some; leave them out")
+        self._of = _along(checkpoint, options, self.rows)
+        self.width, self._margin = self._of.window_bp, self._of.margin
+        self.columns = [column for name in self._of.names for column in (
+            Column(f"d_at_{name}", f"difference of the log odds of {name} at the first base that differs, or at the "
+                                   "base in front of an insertion or deletion, in nats"),
+            Column(f"d_max_{name}", f"largest difference of the log odds of {name} in the window, in nats"),
+            Column(f"d_max_offset_{name}", "bases from the variant to the base of that difference", False),
+            Column(f"l2_{name}", "root of the sum of squared differences of the log odds in the window"),
+        )]  # fmt: skip
+
+    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b n k"]:
+        """Log odds, which is what the logits are."""
+        return self._of.run(bases, motif_ids)
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """At the variant, the largest, where, and all together."""
+        n, moved = len(ref), place.n_alt - place.n_ref
+        old = np.arange(self._margin, n - self._margin)
+        is_same = (old < place.at) | (old >= place.at + place.n_ref) | (moved == 0)
+        new = np.where(old < place.at, old, old + moved)
+        is_same &= (new >= self._margin) & (new < n - self._margin)
+        old, new = old[is_same], new[is_same]
+        at = place.at if moved == 0 else place.at - 1
+        found: list[float] = []
+        for k in range(ref.shape[1]):
+            d = alt[new, k].astype(np.float64) - ref[old, k]
+            most = int(np.abs(d).argmax())
+            here = d[old == at]
+            found += [float(here[0]) if len(here) else float("nan"), float(d[most]), float(old[most] - place.at),
+                      float(np.sqrt((d**2).sum()))]  # fmt: skip
+        return found
+
+
+class LikelihoodAnswers(Answers):
+    """Log likelihood of the window, in nats: the sum of log p(base | bases before it) over bases that are known.
+
+    Both strands: the mean of the window and of its reverse complement, which a causal model reads from its other end.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        _no_tracks(checkpoint, options)
+        self.rows = min(options.batch_size, 32)
+        readout = checkpoint.readout
+        learnt = readout.width if isinstance(readout, NextBaseReadout) else checkpoint.config.context
+        self.width = _width(options.window or learnt, checkpoint.config.longest_bp)
+        self._likelihood = Likelihood(checkpoint.model, checkpoint.vocabulary, self.rows)
+        self._both = options.both_strands
+        self.columns = _likelihood_columns("log likelihood of the window")
+
+    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
+        """Log likelihoods."""
+        found = self._sums(bases)
+        if not self._both:
+            return found
+        turned = other_strand(bases, motif_ids, None, lengths=lengths)[0]
+        mean: np.ndarray = (found + self._sums(turned)) * 0.5
+        return mean
+
+    def _sums(self, bases: np.ndarray) -> Float[np.ndarray, "b"]:
+        log2_p = np.concatenate(list(self._likelihood(bases)))
+        picked = np.take_along_axis(log2_p, np.minimum(bases, 3)[..., None], axis=-1)[..., 0]
+        total: np.ndarray = np.where(bases < N, picked, 0.0).sum(-1, dtype=np.float64) * NAT
+        return total
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """Both, and their difference."""
+        return [float(ref), float(alt), float(alt - ref)]
+
+
+class HiddenAnswers(Answers):
+    """Pseudo-log-likelihood of the window, in nats: the sum of log p(base | all other bases), each base hidden in turn.
+
+    One call of the network per base and allele: the dearest of all scores. A model of words of k bases gives a base
+    the sum over the words that end in it. Motif ids are found anew in every window with a hidden base.
+
+    Source: Salazar et al. 2020, ACL, p. 2699 (pseudo-log-likelihood of masked language models).
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        _no_tracks(checkpoint, options)
+        self.rows, self._batch = min(options.batch_size, 32), options.batch_size
+        readout = checkpoint.readout
+        learnt = readout.width if isinstance(readout, MaskedReadout) else 128
+        self.width = _width(options.window or learnt, checkpoint.config.longest_bp)
+        self._forward, self._vocabulary = Forward(checkpoint.model, self._batch), checkpoint.vocabulary
+        self._reads_motifs, self._both = checkpoint.config.reads_motifs, options.both_strands
+        self.columns = _likelihood_columns("pseudo-log-likelihood of the window")
+
+    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
+        """Pseudo-log-likelihoods."""
+        found = self._sums(bases, lengths)
+        if not self._both:
+            return found
+        turned = other_strand(bases, motif_ids, None, lengths=lengths)[0]
+        mean: np.ndarray = (found + self._sums(turned, lengths)) * 0.5
+        return mean
+
+    def _sums(self, bases: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
+        row, place = np.nonzero(bases < N)
+        total = np.zeros(len(bases))
+        for first in range(0, len(row), self._batch):
+            rows, places = row[first : first + self._batch], place[first : first + self._batch]
+            n = len(rows)
+            rows, places = (np.pad(x, (0, self._batch - n), mode="edge") for x in (rows, places))  # one shape
+            hidden = bases[rows]
+            truth = hidden[np.arange(len(rows)), places]
+            hidden[np.arange(len(rows)), places] = N
+            ids = annotate(hidden, self._vocabulary) if self._reads_motifs else np.zeros_like(hidden)
+            logits = self._forward.batch(hidden, ids, lengths[rows].astype(np.int32), places[:, None].astype(np.int32))
+            words = logits[:, 0].astype(np.float64)
+            words -= words.max(1, keepdims=True)
+            p = np.exp(words).reshape(len(rows), -1, 4).sum(1)
+            np.add.at(total, rows[:n], np.log(p[np.arange(n), truth[:n]] / p[:n].sum(1)))
+        return total
+
+    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
+        """Both, and their difference."""
+        return [float(ref), float(alt), float(alt - ref)]
+
+
+ANSWERS: dict[type[Readout], Callable[[Checkpoint, Options], Answers]] = {
+    ClassReadout: SequenceAnswers,
+    LabelReadout: SequenceAnswers,
+    ValueReadout: SequenceAnswers,
+    TrackReadout: TrackAnswers,
+    SiteReadout: SiteAnswers,
+    NextBaseReadout: LikelihoodAnswers,
+    MaskedReadout: HiddenAnswers,
+}
+
+
+def answers_of(checkpoint: Checkpoint, options: Options) -> Answers:
+    """What a model of a kind says of windows.
+
+    Raises:
+        ConfigError: an option that the kind does not have, or a window that it cannot read.
+    """
+    kind = checkpoint.kind.readout if checkpoint.readout is None else type(checkpoint.readout)
+    return ANSWERS[kind](checkpoint, options)
+
+
+def _log_odds(logits: Float[np.ndarray, "b c"]) -> Float[np.ndarray, "b c"]:
+    """Of each class against all others: z_c - log(sum of exp z over the others)."""
+    z = logits.astype(np.float64)
+    others = np.where(np.eye(z.shape[1], dtype=bool), -np.inf, z[:, None, :])
+    top = others.max(-1)
+    odds: np.ndarray = z - top - np.log(np.exp(others - top[..., None]).sum(-1))
+    return odds
+
+
+def _width(wanted: int, longest: int | None) -> int:
+    if wanted < 1 or (longest is not None and wanted > longest):
+        raise ConfigError(f"variants: expected a window from 1 to {longest} bases, which the model can read, got "
+                          f"{wanted}; correct it")
+    return wanted
+
+
+def _no_tracks(checkpoint: Checkpoint, options: Options) -> None:
+    for name, value in (("head", options.head), ("tracks", options.tracks)):
+        if value is not None:
+            raise ConfigError(f"variants: {name}: expected none for a {checkpoint.kind.name}, got {value!r}; leave "
+                              "it out")
+
+
+def _along(checkpoint: Checkpoint, options: Options, rows: int) -> GenomePredictor:
+    found = GenomePredictor(checkpoint, head=options.head, both_strands=options.both_strands, batch_size=rows)
+    if options.window not in (None, found.window_bp):
+        raise ConfigError(f"variants: expected a window of {found.window_bp} bases, as in training, for a "
+                          f"{checkpoint.kind.name}, got {options.window}; leave it out")
+    return found
+
+
+def _likelihood_columns(what: str) -> list[Column]:
+    return [
+        Column("ref_log_likelihood", f"{what} with the reference allele, in nats", False),
+        Column("alt_log_likelihood", f"{what} with the alternative allele, in nats", False),
+        Column("d_log_likelihood", f"difference of the {what}, alternative minus reference, in nats"),
+    ]
