@@ -15,6 +15,10 @@ from tinygrad import UOp, dtypes
 from tinygrad.dtype import AddrSpace, DType
 from tinygrad.uop.ops import AxisType, KernelInfo, Ops
 
+from gattn_tg.machine import ranges
+
+ranges.install()
+
 
 class Body:
     """The statements of one kernel, in program order.
@@ -92,7 +96,6 @@ class Body:
         at = self.array(2, dtype=dtypes.int)
         self.write(at, (0,), start.cast(dtypes.int).maximum(0))
         self.write(at, (1,), stop.cast(dtypes.int).minimum(size))
-        bound = self.read(at, 1)
         turn = UOp.loop(self._axes)
         self._axes += 1
         self._last = (*self._last, turn)
@@ -101,9 +104,6 @@ class Body:
         if is_shared:
             self.barrier()
         self._last = (self._last[0].end(turn, self.read(at, 0) < self.read(at, 1)),)
-        # tinygrad takes this end for the end of all loops around it too, and would put what later loops share into the
-        # first of them; a statement with a value from before the span lies inside the loops around it again
-        self.write(at, (1,), bound)
 
     @contextmanager
     def units(self, size: int, parts: int) -> Iterator[tuple[UOp, UOp]]:
