@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from gattn_tg.cli import along, device, output, ranks, scan
+from gattn_tg.cli import along, device, output, ranks
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
@@ -33,18 +33,18 @@ def run(arguments: argparse.Namespace) -> int:
         model = load(arguments.checkpoint, ranks.own_device(world))
         model.over, is_first = ranks.over(world), world.rank == 0
         if isinstance(model, TrainedAlong):
-            _refuse(arguments, model, ("stride", *scan.ONLY))
+            _refuse(arguments, model, ("stride", *along.OF_SCANS))
             return along.run(arguments, model, is_first)
         if isinstance(model, TrainedSequences) and arguments.stride is not None:
             _refuse(arguments, model, ("head",))
-            return scan.run(arguments, model, is_first)
+            return along.scan(arguments, model, is_first)
         if isinstance(model, TrainedSequences):
             for name in ("tracks", "max_unknown", *(() if arguments.bed else ("regions", "width"))):
                 if _is_given(arguments, name):
                     raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected --stride with it for a "
                                       f"{model.kind}, got none; add --stride BASES, or leave it out")
         _refuse(arguments, model, ("head",) if isinstance(model, TrainedSequences) else (
-            *ALONG, "stride", *scan.ONLY, "both_strands"))
+            *ALONG, "stride", *along.OF_SCANS, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
                 f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "

@@ -194,7 +194,7 @@ def test_patience_ends_a_run_and_frozen_weights_stay() -> None:
 
 def test_monitors_are_those_of_the_task() -> None:
     assert Fit(tiny.task(), replace(tiny.SETTINGS, monitor="")).monitor == "auc"
-    message = r"monitor: expected one of auc, accuracy, mcc, loss, got 'acuracy'; did you mean 'accuracy'"
+    message = r"monitor: expected one of auc, accuracy, mcc, auprc, loss, got 'acuracy'; did you mean 'accuracy'"
     with pytest.raises(ConfigError, match=message):
         Fit(tiny.task(), replace(tiny.SETTINGS, monitor="acuracy"))
 
