@@ -1,4 +1,4 @@
-"""`gattn predict CKPT GENOME -o OUT` for models that say something along the genome."""
+"""`gattn predict CKPT GENOME -o OUT`: values along the genome, and with --stride answers to windows all along it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError
+from gattn_tg.front.answers import TrainedSequences
+from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import WINDOWS, TrainedAlong
-from gattn_tg.io.bigwig import check_bigwig
-from gattn_tg.score.along import check_places, intervals_of, open_genome, places
+from gattn_tg.io.bigwig import SUFFIXES, check_bigwig
+from gattn_tg.score.along import check_places, columns_of, intervals_of, open_genome, places
+from gattn_tg.score.scan import MAX_UNKNOWN, collected, scanned
 from gattn_tg.score.values import (
     ARRAYS,
     BEDGRAPH,
@@ -23,6 +26,7 @@ from gattn_tg.score.values import (
     require_one,
 )
 
+OF_SCANS = ("width", "max_unknown")  # options that only scans have
 # Endings of files that are not written here: a folder of such a name is nothing that anyone asked for.
 OTHER = (".csv", ".txt", ".gz", ".bed", ".wig", ".fa", ".fasta", ".json", ".h5", ".hdf5", ".npy")
 
@@ -44,6 +48,35 @@ def run(arguments: argparse.Namespace, model: TrainedAlong, is_first: bool = Tru
                          tracks=arguments.tracks, **options)  # fmt: skip
     if not is_first:
         return 0
+    found.write(path, overwrite=arguments.overwrite)
+    report(arguments, found, time.perf_counter() - began)
+    return 0
+
+
+def scan(arguments: argparse.Namespace, model: TrainedSequences, is_first: bool = True) -> int:
+    """Writes the answers of a model of sequences to windows all along a genome, bin by bin."""
+    path = check(arguments)
+    began = time.perf_counter()
+    scanner = model.scanner(
+        stride=arguments.stride, width=arguments.width, both_strands=arguments.both_strands,
+        batch_size=arguments.batch_size,
+        max_unknown=MAX_UNKNOWN if arguments.max_unknown is None else arguments.max_unknown,
+    )  # fmt: skip
+    names = arguments.tracks
+    of_two = isinstance(model, TrainedClassifier) and len(scanner.names) == 2
+    if names is None and of_two and ends_in(path, (*SUFFIXES, *BEDGRAPH)):
+        names = scanner.names[1:]  # of two classes the first says nothing that the second does not
+    columns = columns_of(scanner.names, names)
+    require_one(path, [scanner.names[k] for k in columns])
+    intervals = intervals_of(arguments.bed)
+    total = None if intervals is None else sum(map(len, intervals))
+    bar = Bar("scanned", quiet=arguments.json or not is_first, total=total)
+    with scanned(scanner, arguments.input, intervals, regions=arguments.regions,
+                 is_bigwig=is_once(path)) as (parts, sizes, wanted):  # fmt: skip
+        told = bar.over((len(part.interval), part) for part in parts)
+        if not is_first:
+            return sum(0 for _ in told)  # its share of the windows; the first process writes
+        found = collected(told, scanner, sizes, columns=columns, wanted=wanted, aside=path.absolute().parent)
     found.write(path, overwrite=arguments.overwrite)
     report(arguments, found, time.perf_counter() - began)
     return 0

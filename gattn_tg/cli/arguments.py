@@ -90,13 +90,14 @@ def parser() -> Parser:
         "BigWig files"
     )
     predict.add_argument("-o", "--output", type=Path, default=None, help=summary)
-    predict.add_argument("--bed", type=Path, default=None, help="along a genome: in these intervals only")
+    predict.add_argument("--bed", type=Path, default=None, help="along a genome: in these intervals only; for a "
+                         "model of sequences without --stride: the window around each, one line of the table")
     summary = (
         "classes all along a genome: a window every BASES; the bin [s, s+BASES) gets what the model says of the window "
         "around s + BASES//2, of two classes in one BigWig the second"
     )
     predict.add_argument("--stride", type=_whole(1, MOST_BASES), default=None, metavar="BASES", help=summary)
-    summary = "with --stride: bases of a window (as long as those of training)"
+    summary = "with --stride, or with --bed for a model of sequences: bases of a window (those of training)"
     predict.add_argument("--width", type=_whole(1, MOST_BASES), default=None, help=summary)
     summary = "with --stride: share of N above which a window is left out (0.1)"
     predict.add_argument("--max-unknown", type=_share, default=None, help=summary)

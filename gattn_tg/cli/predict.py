@@ -7,17 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
+from pathlib import Path
 
-from gattn_tg.cli import along, device, output, ranks, scan
+from gattn_tg.cli import along, device, output, ranks
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.load import load
 from gattn_tg.front.trained import Trained
-from gattn_tg.io import write_tsv
+from gattn_tg.io import Record, write_tsv
 from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.predict import fields, header
+from gattn_tg.score.scan import at_loci
 from gattn_tg.score.table import written
 from gattn_tg.score.values import BINARY
 
@@ -31,18 +33,18 @@ def run(arguments: argparse.Namespace) -> int:
         model = load(arguments.checkpoint, ranks.own_device(world))
         model.over, is_first = ranks.over(world), world.rank == 0
         if isinstance(model, TrainedAlong):
-            _refuse(arguments, model, ("stride", *scan.ONLY))
+            _refuse(arguments, model, ("stride", *along.OF_SCANS))
             return along.run(arguments, model, is_first)
         if isinstance(model, TrainedSequences) and arguments.stride is not None:
             _refuse(arguments, model, ("head",))
-            return scan.run(arguments, model, is_first)
+            return along.scan(arguments, model, is_first)
         if isinstance(model, TrainedSequences):
-            for name in (*ALONG[1:], *scan.ONLY):
+            for name in ("tracks", "max_unknown", *(() if arguments.bed else ("regions", "width"))):
                 if _is_given(arguments, name):
                     raise ConfigError(f"gattn predict: --{name.replace('_', '-')}: expected --stride with it for a "
                                       f"{model.kind}, got none; add --stride BASES, or leave it out")
         _refuse(arguments, model, ("head",) if isinstance(model, TrainedSequences) else (
-            *ALONG, "stride", *scan.ONLY, "both_strands"))
+            *ALONG, "stride", *along.OF_SCANS, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
                 f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "
@@ -90,15 +92,18 @@ def lines(arguments: argparse.Namespace, model: Trained, is_first: bool = True) 
 
 def answers(arguments: argparse.Namespace, model: Trained, counts: Counter[str]) -> tuple[list[str], Rows]:
     """Column names and rows; those of sequences come one by one, however long the file is; classes are counted."""
+    asked: Path | Iterator[Record] = arguments.input
+    if arguments.bed is not None and isinstance(model, TrainedSequences):
+        longest = int(model.checkpoint.config.max_length)
+        width = longest if arguments.width is None else arguments.width
+        asked = at_loci(arguments.input, arguments.bed, width, model.vocabulary, regions=arguments.regions)
     if isinstance(model, TrainedNumbers):
-        told = model.answers(arguments.input, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
+        told = model.answers(asked, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
         return model.table.header_of(model.labels), (written([name, n, *numbers]) for name, n, numbers in told)
     if not isinstance(model, TrainedClassifier):
         found = model.predict(arguments.input)
         return found.header, iter(found.written())
-    predictions = model.predictions(
-        arguments.input, both_strands=arguments.both_strands, batch_size=arguments.batch_size
-    )
+    predictions = model.predictions(asked, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
 
     def rows() -> Rows:
         for prediction in predictions:

@@ -18,6 +18,7 @@ from gattn_tg.explain.drawings.page import section
 from gattn_tg.explain.drawings.svg import MUTED
 from gattn_tg.explain.motif_table import motif_frequency
 from gattn_tg.io.whole import write_text
+from gattn_tg.models import checkpoint
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode
 from gattn_tg.training.keep.journal import Journal
@@ -54,9 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
                 device=ranks.devices(world, arguments.devices), from_checkpoint=arguments.from_checkpoint or "",
                 start=start,
             )  # fmt: skip
+            if world.rank == 0:
+                draw(done, config)
     if world.rank > 0:
         return INTERRUPTED if done.fitted.interrupted else 0
-    draw(done, config)
     return report(done, arguments.json, again)
 
 
@@ -130,13 +132,14 @@ def draw(done: Run, config: TrainConfig) -> None:
 
 def motif_sections(done: Run) -> list[str]:
     """The motif table of a model of sequences whose bias has one entry per motif, with how frequent motifs are."""
-    task = done.task
-    if not isinstance(task, SequenceTask):
+    task, best = done.task, done.folder / "best"
+    if not isinstance(task, SequenceTask) or task.model.config.weighs_motifs or not best.is_dir():
         return []
     names, colours = list(task.vocabulary.names), list(task.vocabulary.colours)
     frequency = motif_frequency(task.train.motif_ids, task.train.lengths, task.model.config.n_motifs)
-    tables = list(task.model.motif_table(frequency).values())
-    if not tables or tables[0].shape[-1:] != frequency.shape or tables[0].ndim > 1 + task.model.config.per_head:
+    model = checkpoint.load(best).model  # on one device, whatever it was trained on
+    tables = list(model.motif_table(frequency).values())
+    if not tables or tables[0].shape[-1:] != frequency.shape or tables[0].ndim > 1 + model.config.per_head:
         return []
     rows = np.stack([table.mean(0) if table.ndim > 1 else table for table in tables])
     unused = len(frequency) - len(names)

@@ -14,6 +14,7 @@ from gattn_tg.score.variants.asked import Variants
 from gattn_tg.score.variants.table import VariantEffects
 
 VERB = "gattn variants"
+CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,6 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         bar = Bar("asked for", quiet=arguments.json, total=found.n, items="variants")
         try:
             n = found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
+        except KeyboardInterrupt:
+            output.tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
+                        instead=CLEAR[bar.shown])  # fmt: skip
+            raise
         finally:
             bar.clear()
     report(arguments, found, n, time.perf_counter() - began)

@@ -14,14 +14,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import Genome, stream_fasta
+from gattn_tg.io import Genome, Record, read_loci, stream_fasta
 from gattn_tg.models.strands import Run
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.along import IN_MEMORY_BYTES as SMALL_FILE_BYTES
 from gattn_tg.score.along import Place, check_places, open_genome, places
 from gattn_tg.score.shared import filled
 from gattn_tg.score.values import GenomeValues
-from gattn_tg.seq import Interval, N, encode
+from gattn_tg.seq import Interval, N, decode, encode
 from gattn_tg.types import Float, UInt8
 
 PIECE_BP = 1 << 20  # of a genome that are read at once
@@ -188,6 +188,27 @@ def open_letters(
         return
     with Genome(path) as genome:
         yield Letters(genome), genome.sizes
+
+
+def at_loci(
+    path: Path, bed: Path, width: int, vocabulary: MotifVocabulary, *, regions: bool = False
+) -> Iterator[Record]:
+    """The windows around the summits or middles of the lines of a BED or narrowPeak file, named by their places.
+
+    Args:
+        path: FASTA file, or a folder of `gattn preprocess`.
+        bed: the places.
+        width: bases of a window; it holds N beyond the ends of what there is.
+        vocabulary: see `open_letters`.
+        regions: see `open_letters`.
+
+    Raises:
+        CoordinateError: a place where there is no sequence.
+        FormatError, ConfigError, MissingExtraError: as `open_letters`, or a malformed file of places.
+    """
+    with open_letters(path, vocabulary, regions=regions) as (source, _):
+        for locus in read_loci(bed, width=width):
+            yield Record(str(locus.window), decode(source.windows([locus.window], width)[0][0]))
 
 
 @contextmanager

@@ -174,7 +174,10 @@ def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str])
     before, after = (checkpoint.read(folder / "best")[1] for folder in (run / "run", home))
     same = {name for name in before if np.array_equal(before[name], after[name])}
     assert same == {name for name in before if not name.startswith("head.")}  # trunk_rate = 0 freezes them
-    assert (home / "curves.html").read_text().startswith("<!doctype html>")
+    drawn = (home / "curves.html").read_text()
+    assert drawn.startswith("<!doctype html>")
+    for title in ("The motif table", "ROC", "Precision and recall", "Calibration", "Confusion"):
+        assert f"<h2>{title}</h2>" in drawn
     assert main([*command, "--resume"]) == 0  # nothing is left to do
     capsys.readouterr()
     assert "holds a run; resume it, overwrite it" in failure(capsys, *command)

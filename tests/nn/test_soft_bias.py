@@ -39,10 +39,8 @@ def true(q: np.ndarray, k: np.ndarray, v: np.ndarray, do: np.ndarray, bias: np.n
     return tuple(np.stack(parts) for parts in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize(("kind", "per_head", "impl"), [
-    ("key", True, "lazy"), ("pair", True, "loops"), ("same", False, "loops"),
-])
-def test_bias_and_gradients_are_those_of_the_definition(kind: str, per_head: bool, impl: str) -> None:
+@pytest.mark.parametrize(("kind", "per_head"), [("key", True), ("pair", True), ("same", False)])
+def test_bias_and_gradients_are_those_of_the_definition(kind: str, per_head: bool) -> None:
     q, k, v, do, s = operands()
     shape = (*((H,) if per_head else ()), *((T, T) if kind == "pair" else (T,)))
     table = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
@@ -51,7 +49,7 @@ def test_bias_and_gradients_are_those_of_the_definition(kind: str, per_head: boo
     tensors = [Tensor(x) for x in (q, k, v, table, s)]
     bias = MotifBias(kind, tensors[3], Tensor(np.zeros((B, N), np.uint8)))
     qq, kk, options = folded(tensors[0], tensors[1], bias, tensors[4], Rope())
-    o = attention(qq, kk, tensors[2], impl=impl, **options)
+    o = attention(qq, kk, tensors[2], **options)
     gradients = (o * Tensor(do)).sum().gradient(*tensors)
     Tensor.realize(o, *gradients)
     for ours, truth in zip((o, *gradients), (*want[:4], of_table, of_weights), strict=True):

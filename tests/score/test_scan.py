@@ -147,6 +147,20 @@ def test_a_large_scan_waits_in_a_file(home: Path, tmp_path: Path, monkeypatch: p
     assert (tmp_path / "s.tsv").stat().st_size > 0
 
 
+def test_sites_are_predicted_as_their_windows_are(home: Path, tmp_path: Path) -> None:
+    lines = (home / "g.fa").read_text().split("\n")
+    (tmp_path / "s.bed").write_text("chr1\t40\t50\nchr2\t2\t4\nchr1\t150\t190\n")
+    windows = [("chr1:33-57", lines[1][33:57]), ("chr2:-9-15", "N" * 9 + lines[3][:15]),
+               ("chr1:158-182", lines[1][158:182])]  # fmt: skip
+    (tmp_path / "w.fa").write_text("".join(f">{name}\n{letters}\n" for name, letters in windows))
+    model = str(home / "model")
+    assert main(["predict", model, str(tmp_path / "w.fa"), "-o", str(tmp_path / "w.tsv")]) == 0
+    call = ["predict", model, str(home / "g.fa"), "--bed", str(tmp_path / "s.bed")]
+    assert main([*call, "-o", str(tmp_path / "s.tsv")]) == 0
+    assert (tmp_path / "s.tsv").read_text() == (tmp_path / "w.tsv").read_text()
+    assert main([*call, "--width", "25", "-o", str(tmp_path / "x.tsv")]) == 2  # longer than the model reads
+
+
 def test_options_that_do_not_fit_are_refused(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from gattn_tg.data import encode_labelled
 from gattn_tg.io import read_labelled
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.tasks import remarks
+from gattn_tg.training.tasks.registry import task_of
+from gattn_tg.training.template import example_of
 
 CONFIG = """[data]
 train = "train.csv"
@@ -69,3 +72,15 @@ def test_rare_classes_and_unknown_bases_are_warned_of(tmp_path: Path) -> None:
     told = remarks.of_classes({"train": found}, weighted=False)
     assert any(text.startswith("train: only 3 of 101 sequences are 'yes'") for text in told)
     assert "train: 1 of 101 sequences are N for more than 10%" in told
+
+
+def test_sites_may_do_without_a_test() -> None:
+    """test_fraction = 0 leaves the blocks of the test to training."""
+    example = example_of("PerBaseModel")
+    sizes = {}
+    for share in (0.25, 0.0):
+        task = task_of(replace(example, data={**example.data, "test_fraction": share}))
+        sizes[share] = {part: counts["windows"] for part, counts in task.counts.items()}
+    assert sorted(sizes[0.0]) == ["train", "valid"]
+    assert task.test() is None
+    assert sizes[0.0]["train"] > sizes[0.25]["train"]

@@ -145,8 +145,9 @@ class Fit:
     def _loop(self, step: Step, rows: int) -> None:
         settings, progress, first = self.settings, self.progress, self.progress.step
         every = settings.validate_every or self.task.steps_per_epoch
-        feed = Feed(self.device)
-        with Interrupt() as interrupt, closing(iter(Prefetched(self._batches()))) as batches, Context(TRAINING=1):
+        feed, source = Feed(self.device), Prefetched(self._batches())
+        waited, since = 0.0, time.perf_counter()
+        with Interrupt() as interrupt, closing(iter(source)) as batches, Context(TRAINING=1):
             for micros in batches:
                 if progress.step == first:
                     shape = next(iter(micros[0].values())).shape
@@ -157,7 +158,9 @@ class Fit:
                 self.watcher.stepped(progress.step, loss, rate, rows)
                 done = progress.step == self.n_steps
                 if progress.step % settings.log_every == 0 or done:
-                    self._log(norm, rate, rows, micros[0])
+                    now = time.perf_counter()
+                    self._log(norm, rate, rows, micros[0], (source.waited_s - waited) / (now - since))
+                    waited, since = source.waited_s, now
                 validated = progress.step % every == 0 or done
                 if validated:
                     self._validate(step, rate, rows)
@@ -193,7 +196,7 @@ class Fit:
         self.line_meter.stepped()
         self.pass_meter.stepped()
 
-    def _log(self, norm: float, rate: float, rows: int, arrays: Arrays) -> None:
+    def _log(self, norm: float, rate: float, rows: int, arrays: Arrays, waited: float) -> None:
         progress, speed = self.progress, self.line_meter.take()
         n_positions = math.prod(next(iter(arrays.values())).shape[1:])
         record = Trained(
@@ -204,6 +207,7 @@ class Fit:
             gradient_norm=norm,
             examples_per_s=speed and speed * rows,
             positions_per_s=speed and speed * rows * n_positions,
+            waited=waited,
             seconds=progress.seconds,
         )
         self._note(record)

@@ -48,6 +48,7 @@ class Trained:
         examples_per_s: Rows per second since the line before, all ranks together; validation, checkpoints and
             compiling left out. None where nothing was measured.
         positions_per_s: The same times the positions of a row: bases, tokens.
+        waited: Share of the time since the line before in which the device stood still because data was not ready.
         seconds: Since the start of the run, earlier processes included.
     """
 
@@ -58,6 +59,7 @@ class Trained:
     gradient_norm: float
     examples_per_s: float | None
     positions_per_s: float | None
+    waited: float
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:

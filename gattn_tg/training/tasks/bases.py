@@ -42,7 +42,7 @@ class BaseSettings:
         window_bp: Bases that the model sees at once; sites in the inner half are predicted.
         block_bp: Sites are dealt out to training, validation and test in blocks of so many bases.
         valid_fraction: Share of the blocks that the best weights are chosen by.
-        test_fraction: Share of the blocks that are looked at once at the end.
+        test_fraction: Share of the blocks that are looked at once at the end; 0 for no test.
         split_seed: Seed of that choice; it does not depend on the seed of the run.
         fold: Which of the folds of that choice: with test_fraction = 0.25, folds 0 to 3 test every block once.
         both_strands: Predict with the mean logit of both strands.
@@ -65,8 +65,9 @@ class BaseSettings:
     regions: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("valid_fraction", "test_fraction"):
-            require(0 < getattr(self, name) < 1, name, "a share between 0 and 1", getattr(self, name))
+        require(0 < self.valid_fraction < 1, "valid_fraction", "a share between 0 and 1", self.valid_fraction)
+        require(0 <= self.test_fraction < 1, "test_fraction", "a share from 0 up to 1 (1 excluded)", self.test_fraction)
+        require(self.test_fraction > 0 or not self.fold, "fold", "0 without a test", self.fold)
         holds = self.window_bp >= 4 and self.window_bp % 4 == 0
         require(holds, "window_bp", "a multiple of 4 from 4 up", self.window_bp)
         require(self.fold >= 0, "fold", "0 or more", self.fold)
@@ -75,11 +76,16 @@ class BaseSettings:
 
 @dataclass(frozen=True)
 class BaseData:
-    """The three parts."""
+    """The parts; `test` is None when the run has none."""
 
     train: MarkedWindows
     valid: MarkedWindows
-    test: MarkedWindows
+    test: MarkedWindows | None
+
+    @property
+    def parts(self) -> dict[str, MarkedWindows]:
+        """Those that there are, by name."""
+        return {"train": self.train, "valid": self.valid, **({} if self.test is None else {"test": self.test})}
 
 
 class Bases:
@@ -112,8 +118,7 @@ class Bases:
         site_bp = data.train.site_bp
         self._run = over_strands(
             forward.batch, self.vocabulary, lambda z: mirrored_sites(z, site_bp)) if both_strands else forward.batch
-        parts = {"train": data.train, "valid": data.valid, "test": data.test}
-        blocks = tuple((name, tuple(str(block) for block in part.blocks)) for name, part in parts.items())
+        blocks = tuple((name, tuple(str(block) for block in part.blocks)) for name, part in data.parts.items())
         self.readout = SiteReadout(window_bp=data.train.window_bp, site_bp=site_bp, blocks=blocks)
 
     @classmethod
@@ -129,9 +134,10 @@ class Bases:
             config.resolve(choices.genome), config.vocabulary(choices.vocabulary), regions=choices.regions
         )
         marks = read_marks(config.file("labels", choices.labels), choices.label_column)
-        shares = (1 - choices.valid_fraction - choices.test_fraction, choices.valid_fraction, choices.test_fraction)
+        held_out = [share for share in (choices.valid_fraction, choices.test_fraction) if share]
+        shares = (1 - sum(held_out), *held_out)
         parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)
-        train, valid, test = (
+        train, valid, *test = (
             MarkedWindows(genome, marks, part, choices.window_bp, rc=config.train.reverse_complement and i == 0)
             for i, part in enumerate(parts)
         )
@@ -140,7 +146,7 @@ class Bases:
         config.require_motifs(shape, genome.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         return cls(
-            model, BaseData(train, valid, test), config.train,
+            model, BaseData(train, valid, test[0] if test else None), config.train,
             both_strands=choices.both_strands, device=device, n_ranks=n_ranks,
         )  # fmt: skip
 
@@ -159,16 +165,15 @@ class Bases:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Windows of each part."""
-        parts = {"train": self.data.train, "valid": self.data.valid, "test": self.data.test}
-        return {name: {"windows": len(part)} for name, part in parts.items()}
+        return {name: {"windows": len(part)} for name, part in self.data.parts.items()}
 
     def validate(self) -> dict[str, float]:
         """Loss, AUC and average precision over the sites of the validation blocks."""
         return measure(*self.predict(self.data.valid))
 
     def test(self) -> dict[str, float] | None:
-        """The same over the sites of the test blocks."""
-        return measure(*self.predict(self.data.test))
+        """The same over the sites of the test blocks; None without any."""
+        return None if self.data.test is None else measure(*self.predict(self.data.test))
 
     def predict(self, windows: MarkedWindows) -> tuple[Bool[np.ndarray, "s"], Float[np.ndarray, "s"]]:
         """Labels and logits of all sites that count, in the order of `windows.sites()`."""

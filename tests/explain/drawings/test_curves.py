@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gattn_tg.explain.drawings.curves import Told, curves_page
@@ -29,6 +30,16 @@ def test_what_a_run_noted_is_drawn() -> None:
     assert "<b>1:15</b>" in html
     assert "12,345 parameters" in html
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_test_score_and_more_sections_stand_on_the_page() -> None:
+    html = curves_page([train(10), valid(200, 0.95)], replace(TOLD, test={"auc": 0.9125}), ["<section>more</section>"])
+    assert html is not None
+    assert "<b>0.9125</b><span>AUC on the test set</span>" in html
+    assert "<section>more</section>" in html
+    html = curves_page([train(10), valid(200, 0.95)], replace(TOLD, test={"auc": float("nan")}))
+    assert html is not None
+    assert "on the test set" not in html
 
 
 def test_a_run_without_validation_and_one_without_anything() -> None:

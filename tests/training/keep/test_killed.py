@@ -34,7 +34,7 @@ validate_every = 4
 checkpoint_every = 3
 keep = 2
 """
-TIMED = ("seconds", "examples_per_s", "positions_per_s")
+TIMED = ("seconds", "examples_per_s", "positions_per_s", "waited")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")

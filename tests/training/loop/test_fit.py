@@ -108,6 +108,7 @@ def test_tells_its_plan_and_every_line(whole: Whole) -> None:
     assert lines[1] == heard.trains[0].to_dict()
     assert math.isclose(lines[-1]["metrics"]["loss"], heard.valids[-1].metrics["loss"])
     assert heard.trains[0].examples_per_s
+    assert all(0 <= record.waited < 1 for record in heard.trains)
     assert heard.trains[0].positions_per_s == pytest.approx(heard.trains[0].examples_per_s * tiny.LENGTH)
     losses = [x["loss"] for x in lines if x["kind"] == "train"]
     assert losses[-1] < losses[0]
@@ -157,7 +158,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(whole: Whole, tmp_path: Pa
 
 def lasting(folder: RunFolder) -> list[dict[str, object]]:
     """The lines of metrics.jsonl without the times."""
-    timed = ("seconds", "examples_per_s", "positions_per_s")
+    timed = ("seconds", "examples_per_s", "positions_per_s", "waited")
     return [{k: v for k, v in line.items() if k not in timed} for line in folder.journal.lines()]
 
 
@@ -193,7 +194,7 @@ def test_patience_ends_a_run_and_frozen_weights_stay() -> None:
 
 def test_monitors_are_those_of_the_task() -> None:
     assert Fit(tiny.task(), replace(tiny.SETTINGS, monitor="")).monitor == "auc"
-    message = r"monitor: expected one of auc, accuracy, mcc, loss, got 'acuracy'; did you mean 'accuracy'"
+    message = r"monitor: expected one of auc, accuracy, mcc, auprc, loss, got 'acuracy'; did you mean 'accuracy'"
     with pytest.raises(ConfigError, match=message):
         Fit(tiny.task(), replace(tiny.SETTINGS, monitor="acuracy"))
 

@@ -43,7 +43,7 @@ def test_a_trunk_from_a_language_model(gpt: Path) -> None:
     weights = checkpoint.read(gpt)[1]
     assert start.kind == "GenomicGPT"
     assert {name.split(".")[0] for name in start.loaded} == {"embed_bases", "embed_motifs", "blocks", "norm"}
-    assert {name.split(".")[0] for name in start.new} == {"embed_positions", "pool", "head"}
+    assert {name.split(".")[0] for name in start.new} == {"embed_positions", "pool", "head", "kmers"}
     assert start.other_shape == ()
     assert {name.split(".")[0] for name in start.unused} == {"to_bases"}
     np.testing.assert_array_equal(model.embed_bases.weight.numpy(), weights["embed_bases.weight"])
