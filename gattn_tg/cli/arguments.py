@@ -142,7 +142,7 @@ def parser() -> Parser:
     summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
     explain.add_argument("input", type=Path, metavar="INPUT", help=summary)
     explain.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
-    explain.add_argument("--bed", type=Path, default=None, help="these intervals of the genome; also writes a BigWig")
+    explain.add_argument("--bed", type=Path, default=None, help="these intervals of the genome, with a BigWig")
     summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
     explain.add_argument("--method", default="mutagenesis", help=summary)
     summary = "class, label or value to explain (the predicted class)"

@@ -248,7 +248,8 @@ class Trained:
             background: variants as above; every difference gets its quantile, by size, among theirs.
             rename: names of contigs in the files -> in the genome; "auto": 22 is chr22.
             skip_mismatched: a TSV to which lines go whose REF the genome has not; None refuses them.
-            head, tracks: of models of tracks; None takes the first head and all its tracks.
+            head: of models of tracks; None takes the first.
+            tracks: of models of tracks; None takes all of the head.
             batch_size: windows per call of the network, at most.
             overwrite: replace the file of `skip_mismatched`.
 

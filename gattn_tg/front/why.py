@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from gattn_tg.explain.attribution.target import Target
 from gattn_tg.front.explanations import SHOWN, Explanations
 from gattn_tg.front.sequences import Sequences, ids_of, records_of
 from gattn_tg.io import Genome, Record
+from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
+from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval
-
-if TYPE_CHECKING:
-    from gattn_tg.front.trained import Trained
 
 METHODS = ("mutagenesis", "gradient", "integrated", "expected")
 Counted = Callable[[int], None]
@@ -65,8 +65,24 @@ class Question:
                               "bases and motifs apart; leave it out")
 
 
+class Loaded(Protocol):
+    """What of `front.trained.Trained`, which imports this file, is used here."""
+
+    checkpoint: Checkpoint
+    vocabulary: MotifVocabulary
+    _held: dict[object, Any]
+
+    @property
+    def config(self) -> TrunkConfig: ...
+    def motif_attention(self, sequence: Record) -> Any: ...
+    def _require_length(self, record: Record) -> None: ...
+    def _width(self, length: int) -> int: ...
+    def _run(self, key: object, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]: ...
+    def _each_here(self, items: Iterator[Any]) -> Iterator[Any]: ...
+
+
 def explained(
-    model: Trained, sequences: Sequences, question: Question, counted: Counted | None = None
+    model: Loaded, sequences: Sequences, question: Question, counted: Counted | None = None
 ) -> Explanations:
     """What the bases of sequences give to what a model says of them; see `Trained.explain`."""
     target = Target.of(model.checkpoint)
@@ -80,7 +96,8 @@ def explained(
     def answers() -> np.ndarray:
         forward = model._run(("explain", question.batch_size), lambda: Forward(target.model, question.batch_size, None,
                                                                                target.run))  # fmt: skip
-        return forward(*asked.inputs)
+        found: np.ndarray = forward(*asked.inputs)
+        return found
 
     chosen = target.chosen(question.target, answers)
     ask = _method(model, target, question, key)
@@ -99,7 +116,7 @@ def explained(
 
 
 def explained_places(
-    model: Trained, genome: Sequences, where: str | Interval | Iterable[str | Interval] | Path, question: Question,
+    model: Loaded, genome: Sequences, where: str | Interval | Iterable[str | Interval] | Path, question: Question,
     counted: Counted | None = None,
 ) -> Explanations:
     """The same for places in a genome, contig by contig.
@@ -123,7 +140,7 @@ def explained_places(
 
 
 def _method(
-    model: Trained, target: Target, question: Question, key: object
+    model: Loaded, target: Target, question: Question, key: object
 ) -> Callable[[Asked, np.ndarray], Iterator[Attribution]]:
     """The method, with its network captured once for equal options."""
     if question.method == "mutagenesis":

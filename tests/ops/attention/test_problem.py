@@ -58,7 +58,8 @@ CALLS = [
     (ShapeError, "attention: expected lengths of integers of shape (2,), valid keys per batch row, got",
      lambda: {**operands(), "lengths": Tensor([3])}),
     *((ConfigError, f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5",
-       lambda scale=scale: {**operands(), "scale": scale}) for scale in (float("inf"), -float("inf"), float("nan"), 1e300)),
+       lambda scale=scale: {**operands(), "scale": scale})
+      for scale in (float("inf"), -float("inf"), float("nan"), 1e300)),
     (ConfigError, "attention window_size: expected the keys kept on each side (>= 0, or -1 for all), got (-2, 0)",
      lambda: {**operands(), "window_size": (-2, 0)}),
     (ConfigError, "Rope rotary_dim: expected an even number up to the head width 8, got 16; set rotary_dim",
