@@ -26,11 +26,12 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
 from gattn_tg.motif import annotate, causal_ids
 from gattn_tg.score.shared import Over
-from gattn_tg.score.variants.answers import Options, answers_of
+from gattn_tg.score.variants.answers import answers_of
 from gattn_tg.score.variants.asked import Asked, Variants
 from gattn_tg.score.variants.background import Background
 from gattn_tg.score.variants.effects import Effects
 from gattn_tg.score.variants.files import digest, told_of
+from gattn_tg.score.variants.options import Options
 from gattn_tg.score.variants.table import VariantEffects
 from gattn_tg.seq import Interval, N
 from gattn_tg.training.config import TrainConfig

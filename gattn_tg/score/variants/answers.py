@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
-from gattn_tg.data.augment import other_strand
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
-from gattn_tg.models.likelihood import Likelihood
 from gattn_tg.models.readouts import (
     ClassReadout,
     LabelReadout,
@@ -25,76 +22,11 @@ from gattn_tg.models.readouts import (
     ValueReadout,
 )
 from gattn_tg.models.strands import Run, over_strands
-from gattn_tg.motif import annotate
 from gattn_tg.score.along import GenomePredictor
+from gattn_tg.score.variants.language import HiddenAnswers, LikelihoodAnswers
+from gattn_tg.score.variants.options import Answers, Column, Options, checked_width, refuse_tracks
 from gattn_tg.score.variants.windows import Alleles
-from gattn_tg.seq import N
-from gattn_tg.types import Float, Int, UInt8
-
-NAT = float(np.log(2.0))
-
-
-class Column(NamedTuple):
-    """A number that is told of every variant; a `difference` is 0 where the alleles do the same."""
-
-    name: str
-    about: str
-    difference: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a model is asked.
-
-    Args:
-        batch_size: windows per call of the network.
-        both_strands: the mean over a window and its reverse complement.
-        window: bases of a window; None takes those of training.
-        head: head of a model of tracks with several; None takes the first.
-        tracks: names of the tracks that are wanted; None takes all.
-    """
-
-    batch_size: int = 128
-    both_strands: bool = False
-    window: int | None = None
-    head: str | None = None
-    tracks: Sequence[str] | None = None
-
-    @property
-    def told(self) -> dict[str, object]:
-        """The fields as JSON values."""
-        return {**asdict(self), "tracks": None if self.tracks is None else list(self.tracks)}
-
-    @property
-    def key(self) -> str:
-        """Equal for equal options."""
-        return str(self.told)
-
-
-class Answers:
-    """Base: calling it with windows of one width gives an array per window; `effects` compares two of them.
-
-    Attributes:
-        width: bases of a window.
-        is_padded: the network wants windows of exactly `width` bases, N beyond the ends of a contig.
-        columns: what `effects` gives.
-        rows: windows per call that are computed at once.
-    """
-
-    is_padded: ClassVar[bool] = False
-    width: int
-    columns: list[Column]
-    rows: int
-
-    def __call__(
-        self, bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"]
-    ) -> Float[np.ndarray, "b ..."]:
-        """What is compared, for each of exactly `rows` windows, padded behind their lengths."""
-        raise NotImplementedError
-
-    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
-        """One number per column."""
-        raise NotImplementedError
+from gattn_tg.types import Float
 
 
 class SequenceAnswers(Answers):
@@ -107,8 +39,8 @@ class SequenceAnswers(Answers):
         if not isinstance(readout, SequenceReadout) or (isinstance(readout, ClassReadout) and len(readout.labels) < 2):
             raise UnsupportedError("variants: expected a checkpoint that names two classes or more, got one that does "
                                    "not; what changes with a variant has no name")
-        _no_tracks(checkpoint, options)
-        self.width = _width(options.window or config.max_length, config.longest_bp)
+        refuse_tracks(checkpoint, options)
+        self.width = checked_width(options.window or config.max_length, config.longest_bp)
         self.rows = options.batch_size
         forward, (what, read) = Forward(checkpoint.model, self.rows), _read(readout)
         run: Run = lambda *inputs: read(forward.batch(*inputs))  # noqa: E731
@@ -242,93 +174,6 @@ class SiteAnswers(Answers):
         return found
 
 
-class LikelihoodAnswers(Answers):
-    """Log likelihood of the window, in nats: the sum of log p(base | bases before it) over bases that are known.
-
-    Both strands: the mean of the window and of its reverse complement, which a causal model reads from its other end.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
-        _no_tracks(checkpoint, options)
-        self.rows = min(options.batch_size, 32)
-        readout = checkpoint.readout
-        learnt = readout.width if isinstance(readout, NextBaseReadout) else checkpoint.config.context
-        self.width = _width(options.window or learnt, checkpoint.config.longest_bp)
-        self._likelihood = Likelihood(checkpoint.model, checkpoint.vocabulary, self.rows)
-        self._both = options.both_strands
-        self.columns = _likelihood_columns("log likelihood of the window")
-
-    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
-        """Log likelihoods."""
-        found = self._sums(bases)
-        if not self._both:
-            return found
-        turned = other_strand(bases, motif_ids, None, lengths=lengths)[0]
-        mean: np.ndarray = (found + self._sums(turned)) * 0.5
-        return mean
-
-    def _sums(self, bases: np.ndarray) -> Float[np.ndarray, "b"]:
-        log2_p = np.concatenate(list(self._likelihood(bases)))
-        picked = np.take_along_axis(log2_p, np.minimum(bases, 3)[..., None], axis=-1)[..., 0]
-        total: np.ndarray = np.where(bases < N, picked, 0.0).sum(-1, dtype=np.float64) * NAT
-        return total
-
-    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
-        """Both, and their difference."""
-        return [float(ref), float(alt), float(alt - ref)]
-
-
-class HiddenAnswers(Answers):
-    """Pseudo-log-likelihood of the window, in nats: the sum of log p(base | all other bases), each base hidden in turn.
-
-    One call of the network per base and allele: the dearest of all scores. A model of words of k bases gives a base
-    the sum over the words that end in it. Motif ids are found anew in every window with a hidden base.
-
-    Source: Salazar et al. 2020, ACL, p. 2699 (pseudo-log-likelihood of masked language models).
-    """
-
-    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
-        _no_tracks(checkpoint, options)
-        self.rows, self._batch = min(options.batch_size, 32), options.batch_size
-        readout = checkpoint.readout
-        learnt = readout.width if isinstance(readout, MaskedReadout) else 128
-        self.width = _width(options.window or learnt, checkpoint.config.longest_bp)
-        self._forward, self._vocabulary = Forward(checkpoint.model, self._batch), checkpoint.vocabulary
-        self._reads_motifs, self._both = checkpoint.config.reads_motifs, options.both_strands
-        self.columns = _likelihood_columns("pseudo-log-likelihood of the window")
-
-    def __call__(self, bases: np.ndarray, motif_ids: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
-        """Pseudo-log-likelihoods."""
-        found = self._sums(bases, lengths)
-        if not self._both:
-            return found
-        turned = other_strand(bases, motif_ids, None, lengths=lengths)[0]
-        mean: np.ndarray = (found + self._sums(turned, lengths)) * 0.5
-        return mean
-
-    def _sums(self, bases: np.ndarray, lengths: np.ndarray) -> Float[np.ndarray, "b"]:
-        row, place = np.nonzero(bases < N)
-        total = np.zeros(len(bases))
-        for first in range(0, len(row), self._batch):
-            rows, places = row[first : first + self._batch], place[first : first + self._batch]
-            n = len(rows)
-            rows, places = (np.pad(x, (0, self._batch - n), mode="edge") for x in (rows, places))  # one shape
-            hidden = bases[rows]
-            truth = hidden[np.arange(len(rows)), places]
-            hidden[np.arange(len(rows)), places] = N
-            ids = annotate(hidden, self._vocabulary) if self._reads_motifs else np.zeros_like(hidden)
-            logits = self._forward.batch(hidden, ids, lengths[rows].astype(np.int32), places[:, None].astype(np.int32))
-            words = logits[:, 0].astype(np.float64)
-            words -= words.max(1, keepdims=True)
-            p = np.exp(words).reshape(len(rows), -1, 4).sum(1)
-            np.add.at(total, rows[:n], np.log(p[np.arange(n), truth[:n]] / p[:n].sum(1)))
-        return total
-
-    def effects(self, ref: np.ndarray, alt: np.ndarray, place: Alleles) -> list[float]:
-        """Both, and their difference."""
-        return [float(ref), float(alt), float(alt - ref)]
-
-
 ANSWERS: dict[type[Readout], Callable[[Checkpoint, Options], Answers]] = {
     ClassReadout: SequenceAnswers,
     LabelReadout: SequenceAnswers,
@@ -359,31 +204,9 @@ def _log_odds(logits: Float[np.ndarray, "b c"]) -> Float[np.ndarray, "b c"]:
     return odds
 
 
-def _width(wanted: int, longest: int | None) -> int:
-    if wanted < 1 or (longest is not None and wanted > longest):
-        raise ConfigError(f"variants: expected a window from 1 to {longest} bases, which the model can read, got "
-                          f"{wanted}; correct it")
-    return wanted
-
-
-def _no_tracks(checkpoint: Checkpoint, options: Options) -> None:
-    for name, value in (("head", options.head), ("tracks", options.tracks)):
-        if value is not None:
-            raise ConfigError(f"variants: {name}: expected none for a {checkpoint.kind.name}, got {value!r}; leave "
-                              "it out")
-
-
 def _along(checkpoint: Checkpoint, options: Options, rows: int) -> GenomePredictor:
     found = GenomePredictor(checkpoint, head=options.head, both_strands=options.both_strands, batch_size=rows)
     if options.window not in (None, found.window_bp):
         raise ConfigError(f"variants: expected a window of {found.window_bp} bases, as in training, for a "
                           f"{checkpoint.kind.name}, got {options.window}; leave it out")
     return found
-
-
-def _likelihood_columns(what: str) -> list[Column]:
-    return [
-        Column("ref_log_likelihood", f"{what} with the reference allele, in nats", False),
-        Column("alt_log_likelihood", f"{what} with the alternative allele, in nats", False),
-        Column("d_log_likelihood", f"difference of the {what}, alternative minus reference, in nats"),
-    ]

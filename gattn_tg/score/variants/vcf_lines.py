@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from gattn_tg.errors import FormatError
 from gattn_tg.escaping import field
 from gattn_tg.io import Genome
-from gattn_tg.score.variants.answers import Column
 from gattn_tg.score.variants.effects import Effect
+from gattn_tg.score.variants.options import Column
 from gattn_tg.seq import Interval, Variant
 from gattn_tg.version import __version__
 
