@@ -41,8 +41,8 @@ def answers(impl: str, placed: list[Tensor]) -> list[np.ndarray]:
 
 
 @pytest.mark.usefixtures("_few_threads")
-@pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("impl", KINDS)
+# one axis for those that take long: what is cut differently is not their business
+@pytest.mark.parametrize(("impl", "axis"), [("lazy", 0), ("loops", 0), ("loops", 1), ("simt", 1)])
 def test_two_devices_are_one(impl: str, axis: int) -> None:
     kind = KINDS[impl]
     given = (Q, K, V, DO, TABLE, IDS, LENGTHS)
