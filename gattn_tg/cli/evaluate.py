@@ -11,11 +11,8 @@ from gattn_tg.cli import device, output
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedSequences
-from gattn_tg.front.evaluation import Evaluation
+from gattn_tg.front.evaluation import SHOWN, Evaluation
 from gattn_tg.front.load import load
-from gattn_tg.metrics.outcome import CLASSES, MEANS
-
-MEANS_SHOWN = ("n", *(name for names in MEANS.values() for name in names))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,12 +63,11 @@ def tell(found: Evaluation) -> None:
         return
     for key, metrics in found.metrics.items():
         if metrics:
-            outcome = found.outcomes.get(key)
-            several = outcome is not None and outcome.readout.task != CLASSES
-            names = [n for n in metrics if not several or n in MEANS_SHOWN]
+            outcome = found.columns.get(key)
+            names = metrics if outcome is None else [n for n in metrics if n in SHOWN]
             told = (f"{name} {f'{metrics[name]:,.0f}' if name == 'n' else _shown(metrics[name])}" for name in names)
             say(f"{key:<5}  " + "  ".join(told))
-            if outcome is not None and several:
+            if outcome is not None:
                 for line in label_lines(outcome.readout.labels, outcome.each()):
                     say(line)
 

@@ -12,9 +12,11 @@ from gattn_tg.errors import UnsupportedError
 from gattn_tg.explain.drawings.answers import answers_page
 from gattn_tg.io.replacing import replacing
 from gattn_tg.metrics.classes import confusion
-from gattn_tg.metrics.outcome import CLASSES, Outcome
+from gattn_tg.metrics.outcome import CLASSES, MEANS, Outcome
 from gattn_tg.score.table import Table
 from gattn_tg.types import Int
+
+SHOWN = ("n", *(name for names in MEANS.values() for name in names))  # of several labels or columns: the means
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,6 +48,11 @@ class Evaluation(Table):
         labels = last.readout.labels
         table = confusion(last.truth, last.answers.argmax(1), len(labels))
         return cls(kind, metrics, labels, table, outcomes)
+
+    @property
+    def columns(self) -> dict[str, Outcome]:
+        """The outcomes that have several labels or columns of values, of which each is told."""
+        return {name: found for name, found in self.outcomes.items() if found.readout.task != CLASSES}
 
     def to_html(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Draw the answers on one page, nothing of which is loaded from elsewhere; it appears when all is written.
