@@ -13,6 +13,7 @@ from gattn_tg.models.tables import centred_tables
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.types import Float, Int, UInt8
@@ -32,6 +33,7 @@ class Trunk:
     Attributes:
         is_causal: no answer depends on what comes after it; motif ids must be causal too, and an N stands in front.
         reads_lengths: padding behind a sequence changes nothing, as the model is told the lengths.
+        filters: what finds motifs in the bases themselves, of models that have it.
     """
 
     is_causal: ClassVar[bool] = False
@@ -39,6 +41,7 @@ class Trunk:
 
     def __init__(self, config: TrunkConfig) -> None:
         self.config = config
+        self.filters: MotifFilters | None = None
 
     def make_embedding(self, rng: np.random.Generator) -> None:
         """Draw the embedding of motif ids, where the configuration wants one."""

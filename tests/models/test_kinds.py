@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "gattn_tg"
 
 
 def test_every_kind_of_answers_has_a_task_and_a_loaded_model() -> None:
-    answers = {kind.readout for kind in KINDS.values()}
+    answers = {readout for kind in KINDS.values() for readout in (kind.readout, *kind.others)}
     assert set(TASKS) == set(TRAINED) == answers
 
 

@@ -17,7 +17,6 @@ from gattn_tg.data.augment import flip_strands
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.outcome import Outcome
-from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig, TrunkConfig
 from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.inputs import Inputs
@@ -104,7 +103,7 @@ class SequenceTask:
             shape = replace(shape, merge_strands=config.train.reverse_complement)
         config.require_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
-        if isinstance(model, SequenceClassifier) and model.filters is not None:
+        if model.filters is not None:
             model.filters.start_from(matrices_of(data.vocabulary))
         try:
             task = cls(
