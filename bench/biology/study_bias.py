@@ -198,23 +198,27 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         print(f"{name} {fraction:g} {design} seed {seed}: test AUC {test:.4f}, {seconds:.0f} s", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def study(
+    bench: str, about: str | None, run: Callable[..., None], designs: Iterable[str], default: list[str],
+    fractions: list[float],
+) -> None:
+    """The command line of a study: runs what is asked for, and prints the tables of what is there."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=["none", "key", "pair", "learned"])
-    parser.add_argument("--fractions", nargs="+", type=float, choices=(0.1, 0.25, 1.0), default=[0.1, 0.25, 1.0])
+    parser.add_argument("--designs", nargs="+", choices=[*designs], default=default)
+    parser.add_argument("--fractions", nargs="+", type=float, choices=(0.1, 0.25, 1.0), default=fractions)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--show", action="store_true", help="print the tables of what is there; train nothing")
     a = parser.parse_args()
     if not a.show:
         if not Path(DATA).is_dir():
-            raise SystemExit(f"study_bias: {DATA} is absent; put the data of the README there")
+            raise SystemExit(f"{bench}: {DATA} is absent; put the data of the README there")
         if a.threads:
             threads.set_threads(a.threads)
         run(a.sets, a.designs, a.fractions, a.seeds)
-    show()
+    show(bench)
 
 
 if __name__ == "__main__":
-    main()
+    study("study_bias", __doc__, run, DESIGNS, ["none", "key", "pair", "learned"], [0.1, 0.25, 1.0])

@@ -13,21 +13,17 @@ validation set.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bench.biology.linear import Words, fitted
-from bench.biology.study_bias import DATA, SETS, VOCABULARY, Trial, fraction_of, load
+from bench.biology.study_bias import SETS, VOCABULARY, Trial, fraction_of, load, study
 from bench.biology.study_motifs import vocabulary_for
-from bench.biology.study_table import show
 from bench.record import lines_of, write
 from gattn_tg.data import LabelledSequences
-from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
@@ -115,23 +111,5 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
               f"both strands {found.get('test_auc_both', '-')}, {seconds:.0f} s", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS, *LINEAR], default=["none", "words", *LINEAR])
-    parser.add_argument("--fractions", nargs="+", type=float, choices=(0.1, 0.25, 1.0), default=[0.1])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--show", action="store_true", help="print the tables of what is there; train nothing")
-    a = parser.parse_args()
-    if not a.show:
-        if not Path(DATA).is_dir():
-            raise SystemExit(f"study_words: {DATA} is absent; put the data of the README there")
-        if a.threads:
-            threads.set_threads(a.threads)
-        run(a.sets, a.designs, a.fractions, a.seeds)
-    show(BENCH)
-
-
 if __name__ == "__main__":
-    main()
+    study(BENCH, __doc__, run, [*DESIGNS, *LINEAR], ["none", "words", *LINEAR], [0.1])

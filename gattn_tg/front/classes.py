@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.sequences import Sequences
-from gattn_tg.score.predict import ClassPredictions, Prediction, predict
+from gattn_tg.score.predict import ClassPredictions, Prediction, predictions
 
 
 class TrainedClassifier(TrainedSequences):
@@ -35,8 +34,4 @@ class TrainedClassifier(TrainedSequences):
         self, sequences: Sequences, *, both_strands: bool = False, batch_size: int = 128
     ) -> Iterator[Prediction]:
         """The same, one after the other, for files that do not fit into memory."""
-        where = str(sequences) if isinstance(sequences, str | Path) else "predict"
-        return predict(
-            self.checkpoint, self._records(sequences), batch_size=batch_size, where=where,
-            run=self._network(batch_size), both_strands=both_strands,
-        )  # fmt: skip
+        return predictions(self.answers(sequences, both_strands=both_strands, batch_size=batch_size), self.labels)

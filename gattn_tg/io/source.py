@@ -218,6 +218,30 @@ def require_regular(path: str | Path, why: str) -> None:
     )
 
 
+class Rereading:
+    """Refuses to read again what can be read once only.
+
+    Args:
+        path: a file, a pipe, or - for standard input.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._is_read = path, False
+
+    def begin(self) -> None:
+        """A reading from the start begins.
+
+        Raises:
+            FormatError: the second one of a pipe.
+        """
+        if self._is_read and (self.path == STDIN or not self.path.is_file()):
+            raise FormatError(
+                f"{self.path}: expected a file that can be read again, got a pipe, which is read once; "
+                "write it to a file first"
+            )
+        self._is_read = True
+
+
 def unreadable(path: Path, error: OSError) -> FormatError:
     """What is said of a file that cannot be opened or read."""
     reason = (error.strerror or str(error)).lower()

@@ -9,7 +9,7 @@ from gattn_tg.errors import FormatError
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.ref_check import Mismatch, RefCheck
 from gattn_tg.io.rows import rows, short, whole
-from gattn_tg.io.source import STDIN
+from gattn_tg.io.source import Rereading
 from gattn_tg.io.vcf import VcfVariant
 from gattn_tg.seq.variant import Variant, is_sequence, shown
 
@@ -41,15 +41,10 @@ class VariantTable:
     ) -> None:
         self.path = Path(path)
         self._check = RefCheck(genome, rename, mismatched, "table of variants")
-        self._is_read = False
+        self._reading = Rereading(self.path)
 
     def __iter__(self) -> Iterator[VcfVariant]:
-        if self._is_read and (self.path == STDIN or not self.path.is_file()):
-            raise FormatError(
-                f"{self.path}: expected a file that can be read again, got a pipe, which is read once; "
-                "write it to a file first"
-            )
-        self._is_read = True
+        self._reading.begin()
         resolve = self._check.resolver()
         places: list[int] = []
         n_columns = 0

@@ -12,7 +12,7 @@ from gattn_tg.io.genome import Genome
 from gattn_tg.io.lines import lines
 from gattn_tg.io.ref_check import Mismatch, RefCheck
 from gattn_tg.io.rows import short
-from gattn_tg.io.source import STDIN
+from gattn_tg.io.source import Rereading
 from gattn_tg.seq.interval import MAX_DIGITS
 from gattn_tg.seq.variant import Variant, is_sequence, shown
 
@@ -77,15 +77,10 @@ class Vcf:
         self.sorted_only = sorted_only
         self.skipped: Counter[str] = Counter()
         self._check = RefCheck(genome, rename, mismatched)
-        self._is_read = False
+        self._reading = Rereading(self.path)
 
     def __iter__(self) -> Iterator[VcfVariant]:
-        if self._is_read and (self.path == STDIN or not self.path.is_file()):
-            raise FormatError(
-                f"{self.path}: expected a file that can be read again, got a pipe, which is read once; "
-                "write it to a file first"
-            )
-        self._is_read = True
+        self._reading.begin()
         self.skipped.clear()
         self._check.n_checked = 0
         width = 0

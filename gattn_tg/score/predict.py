@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.strands import Run
-from gattn_tg.score.answers import answers
+from gattn_tg.score.answers import Answer, answers
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
 
@@ -54,8 +54,13 @@ def predict(
     """
     run = run or class_probabilities(checkpoint.model, batch_size, device)
     found = answers(checkpoint, records, run, batch_size=batch_size, where=where, both_strands=both_strands)
+    return predictions(found, checkpoint.labels)
+
+
+def predictions(found: Iterable[Answer], labels: Sequence[str]) -> Iterator[Prediction]:
+    """The rows of a stream with the most probable class of each."""
     for name, length, probabilities in found:
-        yield Prediction(name, length, checkpoint.labels[int(np.argmax(probabilities))], probabilities)
+        yield Prediction(name, length, labels[int(np.argmax(probabilities))], probabilities)
 
 
 @dataclass(frozen=True, repr=False)

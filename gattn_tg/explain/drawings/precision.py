@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gattn_tg.explain.drawings.svg import GRID, INK, MUTED, Scale, element, svg, text, tip
+from gattn_tg.explain.drawings.shares import share_grid
+from gattn_tg.explain.drawings.svg import INK, MUTED, Scale, element, svg, text, tip
 
 WIDTH, HEIGHT = 520.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 14.0, 42.0
-LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,7 @@ def precision_chart(
         label: what the drawing shows.
     """
     x, y = Scale(0, 1, LEFT, WIDTH - RIGHT), Scale(0, 1, HEIGHT - BOTTOM, TOP)
-    parts = []
-    for level in LEVELS:
-        parts += [
-            element("line", x1=x(0), x2=x(1), y1=y(level), y2=y(level), stroke=GRID),
-            text(x(0) - 8, y(level) + 4, f"{level:.0%}", text_anchor="end", fill=MUTED, font_size=11),
-            text(x(level), y(0) + 17, f"{level:.0%}", text_anchor="middle", fill=MUTED, font_size=11),
-        ]
+    parts = share_grid(x, y, font_size=11, drop=17)
     parts.append(text((x(0) + x(1)) / 2, HEIGHT - 6, "recall: known sites that are found", text_anchor="middle",
                       fill=MUTED, font_size=11))  # fmt: skip
     parts.append(element("line", tip(f"by chance: {base_rate:.1%}"), x1=x(0), x2=x(1), y1=y(base_rate),

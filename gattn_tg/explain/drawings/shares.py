@@ -35,6 +35,18 @@ class Curve:
     steps: bool = False
 
 
+def share_grid(x: Scale, y: Scale, *, font_size: int, drop: int) -> list[str]:
+    """Lines and numbers of two shares from 0 to 1; those of x stand `drop` below."""
+    parts = []
+    for level in LEVELS:
+        parts += [
+            element("line", x1=x(0), x2=x(1), y1=y(level), y2=y(level), stroke=GRID),
+            text(x(0) - 8, y(level) + 4, f"{level:.0%}", text_anchor="end", fill=MUTED, font_size=font_size),
+            text(x(level), y(0) + drop, f"{level:.0%}", text_anchor="middle", fill=MUTED, font_size=font_size),
+        ]
+    return parts
+
+
 def share_chart(
     curves: Sequence[Curve], x_name: str, y_name: str, label: str, *, diagonal: bool = False
 ) -> str:
@@ -47,14 +59,8 @@ def share_chart(
         diagonal: draw the line of equal shares: chance in a ROC, truth in a calibration.
     """
     x, y = Scale(0, 1, LEFT, SIZE - RIGHT), Scale(0, 1, SIZE - BOTTOM, TOP)
-    parts = []
-    for level in LEVELS:
-        parts += [
-            element("line", x1=x(0), x2=x(1), y1=y(level), y2=y(level), stroke=GRID),
-            text(x(0) - 8, y(level) + 4, f"{level:.0%}", text_anchor="end", fill=MUTED, font_size=12),
-            text(x(level), y(0) + 18, f"{level:.0%}", text_anchor="middle", fill=MUTED, font_size=12),
-        ]
-    parts += [
+    parts = [
+        *share_grid(x, y, font_size=12, drop=18),
         text((x(0) + x(1)) / 2, SIZE - 6, x_name, text_anchor="middle", fill=MUTED, font_size=12),
         text(8, 14, y_name, fill=MUTED, font_size=12),
     ]

@@ -52,14 +52,7 @@ def require_labels(table: LabelledTable) -> None:
     Raises:
         ConfigError: A column without a 0 or without a 1, or only sequences of N.
     """
-    for name, known in _known(table):
-        if len(np.unique(known)) < 2:
-            only = f"only {known[0]:.0f}" if known.size else "no known cell"
-            raise ConfigError(
-                f"{table.path}: expected 0 and 1 in column {name!r} to tell them apart, got {only}; leave it out of "
-                "label_columns, or add sequences"
-            )
-    _require_bases(table)
+    _require_two(table, "0 and 1 in column {} to tell them apart", "only {:.0f}", "label_columns, or add sequences")
 
 
 def require_values(table: LabelledTable) -> None:
@@ -68,12 +61,16 @@ def require_values(table: LabelledTable) -> None:
     Raises:
         ConfigError: A column of one value, or only sequences of N.
     """
+    _require_two(table, "different values in column {} to learn from", "{:g} everywhere", "label_columns")
+
+
+def _require_two(table: LabelledTable, expected: str, only: str, left: str) -> None:
+    """Refuses columns with fewer than two different known values, with the words of a task."""
     for name, known in _known(table):
         if len(np.unique(known)) < 2:
-            only = f"{known[0]:g} everywhere" if known.size else "no known cell"
+            got = only.format(known[0]) if known.size else "no known cell"
             raise ConfigError(
-                f"{table.path}: expected different values in column {name!r} to learn from, got {only}; leave it out "
-                "of label_columns"
+                f"{table.path}: expected {expected.format(repr(name))}, got {got}; leave it out of {left}"
             )
     _require_bases(table)
 
