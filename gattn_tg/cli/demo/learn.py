@@ -29,7 +29,7 @@ MODEL = ClassifierConfig(
     dropout=0.0,
 )  # fmt: skip
 TRAINING = TrainSettings(
-    epochs=6, batch_size=64, learning_rate=3e-3, weight_decay=0.05, motif_rate=3.0, monitor="loss", seed=0
+    epochs=4, batch_size=64, learning_rate=3e-3, weight_decay=0.05, motif_rate=3.0, monitor="loss", seed=0
 )
 
 
