@@ -14,7 +14,7 @@ import pytest
 
 import gattn_tg
 from gattn_tg.cli import main
-from gattn_tg.cli.arguments import parser
+from gattn_tg.cli.arguments.parser import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gattn_tg"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gattn_tg.cli.arguments import parser
+from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.models.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent

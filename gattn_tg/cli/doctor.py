@@ -51,13 +51,17 @@ def lines(report: dict[str, Any]) -> list[str]:
     return out
 
 
-def cache(report: dict[str, str]) -> list[str]:
-    """Where compiled kernels are kept, or why they are not."""
+def cache(report: dict[str, Any]) -> list[str]:
+    """Where kernels are kept, or why they are not."""
     if not report["refusal"]:
-        return [f"compiled kernels are kept in {report['folder']}"]
+        size = f"{report['entries']:,} entries, {report['bytes'] / 2**20:.1f} MiB"
+        return [f"kernels are kept in {report['folder']} ({size})"]
+    advice = (
+        "" if report["refusal"].startswith("GATTN_CACHE") else "; set XDG_CACHE_HOME to a folder that can be written"
+    )
     return [
-        "compiled kernels are kept nowhere and compiled anew in every process",
-        f"  --  {report['refusal']}; set XDG_CACHE_HOME to a folder that can be written",
+        "kernels are kept nowhere, and lowered and compiled anew in every process",
+        f"  --  {report['refusal']}{advice}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Compiled kernels on disk, each under a checksum: a damaged entry is compiled again and never runs.
+"""Lowered and compiled kernels on disk, each under a checksum: a damaged entry is made again and never runs.
 
 tinygrad keeps what it compiled in a database, unpickles whatever it finds there and calls it: one flipped bit and the
 process dies of a segmentation fault, and where the folder cannot be written nothing works at all. `programs.py` puts
@@ -24,8 +24,11 @@ from gattn_tg.machine import toolchain
 
 T = TypeVar("T")
 NAME = "gattn_tg.db"
+ENDINGS = ("", "-journal", "-wal", "-shm")  # of the files of one database
 DIGEST_BYTES = 32  # of SHA-256
 WAIT_S = 60  # for another process that writes
+MOST_BYTES = 512 << 20  # a model has about a hundred kernels of some 50 kB each
+PUTS_PER_LOOK = 32  # at the size
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
@@ -35,6 +38,11 @@ def folder() -> Path:
         return Path(named).absolute().parent
     cache = toolchain.variable("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(cache) / "tinygrad"
+
+
+def is_off() -> bool:
+    """Whether the user wants nothing to be kept: GATTN_CACHE=0."""
+    return toolchain.variable("GATTN_CACHE") == "0"
 
 
 def refusal(place: Path | None = None) -> str:
@@ -61,7 +69,8 @@ class Store:
         self.place, self.path = place, place / NAME
         self._lock = threading.RLock()
         self._open: tuple[int, sqlite3.Connection] | None = None
-        self.is_off = False
+        self.is_off = is_off()
+        self._n_puts = 0
 
     def get(self, name: str) -> Any:
         """What was put under a name."""
@@ -79,6 +88,23 @@ class Store:
         content = pickle.dumps(value)
         row = (name, _digest(name, content) + content)
         self._do(lambda db: db.execute("REPLACE INTO kept (name, value) VALUES (?, ?)", row))
+        if self._n_puts % PUTS_PER_LOOK == 0:
+            self._do(_bound)
+        self._n_puts += 1
+
+    def size(self) -> tuple[int, int]:
+        """Number of values, and the bytes that they take."""
+        return self._do(lambda db: (db.execute("SELECT count(*) FROM kept").fetchone()[0], _used(db))) or (0, 0)
+
+    def clear(self) -> None:
+        """Throws everything away.
+
+        Raises:
+            OSError: The file cannot be removed.
+        """
+        self._close()
+        for ending in ENDINGS:
+            Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """One transaction; a damaged database is thrown away, once, and made anew."""
@@ -115,8 +141,7 @@ class Store:
 
     def _discard(self) -> None:
         try:
-            for ending in ("", "-journal", "-wal", "-shm"):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+            self.clear()
         except OSError as error:
             self._give_up(error)
 
@@ -129,6 +154,21 @@ class Store:
             CacheWarning,
             stacklevel=2,
         )
+
+
+def _used(db: sqlite3.Connection) -> int:
+    """Bytes of a database, without those that are free for what comes."""
+    pages, free, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def _bound(db: sqlite3.Connection) -> None:
+    """Forgets the older half of a database that has grown too large."""
+    if _used(db) > MOST_BYTES:
+        oldest = "SELECT rowid FROM kept ORDER BY rowid LIMIT (SELECT (count(*) + 1) / 2 FROM kept)"
+        db.execute(f"DELETE FROM kept WHERE rowid IN ({oldest})")
 
 
 def _digest(name: str, content: bytes) -> bytes:

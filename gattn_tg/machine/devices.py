@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from gattn_tg.errors import GattnError, UnsupportedError
 from gattn_tg.machine import cache, toolchain
@@ -79,8 +80,7 @@ def choose(name: str | None = None) -> str:
         device = kind_of(name)
         if device not in NAMES:
             raise UnsupportedError(
-                f"device: expected one of {', '.join(NAMES)}, got {name!r}; "
-                "`gattn doctor` lists what works here"
+                f"device: expected one of {', '.join(NAMES)}, got {name!r}; `gattn doctor` lists what works here"
             )
         _, _, rest = name.rpartition("+")[2].partition(":")
         if rest.isdecimal():
@@ -156,13 +156,20 @@ def report(wish: str | None = None) -> dict[str, object]:
             "vectors": toolchain.vector_name(),
         },
         "plan": plan_table.report(),
-        "cache": {"folder": str(cache.folder()), "refusal": cache.refusal()},
+        "cache": _kept(),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("gattn_tg", "tinygrad", "numpy")},
         },
         "extras": extras(),
     }
+
+
+def _kept() -> dict[str, Any]:
+    """Where kernels are kept on disk and how many, or why they are not."""
+    reason = "GATTN_CACHE=0 says so" if cache.is_off() else cache.refusal()
+    entries, size = cache.Store(cache.folder()).size() if not reason else (0, 0)
+    return {"folder": str(cache.folder()), "refusal": reason, "entries": entries, "bytes": size}
 
 
 def extras() -> list[dict[str, str | None]]:

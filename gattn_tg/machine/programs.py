@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
-import time
-from typing import Any, ClassVar
+from typing import Any
 
-from tinygrad import device, helpers
+from tinygrad import codegen, device, helpers
+from tinygrad.runtime import ops_cpu
 
-from gattn_tg.machine import cache
+from gattn_tg.machine import cache, lowered
 
 Key = dict[str, Any] | str | int
 IMPORTERS = ("tinygrad.codegen.opt.search",)  # modules that take the functions over by name, where they are loaded
@@ -23,39 +23,21 @@ def store() -> cache.Store:
 
 
 def install() -> None:
-    """Puts `get` and `put` where tinygrad 0.14 looks for its own."""
+    """Puts `get` and `put` where tinygrad 0.14 looks for its own, and a memory before its lowering."""
     for module in (helpers, device, *(sys.modules[name] for name in IMPORTERS if name in sys.modules)):
         module.diskcache_get, module.diskcache_put = get, put
-
-
-def compiled_s() -> float:
-    """Seconds for which this process has made what the store did not have."""
-    return _Clock.seconds
-
-
-class _Clock:
-    """From a question that the store cannot answer to the answer that it is given."""
-
-    seconds = 0.0
-    asked: ClassVar[dict[str, float]] = {}
+    codegen.do_to_program = ops_cpu.do_to_program = lowered.remembered(codegen.do_to_program, get, put)
 
 
 def get(table: str, key: Key) -> Any:
     """What tinygrad's `diskcache_get` gives: a value, or None."""
-    name = _name(table, key)
-    found = store().get(name) if helpers.CACHELEVEL >= 1 else None
-    if found is None:
-        _Clock.asked[name] = time.perf_counter()
-    return found
+    return store().get(_name(table, key)) if helpers.CACHELEVEL >= 1 else None
 
 
 def put(table: str, key: Key, val: Any, prepickled: bool = False) -> Any:
     """What tinygrad's `diskcache_put` does; returns the value."""
-    name = _name(table, key)
-    if (began := _Clock.asked.pop(name, None)) is not None:
-        _Clock.seconds += time.perf_counter() - began
     if helpers.CACHELEVEL >= 1 and not prepickled:  # the pickled ones are traces for tinygrad's own developers
-        store().put(name, val)
+        store().put(_name(table, key), val)
     return val
 
 

@@ -112,6 +112,18 @@ def version(compiler: Compiler) -> str:
 
 
 @functools.cache
+def identity() -> str:
+    """The compiler that is used, told from others without running it: its file, size and time of change."""
+    compiler = find()
+    path = shutil.which(compiler.path) if compiler else None
+    if compiler is None or path is None:
+        return ""
+    state = os.stat(path)
+    zig = variable("GATTN_ZIG") if compiler.origin == "ziglang" else ""
+    return f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns} {zig}"
+
+
+@functools.cache
 def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
     """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
     try:

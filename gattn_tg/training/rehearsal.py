@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad.helpers import Context
 
-from gattn_tg.machine import programs
+from gattn_tg.machine import lowered
 from gattn_tg.machine.memory import peak_bytes
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import RunFolder
@@ -114,9 +114,9 @@ def rehearse(
             fit.rates, fit.origin = dict.fromkeys(started.loaded, settings.trunk_rate), started.digest
         n_steps, clock.fit = fit.n_steps, fit
         clock.began = clock.since = time.perf_counter()
-        before = programs.compiled_s()
+        before = lowered.seconds()
         fit.run()
-    compiled_s = programs.compiled_s() - before
+    compiled_s = lowered.seconds() - before
     validation_s = _validation_s(task, clock)
     every = settings.validate_every or task.steps_per_epoch
     counts = task.counts if isinstance(task, Counted) else {}

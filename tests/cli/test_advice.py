@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gattn_tg
-from gattn_tg.cli.arguments import parser
+from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
 
 PACKAGE = Path(gattn_tg.__file__).parent

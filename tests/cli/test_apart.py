@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gattn_tg.cli.arguments import parser
+from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
 from gattn_tg.cli.output import OUTPUTS
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gattn_tg.cli.doctor import lines
 from gattn_tg.cli.main import main
+from gattn_tg.machine.cache import Store
 
 
 def candidate(name: str, **changes: Any) -> dict[str, Any]:
@@ -29,7 +31,7 @@ REPORT: dict[str, Any] = {
     "compiler": {"path": "/usr/bin/clang", "origin": "clang", "version": "clang version 14"},
     "compiler_help": "",
     "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512, "vectors": "AVX-512"},
-    "cache": {"folder": "/home/a/.cache/tinygrad", "refusal": ""},
+    "cache": {"folder": "/home/a/.cache/tinygrad", "refusal": "", "entries": 12, "bytes": 3 << 20},
     "plan": {
         "user_file": "/home/x/plan.toml",
         "user_file_exists": False,
@@ -80,3 +82,27 @@ def test_json_of_this_machine(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert said["device"]["chosen"] == "CPU"
     assert "DEV" not in os.environ, "the wish is an argument, not the environment of the process"
     assert {"compiler", "cpu", "plan", "versions", "extras"} <= set(said)
+
+
+def test_kept_kernels_are_counted_and_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CACHEDB", str(tmp_path / "cache.db"))
+    Store(tmp_path).put("kernel", b"machine code")
+    assert main(["cache"]) == 0
+    assert "1 entries" in capsys.readouterr().out
+    assert main(["cache", "--clear"]) == 0
+    assert not (tmp_path / "gattn_tg.db").exists()
+    assert main(["cache", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["entries"] == 0
+
+
+def test_an_old_half_is_forgotten_where_too_much_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gattn_tg.machine.cache.MOST_BYTES", 200_000)
+    store = Store(tmp_path)
+    for i in range(200):
+        store.put(f"kernel {i}", bytes(5000))
+    number, size = store.size()
+    assert number < 100
+    assert size < 500_000
+    assert store.get("kernel 199") == bytes(5000)

@@ -6,14 +6,14 @@ import argparse
 
 import pytest
 
-from gattn_tg.cli.arguments import parser
+from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
 
 ODD = (
     "-1", "1.5", "abc", "", "nan", "inf", "1e9", "9" * 20, "9" * 5000, "0x10", "1_0", "\u0663", "\uff18", "0.\u0661",
     "1/\u0663",
 )  # fmt: skip
-NUMBERS = ("_whole.<locals>.read", "_temperature", "_chance", "_widths", "_part")
+NUMBERS = ("whole.<locals>.read", "temperature", "chance", "share", "widths", "part")
 FLOATS = {"--temperature": {"1.5"}}  # that are right
 
 

@@ -1,0 +1,118 @@
+"""Options of the verbs that ask a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gattn_tg.cli.arguments import shared, values
+
+
+def predict(verbs: shared.Verbs) -> None:
+    """The options of `gattn predict`."""
+    verb = shared.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
+    shared.checkpoint(verb)
+    summary = (
+        "FASTA; CSV/TSV with a column sequence (and name), for classes; a folder of `gattn preprocess`, for tracks and "
+        "sites; - is standard input"
+    )
+    verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
+    summary = (
+        "TSV to write (standard output); along a genome NAME.bw, NAME.tsv, NAME.bedgraph, NAME.npz or a folder of "
+        "BigWig files"
+    )
+    verb.add_argument("-o", "--output", type=Path, default=None, help=summary)
+    verb.add_argument(
+        "--bed",
+        type=Path,
+        default=None,
+        help="along a genome: in these intervals only; for a "
+        "model of sequences without --stride: the window around each, one line of the table",
+    )
+    summary = (
+        "classes all along a genome: a window every BASES; the bin [s, s+BASES) gets what the model says of the window "
+        "around s + BASES//2, of two classes in one BigWig the second"
+    )
+    verb.add_argument("--stride", type=values.whole(1, values.MOST_BASES), default=None, metavar="BASES", help=summary)
+    summary = "with --stride, or with --bed for a model of sequences: bases of a window (those of training)"
+    verb.add_argument("--width", type=values.whole(1, values.MOST_BASES), default=None, help=summary)
+    summary = "with --stride: share of N above which a window is left out (0.1)"
+    verb.add_argument("--max-unknown", type=values.share, default=None, help=summary)
+    summary = "FASTA headers such as chrX:100-200 are places in the genome (without it they are names like others)"
+    verb.add_argument("--regions", action="store_true", help=summary)
+    verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
+    summary = "these tracks, or with --stride classes, only"
+    verb.add_argument("--tracks", type=values.names, default=None, metavar="NAMES", help=summary)
+    shared.batch(verb)
+    shared.both_strands(verb)
+    shared.mpi(verb)
+    shared.overwrite(verb, "replace the output file")
+
+
+def variants(verbs: shared.Verbs) -> None:
+    """The options of `gattn variants`."""
+    verb = shared.verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
+    shared.checkpoint(verb)
+    summary = "FASTA, plain or bgzip (small ones also gzip); short elements do as well"
+    verb.add_argument("genome", type=Path, metavar="GENOME", help=summary)
+    summary = "VCF, or TSV with chrom, pos (counted from 1), ref, alt"
+    verb.add_argument("variants", type=Path, nargs="?", default=None, metavar="VARIANTS", help=summary)
+    summary = "one variant, as chr22:36201698:A>C; often"
+    verb.add_argument("--variant", action="append", default=[], metavar="CHROM:POS:REF>ALT", help=summary)
+    summary = "NAME.tsv[.gz], or NAME.vcf[.gz] with one allele per line and an index (standard output: TSV)"
+    verb.add_argument("-o", "--output", type=Path, default=None, help=summary)
+    summary = "bases that the model sees around a variant (those of training)"
+    verb.add_argument("--window", type=values.whole(1, values.MOST_BASES), default=None, help=summary)
+    summary = "mean over windows moved by so many bases, as 0,-1,1 (0)"
+    verb.add_argument("--shifts", type=values.shifts, default=[0], metavar="BASES", help=summary)
+    summary = "VCF or TSV: every difference gets its quantile among those of these variants"
+    verb.add_argument("--background", type=Path, default=None, help=summary)
+    summary = "leave out lines whose REF is not that of the genome, and write them to this TSV"
+    verb.add_argument("--skip-mismatched", type=Path, default=None, metavar="FILE", help=summary)
+    verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
+    verb.add_argument("--tracks", type=values.names, default=None, metavar="NAMES", help="these tracks only")
+    verb.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
+    shared.batch(verb)
+    shared.both_strands(verb)
+    shared.rename(verb)
+    shared.overwrite(verb, "replace the output files, and forget an unfinished one")
+
+
+def explain(verbs: shared.Verbs) -> None:
+    """The options of `gattn explain`."""
+    verb = shared.verb(
+        verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention"
+    )
+    shared.checkpoint(verb)
+    summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
+    verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
+    verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
+    verb.add_argument("--bed", type=Path, default=None, help="these intervals of the genome, with a BigWig")
+    summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
+    verb.add_argument("--method", default="mutagenesis", help=summary)
+    summary = "class, label or value to explain (the predicted class)"
+    verb.add_argument("--target", default=None, help=summary)
+    summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
+    verb.add_argument("--hold-motifs", action="store_true", help=summary)
+    summary = "integrated, expected: places where the gradient is taken (64)"
+    verb.add_argument("--steps", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    summary = "expected: shuffles of every sequence that keep its dinucleotides (16)"
+    verb.add_argument("--references", type=values.whole(1, values.MOST_ROWS), default=16, help=summary)
+    summary = "sequences per call of the model (64)"
+    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    shared.overwrite(verb, "replace the folder of an earlier explanation")
+
+
+def generate(verbs: shared.Verbs) -> None:
+    """The options of `gattn generate`."""
+    verb = shared.verb(verbs, "generate", "new sequences from a language model, as FASTA")
+    shared.checkpoint(verb)
+    verb.add_argument("--prompt", default="", help="bases to go on from (none)")
+    verb.add_argument(
+        "--length", type=values.whole(1, values.MOST_BASES), default=500, help="new bases of each sequence (500)"
+    )
+    verb.add_argument("--n", type=values.whole(1, values.MOST_ROWS), default=1, help="sequences (1)")
+    summary = "below 1 plays safe, 0 never draws (1)"
+    verb.add_argument("--temperature", type=values.temperature, default=1.0, help=summary)
+    verb.add_argument("--top-k", type=values.whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
+    verb.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
+    shared.overwrite(verb, "replace the output file")

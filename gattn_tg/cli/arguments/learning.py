@@ -1,0 +1,56 @@
+"""Options of the verbs that train and test models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gattn_tg.cli.arguments import shared, values
+
+
+def demo(verbs: shared.Verbs) -> None:
+    """The options of `gattn demo`."""
+    verb = shared.verb(
+        verbs, "demo", "train, test, predict and annotate on the bundled DNA; about a minute on two cores"
+    )
+    verb.add_argument("-o", "--output", type=Path, default=Path("gattn-demo"), help="folder to make (gattn-demo)")
+    verb.add_argument(
+        "--epochs", type=values.whole(1, values.MOST_EPOCHS), default=None, help="passes over the training set"
+    )
+    shared.overwrite(verb, "replace the folder of an earlier demo")
+
+
+def init(verbs: shared.Verbs) -> None:
+    """The options of `gattn init`."""
+    verb = shared.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
+    verb.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
+    verb.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
+    verb.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
+    verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
+    shared.overwrite(verb, "replace the output file")
+
+
+def train(verbs: shared.Verbs) -> None:
+    """The options of `gattn train`."""
+    verb = shared.verb(verbs, "train", "train the model that a TOML file describes")
+    verb.add_argument("config", type=Path, metavar="CONFIG.toml")
+    shared.training(verb)
+
+
+def finetune(verbs: shared.Verbs) -> None:
+    """The options of `gattn finetune`."""
+    verb = shared.verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
+    shared.checkpoint(verb)
+    verb.add_argument("config", type=Path, metavar="CONFIG.toml")
+    shared.training(verb)
+
+
+def evaluate(verbs: shared.Verbs) -> None:
+    """The options of `gattn evaluate`."""
+    verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
+    shared.checkpoint(verb)
+    summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
+    verb.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
+    verb.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
+    shared.overwrite(verb, "replace the page")
+    shared.batch(verb)
+    shared.both_strands(verb)

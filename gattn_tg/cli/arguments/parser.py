@@ -1,0 +1,62 @@
+"""Verbs of `gattn` and the parser of its command line; a verb's own module is loaded when it runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from gattn_tg.cli.arguments import answers, computer, genomes, learning, shared
+from gattn_tg.version import __version__
+
+DESCRIPTION = """\
+Genomic attention with a learnable motif bias, on CPUs and every GPU.
+
+  gattn demo                       train, test and explain a splice-site model on bundled human and primate DNA
+  gattn annotate genome.fa         mark motifs, CpG islands and AT-rich stretches
+  gattn motifs --jaspar CTCF,SP1   make a vocabulary of JASPAR's matrices
+  gattn init KIND > config.toml    write a commented configuration of a kind of model
+  gattn dataset peaks.bed genome.fa -o data   tables to train on from the peaks of an assay
+  gattn train config.toml          train a model on your sequences
+  gattn finetune run/best new.toml train a new head on a trained trunk
+  gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
+  gattn variants run/best genome.fa new.vcf   what variants do to what the model says
+  gattn explain run/best new.fa -o why        the bases that an answer rests on
+  gattn generate run/best          new sequences from a language model
+  gattn help VERB                  the options of a verb, as `gattn VERB --help`
+"""
+EPILOGUE = "Research use, not diagnosis. `gattn VERB --help` explains the options of a verb."
+# in the order of the help
+VERBS = (
+    learning.demo,
+    learning.init,
+    learning.train,
+    learning.finetune,
+    answers.predict,
+    answers.variants,
+    answers.explain,
+    learning.evaluate,
+    answers.generate,
+    genomes.annotate,
+    genomes.motifs,
+    genomes.extract,
+    genomes.dataset,
+    genomes.preprocess,
+    computer.bench,
+    computer.doctor,
+    computer.cache,
+)
+
+
+def parser() -> shared.Parser:
+    """The parser of the whole command line."""
+    top = shared.Parser(
+        prog="gattn",
+        description=DESCRIPTION,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"gattn_tg {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=shared.Parser)
+    for add in VERBS:
+        add(verbs)
+    return top

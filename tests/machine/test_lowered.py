@@ -1,0 +1,91 @@
+"""Lowered programs on disk: a second process lowers nothing and computes the same bits; the key knows what matters."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tinygrad import Device, Tensor
+from tinygrad.codegen import to_program
+from tinygrad.uop.ops import Ops, UOp
+
+from gattn_tg.machine import cache, cpu, lowered, toolchain
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ATTEND = """
+import hashlib, numpy as np
+from tinygrad import Tensor
+from gattn_tg import MotifBias, attention
+from gattn_tg.machine import lowered
+rng = np.random.default_rng(0)
+q, k, v = (Tensor(rng.normal(size=(1, 2, 100, 16)).astype(np.float32)).realize() for _ in range(3))
+ids = Tensor(rng.integers(0, 16, (1, 100)).astype(np.uint8))
+table = Tensor(rng.normal(size=(16, 16)).astype(np.float32))
+o = attention(q, k, v, bias=MotifBias.pair(table, ids))
+bits = [o, *o.square().sum().gradient(q, k, v, table)]
+print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in bits)).hexdigest(), lowered.seconds() > 0)
+"""
+
+
+def attend(place: Path, **variables: str) -> list[str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(place), "PYTHONPATH": str(ROOT), "DEV": "CPU", **variables}
+    done = subprocess.run([sys.executable, "-c", ATTEND], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_a_second_process_lowers_nothing_and_gives_the_same_bits(tmp_path: Path) -> None:
+    bits, lowered_first = attend(tmp_path)
+    assert lowered_first == "True"
+    assert attend(tmp_path) == [bits, "False"]
+    assert attend(tmp_path, GATTN_CACHE="0") == [bits, "True"]
+    store = cache.Store(tmp_path / "tinygrad")
+    assert store.size()[0] > 5
+    content = bytearray(store.path.read_bytes())
+    content[4096:] = bytes(byte ^ 0x55 for byte in content[4096:])
+    store.path.write_bytes(content)
+    assert attend(tmp_path) == [bits, "True"]  # damaged: lowered anew, and kept again
+    assert attend(tmp_path) == [bits, "False"]
+
+
+def test_two_processes_that_fill_it_at_once_agree(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "DEV": "CPU"}
+    command = [sys.executable, "-c", ATTEND]
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0].split() for process in both]
+    assert said[0][0] == said[1][0] == attend(tmp_path)[0]
+
+
+def kernel() -> UOp:
+    call = (Tensor([1.0, 2.0, 3.0], device="CPU") * 2 + 1).schedule_linear().src[-1]
+    return call.src[0]
+
+
+def test_the_key_tells_kernels_settings_targets_compilers_and_code_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu.install()
+    ast, renderer = kernel(), Device["CPU"].renderer
+    keys = [lowered.key_of(ast, renderer), lowered.key_of(ast.replace(tag=1), renderer)]
+    keys.append(lowered.key_of(ast.replace(arg=type(ast.arg)("other")), renderer))
+    monkeypatch.setattr(toolchain, "identity", lambda: "another compiler")
+    keys.append(lowered.key_of(ast, renderer))
+    monkeypatch.setattr(lowered, "_code", lambda: "another version")
+    keys.append(lowered.key_of(ast, renderer))
+    monkeypatch.setattr(UOp, "ended_ranges", functools.cached_property(kernel))  # another way to count loops
+    keys.append(lowered.key_of(ast, renderer))
+    assert len(set(keys)) == len(keys)
+
+
+def test_what_is_kept_is_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, launch, arguments, source and machine code; none of the statements."""
+    ast, renderer = kernel(), Device["CPU"].renderer
+    monkeypatch.setattr("tinygrad.codegen.to_program_cache", {})
+    whole = lowered.remembered(to_program, lambda *_: None, lambda *_: None)
+    program = whole(ast, renderer)
+    assert lowered.lean(program) is program
+    assert [x.op for x in program.src] == [Ops.SINK, Ops.LINEAR, Ops.SOURCE, Ops.BINARY]
+    assert program.src[0].src == ()
+    assert {x.op for x in program.src[1].src} == {Ops.PARAM}
+    assert program.src[0].arg.estimates is not None
