@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes values along sequences, or one line per sequence."""
     with ranks.world(arguments.mpi) as world, device.on(arguments.device, ranks.n_threads(world, arguments.threads)):
         model = load(arguments.checkpoint, ranks.own_device(world))
-        model.over, is_first = ranks.over(world), world.rank == 0
+        model.asked.over, is_first = ranks.over(world), world.rank == 0
         if isinstance(model, TrainedAlong):
             _refuse(arguments, model, ("stride", *along.OF_SCANS))
             return along.run(arguments, model, is_first)

@@ -86,7 +86,7 @@ class TrainedSequences(Trained):
                                max_unknown=max_unknown)  # fmt: skip
         columns = columns_of(scanner.names, tracks)
         with scanned(scanner, Path(genome), intervals_of(where), regions=regions) as (parts, sizes, wanted), (
-            self._here()
+            self.asked.here()
         ):
             return collected(parts, scanner, sizes, columns=columns, wanted=wanted)
 
@@ -125,7 +125,7 @@ class TrainedSequences(Trained):
         """
         if data is None or Path(data).suffix == ".toml":
             return super().evaluate(data)
-        with self._here():
+        with self.asked.here():
             found = outcome(self.checkpoint, data, run=self._network(batch_size), both_strands=both_strands)
         return Evaluation.of_outcomes(self.kind, {"data": found})
 
@@ -135,8 +135,8 @@ class TrainedSequences(Trained):
                           name=columns.name_column)  # fmt: skip
 
     def _network(self, batch_size: int) -> Callable[..., np.ndarray]:
-        run = self._run(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))
-        return run if self.over is None else SharedRows(run, batch_size, self.over)
+        run = self.asked.network(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))
+        return run if self.asked.over is None else SharedRows(run, batch_size, self.asked.over)
 
 
 class TrainedNumbers(TrainedSequences, Generic[A]):

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from tinygrad import Tensor
+from tinygrad.helpers import Context
 
+from gattn_tg.explain.attention import distance_bins, layers, looks
+from gattn_tg.front.asked_model import AskedModel
+from gattn_tg.front.sequences import ids_of
+from gattn_tg.io import Record
 from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
@@ -57,6 +63,26 @@ class MotifAttention(Table):
                     self.motifs, self.share[layer, head].tolist(), self.frequency.tolist(), strict=True
                 ):
                     yield [layer, head, motif, share, frequency]
+
+
+def motif_attention(model: AskedModel, record: Record) -> MotifAttention:
+    """Where a model looks in one sequence that it can read; see `Trained.motif_attention`."""
+    ids = ids_of(record)
+    bp, skip, n_motifs = model.config.token_bp, int(model.model.is_causal), model.vocabulary.n_motifs
+    bases, motif_ids, lengths = model.inputs([ids], -(-len(ids) // bp) * bp)
+    with model.here(), Context(TRAINING=0):
+        found, tokens = [], np.zeros(0)
+        for layer in layers(model.model, Tensor(bases), Tensor(motif_ids), Tensor(lengths)):
+            found.append(looks(layer, n_motifs, skip))
+            tokens = layer.ids.numpy()[0, skip:]
+    return MotifAttention(
+        name=record.name, motifs=model.vocabulary.names,
+        frequency=np.bincount(tokens, minlength=n_motifs)[:n_motifs] / len(tokens),
+        share=np.stack([one.share for one in found]),
+        received=np.stack([one.received[:, skip:] for one in found]),
+        distances=np.stack([one.distances for one in found]),
+        distance_starts=distance_bins(len(tokens) + skip), token_bp=bp,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)

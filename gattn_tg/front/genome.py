@@ -90,7 +90,7 @@ class TrainedAlong(Trained):
         intervals: list[Interval] = []
         found: list[np.ndarray] = []
         for interval, source in wanted:
-            with self._here():
+            with self.asked.here():
                 found.append(predictor(source, interval)[:, columns])
             intervals.append(interval)
         names = tuple(predictor.names[k] for k in columns)
@@ -101,8 +101,5 @@ class TrainedAlong(Trained):
     ) -> GenomePredictor:
         """The captured network with its windows, made once for equal options."""
         key = ("along", head, both_strands, batch_size)
-        if key not in self._held:
-            self._held[key] = GenomePredictor(self.checkpoint, head=head, both_strands=both_strands,
-                                              batch_size=batch_size, over=self.over)
-        predictor: GenomePredictor = self._held[key]
-        return predictor
+        return self.asked.held(key, lambda: GenomePredictor(
+            self.checkpoint, head=head, both_strands=both_strands, batch_size=batch_size, over=self.asked.over))

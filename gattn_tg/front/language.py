@@ -149,10 +149,10 @@ class TrainedGPT(Trained):
         found: dict[int, np.ndarray] = {}
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(rows):
-            groups.setdefault(self._width(len(row)), []).append(i)
+            groups.setdefault(self.asked.width(len(row)), []).append(i)
         for width, members in groups.items():
             size = min(batch_size, len(members))
-            with self._here():
+            with self.asked.here():
                 values = np.concatenate(list(self._likelihood(size)(padded([rows[i] for i in members], width))))
             found |= {i: x[: len(rows[i])] for i, x in zip(members, values, strict=True)}
         log2_p = tuple(found[i] for i in range(len(rows)))
@@ -160,11 +160,7 @@ class TrainedGPT(Trained):
                          tuple(_bits(p, row) for p, row in zip(log2_p, rows, strict=True)))
 
     def _likelihood(self, batch_size: int) -> Likelihood:
-        key = ("next", batch_size)
-        if key not in self._held:
-            self._held[key] = Likelihood(self.model, self.vocabulary, batch_size)
-        found: Likelihood = self._held[key]
-        return found
+        return self.asked.held(("next", batch_size), lambda: Likelihood(self.model, self.vocabulary, batch_size))
 
     def generate(  # type: ignore[override]
         self, prompt: str | UInt8[np.ndarray, "n"] | Sequence[str] = "", *, n: int = 1, length: int = 500,
@@ -187,8 +183,8 @@ class TrainedGPT(Trained):
         """
         several = prompt if isinstance(prompt, list | tuple) else [prompt]
         prompts = [encode(p) if isinstance(p, str) else np.asarray(p) for p in several for _ in range(n)]
-        generator = self._held.setdefault("generator", Generator(self.model, self.vocabulary))
-        with self._here():
+        generator = self.asked.held("generator", lambda: Generator(self.model, self.vocabulary))
+        with self.asked.here():
             written = generator(prompts, length, temperature=temperature, top_k=top_k, seed=seed)
         told = f"length={length} temperature={temperature:g} top_k={top_k} seed={seed}"
         return Generated(tuple(map(decode, prompts)), tuple(map(decode, written)), told)
@@ -210,13 +206,13 @@ class TrainedEncoder(Trained):
         for record in records_of(sequences):
             ids = ids_of(record)
             places = np.flatnonzero(ids == N)
-            width = self._width(len(ids))
+            width = self.asked.width(len(ids))
             size = -(-max(len(places), 1) // PLACES) * PLACES
-            run = self._run("hidden", lambda: Forward(self.model, 1))
+            run = self.asked.network("hidden", lambda: Forward(self.model, 1))
             if not len(places):
                 continue
             asked = np.pad(places, (0, size - len(places)), mode="edge").astype(np.int32)
-            logits = run(*self._inputs([ids], width), asked[None])[0, : len(places)].astype(np.float64)
+            logits = run(*self.asked.inputs([ids], width), asked[None])[0, : len(places)].astype(np.float64)
             p = np.exp(logits - logits.max(1, keepdims=True))
             p = (p / p.sum(1, keepdims=True)).reshape(len(places), -1, 4).sum(1)
             names += [record.name] * len(places)

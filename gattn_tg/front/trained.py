@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
-from tinygrad import Tensor
-from tinygrad.helpers import Context
 
-from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
-from gattn_tg.explain.attention import distance_bins, layers, looks
-from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable
+from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.front.asked_model import AskedModel
+from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.explanations import Explanations
-from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
+from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.variants import VariantQuestion, variant_effects
 from gattn_tg.front.why import Question, explained, explained_places
-from gattn_tg.io import Genome, Record
-from gattn_tg.models.checkpoint import CONFIG, Checkpoint
+from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
-from gattn_tg.motif import annotate, causal_ids
-from gattn_tg.score.shared import Over
-from gattn_tg.score.variants.answers import answers_of
-from gattn_tg.score.variants.asked import Asked, Variants
-from gattn_tg.score.variants.background import Background
-from gattn_tg.score.variants.effects import Effects
-from gattn_tg.score.variants.files import digest, told_of
-from gattn_tg.score.variants.options import Options
+from gattn_tg.score.variants.asked import Variants
 from gattn_tg.score.variants.table import VariantEffects
-from gattn_tg.seq import Interval, N
+from gattn_tg.seq import Interval
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.evaluate import evaluate, own_config
-from gattn_tg.types import Float, UInt8
-
-BUCKET = 64  # sequences are padded to a multiple of it where that changes nothing, so that few lengths are compiled
-R = TypeVar("R")
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+from gattn_tg.types import Float
 
 
 class Trained:
@@ -57,13 +42,13 @@ class Trained:
     Attributes:
         model: the network.
         vocabulary: motif classes whose ids it reads.
+        asked: the model as questions use it.
     """
 
     def __init__(self, checkpoint: Checkpoint, folder: Path, device: str | None = None) -> None:
         self.checkpoint, self.folder, self.device = checkpoint, folder, device
         self.model, self.vocabulary = checkpoint.model, checkpoint.vocabulary
-        self.over: Over | None = None  # shares batches out over processes that all ask the same
-        self._held: dict[object, Any] = {}
+        self.asked = AskedModel(checkpoint, folder, device)
 
     @property
     def kind(self) -> str:
@@ -73,8 +58,7 @@ class Trained:
     @property
     def config(self) -> TrunkConfig:
         """Sizes and choices of the network."""
-        config: TrunkConfig = self.model.config
-        return config
+        return self.asked.config
 
     @property
     def readout(self) -> Readout | None:
@@ -115,22 +99,23 @@ class Trained:
         """
         records = list(records_of(sequences))
         for record in records:
-            self._require_length(record)
+            self.asked.require_length(record)
         rows = [ids_of(record) for record in records]
         groups: dict[int, list[int]] = {}
         for i, row in enumerate(rows):
-            groups.setdefault(self._width(len(row)), []).append(i)
+            groups.setdefault(self.asked.width(len(row)), []).append(i)
         vectors: dict[int, np.ndarray] = {}
         bp, skip = self.config.token_bp, int(self.model.is_causal)
         for width, members in groups.items():
             size = min(batch_size, len(members))
-            found = self._embedder(size)(*self._inputs([rows[i] for i in members], width))
+            found = self._embedder(size)(*self.asked.inputs([rows[i] for i in members], width))
             for i, row in zip(members, found, strict=True):
                 vectors[i] = row[skip : skip - (-len(rows[i]) // bp)]
         return Embedding(tuple(r.name for r in records), tuple(vectors[i] for i in range(len(rows))), bp)
 
     def _embedder(self, batch_size: int) -> Callable[..., np.ndarray]:
-        return self._run(("embed", batch_size), lambda: Forward(self.model, batch_size, None, self.model.hidden))
+        model = self.model
+        return self.asked.network(("embed", batch_size), lambda: Forward(model, batch_size, None, model.hidden))
 
     def motif_attention(self, sequence: Sequences) -> MotifAttention:
         """Where the model looks in one sequence: exact shares of attention per layer, head and motif.
@@ -147,23 +132,8 @@ class Trained:
         record, *others = records_of(sequence)
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
-        self._require_length(record)
-        ids = ids_of(record)
-        bp, skip, n_motifs = self.config.token_bp, int(self.model.is_causal), self.vocabulary.n_motifs
-        bases, motif_ids, lengths = self._inputs([ids], -(-len(ids) // bp) * bp)
-        with self._here(), Context(TRAINING=0):
-            found, tokens = [], np.zeros(0)
-            for layer in layers(self.model, Tensor(bases), Tensor(motif_ids), Tensor(lengths)):
-                found.append(looks(layer, n_motifs, skip))
-                tokens = layer.ids.numpy()[0, skip:]
-        return MotifAttention(
-            name=record.name, motifs=self.vocabulary.names,
-            frequency=np.bincount(tokens, minlength=n_motifs)[:n_motifs] / len(tokens),
-            share=np.stack([one.share for one in found]),
-            received=np.stack([one.received[:, skip:] for one in found]),
-            distances=np.stack([one.distances for one in found]),
-            distance_starts=distance_bins(len(tokens) + skip), token_bp=bp,
-        )  # fmt: skip
+        self.asked.require_length(record)
+        return motif_attention(self.asked, record)
 
     def motif_table(self, frequency: Float[np.ndarray, "t"] | None = None) -> MotifTable:
         """The motif tables that the model has learnt, centred, in nats.
@@ -176,7 +146,7 @@ class Trained:
         """
         if self.config.weighs_motifs:
             self._refuse("motif_table", "its motifs are filters, which no vocabulary names")
-        with self._here():
+        with self.asked.here():
             tables = self.model.motif_table(frequency)
         if not tables:
             self._refuse("motif_table", "it was trained without motif bias")
@@ -220,8 +190,8 @@ class Trained:
         question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
                             seed=seed, batch_size=batch_size, with_attention=attention)
         if where is None:
-            return explained(self, sequences, question, counted)
-        return explained_places(self, sequences, where, question, counted)
+            return explained(self.asked, sequences, question, counted)
+        return explained_places(self.asked, sequences, where, question, counted)
 
     def variants(
         self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
@@ -264,36 +234,10 @@ class Trained:
             ConfigError: an option that this kind of model does not have, or out of its range.
             DivergedError: while it is read: an answer is not finite.
         """
-        opened = Genome(genome)
-        asked = Asked(variants, opened, rename=rename)
-        n, n_mismatched = asked.checked(skip_mismatched, overwrite=overwrite)
-        rows = min(batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
-        options = Options(batch_size=rows, both_strands=both_strands, window=window, head=head, tracks=tracks)
-        key = ("variants", options.key)
-        if key not in self._held:
-            self._held[key] = answers_of(self.checkpoint, options)
-        answers = self._held[key]
-        compared = None
-        if background is not None:
-            others = self.variants(genome, background, window=window, both_strands=both_strands, shifts=shifts,
-                                   rename=rename, head=head, tracks=tracks, batch_size=batch_size)
-            compared = Background(others.differences())
-        effects = Effects(answers, self.vocabulary, opened, shifts, compared)
-        settings = {
-            "model": digest(self.folder / CONFIG), "genome": told_of(genome),
-            "variants": told_of(asked.path or variants), "background": told_of(background),
-            "rename": rename, "shifts": list(shifts), "options": options.told,
-        }  # fmt: skip
-        return VariantEffects(asked, effects, n, n_mismatched, settings, self._each_here)
-
-    def _each_here(self, items: Iterator[R]) -> Iterator[R]:
-        """The items, each made on the device of the model."""
-        while True:
-            with self._here():
-                found = list(islice(items, 1))
-            if not found:
-                return
-            yield found[0]
+        question = VariantQuestion(window=window, both_strands=both_strands, shifts=shifts, rename=rename, head=head,
+                                   tracks=tracks, batch_size=batch_size)
+        return variant_effects(self.asked, genome, variants, question, background=background,
+                               skip_mismatched=skip_mismatched, overwrite=overwrite)
 
     def evaluate(self, data: str | Path | None = None) -> Evaluation:
         """How well the model does on held-out data.
@@ -306,7 +250,7 @@ class Trained:
             FormatError: a file is malformed.
         """
         config = own_config(self.folder) if data is None else TrainConfig.from_toml(data)
-        with self._here():
+        with self.asked.here():
             found = evaluate(self.folder, config)
         if found.outcomes:
             return Evaluation.of_outcomes(self.kind, found.outcomes)
@@ -319,40 +263,3 @@ class Trained:
 
     def _refuse(self, method: str, reason: str) -> NoReturn:
         raise UnsupportedError(f"{method}: a {self.kind} cannot: {reason}")
-
-    def _here(self) -> AbstractContextManager[Any]:
-        """What runs inside runs on the device of the model."""
-        return nullcontext() if self.device is None else Context(DEV=self.device)
-
-    def _run(self, key: object, make: Callable[[], Callable[..., R]]) -> Callable[..., R]:
-        """A captured network, made once, that runs on the device of the model."""
-        if key not in self._held:
-            self._held[key] = make()
-
-        def run(*arrays: np.ndarray) -> R:
-            with self._here():
-                found: R = self._held[key](*arrays)
-            return found
-
-        return run
-
-    def _require_length(self, record: Record) -> None:
-        longest = self.config.longest_bp
-        if longest is not None and len(record.sequence) > longest:
-            raise FormatError(f"{record.name}: expected at most {longest} bases, which the model was made for, got "
-                              f"{len(record.sequence)}; cut windows of {longest} bases")
-
-    def _width(self, length: int) -> int:
-        """Bases that a sequence is padded to: few different widths where padding changes nothing."""
-        bp = self.config.token_bp
-        if not (self.model.reads_lengths or self.model.is_causal):
-            return -(-length // bp) * bp
-        return min(-(-length // BUCKET) * BUCKET, self.config.longest_bp or length + BUCKET)
-
-    def _inputs(self, rows: Sequence[UInt8[np.ndarray, "n"]], width: int) -> Arrays:
-        """What the network reads for sequences: base ids, motif ids, lengths; an N in front for a causal one."""
-        first = int(self.model.is_causal)
-        start = [np.full(first, N, np.uint8)]
-        bases = padded([np.concatenate([*start, row]) for row in rows], width + first)
-        motif_ids = (causal_ids if self.model.is_causal else annotate)(bases, self.vocabulary)
-        return bases, motif_ids, np.array([len(row) + first for row in rows], np.int32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,13 +13,12 @@ from gattn_tg.explain.attribution.gradients import Gradients, InputGradient, Pat
 from gattn_tg.explain.attribution.mutagenesis import Mutagenesis
 from gattn_tg.explain.attribution.sequences import Asked, Attribution
 from gattn_tg.explain.attribution.target import Target
+from gattn_tg.front.asked_model import AskedModel
+from gattn_tg.front.attention import motif_attention
 from gattn_tg.front.explanations import SHOWN, Explanations
 from gattn_tg.front.sequences import Sequences, ids_of, records_of
 from gattn_tg.io import Genome, Record
-from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
-from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval
 
@@ -65,49 +63,32 @@ class Question:
                               "bases and motifs apart; leave it out")
 
 
-class Loaded(Protocol):
-    """What of `front.trained.Trained`, which imports this file, is used here."""
-
-    checkpoint: Checkpoint
-    vocabulary: MotifVocabulary
-    _held: dict[object, Any]
-
-    @property
-    def config(self) -> TrunkConfig: ...
-    def motif_attention(self, sequence: Record) -> Any: ...
-    def _require_length(self, record: Record) -> None: ...
-    def _width(self, length: int) -> int: ...
-    def _run(self, key: object, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]: ...
-    def _each_here(self, items: Iterator[Any]) -> Iterator[Any]: ...
-
-
 def explained(
-    model: Loaded, sequences: Sequences, question: Question, counted: Counted | None = None
+    model: AskedModel, sequences: Sequences, question: Question, counted: Counted | None = None
 ) -> Explanations:
     """What the bases of sequences give to what a model says of them; see `Trained.explain`."""
     target = Target.of(model.checkpoint)
     records = list(records_of(sequences, most_bp=model.config.longest_bp))
     for record in records:
-        model._require_length(record)
+        model.require_length(record)
     rows = [ids_of(record) for record in records]
-    asked = Asked.of(rows, model._width(max(map(len, rows))), model.vocabulary)
+    asked = Asked.of(rows, model.width(max(map(len, rows))), model.vocabulary)
     key = ("explain", question.method, question.batch_size, question.hold_motifs)
 
     def answers() -> np.ndarray:
-        forward = model._run(("explain", question.batch_size), lambda: Forward(target.model, question.batch_size, None,
-                                                                               target.run))  # fmt: skip
-        found: np.ndarray = forward(*asked.inputs)
-        return found
+        return model.network(
+            ("explain", question.batch_size), lambda: Forward(target.model, question.batch_size, None, target.run)
+        )(*asked.inputs)
 
     chosen = target.chosen(question.target, answers)
     ask = _method(model, target, question, key)
     found: list[Attribution] = []
-    for one in model._each_here(ask(asked, chosen)):
+    for one in model.each_here(ask(asked, chosen)):
         found.append(one)
         if counted is not None:
             counted(1)
     with_attention = question.with_attention and not model.config.weighs_motifs
-    looks = [model.motif_attention(record) for record in records[:SHOWN]] if with_attention else []
+    looks = [motif_attention(model, record) for record in records[:SHOWN]] if with_attention else []
     return Explanations(
         names=tuple(record.name for record in records), sequences=tuple(rows),
         targets=tuple(target.readout.labels[k] for k in chosen.tolist()), attributions=tuple(found),
@@ -116,7 +97,7 @@ def explained(
 
 
 def explained_places(
-    model: Loaded, genome: Sequences, where: str | Interval | Iterable[str | Interval] | Path, question: Question,
+    model: AskedModel, genome: Sequences, where: str | Interval | Iterable[str | Interval] | Path, question: Question,
     counted: Counted | None = None,
 ) -> Explanations:
     """The same for places in a genome, contig by contig.
@@ -140,15 +121,13 @@ def explained_places(
 
 
 def _method(
-    model: Loaded, target: Target, question: Question, key: object
+    model: AskedModel, target: Target, question: Question, key: object
 ) -> Callable[[Asked, np.ndarray], Iterator[Attribution]]:
     """The method, with its network captured once for equal options."""
     if question.method == "mutagenesis":
-        made: Mutagenesis = model._held.setdefault(
-            key, Mutagenesis(target, model.vocabulary, question.batch_size, question.hold_motifs))
-        return made
-    gradients: Gradients = model._held.setdefault(("gradients", question.batch_size),
-                                                  Gradients(target, question.batch_size))
+        return model.held(
+            key, lambda: Mutagenesis(target, model.vocabulary, question.batch_size, question.hold_motifs))
+    gradients = model.held(("gradients", question.batch_size), lambda: Gradients(target, question.batch_size))
     if question.method == "gradient":
         return InputGradient(gradients)
     shuffles = question.references if question.method == "expected" else 0
