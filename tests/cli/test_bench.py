@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gattn_tg.cli import bench, speed
-from gattn_tg.cli.bench import Speed
+from gattn_tg.cli.computer import bench, speed
+from gattn_tg.cli.computer.bench import Speed
 from gattn_tg.cli.main import main
 from gattn_tg.machine import sizes as plan_table
 from gattn_tg.machine import toolchain

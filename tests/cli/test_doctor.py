@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli.doctor import lines
+from gattn_tg.cli.computer.doctor import lines
 from gattn_tg.cli.main import main
 from gattn_tg.machine.cache import Store
 

@@ -315,7 +315,8 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 def test_quick_verbs_load_no_tinygrad() -> None:
     code = (
-        "import sys, gattn_tg.cli.main, gattn_tg.cli.annotate, gattn_tg.cli.doctor; sys.exit('tinygrad' in sys.modules)"
+        "import sys, gattn_tg.cli.main, gattn_tg.cli.annotate, gattn_tg.cli.computer.doctor; "
+        "sys.exit('tinygrad' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 

@@ -151,8 +151,8 @@ def timed(rows: dict[tuple[int, str, int], Row], stage: str, d: int, n_threads: 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.toml"
         path.write_text(plan_table.text(rows.values()), encoding="utf-8")
-        command = [sys.executable, "-m", "gattn_tg.cli.speed", stage, str(d), str(n_threads)]
-        root = str(Path(__file__).resolve().parents[2])
+        command = [sys.executable, "-m", "gattn_tg.cli.computer.speed", stage, str(d), str(n_threads)]
+        root = str(Path(__file__).resolve().parents[3])
         search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         environment = toolchain.environment(GATTN_PLAN=str(path), DEV="CPU", DEBUG="0", PYTHONPATH=search)
         try:

@@ -1,6 +1,6 @@
 """How fast one stage runs with the sizes in use, measured in a process of its own: it builds its kernels with them.
 
-    GATTN_PLAN=candidate.toml python -m gattn_tg.cli.speed forward 64 2
+    GATTN_PLAN=candidate.toml python -m gattn_tg.cli.computer.speed forward 64 2
 """
 
 from __future__ import annotations
