@@ -23,6 +23,8 @@ from gattn_tg.seq import Interval, decode, encode
 HERE = Path(__file__).resolve().parent
 WINDOW_BP, CROP_BP, BIN_BP = 8_192, 1_024, 32
 SEQUENCE_BP = 200
+READS, READ_BP, READS_SEED = 400, 100, 20261128  # of each class
+METHYLATED, UNMETHYLATED, TUMOUR_CELLS, UNMEASURED = 0.85, 0.1, 0.75, 0.1
 PARTS = ("train", "train", "train", "valid", "test")  # windows are dealt out in this order, again and again
 
 
@@ -52,6 +54,7 @@ def files() -> dict[str, bytes]:
     np.savez_compressed(arrays, targets=targets)
     tracks = "identifier\tdescription\ncpg\tCOUNT:CpG sites of the bin\nisland\tCOUNT:bases of the bin in CpG islands\n"
     return {
+        "practice_reads.csv.gz": gzip.compress(reads(place, ids, in_island).encode(), mtime=0),
         "practice_sequences.csv.gz": gzip.compress(sequences(place, ids, is_cpg, in_island).encode(), mtime=0),
         "practice_sites.tsv.gz": gzip.compress(sites.encode(), mtime=0),
         "practice_windows.bed": "".join(windows).encode(),
@@ -73,6 +76,28 @@ def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: n
         labels = ["1" if share >= 0.25 else "" if share else "0" for share in shares]  # of a few bases nobody can tell
         gc = float(((ids[part] == 1) | (ids[part] == 2)).mean())
         lines.append(f"{name},{decode(ids[part])},{','.join(labels)},{is_cpg[part].sum()},{gc:g}")
+    return "\n".join(lines) + "\n"
+
+
+def reads(place: Interval, ids: np.ndarray, in_island: np.ndarray) -> str:
+    """Reads of CpG islands as bisulfite sequencing gives them: methylation 1 or 0 at the C of a CpG, "." elsewhere.
+
+    Normal reads are hardly methylated. Three in four of the tumour are, and one is as normal reads are, as a tumour
+    holds normal cells too; so no model can tell all of them. One CpG in ten was not measured.
+    """
+    rng = np.random.default_rng(READS_SEED)
+    inside = np.convolve(in_island, np.ones(READ_BP, int), "valid")  # bases in islands of the read that begins here
+    lines = ["name,sequence,methylation,label"]
+    for n, start in enumerate(rng.choice(np.flatnonzero(inside == READ_BP), 2 * READS).tolist()):
+        part = ids[start : start + READ_BP]
+        is_tumour = n % 2 == 1
+        share = METHYLATED if is_tumour and rng.random() < TUMOUR_CELLS else UNMETHYLATED
+        at = np.flatnonzero((part[:-1] == 1) & (part[1:] == 2))
+        states = np.full(READ_BP, ".")
+        states[at] = np.where(rng.random(at.size) < share, "1", "0")
+        states[at[rng.random(at.size) < UNMEASURED]] = "."
+        name = f"read_{n + 1}_{place.chrom}:{place.start + start}-{place.start + start + READ_BP}"
+        lines.append(f"{name},{decode(part)},{''.join(states)},{'tumour' if is_tumour else 'normal'}")
     return "\n".join(lines) + "\n"
 
 

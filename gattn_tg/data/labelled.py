@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from gattn_tg.errors import ConfigError, FormatError, ShapeError
 from gattn_tg.io.labelled import LabelledTable
 from gattn_tg.motif.annotate import annotate
+from gattn_tg.motif.rules import UNMEASURED
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import encode
@@ -101,8 +103,8 @@ def encode_labelled(
             own when None.
 
     Raises:
-        FormatError: a sequence longer than `max_length`.
-        ConfigError: a label that is not in `label_names`.
+        FormatError: a sequence longer than `max_length`, or a measured state that no motif class stands for.
+        ConfigError: a label that is not in `label_names`, or a vocabulary of measured states and a table without them.
     """
     lengths = np.array([len(sequence) for sequence in table.sequences], dtype=np.int32)
     width = int(lengths.max()) if max_length is None else max_length
@@ -115,15 +117,36 @@ def encode_labelled(
     bases = np.full((len(table), width), N, dtype=np.uint8)
     bases[np.arange(width) < lengths[:, None]] = encode(b"".join(table.sequences))
     names = table.label_names if label_names is None else label_names
+    states = None if table.states is None else padded_states(table.states, width, vocabulary, str(table.path))
     return LabelledSequences(
         bases=bases,
-        motif_ids=annotate(bases, vocabulary),
+        motif_ids=annotate(bases, vocabulary, states),
         lengths=lengths,
         labels=_labels(table, names),
         label_names=names,
         names=table.names,
         values=table.values,
     )
+
+
+def padded_states(
+    rows: Sequence[bytes], width: int, vocabulary: MotifVocabulary, where: str
+) -> UInt8[np.ndarray, "N n"]:
+    """Measured states as ASCII codes, in rows of one width, with nothing measured behind the shorter ones.
+
+    Raises:
+        FormatError: a state that no class of the vocabulary stands for; `where` begins the message.
+    """
+    found = np.full((len(rows), width), ord(UNMEASURED), dtype=np.uint8)
+    known = (vocabulary.states + UNMEASURED).encode()
+    for n, (held, states) in enumerate(zip(found, rows, strict=True), start=1):
+        if odd := states.translate(None, known):
+            raise FormatError(
+                f"{where}, sequence {n}: expected the measured states {' '.join(vocabulary.states)} or {UNMEASURED}, "
+                f"as the vocabulary has them, got {chr(odd[0])!r}; correct it, or add a class to the vocabulary"
+            )
+        held[: len(states)] = np.frombuffer(states, np.uint8)
+    return found
 
 
 def _labels(table: LabelledTable, label_names: tuple[str, ...]) -> Int[np.ndarray, "N"] | None:

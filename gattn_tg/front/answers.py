@@ -99,6 +99,7 @@ class TrainedSequences(Trained):
         Raises:
             ConfigError: windows longer than the model can read, or a stride or width that is none.
         """
+        self._require_letters("along")
         longest = self.config.longest_bp
         width = self.checkpoint.config.max_length if width is None else width
         if longest is not None and isinstance(width, int) and width > longest:
@@ -132,7 +133,7 @@ class TrainedSequences(Trained):
     def _records(self, sequences: Sequences) -> Iterator[Record]:
         columns = self.answer
         return records_of(sequences, most_bp=self.config.longest_bp, sequence=columns.sequence_column,
-                          name=columns.name_column)  # fmt: skip
+                          name=columns.name_column, states=columns.state_column)  # fmt: skip
 
     def _network(self, batch_size: int) -> Callable[..., np.ndarray]:
         run = self.asked.network(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 import numpy as np
 from tinygrad.helpers import Context
 
+from gattn_tg.data.labelled import padded_states
 from gattn_tg.errors import FormatError
-from gattn_tg.front.sequences import padded
+from gattn_tg.front.sequences import ids_of, padded
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.motif import annotate, causal_ids
+from gattn_tg.score.sequences import states_of
 from gattn_tg.score.shared import Over
 from gattn_tg.seq import N
-from gattn_tg.types import UInt8
 
 BUCKET = 64  # sequences are padded to a multiple of it where that changes nothing, so that few lengths are compiled
 R = TypeVar("R")
@@ -98,10 +99,19 @@ class AskedModel:
             return -(-length // bp) * bp
         return min(-(-length // BUCKET) * BUCKET, self.config.longest_bp or length + BUCKET)
 
-    def inputs(self, rows: Sequence[UInt8[np.ndarray, "n"]], width: int) -> Arrays:
-        """What the network reads for sequences: base ids, motif ids, lengths; an N in front for a causal one."""
+    def inputs(self, records: Sequence[Record], width: int) -> Arrays:
+        """What the network reads for sequences: base ids, motif ids, lengths; an N in front for a causal one.
+
+        Raises:
+            FormatError: a record without measured states, where the model reads them.
+        """
         first = int(self.model.is_causal)
         start = [np.full(first, N, np.uint8)]
-        bases = padded([np.concatenate([*start, row]) for row in rows], width + first)
-        motif_ids = (causal_ids if self.model.is_causal else annotate)(bases, self.vocabulary)
-        return bases, motif_ids, np.array([len(row) + first for row in rows], np.int32)
+        rows = [np.concatenate([*start, ids_of(record)]) for record in records]
+        bases = padded(rows, width + first)
+        if self.vocabulary.states:
+            known = [states_of(record, "sequences") for record in records]
+            motif_ids = annotate(bases, self.vocabulary, padded_states(known, width, self.vocabulary, "sequences"))
+        else:
+            motif_ids = (causal_ids if self.model.is_causal else annotate)(bases, self.vocabulary)
+        return bases, motif_ids, np.array([len(row) for row in rows], np.int32)

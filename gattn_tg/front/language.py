@@ -212,7 +212,7 @@ class TrainedEncoder(Trained):
             if not len(places):
                 continue
             asked = np.pad(places, (0, size - len(places)), mode="edge").astype(np.int32)
-            logits = run(*self.asked.inputs([ids], width), asked[None])[0, : len(places)].astype(np.float64)
+            logits = run(*self.asked.inputs([record], width), asked[None])[0, : len(places)].astype(np.float64)
             p = np.exp(logits - logits.max(1, keepdims=True))
             p = (p / p.sum(1, keepdims=True)).reshape(len(places), -1, 4).sum(1)
             names += [record.name] * len(places)

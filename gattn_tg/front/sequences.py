@@ -21,7 +21,7 @@ LONGEST_NAME = 4096  # bytes of a path; longer text is no name of a file
 
 
 def records_of(
-    given: Sequences, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME
+    given: Sequences, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME, states: str = ""
 ) -> Iterator[Record]:
     """The sequences of what a user gives, one after the other; those without a name are sequence_1, sequence_2, ...
 
@@ -34,7 +34,7 @@ def records_of(
         given: letters, a path, a `Record`, an array of base ids (one axis; with two axes, a sequence per row), or
             several of these.
         most_bp: bases of the longest sequence that is wanted; a file is not read further than that in one record.
-        sequence, name: columns of a table, see `score.sequences.read`.
+        sequence, name, states: columns of a table, see `score.sequences.read`.
 
     Raises:
         ConfigError: a str that may be a sequence or a file, or something that is no sequence.
@@ -42,7 +42,7 @@ def records_of(
         ShapeError: an array that is no array of base ids.
     """
     if isinstance(given, Path) or (isinstance(given, str) and is_path(given)):
-        yield from read(given, most_bp=most_bp, sequence=sequence, name=name)
+        yield from read(given, most_bp=most_bp, sequence=sequence, name=name, states=states)
         return
     alone = isinstance(given, str | bytes | Record) or (isinstance(given, np.ndarray) and given.ndim < 2)
     items: Iterable[object] = [given] if alone else given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from gattn_tg.front.explanations import Explanations
 from gattn_tg.front.sequences import Sequences, ids_of, records_of
 from gattn_tg.front.variants import VariantQuestion, variant_effects
 from gattn_tg.front.why import Question, explained, explained_places
+from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
@@ -97,7 +98,7 @@ class Trained:
         Raises:
             FormatError: a sequence longer than the model can read.
         """
-        records = list(records_of(sequences))
+        records = list(self._records(sequences))
         for record in records:
             self.asked.require_length(record)
         rows = [ids_of(record) for record in records]
@@ -108,7 +109,7 @@ class Trained:
         bp, skip = self.config.token_bp, int(self.model.is_causal)
         for width, members in groups.items():
             size = min(batch_size, len(members))
-            found = self._embedder(size)(*self.asked.inputs([rows[i] for i in members], width))
+            found = self._embedder(size)(*self.asked.inputs([records[i] for i in members], width))
             for i, row in zip(members, found, strict=True):
                 vectors[i] = row[skip : skip - (-len(rows[i]) // bp)]
         return Embedding(tuple(r.name for r in records), tuple(vectors[i] for i in range(len(rows))), bp)
@@ -129,7 +130,7 @@ class Trained:
         """
         if self.config.weighs_motifs:
             self._refuse("motif_attention", "its motifs are filters, of which every base has a strength and none an id")
-        record, *others = records_of(sequence)
+        record, *others = self._records(sequence)
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
         self.asked.require_length(record)
@@ -187,6 +188,7 @@ class Trained:
             FormatError: a sequence longer than the model can read.
             DivergedError: an answer is not finite.
         """
+        self._require_letters("explain")
         question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
                             seed=seed, batch_size=batch_size, with_attention=attention)
         if where is None:
@@ -234,6 +236,7 @@ class Trained:
             ConfigError: an option that this kind of model does not have, or out of its range.
             DivergedError: while it is read: an answer is not finite.
         """
+        self._require_letters("variants")
         question = VariantQuestion(window=window, both_strands=both_strands, shifts=shifts, rename=rename, head=head,
                                    tracks=tracks, batch_size=batch_size)
         return variant_effects(self.asked, genome, variants, question, background=background,
@@ -260,6 +263,15 @@ class Trained:
         c = self.config
         return (f"{type(self).__name__}({self.kind}, {self.n_parameters:,} parameters, {c.n_layers} layers of "
                 f"{c.n_heads} heads, width {c.width}, motif {c.motif}, {str(self.folder)!r})")
+
+    def _records(self, sequences: Sequences) -> Iterator[Record]:
+        """The sequences of what a user gives, read as the data of training was."""
+        return records_of(sequences)
+
+    def _require_letters(self, method: str) -> None:
+        """Refuses what has only letters where the model reads measured states too."""
+        if self.vocabulary.states:
+            self._refuse(method, "it reads measured states beside the letters, which are known of reads only")
 
     def _refuse(self, method: str, reason: str) -> NoReturn:
         raise UnsupportedError(f"{method}: a {self.kind} cannot: {reason}")

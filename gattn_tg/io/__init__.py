@@ -10,6 +10,7 @@ from gattn_tg.io.labelled import LabelledTable, read_labelled, stream_labelled
 from gattn_tg.io.motifs.jaspar import jaspar_matrices
 from gattn_tg.io.motifs.matrices import read_matrices, select
 from gattn_tg.io.motifs.matrix import MotifMatrix
+from gattn_tg.io.reads import Read
 from gattn_tg.io.replacing import replacing, replacing_path
 from gattn_tg.io.tables import BedRow, write_bed, write_tsv
 from gattn_tg.io.variant_table import VariantTable
@@ -27,6 +28,7 @@ __all__ = [
     "Locus",
     "MotifMatrix",
     "Peak",
+    "Read",
     "Record",
     "VariantTable",
     "Vcf",

@@ -15,6 +15,7 @@ from gattn_tg.errors import FormatError
 from gattn_tg.io.fasta import check_letters
 from gattn_tg.io.lines import MAX_LINE_BYTES, lines
 from gattn_tg.io.numbers import NumberColumns
+from gattn_tg.io.reads import check_states
 from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
 from gattn_tg.seq.interval import MAX_DIGITS
@@ -35,6 +36,8 @@ class LabelledTable:
         path: the file, for messages.
         names: one name per row; None when no name column was asked for.
         values: the numbers, nan where one is unknown; None when none were asked for.
+        states: what was measured at each base of each sequence, a letter for each; None when no such column was asked
+            for.
     """
 
     sequences: tuple[bytes, ...]
@@ -43,24 +46,26 @@ class LabelledTable:
     path: Path
     names: tuple[str, ...] | None = None
     values: Float[np.ndarray, "N k"] | None = None
+    states: tuple[bytes, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
 
 class TableRow(NamedTuple):
-    """One row: the line where it ends, its sequence, and its label, name and numbers where they were asked for."""
+    """One row: the line where it ends, its sequence, and its label, name, numbers, states where they were asked for."""
 
     line: int
     sequence: bytes
     label: str
     name: str
     values: tuple[float, ...] = ()
+    states: bytes = b""
 
 
 def read_labelled(
     path: str | Path | Source, *, sequence: str = "sequence", label: str | None = "label", name: str | None = None,
-    numbers: NumberColumns | None = None, repeats: bool = False,
+    numbers: NumberColumns | None = None, repeats: bool = False, states: str | None = None,
 ) -> LabelledTable:  # fmt: skip
     """Read a table with a header line; plain, gzip or bgzip; separated by tabs, commas or semicolons.
 
@@ -73,18 +78,19 @@ def read_labelled(
         name: name of a column with a name for each row; None reads no names.
         numbers: columns to read as numbers, in place of labels; None reads none.
         repeats: whether a name may come twice.
+        states: name of a column with what was measured at each base, a letter for each; None reads none.
 
     Raises:
         FormatError: no header, a column that is missing or there twice, a row that is longer or shorter than the
             header, an empty sequence, label or name, a label that is nan, a name twice, one whole number written in two
-            ways as labels, a cell that is no number, a letter that is no nucleotide, no rows, broken quotes, text that
-            is not UTF-8, a damaged or unreadable file; the text names file and line.
+            ways as labels, a cell that is no number, a letter that is no nucleotide, more or fewer states than bases,
+            no rows, broken quotes, text that is not UTF-8, a damaged or unreadable file; the text names file and line.
     """
     with opened(path) as source:
         rows = []
         first_line: dict[str, int] = {}
         label = None if numbers is not None else label
-        for row in stream_labelled(source, sequence=sequence, label=label, name=name, numbers=numbers):
+        for row in stream_labelled(source, sequence=sequence, label=label, name=name, numbers=numbers, states=states):
             if name is not None and not repeats and first_line.setdefault(row.name, row.line) != row.line:
                 raise FormatError(
                     f"{source.path}, line {row.line}: expected a {name} of its own for each row, but {row.name!r} "
@@ -102,6 +108,7 @@ def read_labelled(
         path=source.path,
         names=tuple(row.name for row in rows) if name is not None else None,
         values=np.array([row.values for row in rows], np.float64) if numbers is not None else None,
+        states=tuple(row.states for row in rows) if states is not None else None,
     )
 
 
@@ -113,6 +120,7 @@ def stream_labelled(
     name: str | None = None,
     numbers: NumberColumns | None = None,
     optional: bool = False,
+    states: str | None = None,
 ) -> Iterator[TableRow]:
     """Yield the rows of a table one by one; arguments and errors are those of `read_labelled`.
 
@@ -123,6 +131,7 @@ def stream_labelled(
         name: name of the column with the names; None reads no names. A name may come twice.
         numbers: columns to read as numbers; None reads none.
         optional: the column `name` may be missing, and a name may be empty.
+        states: name of the column with what was measured at each base; None reads none.
     """
     with opened(path) as source:
         rows = _rows(source)
@@ -131,7 +140,7 @@ def stream_labelled(
             raise FormatError(
                 f"{source.path}: expected a header line, got an empty file; was it written fully?"
             )
-        wanted = [column for column in (sequence, label, name) if column is not None]
+        wanted = [column for column in (sequence, label, name, states) if column is not None]
         if optional and name is not None and name.casefold() not in map(str.casefold, header):
             wanted.remove(name)
         place = f"{source.path}, line {header_line}"
@@ -160,7 +169,8 @@ def stream_labelled(
             letters = found[sequence].encode()
             check_letters(f"{where}, sequence", letters)
             values = () if numbers is None else tuple(numbers.read(where, c, fields[k]) for c, k in number_at)
-            yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""), values)
+            measured = b"" if states is None else check_states(where, states, found[states], len(letters))
+            yield TableRow(number, letters, found.get(label or "", ""), found.get(name or "", ""), values, measured)
         if not number:
             raise FormatError(
                 f"{source.path}: expected at least one row after the header, got none; was it written fully?"

@@ -52,12 +52,14 @@ class SequenceReadout(Readout):
         labels: name of each answer, in the order of the outputs of the model.
         sequence_column: column with the sequences, in tables of new sequences as well.
         name_column: column with their names.
+        state_column: column with what was measured at their bases; "" where the model reads letters alone.
     """
 
     word: ClassVar[str] = "answer"  # one of the labels, in messages
     labels: tuple[str, ...]
     sequence_column: str = SEQUENCE
     name_column: str = NAME
+    state_column: str = ""
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gattn_tg.errors import ShapeError
 from gattn_tg.motif.rows import as_one, base_ids
+from gattn_tg.motif.rules import UNMEASURED
 from gattn_tg.motif.sites import Found, find_all, strands
 from gattn_tg.motif.spans import Spans
 from gattn_tg.motif.vocabulary import MotifVocabulary
@@ -12,7 +14,8 @@ from gattn_tg.types import Bool, UInt8
 
 
 def annotate(
-    sequence: str | bytes | UInt8[np.ndarray, "... n"], vocabulary: MotifVocabulary | None = None
+    sequence: str | bytes | UInt8[np.ndarray, "... n"], vocabulary: MotifVocabulary | None = None,
+    states: str | bytes | UInt8[np.ndarray, "... n"] | None = None,
 ) -> UInt8[np.ndarray, "... n"]:
     """Return the motif id of every base, 0 where there is none.
 
@@ -28,10 +31,13 @@ def annotate(
         sequence: letters, or base ids; with two axes, one sequence per row, padded at the end with N, all scanned
             in one pass. Padding changes nothing: a motif never contains an N.
         vocabulary: the default one when None.
+        states: what was measured at each base, a letter or its ASCII code, "." where nothing was; classes of
+            `rules.Measured` are found by it.
 
     Raises:
         FormatError: a letter that is no nucleotide.
-        ShapeError: base ids with more than two axes.
+        ShapeError: base ids with more than two axes, or states of another shape.
+        ConfigError: a class of measured states, and no states.
         MissingExtraError: the vocabulary has matrices and lightmotif is not installed.
 
     Example:
@@ -39,8 +45,22 @@ def annotate(
         [0, 0, 1, 1, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4]
     """
     vocabulary = vocabulary or MotifVocabulary.default()
-    row, back = as_one(base_ids(sequence, "annotate"))
-    return back(paint(len(row), find_all(row, vocabulary), vocabulary))
+    ids = base_ids(sequence, "annotate")
+    row, back = as_one(ids)
+    known = None if states is None else _codes(states, ids)
+    return back(paint(len(row), find_all(row, vocabulary, known), vocabulary))
+
+
+def _codes(
+    states: str | bytes | UInt8[np.ndarray, "... n"], ids: UInt8[np.ndarray, "... n"]
+) -> UInt8[np.ndarray, "n"]:
+    """The states of all rows as `as_one` puts these after each other."""
+    text = states.encode() if isinstance(states, str) else states
+    codes = np.frombuffer(text, np.uint8) if isinstance(text, bytes) else np.asarray(text)
+    if codes.shape != ids.shape:
+        raise ShapeError(f"annotate: expected a state for each base of {ids.shape}, got {codes.shape}; write "
+                         f"{UNMEASURED!r} where nothing was measured")
+    return as_one(codes, behind=ord(UNMEASURED))[0]
 
 
 def paint(length: int, found: Found, vocabulary: MotifVocabulary) -> UInt8[np.ndarray, "n"]:

@@ -40,7 +40,7 @@ class Follower:
         for k in order:
             rule = classes[k].rule
             for strand in strands(classes[k]):
-                if not isinstance(rule, Consensus):
+                if type(rule) is not Consensus:  # a measured site is one, but letters do not show it
                     self._others.append((k, strand, rule))
                     continue
                 for pattern in rule.patterns:

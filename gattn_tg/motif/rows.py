@@ -28,12 +28,14 @@ def base_ids(sequence: str | bytes | UInt8[np.ndarray, "... n"], where: str) -> 
     return ids
 
 
-def as_one(ids: UInt8[np.ndarray, "... n"]) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+def as_one(
+    ids: UInt8[np.ndarray, "... n"], behind: int = N
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return all rows as one long sequence, and what gives values of its bases their shape back.
 
-    An N behind each row keeps motifs from crossing into the next.
+    An N behind each row, or another value, keeps motifs from crossing into the next.
     """
     if ids.ndim == 1:
         return ids, lambda values: values
-    apart = np.pad(ids, ((0, 0), (0, 1)), constant_values=N)
+    apart = np.pad(ids, ((0, 0), (0, 1)), constant_values=behind)
     return apart.ravel(), lambda values: values.reshape(apart.shape)[:, :-1]

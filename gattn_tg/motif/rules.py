@@ -12,9 +12,12 @@ from gattn_tg.motif.at_rich import at_rich, rich_windows
 from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands, island_windows
 from gattn_tg.motif.iupac import find_patterns, masks
 from gattn_tg.motif.pwm import check_counts, find_matrix
-from gattn_tg.motif.spans import Spans
+from gattn_tg.motif.spans import Spans, prefix
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.types import Bool, Int, UInt8
+
+UNMEASURED = "."
+"""The state of a base of which nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +213,53 @@ class Matrix:
         return self.find(ids, reverse=reverse).ends - 1
 
 
-Rule = Consensus | AtRich | CpgIslands | Matrix
+@dataclass(frozen=True)
+class Measured(Consensus):
+    """Sites of which an experiment tells the state, as a CpG that is methylated: letters alone do not show them.
+
+    Args:
+        patterns: as of `Consensus`.
+        state: the letter that stands for the state at the measured bases of a sequence.
+    """
+
+    kind: ClassVar[str] = "measured"
+    state: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.state) != 1 or not "!" <= self.state <= "~" or self.state == UNMEASURED:
+            raise ConfigError(
+                f"motif measured: expected for state one letter, digit or sign other than {UNMEASURED!r}, which "
+                f"stands for no measurement, got {self.state!r}; for example 1 for methylated and 0 for not"
+            )
+
+    def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
+        """Raises ConfigError: what was measured does not follow from letters."""
+        raise ConfigError(
+            f"motif measured: expected the measured state of every base for the class with state {self.state!r}, got "
+            "letters alone; name a table with a column of states, or take a vocabulary without measured classes"
+        )
+
+    def measured(
+        self, ids: UInt8[np.ndarray, "n"], states: UInt8[np.ndarray, "n"], *, reverse: bool = False
+    ) -> Spans:
+        """Return the sites on one strand of which at least one base was measured, and all that were are in this state.
+
+        Args:
+            ids: base ids.
+            states: ASCII code of the state of each base.
+            reverse: sites of the other strand.
+        """
+        spans = super().find(ids, reverse=reverse)
+        mine = states == ord(self.state)
+        others = ~mine & (states != ord(UNMEASURED))
+        n_mine, n_others = prefix(mine), prefix(others)
+        fits = (n_mine[spans.ends] > n_mine[spans.starts]) & (n_others[spans.ends] == n_others[spans.starts])
+        return Spans(spans.starts[fits], spans.ends[fits], spans.scores[fits])
+
+
+Rule = Consensus | AtRich | CpgIslands | Matrix | Measured
 """What a motif class may be recognised by."""
 
-RULES: dict[str, type[Rule]] = {rule.kind: rule for rule in (Consensus, AtRich, CpgIslands, Matrix)}
+RULES: dict[str, type[Rule]] = {rule.kind: rule for rule in (Consensus, AtRich, CpgIslands, Matrix, Measured)}
 """Rules by the word that names them in a vocabulary file."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gattn_tg.motif.motif_class import MotifClass
+from gattn_tg.motif.rules import Measured, Rule
 from gattn_tg.motif.spans import Spans
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.types import Float, Int, UInt8
@@ -32,13 +33,32 @@ class Sites(NamedTuple):
         return self._replace(starts=self.starts + bases, ends=self.ends + bases)
 
 
-def find_all(ids: UInt8[np.ndarray, "n"], vocabulary: MotifVocabulary) -> Found:
-    """Return the spans of every class on every strand that it is looked for on."""
+def find_all(
+    ids: UInt8[np.ndarray, "n"], vocabulary: MotifVocabulary, states: UInt8[np.ndarray, "n"] | None = None
+) -> Found:
+    """Return the spans of every class on every strand that it is looked for on.
+
+    Args:
+        ids: base ids.
+        vocabulary: the classes.
+        states: ASCII code of the measured state of each base, which classes of `rules.Measured` need.
+
+    Raises:
+        ConfigError: such a class, and no states.
+    """
     return {
-        (k, strand): motif.rule.find(ids, reverse=strand == "-")
+        (k, strand): _found(motif.rule, ids, states, reverse=strand == "-")
         for k, motif in enumerate(vocabulary.classes, start=1)
         for strand in strands(motif)
     }
+
+
+def _found(
+    rule: Rule, ids: UInt8[np.ndarray, "n"], states: UInt8[np.ndarray, "n"] | None, *, reverse: bool
+) -> Spans:
+    if states is not None and isinstance(rule, Measured):
+        return rule.measured(ids, states, reverse=reverse)
+    return rule.find(ids, reverse=reverse)
 
 
 def strands(motif: MotifClass) -> str:

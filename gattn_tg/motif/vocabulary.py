@@ -9,6 +9,7 @@ from pathlib import Path
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif import vocabulary_toml
 from gattn_tg.motif.motif_class import NONE_COLOUR, NONE_NAME, MotifClass
+from gattn_tg.motif.rules import Measured
 
 MAX_MOTIFS = 256
 """Ids are bytes. Models take 16 unless told otherwise: one-hot motifs then fill one step of a 16-wide matrix unit."""
@@ -68,6 +69,11 @@ class MotifVocabulary:
         return cls.from_toml(Path(__file__).with_name("default_vocabulary.toml"))
 
     @classmethod
+    def methylation(cls) -> MotifVocabulary:
+        """Return the vocabulary of `methylation_vocabulary.toml`: methylated CpG, unmethylated ones, and others."""
+        return cls.from_toml(Path(__file__).with_name("methylation_vocabulary.toml"))
+
+    @classmethod
     def from_toml(cls, source: Path | str) -> MotifVocabulary:
         """Read a vocabulary from a file (Path) or from TOML text (str).
 
@@ -113,6 +119,11 @@ class MotifVocabulary:
 
     def _partners(self, first: int, second: int) -> bool:
         return first != second and self.classes[first].rule == self.classes[second].rule
+
+    @property
+    def states(self) -> str:
+        """The states of measured bases that some class stands for, see `rules.Measured`; none where letters say all."""
+        return "".join(sorted({motif.rule.state for motif in self.classes if isinstance(motif.rule, Measured)}))
 
     @property
     def is_strand_symmetric(self) -> bool:

@@ -23,6 +23,7 @@ PARAMETERS = {
     "criteria": str,
     "counts": list,
     "pvalue": float,
+    "state": str,
 }
 
 

@@ -46,10 +46,11 @@ def read_for(readout: SequenceReadout, path: Path | str) -> LabelledTable:
     Raises:
         FormatError: It is malformed, or lacks a column.
     """
+    states = readout.state_column or None
     if isinstance(readout, ClassReadout):
-        return read_labelled(path, sequence=readout.sequence_column, label=readout.label_column)
+        return read_labelled(path, sequence=readout.sequence_column, label=readout.label_column, states=states)
     if isinstance(readout, ValueReadout):
         numbers = NumberColumns(readout.labels, "count" if readout.loss == "poisson" else "number")
     else:
         numbers = NumberColumns(readout.labels, "yes_no")
-    return read_labelled(path, sequence=readout.sequence_column, numbers=numbers)
+    return read_labelled(path, sequence=readout.sequence_column, numbers=numbers, states=states)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.errors import FormatError
-from gattn_tg.io import LabelledTable, Record, read_fasta, stream_labelled
+from gattn_tg.io import LabelledTable, Read, Record, read_fasta, stream_labelled
 from gattn_tg.io.source import Source
 from gattn_tg.models.readouts import NAME, SEQUENCE
 from gattn_tg.motif import MotifVocabulary
 
 
 def read(
-    path: Path | str, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME
+    path: Path | str, *, most_bp: int | None = None, sequence: str = SEQUENCE, name: str = NAME, states: str = ""
 ) -> Iterator[Record]:
     """Records of a FASTA file, or rows of a CSV/TSV with the names of its column `name`, or row_1, row_2, ... without.
 
@@ -26,17 +26,23 @@ def read(
         most_bp: Bases of the longest sequence that is wanted, see `read_fasta`.
         sequence: Column of a table with the sequences.
         name: Column of a table with their names; the column "name" may be missing, another may not.
+        states: Column of a table with what was measured at their bases, for records of `io.Read`; "" reads none.
 
     Raises:
-        FormatError: The file is missing, damaged or of neither kind.
+        FormatError: The file is missing, damaged or of neither kind, or FASTA where states are wanted.
     """
     with Source(path) as source:
         if source.first() in (b">", b""):
+            if states:
+                raise FormatError(f"{source.path}: expected a table with a column {states!r} of measured states, which "
+                                  "the model reads, got FASTA; give a table")
             yield from read_fasta(source, most_bp=most_bp)
             return
-        rows = stream_labelled(source, sequence=sequence, label=None, name=name, optional=name == NAME)
+        rows = stream_labelled(source, sequence=sequence, label=None, name=name, optional=name == NAME,
+                               states=states or None)  # fmt: skip
         for i, row in enumerate(rows, start=1):
-            yield Record(row.name or f"row_{i}", "", row.sequence)
+            told = row.name or f"row_{i}"
+            yield Read(told, "", row.sequence, row.states) if states else Record(told, "", row.sequence)
 
 
 def chunks(
@@ -45,7 +51,7 @@ def chunks(
     """Encoded groups of at most `size` records, so that a file of any length needs little memory.
 
     Raises:
-        FormatError: A sequence is longer than the model has seen.
+        FormatError: A sequence is longer than the model has seen, or has no measured states where the model reads them.
     """
     source = iter(records)
     while group := list(islice(source, size)):
@@ -55,5 +61,18 @@ def chunks(
                     f"{where}: expected sequences of at most {max_length} bases for this model, got "
                     f"{record.name!r} of {len(record.sequence)}; cut windows of {max_length} bases"
                 )
-        table = LabelledTable(tuple(r.sequence for r in group), None, (), Path(where))
+        states = tuple(states_of(record, where) for record in group) if vocabulary.states else None
+        table = LabelledTable(tuple(r.sequence for r in group), None, (), Path(where), states=states)
         yield group, encode_labelled(table, vocabulary, max_length=max_length)
+
+
+def states_of(record: Record, where: str) -> bytes:
+    """The measured states of a record.
+
+    Raises:
+        FormatError: It has none.
+    """
+    if not isinstance(record, Read):
+        raise FormatError(f"{where}: expected the measured state of every base of {record.name!r}, which the model "
+                          "reads, got letters alone; give gattn_tg.io.Read, or a table with the column of states")
+    return record.states

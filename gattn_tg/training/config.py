@@ -225,11 +225,13 @@ class TrainConfig:
         return found
 
     def vocabulary(self, name: str) -> MotifVocabulary | None:
-        """The motif vocabulary that [data] names; None for "default".
+        """The motif vocabulary that [data] names, in the package or in a file; None for "default".
 
         Raises:
             ConfigError: There is no such file, or it is no vocabulary.
         """
+        if name == "methylation":
+            return MotifVocabulary.methylation()
         return None if name == "default" else MotifVocabulary.from_toml(self.file("vocabulary", name))
 
     def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary | None) -> None:

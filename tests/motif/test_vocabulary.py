@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gattn_tg.errors import ConfigError, FormatError, GattnError
 from gattn_tg.motif import AtRich, Consensus, CpgIslands, Matrix, MotifClass, MotifVocabulary
 from gattn_tg.motif import vocabulary as module
+from gattn_tg.motif.rules import Measured
 from gattn_tg.seq import reverse_complement
 
 DEFAULT = MotifVocabulary.default()
@@ -58,6 +59,7 @@ rules = st.one_of(
     consensus,
     st.builds(AtRich, st.integers(1, 500), st.floats(0.001, 1.0)),
     st.sampled_from(["gardiner-garden", "takai-jones"]).map(CpgIslands),
+    st.builds(Measured, consensus.map(lambda rule: rule.patterns), st.sampled_from("01Zz~!")),
     st.builds(
         Matrix,
         st.lists(st.permutations([0, 1, 5, 14]).map(tuple), min_size=1, max_size=4).map(tuple),
@@ -109,8 +111,8 @@ def test_toml_needs_neither_strand_nor_source() -> None:
         (TEXT, "motif = 3", "motif vocabulary: expected [[motif]] tables, got none; add one for each class"),
         ("id = 1", "id = 2", "motif vocabulary: expected ids 1..1, each once, got [2]; number the classes anew"),
         ("id = 1\n", "", "motif vocabulary, motif 1: id: expected a whole number, got nothing; write id = ..."),
-        ('kind = "consensus"', 'kind = "regex"', "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, got 'regex'; choose one of them"),
-        ('kind = "consensus"', "", "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, got None; choose one of them"),
+        ('kind = "consensus"', 'kind = "regex"', "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, measured, got 'regex'; choose one of them"),
+        ('kind = "consensus"', "", "motif vocabulary, motif 1: expected kind consensus, at_rich, cpg_island, matrix, measured, got None; choose one of them"),
         ("priority = 1", 'priority = "1"', "motif vocabulary, motif 1: priority: expected a whole number, got '1'; write priority = ..."),
         ("priority = 1", "priority = true", "motif vocabulary, motif 1: priority: expected a whole number, got True; write priority = ..."),
         ('["CCAAT"]', '"CCAAT"', "motif vocabulary, motif 1: patterns: expected an array, got 'CCAAT'; write patterns = ..."),

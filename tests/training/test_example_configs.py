@@ -18,9 +18,11 @@ from gattn_tg.training.tasks.registry import task_of, tasks_of
 CONFIGS = example_configs()
 
 
-def test_there_is_one_example_of_every_kind_and_task() -> None:
-    found = [(c.kind, c.task or (tasks_of(c.kind) or [""])[0]) for c in map(TrainConfig.from_toml, CONFIGS)]
-    assert sorted(found) == sorted((kind, task) for kind in KINDS for task in tasks_of(kind) or [""])
+def test_there_is_one_example_of_every_kind_and_task_and_one_of_measured_states() -> None:
+    configs = [TrainConfig.from_toml(path) for path in CONFIGS]
+    found = [(c.kind, c.task or (tasks_of(c.kind) or [""])[0], "state_column" in c.data) for c in configs]
+    wanted = [(kind, task, False) for kind in KINDS for task in tasks_of(kind) or [""]]
+    assert sorted(found) == sorted([*wanted, ("SequenceClassifier", "classes", True)])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -31,7 +33,7 @@ def test_an_example_finds_its_data_and_makes_batches(path: Path) -> None:
     assert len(next(iter(arrays.values()))) == TrainConfig.from_toml(path).train.batch_size
 
 
-@pytest.mark.parametrize("name", ["encoder", "labels", "language", "sites", "values"])  # the tutorials train the others
+@pytest.mark.parametrize("name", ["encoder", "labels", "language", "sites", "values"])  # others: in tutorials
 def test_an_example_trains(name: str, tmp_path: Path) -> None:
     config = TrainConfig.from_toml(bundled(f"{name}.toml", "configs"))
     small = {"preset": "tiny", "width": 32, "n_layers": 1, "n_heads": 2}

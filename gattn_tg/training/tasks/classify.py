@@ -63,6 +63,8 @@ class ClassData(DataSettings, PeakChoices):
         PeakChoices.__post_init__(self)
         require(bool(self.genome) == bool(self.positives), "positives", "a file of peaks with genome, and none without",
                 self.positives)  # fmt: skip
+        require(not (self.genome and self.state_column), "state_column", "none with genome, where nothing is measured",
+                self.state_column)  # fmt: skip
         for name in ("train", "valid", "test"):
             require(not (self.genome and getattr(self, name)), name, "no table beside genome; name valid_contigs and "
                     "test_contigs for the parts", getattr(self, name))  # fmt: skip
@@ -90,7 +92,7 @@ class ClassData(DataSettings, PeakChoices):
     def read(self, path: Path) -> LabelledTable:
         """A table with a class for each sequence."""
         return read_labelled(path, sequence=self.sequence_column, label=self.label_column, name=self.named,
-                             repeats=True)  # fmt: skip
+                             repeats=True, states=self.state_column or None)  # fmt: skip
 
     def require_learnable(self, table: LabelledTable) -> None:
         """Refuses labels from which no classes can be learnt, see `remarks.require_classes`."""
@@ -125,8 +127,7 @@ class Classify(SequenceTask):
         """Names of the classes, and of the columns."""
         c, names = self.choices, self.train.label_names
         self._weights = self._weights_of(len(names))
-        return ClassReadout(labels=names, sequence_column=c.sequence_column, name_column=c.name_column,
-                            label_column=c.label_column)  # fmt: skip
+        return ClassReadout(labels=names, label_column=c.label_column, **c.columns)
 
     def truth(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """Class of each sequence."""

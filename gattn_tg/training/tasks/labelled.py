@@ -38,11 +38,15 @@ class DataSettings:
         test_fraction: Share of every class taken for the test when there is no file.
         split_seed: Seed of that choice; it does not depend on the seed of the run.
         max_length: Longest sequence in bases; 0 takes the longest one of train.
-        vocabulary: "default", or the path of a motif vocabulary in TOML.
+        vocabulary: "default", "methylation" (CpG measured as methylated, as not, and others), or the path of a motif
+            vocabulary in TOML.
         task: What is learnt: "classes", one of several for each sequence; "labels", a yes or no for each of several
             columns; "values", measured numbers.
         sequence_column: Column with the sequences; tables to predict from have it too.
         name_column: Column with names, which predictions keep; the column "name" may be missing, another may not.
+        state_column: Column with what an experiment measured at each base, one letter per base and "." for nothing, as
+            methylation 1 or 0 at the C of CpGs; the vocabulary has a class of kind "measured" for each of these signs.
+            "" reads sequences alone.
     """
 
     train: str
@@ -56,6 +60,7 @@ class DataSettings:
     task: TaskName = "classes"
     sequence_column: str = SEQUENCE
     name_column: str = NAME
+    state_column: str = ""
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "test_fraction"):
@@ -74,6 +79,19 @@ class DataSettings:
     def named(self) -> str | None:
         """The column with names that every table must have; None where it may be missing."""
         return None if self.name_column == NAME else self.name_column
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that a readout keeps, as its arguments."""
+        return {"sequence_column": self.sequence_column, "name_column": self.name_column,
+                "state_column": self.state_column}  # fmt: skip
+
+    def require_states(self, vocabulary: MotifVocabulary) -> None:
+        """Raises ConfigError unless there is a column of states just where the vocabulary has classes for them."""
+        if bool(self.state_column) != bool(vocabulary.states):
+            wanted = "a column of measured states, as the vocabulary has classes for them" if vocabulary.states else (
+                "none, as the vocabulary has no class of measured states")  # fmt: skip
+            require(False, "state_column", wanted, self.state_column)
 
     def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
         """The tables that there are by part, train among them, and what is to be said about them.
@@ -171,6 +189,10 @@ def load(config: TrainConfig, settings: DataSettings) -> Datasets:
     """
     tables, told = settings.tables(config)
     vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
+    try:
+        settings.require_states(vocabulary)
+    except ConfigError as error:
+        raise ConfigError(f"{config.path}: [data] {error}") from error
     table = tables["train"]
     settings.require_learnable(table)
     width = max(settings.max_length, max(map(len, table.sequences)))

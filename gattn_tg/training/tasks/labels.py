@@ -62,8 +62,9 @@ class LabelData(DataSettings):
 
     def read(self, path: Path) -> LabelledTable:
         """A table with 0 and 1 for each sequence."""
-        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True,
-                             numbers=NumberColumns(self.label_columns, "yes_no"))  # fmt: skip
+        numbers = NumberColumns(self.label_columns, "yes_no")
+        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True, numbers=numbers,
+                             states=self.state_column or None)  # fmt: skip
 
     def require_learnable(self, table: LabelledTable) -> None:
         """Refuses columns without a 0 or without a 1, see `remarks.require_labels`."""
@@ -99,9 +100,8 @@ class Labels(SequenceTask):
 
     def made_readout(self) -> LabelReadout:
         """Names of the labels, and of the columns."""
-        c = self.choices
         self._weights = self._weights_of()
-        return LabelReadout(labels=self.train.label_names, sequence_column=c.sequence_column, name_column=c.name_column)
+        return LabelReadout(labels=self.train.label_names, **self.choices.columns)
 
     def truth(self, data: LabelledSequences) -> Float[np.ndarray, "N k"]:
         """1, 0, or nan where it is not known."""

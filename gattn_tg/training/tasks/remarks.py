@@ -238,7 +238,8 @@ def _require_bases(table: LabelledTable) -> None:
 
 
 def _rows(data: LabelledSequences) -> list[bytes]:
-    return [row.tobytes() for row in data.bases]
+    """What makes rows copies of each other: bases and motif ids, which do not follow from bases where states count."""
+    return [row.tobytes() + ids.tobytes() for row, ids in zip(data.bases, data.motif_ids, strict=True)]
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -177,6 +177,8 @@ class SequenceTask:
         content = hashlib.sha256(self.vocabulary.to_toml().encode() + self.choices.fingerprint())
         for dataset in (self.train, self.valid):
             content.update(dataset.bases.tobytes() + self.truth(dataset).tobytes())
+            if self.vocabulary.states:  # then motif ids do not follow from the bases
+                content.update(dataset.motif_ids.tobytes())
         return content.digest()
 
     def _capped(self, n_ranks: int, n_devices: int) -> int:

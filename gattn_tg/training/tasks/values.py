@@ -52,7 +52,8 @@ class ValueData(DataSettings):
     def read(self, path: Path) -> LabelledTable:
         """A table with numbers for each sequence."""
         numbers = NumberColumns(self.label_columns, "count" if self.loss == "poisson" else "number")
-        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True, numbers=numbers)
+        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True, numbers=numbers,
+                             states=self.state_column or None)  # fmt: skip
 
     def require_learnable(self, table: LabelledTable) -> None:
         """Refuses columns of one value, see `remarks.require_values`."""
@@ -94,7 +95,7 @@ class Values(SequenceTask):
         c, values = self.choices, self.truth(self.train)
         remarks.require_spread(self.train)
         return ValueReadout(
-            labels=self.train.label_names, sequence_column=c.sequence_column, name_column=c.name_column, loss=c.loss,
+            labels=self.train.label_names, **c.columns, loss=c.loss,
             mean=tuple(np.nanmean(values, 0).tolist()), sd=tuple(np.nanstd(values, 0).tolist()),
         )  # fmt: skip
 

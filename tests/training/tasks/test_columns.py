@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - error texts stand whole, as users meet them
 """Labels and values as tasks: what is read and refused, losses against NumPy, weights, splits, warnings."""
 
 from __future__ import annotations
@@ -199,3 +200,46 @@ def test_settings_that_change_the_loss_change_the_fingerprint() -> None:
         mark(ValueData(**columns), Values), mark(ValueData(**columns, loss="poisson"), Values),
     }  # fmt: skip
     assert len(marks) == 4
+
+
+CALLS = ["".join(RNG.choice(list("..01"), 12)) for _ in WORDS]
+TARGETS = {"classes": "", "labels": 'label_columns = ["label"]', "values": 'label_columns = ["label"]'}
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_every_task_reads_measured_states_and_keeps_the_column_for_later(task: str, tmp_path: Path) -> None:
+    rows = [f"{i % 2},{calls}" for i, calls in enumerate(CALLS)]
+    data = f'task = "{task}"\nstate_column = "calls"\nvocabulary = "methylation"\n{TARGETS[task]}'
+    made = configured(tmp_path, rows, data, "sequence,label,calls")
+    assert made.readout.state_column == "calls"
+    assert type(made.readout).from_about(made.readout.to_about()) == made.readout
+    assert set(np.unique(made.train.motif_ids).tolist()) == {0, 1, 2, 3}
+    other = configured(tmp_path, [row.replace("1.", "0.") for row in rows], data, "sequence,label,calls")
+    assert made.fingerprint() != other.fingerprint()  # a run is not resumed on other states
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ('state_column = "calls"', "state_column: expected none, as the vocabulary has no class of measured states, got 'calls'"),
+        ('vocabulary = "methylation"', "state_column: expected a column of measured states, as the vocabulary has classes for them, got ''"),
+        ('state_column = "call"\nvocabulary = "methylation"', "t.csv, line 1: expected a column 'call', got 'sequence', 'label', 'calls'"),
+    ],
+)  # fmt: skip
+def test_states_without_classes_and_classes_without_states_are_refused(data: str, text: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, FormatError)) as caught:
+        configured(tmp_path, [f"{i % 2},{calls}" for i, calls in enumerate(CALLS)], data, "sequence,label,calls")
+    assert text in str(caught.value)
+    assert "r.toml: [data] " in str(caught.value) or "t.csv" in str(caught.value)
+
+
+def test_copies_with_other_states_are_no_copies(tmp_path: Path) -> None:
+    rows = [f"{i % 2},{calls}" for i, calls in enumerate(CALLS[:20])]
+    text = [f"CGCGCGCGCGCG,{row}" for row in rows]
+    (tmp_path / "t.csv").write_text("\n".join(["sequence,label,calls", *text]) + "\n")
+    (tmp_path / "v.csv").write_text("\n".join(["sequence,label,calls", *text[:2]]) + "\n")
+    (tmp_path / "r.toml").write_text('[data]\ntrain = "t.csv"\nvalid = "v.csv"\nstate_column = "calls"\n'
+                                     'vocabulary = "methylation"\n[model]\nwidth = 8\nn_layers = 1\nn_heads = 2\n')
+    warned = " ".join(task_of(TrainConfig.from_toml(tmp_path / "r.toml")).warnings)
+    assert "another label" not in warned
+    assert "valid: 2" in warned  # of the two that stand in train with the same states
