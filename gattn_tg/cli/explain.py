@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 
-from gattn_tg.cli import device, output
+from gattn_tg.cli import device, interventions, output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.front.explanations import INDEX, require_new
 from gattn_tg.front.load import load
+from gattn_tg.front.why import METHODS, REFERENCES, STEPS
 from gattn_tg.io import check_bigwig
 
 VERB = "gattn explain"
@@ -16,6 +17,10 @@ VERB = "gattn explain"
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes a page, tables and arrays of what the bases of sequences give to what a model says of them."""
+    if arguments.insert is not None or arguments.remove is not None:
+        return interventions.run(arguments)
+    interventions.refuse(arguments, (*interventions.OF_INSERTION, *interventions.OF_BOTH), "--insert")
+    interventions.refuse(arguments, interventions.OF_REMOVAL, "--remove")
     output.require_writable(VERB, arguments.output)
     require_new(arguments.output, overwrite=arguments.overwrite)
     if arguments.bed is not None:
@@ -25,9 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     with device.on(arguments.device, arguments.threads):
         try:
             found = load(arguments.checkpoint).explain(
-                arguments.input, arguments.bed, method=arguments.method, target=arguments.target,
-                hold_motifs=arguments.hold_motifs, steps=arguments.steps, references=arguments.references,
-                seed=arguments.seed or 0, batch_size=arguments.batch_size, counted=bar.add,
+                arguments.input, arguments.bed, method=arguments.method or METHODS[0], target=arguments.target,
+                hold_motifs=arguments.hold_motifs, steps=arguments.steps or STEPS,
+                references=arguments.references or REFERENCES, seed=arguments.seed or 0,
+                batch_size=arguments.batch_size, counted=bar.add,
             )  # fmt: skip
         finally:
             bar.clear()

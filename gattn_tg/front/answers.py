@@ -99,7 +99,7 @@ class TrainedSequences(Trained):
         Raises:
             ConfigError: windows longer than the model can read, or a stride or width that is none.
         """
-        self._require_letters("along")
+        self.asked.require_letters("along")
         longest = self.config.longest_bp
         width = self.checkpoint.config.max_length if width is None else width
         if longest is not None and isinstance(width, int) and width > longest:

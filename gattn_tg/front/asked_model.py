@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad.helpers import Context
 
 from gattn_tg.data.labelled import padded_states
-from gattn_tg.errors import FormatError
+from gattn_tg.errors import FormatError, UnsupportedError
 from gattn_tg.front.sequences import ids_of, padded
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
@@ -91,6 +91,16 @@ class AskedModel:
         if longest is not None and len(record.sequence) > longest:
             raise FormatError(f"{record.name}: expected at most {longest} bases, which the model was made for, got "
                               f"{len(record.sequence)}; cut windows of {longest} bases")
+
+    def require_letters(self, method: str) -> None:
+        """Refuse what has only letters where the model reads measured states too.
+
+        Raises:
+            UnsupportedError: as above.
+        """
+        if self.vocabulary.states:
+            raise UnsupportedError(f"{method}: a {self.checkpoint.kind.name} cannot: it reads measured states beside "
+                                   "the letters, which are known of reads only")
 
     def width(self, length: int) -> int:
         """Bases that a sequence is padded to: few different widths where padding changes nothing."""

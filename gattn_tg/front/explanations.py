@@ -187,16 +187,22 @@ class Explanations(Table):
         return section(name, about, content, wide=True)
 
 
-def require_new(path: Path, *, overwrite: bool) -> None:
-    """Refuse a folder in which something stands; with `overwrite`, one that is no explanation.
+def require_new(path: Path, *, overwrite: bool, mark: str = SHAP) -> None:
+    """Refuse a folder in which something stands; with `overwrite`, one that was not made as this one is.
+
+    Args:
+        path: the folder.
+        overwrite: replace it.
+        mark: a file that every folder of the kind has.
 
     Raises:
         ConfigError: as above.
     """
     if not path.exists():
         return
-    is_ours = path.is_dir() and ((path / SHAP).exists() or not any(path.iterdir()))
+    is_ours = path.is_dir() and ((path / mark).exists() or not any(path.iterdir()))
     if not overwrite:
         raise ConfigError(f"{path}: expected a new folder, got one that exists; choose another name or overwrite it")
     if not is_ours:
-        raise ConfigError(f"{path}: expected the folder of an explanation, got something else; choose another name")
+        raise ConfigError(f"{path}: expected a folder with {mark}, as an earlier run made it, got something else; "
+                          "choose another name")

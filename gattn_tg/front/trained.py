@@ -12,10 +12,9 @@ from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
 from gattn_tg.front.evaluation import Evaluation
-from gattn_tg.front.explanations import Explanations
+from gattn_tg.front.reasons import Reasons
 from gattn_tg.front.sequences import Sequences, ids_of, records_of
 from gattn_tg.front.variants import VariantQuestion, variant_effects
-from gattn_tg.front.why import Question, explained, explained_places
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
@@ -29,7 +28,7 @@ from gattn_tg.training.evaluate import evaluate, own_config
 from gattn_tg.types import Float
 
 
-class Trained:
+class Trained(Reasons):
     """What `gattn_tg.load` returns: a model with what is needed to ask it about new sequences.
 
     Every method that takes sequences takes them as `front.sequences.records_of` describes: letters, the path of a
@@ -153,48 +152,6 @@ class Trained:
             self._refuse("motif_table", "it was trained without motif bias")
         return MotifTable(self.vocabulary.names, self.config.motif, tables)
 
-    def explain(
-        self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
-        method: str = "mutagenesis", target: str | None = None, hold_motifs: bool = False, steps: int = 64,
-        references: int = 16, seed: int = 0, batch_size: int = 64, attention: bool = True,
-        counted: Callable[[int], None] | None = None,
-    ) -> Explanations:
-        """What every base of sequences gives to what the model says of them.
-
-        Bases and motif ids are both inputs. Mutagenesis finds the motifs of every mutant anew, so a base is counted
-        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other.
-
-        Args:
-            sequences: of at most the length that the model can read; with `where` the FASTA file of a genome.
-            where: places in that genome, as `along` takes them; those on "-" are read on that strand.
-            method: "mutagenesis" (every base changed to the other three), "gradient" (times input), "integrated"
-                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides).
-            target: class, label or value; None takes the class that the model predicts, or the only answer.
-            hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
-            steps: integrated and expected: places on the ways where the gradient is taken.
-            references: expected: shuffles of every sequence.
-            seed: of the shuffles.
-            batch_size: rows per call of the network.
-            attention: also where the model looks in the sequences that a page shows.
-            counted: is told of every sequence that is done.
-
-        Returns:
-            `contributions` in nats of log odds, or in units of the value; `write(folder)` makes a page and files.
-
-        Raises:
-            UnsupportedError: a model that says nothing of whole sequences; gradients of a bias of kind ordered or
-                between, or of a model that counts words.
-            ConfigError: an option out of its range, or no such target.
-            FormatError: a sequence longer than the model can read.
-            DivergedError: an answer is not finite.
-        """
-        self._require_letters("explain")
-        question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
-                            seed=seed, batch_size=batch_size, with_attention=attention)
-        if where is None:
-            return explained(self.asked, sequences, question, counted)
-        return explained_places(self.asked, sequences, where, question, counted)
-
     def variants(
         self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
         shifts: Sequence[int] = (0,), background: str | Path | None = None,
@@ -236,7 +193,7 @@ class Trained:
             ConfigError: an option that this kind of model does not have, or out of its range.
             DivergedError: while it is read: an answer is not finite.
         """
-        self._require_letters("variants")
+        self.asked.require_letters("variants")
         question = VariantQuestion(window=window, both_strands=both_strands, shifts=shifts, rename=rename, head=head,
                                    tracks=tracks, batch_size=batch_size)
         return variant_effects(self.asked, genome, variants, question, background=background,
@@ -267,11 +224,6 @@ class Trained:
     def _records(self, sequences: Sequences) -> Iterator[Record]:
         """The sequences of what a user gives, read as the data of training was."""
         return records_of(sequences)
-
-    def _require_letters(self, method: str) -> None:
-        """Refuses what has only letters where the model reads measured states too."""
-        if self.vocabulary.states:
-            self._refuse(method, "it reads measured states beside the letters, which are known of reads only")
 
     def _refuse(self, method: str, reason: str) -> NoReturn:
         raise UnsupportedError(f"{method}: a {self.kind} cannot: {reason}")

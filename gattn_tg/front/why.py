@@ -23,6 +23,7 @@ from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval
 
 METHODS = ("mutagenesis", "gradient", "integrated", "expected")
+STEPS, REFERENCES = 64, 16
 Counted = Callable[[int], None]
 
 
@@ -44,8 +45,8 @@ class Question:
     method: str = "mutagenesis"
     target: str | None = None
     hold_motifs: bool = False
-    steps: int = 64
-    references: int = 16
+    steps: int = STEPS
+    references: int = REFERENCES
     seed: int = 0
     batch_size: int = 64
     with_attention: bool = True

@@ -88,18 +88,44 @@ def explain(verbs: shared.Verbs) -> None:
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
     verb.add_argument("--bed", type=Path, default=None, help="these intervals of the genome, with a BigWig")
     summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
-    verb.add_argument("--method", default="mutagenesis", help=summary)
-    summary = "class, label or value to explain (the predicted class)"
+    verb.add_argument("--method", default=None, help=summary)
+    summary = "class, label or value to explain (the predicted class; with --insert and --remove of two the second)"
     verb.add_argument("--target", default=None, help=summary)
     summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
     verb.add_argument("--hold-motifs", action="store_true", help=summary)
     summary = "integrated, expected: places where the gradient is taken (64)"
-    verb.add_argument("--steps", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    verb.add_argument("--steps", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
     summary = "expected: shuffles of every sequence that keep its dinucleotides (16)"
-    verb.add_argument("--references", type=values.whole(1, values.MOST_ROWS), default=16, help=summary)
+    verb.add_argument("--references", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    motifs(verb)
     shared.overwrite(verb, "replace the folder of an earlier explanation")
+
+
+def motifs(verb: shared.Parser) -> None:
+    """The options of `gattn explain` that put motifs into sequences and take them out."""
+    summary = (
+        "put motifs into the sequences of INPUT, each alone, and tell what they do: names of the vocabulary or of "
+        "JASPAR, or words of ACGT"
+    )
+    verb.add_argument("--insert", type=values.names, default=None, metavar="NAMES", help=summary)
+    summary = "take motifs out of the sequences of INPUT, and tell what is missing"
+    verb.add_argument("--remove", type=values.names, default=None, metavar="NAMES", help=summary)
+    summary = "--insert: first bases of the motif, as 0,20,40 or 0:100:20 (the middle)"
+    verb.add_argument("--positions", type=values.places, default=None, metavar="BASES", help=summary)
+    summary = "--insert of two motifs: both together, with so many bases between them, as 0,5,10 or 0:60:5"
+    verb.add_argument("--distances", type=values.places, default=None, metavar="BASES", help=summary)
+    summary = "--insert: + or - in place of both strands"
+    verb.add_argument("--strands", choices=("+", "-", "+-"), default=None, help=summary)
+    summary = "--insert: a word drawn from the motif for each sequence, in place of the likeliest word"
+    verb.add_argument("--sampled", action="store_true", help=summary)
+    summary = "--insert: shuffle the sequences before, so that their dinucleotides stay"
+    verb.add_argument("--shuffle", action="store_true", help=summary)
+    summary = "--remove: shuffles of every sequence that give the bases in place of the motif (8)"
+    verb.add_argument("--shuffles", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
+    summary = "--insert, --remove: file of motif matrices in place of JASPAR"
+    verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
 
 
 def generate(verbs: shared.Verbs) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 MOST_BASES = MOST_ROWS = 2**31 - 1  # positions and row numbers are 32-bit numbers in kernels and in BigWig files
 MOST_CORES = 1024  # more than any machine has: a slip of the finger; fewer are cut down to those that are here
 MOST_EPOCHS = 1_000_000
+MOST_PLACES = 10_000
 MOST_SEED = 2**63 - 1
 
 
@@ -40,6 +41,20 @@ def shifts(text: str) -> list[int]:
     if not text.isascii() or not all(p.removeprefix("-").isdecimal() and len(p) <= 9 for p in parts):
         raise argparse.ArgumentTypeError(f"expected whole numbers of bases, as 0,-1,1, got {short(text)}")
     return [int(part) for part in parts]
+
+
+def places(text: str) -> list[int]:
+    """Numbers of bases: 0,20,40, or 0:100:20 from 0 up to 100 in steps of 20."""
+    is_range = ":" in text
+    parts = text.split(":" if is_range else ",")
+    is_right = text.isascii() and all(p.isdecimal() and len(p) <= 9 for p in parts)
+    found = list(map(int, parts)) if is_right else []
+    if is_right and is_range:
+        is_right = len(found) == 3 and found[2] > 0 and found[0] <= found[1] < found[0] + MOST_PLACES * found[2]
+        found = list(range(found[0], found[1] + 1, found[2])) if is_right else []
+    if not is_right:
+        raise argparse.ArgumentTypeError(f"expected numbers of bases, as 0,20,40 or 0:100:20, got {short(text)}")
+    return found
 
 
 def widths(text: str) -> list[int]:

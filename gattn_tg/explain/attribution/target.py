@@ -62,6 +62,22 @@ class Target:
         """The numbers for base ids, motif ids and lengths, or for weights in place of ids."""
         return self.answers(self.model(*inputs).float())
 
+    def one(self, asked: str | None) -> int:
+        """Which answer is asked of all sequences.
+
+        Args:
+            asked: its name; None takes the only answer, or of two classes the second.
+
+        Raises:
+            ConfigError: no such name, or none where there are several.
+        """
+        labels = self.readout.labels
+        if asked is None and len(labels) == 1 + isinstance(self.readout, ClassReadout):
+            return len(labels) - 1
+        if asked is None:
+            raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
+        return self._known(asked)
+
     def chosen(self, asked: str | None, answers: Callable[[], Float[np.ndarray, "n c"]]) -> Int[np.ndarray, "n"]:
         """Which answer is explained for each sequence.
 
@@ -74,15 +90,19 @@ class Target:
         """
         labels, n = self.readout.labels, len(answers())
         if asked is not None:
-            if asked not in labels:
-                raise ConfigError(f"explain: expected as target one of {_listed(labels)}, got {asked!r}; correct it")
-            return np.full(n, labels.index(asked))
+            return np.full(n, self._known(asked))
         if isinstance(self.readout, ClassReadout):
             likeliest: np.ndarray = answers().argmax(1)
             return likeliest
         if len(labels) > 1:
             raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
         return np.zeros(n, np.int64)
+
+    def _known(self, asked: str) -> int:
+        labels = self.readout.labels
+        if asked not in labels:
+            raise ConfigError(f"explain: expected as target one of {_listed(labels)}, got {asked!r}; correct it")
+        return labels.index(asked)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -1,0 +1,125 @@
+"""The questions why: what bases give to an answer, and what motifs do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from gattn_tg.front.asked_model import AskedModel
+from gattn_tg.front.explanations import Explanations
+from gattn_tg.front.intervene import STRANDS, Layouts, insertions, removals
+from gattn_tg.front.interventions import Insertions, Removals
+from gattn_tg.front.sequences import Sequences
+from gattn_tg.front.why import REFERENCES, STEPS, Question, explained, explained_places
+from gattn_tg.seq import Interval
+
+
+class Reasons:
+    """Base of `Trained`.
+
+    Attributes:
+        asked: the model as questions use it.
+    """
+
+    asked: AskedModel
+
+    def explain(
+        self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
+        method: str = "mutagenesis", target: str | None = None, hold_motifs: bool = False, steps: int = STEPS,
+        references: int = REFERENCES, seed: int = 0, batch_size: int = 64, attention: bool = True,
+        counted: Callable[[int], None] | None = None,
+    ) -> Explanations:
+        """What every base of sequences gives to what the model says of them.
+
+        Bases and motif ids are both inputs. Mutagenesis finds the motifs of every mutant anew, so a base is counted
+        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other.
+
+        Args:
+            sequences: of at most the length that the model can read; with `where` the FASTA file of a genome.
+            where: places in that genome, as `along` takes them; those on "-" are read on that strand.
+            method: "mutagenesis" (every base changed to the other three), "gradient" (times input), "integrated"
+                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides).
+            target: class, label or value; None takes the class that the model predicts, or the only answer.
+            hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
+            steps: integrated and expected: places on the ways where the gradient is taken.
+            references: expected: shuffles of every sequence.
+            seed: of the shuffles.
+            batch_size: rows per call of the network.
+            attention: also where the model looks in the sequences that a page shows.
+            counted: is told of every sequence that is done.
+
+        Returns:
+            `contributions` in nats of log odds, or in units of the value; `write(folder)` makes a page and files.
+
+        Raises:
+            UnsupportedError: a model that says nothing of whole sequences; gradients of a bias of kind ordered or
+                between, or of a model that counts words.
+            ConfigError: an option out of its range, or no such target.
+            FormatError: a sequence longer than the model can read.
+            DivergedError: an answer is not finite.
+        """
+        self.asked.require_letters("explain")
+        question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
+                            seed=seed, batch_size=batch_size, with_attention=attention)
+        if where is None:
+            return explained(self.asked, sequences, question, counted)
+        return explained_places(self.asked, sequences, where, question, counted)
+
+    def marginalize(
+        self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, strands: str = STRANDS,
+        positions: Sequence[int] | None = None, distances: Sequence[int] | None = None, sampled: bool = False,
+        shuffle: bool = False, matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64,
+        counted: Callable[[int], None] | None = None,
+    ) -> Insertions:
+        """What motifs do to an answer when they are put into backgrounds: means over them, with intervals.
+
+        Args:
+            sequences: the backgrounds.
+            motifs: names of motifs of the vocabulary, words of ACGT, or names of JASPAR; each is put in alone.
+            target: class, label or value; None takes the only one, or of two classes the second.
+            strands: "+", "-" or both; words that read the same on both are put in once.
+            positions: first bases, counted from 0; None is the middle of each background.
+            distances: of two motifs: bases between them, both together in the middle.
+            sampled: words drawn from the motif, one for each background; without it the likeliest word.
+            shuffle: shuffle the backgrounds before, so that their dinucleotides stay.
+            matrices: file of motif matrices in place of JASPAR.
+            seed: of draws and shuffles.
+            batch_size: rows per call of the network.
+            counted: is told of the backgrounds of every way that is done.
+
+        Returns:
+            A table; `write(folder)` makes a page of it.
+
+        Raises:
+            UnsupportedError: a model that says nothing of whole sequences.
+            ConfigError: no such motif or target, an option out of its range, or a background that is too short.
+            FormatError: a malformed or too long sequence.
+            DivergedError: an answer is not finite.
+        """
+        self.asked.require_letters("marginalize")
+        layouts = Layouts(strands=strands, positions=positions, distances=distances, sampled=sampled, shuffle=shuffle,
+                          seed=seed)
+        return insertions(self.asked, sequences, motifs, layouts, target=target, matrices=matrices,
+                          batch_size=batch_size, counted=counted)
+
+    def ablate(
+        self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, shuffles: int = 8,
+        matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64,
+        counted: Callable[[int], None] | None = None,
+    ) -> Removals:
+        """What is missing from an answer without a motif: all its sites give way to bases of shuffles of the sequence.
+
+        Args:
+            sequences: those that have no site of a motif say nothing of it.
+            motifs, target, matrices, seed, batch_size, counted: as `marginalize` takes them.
+            shuffles: of every sequence; the effect is their mean.
+
+        Returns:
+            A table, in which random places show what any such change does; `write(folder)` makes a page of it.
+
+        Raises:
+            UnsupportedError, ConfigError, FormatError, DivergedError: as `marginalize`.
+        """
+        self.asked.require_letters("ablate")
+        return removals(self.asked, sequences, motifs, target=target, shuffles=shuffles, seed=seed, matrices=matrices,
+                        batch_size=batch_size, counted=counted)
