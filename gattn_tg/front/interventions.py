@@ -186,7 +186,7 @@ class Insertions(Interventions):
             sections.insert(0, section("All motifs", "Each where and as it does most, with the interval of that "
                                        "place.", self._whiskers(strongest, label)))  # fmt: skip
         return page(
-            "gattn explain --insert", "What motifs do when they are put in", f"The answer with a motif minus the "
+            "gattn explain", "What motifs do when they are put in", f"The answer with a motif minus the "
             f"answer without it, in {self.unit} of {self.target}: the mean over backgrounds, with the 95 % interval of "
             "a bootstrap over them. Bases are replaced, and motif ids found anew.", tiles, sections, FOOTER,
         )  # fmt: skip
@@ -271,7 +271,7 @@ class Removals(Interventions):
         drawing = self._whiskers(there, "effects of removal") if there else ""
         head = ["motif", "sequences with it", "sites", "effect", "random places", "beyond"]
         return page(
-            "gattn explain --remove", "What is missing without a motif", f"The answer without a motif minus the answer "
+            "gattn explain", "What is missing without a motif", f"The answer without a motif minus the answer "
             f"with it, in {self.unit} of {self.target}: the mean over the sequences that have it, with the 95 % "
             "interval of a bootstrap over them. The bases of its sites give way to those of a shuffle of the sequence; "
             "random places of the same widths show what any such change does.", tiles,
