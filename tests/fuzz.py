@@ -61,6 +61,7 @@ JOURNAL = (
     '{"kind": "train", "step": 1, "epoch": 0.5, "loss": 0.7, "learning_rate": 0.1, "examples_per_s": null}\n'
     '{"kind": "valid", "step": 2, "metrics": {"loss": 0.5, "auc": 0.75, "n": 9.0}, "is_best": true, "seconds": 1}\n'
 )
+ENCODED = '{"format": "gattn_tg encoded genome 1", "contigs": [["c", 5]], "vocabulary": null}'
 MEMORY = 1 << 30  # bytes that a damaged input may make a reader take
 
 
@@ -94,10 +95,28 @@ def bigwig(path: Path) -> None:
 
 
 def encoded(path: Path) -> None:
+    """A genome whose genome.json is damaged, with the files that the good one describes."""
     folder = path.with_name("encoded")
     folder.mkdir(exist_ok=True)
     path.replace(folder / "genome.json")
-    EncodedGenome(folder)
+    (folder / "bases.u8").write_bytes(bytes([0, 1, 2, 3, 4]))
+    windows(EncodedGenome(folder))
+
+
+def encoded_bases(path: Path) -> None:
+    """A genome whose bases are damaged."""
+    folder = path.with_name("encoded bases")
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / "bases.u8")
+    size = (folder / "bases.u8").stat().st_size
+    (folder / "genome.json").write_text(ENCODED.replace("5", str(max(size, 1))))
+    windows(EncodedGenome(folder))
+
+
+def windows(genome: EncodedGenome) -> None:
+    for name, size in genome.sizes.items():
+        bases, motif_ids = genome.windows([Interval(name, -2, 3), Interval(name, size - 3, size + 2)], 5)
+        assert max(int(bases.max()), int(motif_ids.max())) <= 4
 
 
 @cache
@@ -171,7 +190,8 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "read_labelled": (read_labelled, 'sequence,label\nACGT,1\n"AC",0\n'),
     "read_folds": (read_folds, "chr1\t5\t9\tfold0\nchr2\t5\t9\tfold1\n"),
     "MotifVocabulary.from_toml": (MotifVocabulary.from_toml, VOCABULARY),
-    "EncodedGenome": (encoded, '{"format": "gattn_tg encoded genome 1", "contigs": [["c", 5]], "vocabulary": null}'),
+    "EncodedGenome": (encoded, ENCODED),
+    "EncodedGenome, bases": (encoded_bases, "\0\1\2\3\4\0\1\2\3\4"),
     "BigWig": (bigwig, "made by `attack`"),
     "checkpoint, config.json": (model_config, "made by `attack`"),
     "checkpoint, weights": (model_weights, "made by `attack`"),

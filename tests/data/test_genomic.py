@@ -102,6 +102,22 @@ def test_what_encoded_genomes_refuse(tmp_path: Path, contigs: Made) -> None:
         assert message in str(format_.value)
 
 
+@pytest.mark.parametrize(("file", "value", "most"), [("bases.u8", 5, 4), ("motifs.u8", 16, 15), ("motifs.u8", 255, 15)])
+def test_ids_that_mean_nothing_are_refused_where_they_are_read(tmp_path: Path, file: str, value: int, most: int) -> None:
+    make(tmp_path / "g")
+    content = bytearray((tmp_path / "g" / file).read_bytes())
+    content[40] = value
+    (tmp_path / "g" / file).write_bytes(content)
+    genome = EncodedGenome(tmp_path / "g")
+    genome.windows([Interval("chr2", 41, 91)], 50)
+    for start in (0, 40, -5):
+        with pytest.raises(FormatError, match=rf"{file}: expected ids from 0 to {most}, got {value}; preprocess again"):
+            genome.windows([Interval("chr2", start, start + 50)], 50)
+    if file == "bases.u8":
+        with pytest.raises(FormatError, match="preprocess again"):
+            list(genome.contigs())
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("what", ["folder", "file", "genome with notes"])
 def test_what_appears_while_a_genome_is_written_stays(tmp_path: Path, what: str, overwrite: bool) -> None:

@@ -154,10 +154,7 @@ def read_contigs(paths: Sequence[Path]) -> list[Contig]:
             raise ConfigError(f"corpus: expected an existing FASTA file or folder of `gattn preprocess`, got "
                               f"{path}; check the path")
         if (path / HEADER).is_file():
-            genome = EncodedGenome(path)
-            for name, size in genome.sizes.items():
-                first = genome.position(name)
-                contigs.append(Contig(name, genome.bases[first : first + size]))
+            contigs += [Contig(name, bases) for name, bases in EncodedGenome(path).contigs()]
         else:
             contigs += [Contig(record.name, encode(record.sequence)) for record in read_fasta(path)]
     return contigs

@@ -80,6 +80,7 @@ class EncodedGenome:
 
         Raises:
             CoordinateError: an unknown contig, or an interval of another width.
+            FormatError: ids that mean nothing; the files are damaged.
         """
         intervals = list(intervals)
         starts = self.positions(intervals, width)
@@ -99,7 +100,7 @@ class EncodedGenome:
                 bases[row, here] = self.bases[offset + start : offset + end]
                 if motifs and self.motif_ids is not None:
                     motif_ids[row, here] = self.motif_ids[offset + start : offset + end]
-        return bases, motif_ids
+        return self._known(bases, motif_ids)
 
     def positions(self, intervals: Iterable[Interval], width: int) -> Int[np.ndarray, "b"]:
         """Return where intervals of one width begin in `bases`, -1 for one that is not wholly on its contig.
@@ -120,9 +121,16 @@ class EncodedGenome:
             starts.append(self._at[chrom] + interval.start if inside else -1)
         return np.array(starts, dtype=np.int64)
 
-    def position(self, chrom: str) -> int:
-        """Return where a contig begins in `bases`."""
-        return self._at[chrom]
+    def contigs(self) -> Iterator[tuple[str, UInt8[np.ndarray, "n"]]]:
+        """Yield the name and all base ids of every contig, each read once.
+
+        Raises:
+            FormatError: ids that mean nothing; the file is damaged.
+        """
+        for chrom, size in self.sizes.items():
+            bases = self.bases[self._at[chrom] : self._at[chrom] + size]
+            self._known(bases, bases[:0])
+            yield chrom, bases
 
     def gather(
         self, starts: Int[np.ndarray, "b"], width: int, *, motifs: bool = True
@@ -132,8 +140,18 @@ class EncodedGenome:
             return np.zeros((0, width), dtype=np.uint8), np.zeros((0, width), dtype=np.uint8)
         bases: np.ndarray = sliding_window_view(self.bases, width)[starts]
         if not motifs or self.motif_ids is None:
-            return bases, np.zeros_like(bases)
-        return bases, sliding_window_view(self.motif_ids, width)[starts]
+            return self._known(bases, np.zeros_like(bases))
+        return self._known(bases, sliding_window_view(self.motif_ids, width)[starts])
+
+    def _known(
+        self, bases: UInt8[np.ndarray, "..."], motif_ids: UInt8[np.ndarray, "..."]
+    ) -> tuple[UInt8[np.ndarray, "..."], UInt8[np.ndarray, "..."]]:
+        """The same, after a look at the ids: one beyond its table would be answered from other memory."""
+        n_classes = len(self.vocabulary.classes) if self.vocabulary else 0
+        for path, ids, most in ((BASES, bases, N), (MOTIFS, motif_ids, n_classes)):
+            if ids.size and (found := int(ids.max())) > most:
+                raise FormatError(f"{self.folder / path}: expected ids from 0 to {most}, got {found}; preprocess again")
+        return bases, motif_ids
 
     def ids(self, interval: Interval) -> UInt8[np.ndarray, "n"]:
         """Return the base ids of an interval in reading direction, N outside its contig."""
