@@ -35,5 +35,13 @@ class DivergedError(GattnError, ArithmeticError):
     """A loss or a score is NaN or infinite: the weights have grown beyond what the numbers can hold."""
 
 
-class CacheWarning(UserWarning):
+class GattnWarning(UserWarning):
+    """Base of the warnings of this package."""
+
+
+class CacheWarning(GattnWarning):
     """Compiled kernels cannot be kept on disk; everything works, and begins more slowly."""
+
+
+class LengthWarning(GattnWarning):
+    """Sequences are far shorter than those that a model learnt from, so that nothing is known about its answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from tinygrad import Device
 
 from gattn_tg.cli.environment import n_launched
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, GattnWarning
 from gattn_tg.machine import device_list
 from gattn_tg.machine.devices import cores
 from gattn_tg.training.loop.communicator import Alone, Communicator, Mpi
@@ -39,6 +40,8 @@ def world(forced: bool, environment: Mapping[str, str] = os.environ) -> Communic
             f"train: expected {n} processes that MPI connects, but it sees {ranks.n_ranks}; start them with the "
             "mpiexec that belongs to mpi4py's library, or with srun --mpi=pmi2"
         )
+    if ranks.rank:
+        warnings.simplefilter("ignore", GattnWarning)  # the first process says it
     return ranks
 
 

@@ -53,6 +53,7 @@ class SequenceReadout(Readout):
         sequence_column: column with the sequences, in tables of new sequences as well.
         name_column: column with their names.
         state_column: column with what was measured at their bases; "" where the model reads letters alone.
+        shortest: bases of the shortest sequence of training; 0 where it is not known.
     """
 
     word: ClassVar[str] = "answer"  # one of the labels, in messages
@@ -60,6 +61,7 @@ class SequenceReadout(Readout):
     sequence_column: str = SEQUENCE
     name_column: str = NAME
     state_column: str = ""
+    shortest: int = 0
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from gattn_tg.errors import LengthWarning
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.sequences import chunks
 from gattn_tg.score.table import Table
@@ -17,6 +20,7 @@ from gattn_tg.types import Float, Int
 
 BATCHES_PER_CHUNK = 16  # sequences are read and encoded in groups of this many batches,
 BASES_PER_CHUNK = 1 << 26  # and of at most so many bases
+SHORT = 0.5  # of the shortest sequence of training: one below it is far from all of them
 
 
 class Answer(NamedTuple):
@@ -42,6 +46,9 @@ def answers(
         where: Name of the input for messages.
         both_strands: The mean over a sequence and its reverse complement, see `over_strands`.
 
+    Warns:
+        LengthWarning: After the last one, where some are far shorter than any sequence of training.
+
     Raises:
         FormatError: A record is malformed or too long.
         ConfigError: `both_strands` with a vocabulary that is not strand-symmetric.
@@ -49,9 +56,20 @@ def answers(
     run = over_strands(run, checkpoint.vocabulary) if both_strands else run
     longest = checkpoint.config.max_length
     size = min(batch_size * BATCHES_PER_CHUNK, max(BASES_PER_CHUNK // longest, 1))
+    readout, n_short, n_all = checkpoint.readout, 0, 0
+    shortest = readout.shortest if isinstance(readout, SequenceReadout) else 0
     for group, dataset in chunks(records, checkpoint.vocabulary, longest, size, where):
+        n_short += int((dataset.lengths < shortest * SHORT).sum())
+        n_all += len(group)
         for record, row in zip(group, run(*dataset.inputs), strict=True):
             yield Answer(record.name, len(record.sequence), tuple(float(x) for x in row))
+    if n_short:
+        warnings.warn(
+            f"{where}: {n_short:,} of {n_all:,} sequences have less than half the bases of the shortest sequence that "
+            f"the model learnt from ({shortest:,}); nothing is known about answers for them",
+            LengthWarning,
+            stacklevel=2,
+        )
 
 
 @dataclass(frozen=True, repr=False)

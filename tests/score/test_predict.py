@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from tinygrad import Tensor
 
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError, FormatError, LengthWarning
 from gattn_tg.io import Record
 from gattn_tg.metrics.classes import confusion
 from gattn_tg.models.checkpoint import Checkpoint
@@ -61,6 +62,19 @@ def test_predictions_keep_order_and_do_not_depend_on_neighbours(trained: tuple[C
 def test_too_long_a_sequence(trained: tuple[Checkpoint, Forward]) -> None:
     with pytest.raises(FormatError, match=r"a.fa: expected sequences of at most 10 bases .* got 'chr1' of 11; cut"):
         list(predict(trained[0], [Record("chr1", "", b"A" * 11)], run=trained[1], where="a.fa"))
+
+
+def test_sequences_far_shorter_than_those_of_training_are_told(trained: tuple[Checkpoint, Forward]) -> None:
+    checkpoint = replace(trained[0], readout=replace(READOUT, shortest=8))
+    records = [Record("a", "", b"ACGT"), Record("b", "", b"ACG"), Record("c", "", b"ACGTACGTAC")]
+    text = r"a.fa: 1 of 3 sequences have less than half .* \(8\); nothing is known"
+    with pytest.warns(LengthWarning, match=text) as told:
+        assert len(list(predict(checkpoint, records, run=trained[1], where="a.fa"))) == 3
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(predict(checkpoint, records[::2], run=trained[1], where="a.fa"))) == 2
+        assert len(list(predict(trained[0], records, run=trained[1], where="a.fa"))) == 3  # of an older checkpoint
 
 
 def test_reads_fasta_and_tables(tmp_path: Path) -> None:

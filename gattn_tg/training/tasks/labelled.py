@@ -81,7 +81,7 @@ class DataSettings:
         return None if self.name_column == NAME else self.name_column
 
     @property
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, Any]:
         """The columns that a readout keeps, as its arguments."""
         return {"sequence_column": self.sequence_column, "name_column": self.name_column,
                 "state_column": self.state_column}  # fmt: skip

@@ -81,7 +81,7 @@ class SequenceTask:
         self.warnings: tuple[str, ...] = ()
         self.batch_size = self._capped(n_ranks, len(device) if isinstance(device, tuple) else 1)
         self.steps_per_epoch = self._steps_per_epoch(n_ranks)
-        self.readout = self.made_readout()
+        self.readout = replace(self.made_readout(), shortest=int(train.lengths.min()))
         self.forward: Any = sequence_answers(model, self.readout, self.batch_size, device)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         self.truth(train), self.truth(valid)

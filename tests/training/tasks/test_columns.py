@@ -72,7 +72,7 @@ def test_the_loss_of_labels_counts_known_cells_of_valid_rows_by_their_weight(wei
     wanted = w * np.nan_to_num(np.log1p(np.exp(LOGITS)) - np.nan_to_num(y) * LOGITS)
     assert total == pytest.approx(wanted.sum(), rel=1e-5)
     assert count == pytest.approx(w.sum(), rel=1e-6)
-    assert task.readout == LabelReadout(labels=("a", "b"))
+    assert task.readout == LabelReadout(labels=("a", "b"), shortest=int(data.lengths.min()))
 
 
 @pytest.mark.parametrize("loss", ["mse", "poisson"])
