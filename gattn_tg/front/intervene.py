@@ -108,10 +108,10 @@ def insertions(
     for one in _pairs(chosen, layouts) if layouts.distances is not None else _singles(chosen, layouts):
         puts = _puts(one, backgrounds, chosen, drawn)
         if len(puts) == 1:
-            found.append(one._replace(n=n, effect=_interval(effect(ask, backgrounds, without, puts[0]))))
+            own, beyond = effect(ask, backgrounds, without, puts[0], layouts.seed)
         else:
-            together, beyond = effect_of_pair(ask, backgrounds, without, *puts)
-            found.append(one._replace(n=n, effect=_interval(together), beyond=_interval(beyond)))
+            own, beyond = effect_of_pair(ask, backgrounds, without, *puts)
+        found.append(one._replace(n=n, effect=_interval(own), beyond=_interval(beyond)))
         if counted is not None:
             counted(n)
     colours = {motif.name: motif.colour for motif in chosen}
@@ -141,7 +141,7 @@ def removals(
 
 def _singles(motifs: Sequence[MotifClass], layouts: Layouts) -> list[Insertion]:
     return [
-        Insertion((motif.name,), strand, position, None, 0, NOTHING)
+        Insertion((motif.name,), strand, position, None, 0, NOTHING, NOTHING)
         for motif in motifs for strand in ("+" if motif.rule.is_symmetric else layouts.strands)
         for position in ([None] if layouts.positions is None else layouts.positions)
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def _singles(motifs: Sequence[MotifClass], layouts: Layouts) -> list[Insertion]:
 def _pairs(motifs: Sequence[MotifClass], layouts: Layouts) -> list[Insertion]:
     strands = ["+" if motif.rule.is_symmetric else layouts.strands for motif in motifs]
     names = tuple(motif.name for motif in motifs)
-    return [Insertion(names, "".join(both), None, distance, 0, NOTHING)
+    return [Insertion(names, "".join(both), None, distance, 0, NOTHING, NOTHING)
             for both in product(*strands) for distance in layouts.distances or ()]
 
 

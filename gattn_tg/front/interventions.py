@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from gattn_tg.explain.drawings.lines import Line, line_chart
-from gattn_tg.explain.drawings.page import Tile, legend, page, section, table
+from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section, table
 from gattn_tg.explain.drawings.svg import BLUE, ORANGE, ROSE, TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers
 from gattn_tg.front.explanations import INDEX, require_new
@@ -19,6 +19,10 @@ from gattn_tg.score.table import Table
 EFFECTS = "effects.tsv"
 MOST_SHOWN = 40  # motifs of a drawing
 CURVES = (TEAL, ORANGE, BLUE, ROSE)  # of the strands
+WHAT = ("effect", "beyond")
+BEYOND = {False: "The effect less what the letters of the motif do in another order at the same place.",
+          True: "What both do together less what each does alone at its place: 0 where they do not know of each other."}
+AXES = {"distance": "bases between them", "position": "first base of the motif"}
 FOOTER = "It says what the model uses, not what the cell does. Research use, not diagnosis."
 
 
@@ -48,7 +52,8 @@ class Insertion(NamedTuple):
         distance: bases between two motifs; None for one.
         n: backgrounds.
         effect: the answer with the motifs minus the answer without.
-        beyond: of two motifs: their effect minus the sum of what each does alone at its place.
+        beyond: the effect minus what the letters of the motif do in another order at the same place; of two motifs,
+            minus the sum of what each does alone at its place.
     """
 
     motifs: tuple[str, ...]
@@ -57,7 +62,7 @@ class Insertion(NamedTuple):
     distance: int | None
     n: int
     effect: Interval
-    beyond: Interval = NOTHING
+    beyond: Interval
 
     @property
     def name(self) -> str:
@@ -160,63 +165,49 @@ class Insertions(Interventions):
     @property
     def header(self) -> list[str]:
         """What was put where; effects with their intervals."""
-        return ["motifs", "position", "distance", "n", "effect", "low", "high", "beyond_sum", "beyond_low",
-                "beyond_high"]
+        return ["motifs", "position", "distance", "n", "effect", "low", "high", "beyond", "beyond_low", "beyond_high"]
 
     def rows(self) -> Iterator[list[object]]:
         """One per way."""
         for one in self.found:
             yield [one.name, "middle" if one.position is None else one.position,
-                   "" if one.distance is None else one.distance, one.n, *one.effect,
-                   *("" if x != x else x for x in one.beyond)]
+                   "" if one.distance is None else one.distance, one.n, *one.effect, *one.beyond]
 
     def html(self) -> str:
         """The page: effects, and curves over distances or positions."""
         tiles = [Tile(f"{self.n:,}", "backgrounds" + (", shuffled" if self.is_shuffled else ""), is_key=True),
                  Tile(f"{len({one.motifs for one in self.found}):,}", "motifs or pairs"),
                  Tile(self.target, "answer")]  # fmt: skip
-        sections = [card for motifs, rows in groupby(self.found, key=lambda one: one.motifs)
-                    for card in self._cards(motifs, list(rows))]  # fmt: skip
-        singles = [one for one in self.found if len(one.motifs) == 1]
-        if len({one.motifs for one in singles}) > 1:
-            label = "effects of all motifs"
-            strongest = [max(rows, key=lambda one: abs(one.effect.mean)) for rows in (
-                [one for one in singles if one.motifs == motifs] for motifs in dict.fromkeys(
-                    one.motifs for one in singles))]  # fmt: skip
-            sections.insert(0, section("All motifs", "Each where and as it does most, with the interval of that "
-                                       "place.", self._whiskers(strongest, label)))  # fmt: skip
+        kinds = {motifs: list(rows) for motifs, rows in groupby(self.found, key=lambda one: one.motifs)}
+        strongest = [max(rows, key=lambda one: abs(one.effect.mean)) for rows in kinds.values()]
+        sections = [self._overview(strongest)] if len(kinds) > 1 else []
+        sections += [self._card(motifs, rows) for motifs, rows in kinds.items()]
         return page(
             "gattn explain", "What motifs do when they are put in", f"The answer with a motif minus the "
             f"answer without it, in {self.unit} of {self.target}: the mean over backgrounds, with the 95 % interval of "
             "a bootstrap over them. Bases are replaced, and motif ids found anew.", tiles, sections, FOOTER,
         )  # fmt: skip
 
-    def _cards(self, motifs: tuple[str, ...], rows: list[Insertion]) -> list[str]:
-        name = " and ".join(motifs)
-        distances = {one.distance for one in rows if one.distance is not None}
-        positions = {one.position for one in rows if one.position is not None}
-        if len(distances) < 2 and len(positions) < 2:
-            head = ["strands", "place", "effect"] + (["beyond the sum"] if len(motifs) > 1 else [])
-            lines = [[one.strands, _place(one), one.effect.shown,
-                      *([one.beyond.shown] if len(motifs) > 1 else [])] for one in rows]  # fmt: skip
-            return [section(name, f"Effects in {self.unit}.", self._whiskers(rows, f"effects of {name}")
-                            + table(head, lines))]  # fmt: skip
-        what, unit = ("distance", "bases between them") if distances else ("position", "first base of the motif")
-        cards = [section(f"{name}, by {what}", f"Effects in {self.unit}; thin lines are the interval.",
-                         *_curves(rows, what, "effect", unit))]  # fmt: skip
-        if distances:
-            cards.append(section(f"{name}: beyond the sum", "What both do together minus what each does alone at its "
-                                 "place: 0 where they do not know of each other.",
-                                 *_curves(rows, what, "beyond", unit)))  # fmt: skip
-        return cards
+    def _overview(self, strongest: Sequence[Insertion]) -> str:
+        about = f"Where and as each does most, in {self.unit}."
+        return pair(section("All motifs", about, self._whiskers(strongest, "effects of all motifs")),
+                    section("Beyond their letters", "The same less what their letters do in another order.",
+                            self._whiskers([one._replace(effect=one.beyond) for one in strongest], "beyond letters")))
+
+    def _card(self, motifs: tuple[str, ...], rows: list[Insertion]) -> str:
+        name, is_pair = " and ".join(motifs), len(motifs) > 1
+        over = "distance" if is_pair else "position"
+        left, right = f"Effects in {self.unit}.", BEYOND[is_pair]
+        if len({getattr(one, over) for one in rows}) < 2:
+            several = [rows, [one._replace(effect=one.beyond) for one in rows]]
+            drawings = [self._whiskers(some, f"{what} of {name}") for some, what in zip(several, WHAT, strict=True)]
+        else:
+            drawings = [_curves(rows, over, what) for what in WHAT]
+        return pair(section(f"{name}, by {over}" if len(rows) > len(drawings) else name, left, drawings[0]),
+                    section(f"{name}: {WHAT[1]} {'the sum' if is_pair else 'its letters'}", right, drawings[1]))
 
 
-def _place(one: Insertion) -> str:
-    where = "middle" if one.position is None else f"from base {one.position}"
-    return where if one.distance is None else f"{where}, {one.distance} apart"
-
-
-def _curves(rows: Sequence[Insertion], over: str, what: str, unit: str) -> tuple[str]:
+def _curves(rows: Sequence[Insertion], over: str, what: str) -> str:
     lines, kinds = [], list(dict.fromkeys(one.strands for one in rows))
     for strands, colour in zip(kinds, CURVES, strict=False):
         some = sorted((one for one in rows if one.strands == strands), key=lambda one: getattr(one, over))
@@ -225,8 +216,8 @@ def _curves(rows: Sequence[Insertion], over: str, what: str, unit: str) -> tuple
         for edge in ("low", "high"):
             values = [getattr(getattr(one, what), edge) for one in some]
             lines.append(Line("", colour, steps, values, is_faint=True))
-    return (line_chart(lines, f"{what} by {over}", unit) + legend(
-        [(colour, f"strands {strands}") for strands, colour in zip(kinds, CURVES, strict=False)]),)
+    shown = [(colour, f"strands {strands}") for strands, colour in zip(kinds, CURVES, strict=False)]
+    return line_chart(lines, f"{what} by {over}", AXES[over]) + legend([*shown, ("#c9ced4", "thin: 95 % interval")])
 
 
 @dataclass(frozen=True, repr=False)
@@ -269,12 +260,14 @@ class Removals(Interventions):
                 for one in self.found]  # fmt: skip
         there = [one for one in self.found if one.n]
         drawing = self._whiskers(there, "effects of removal") if there else ""
+        beyond = self._whiskers([one._replace(effect=one.beyond) for one in there], "beyond") if there else ""
         head = ["motif", "sequences with it", "sites", "effect", "random places", "beyond"]
         return page(
             "gattn explain", "What is missing without a motif", f"The answer without a motif minus the answer "
             f"with it, in {self.unit} of {self.target}: the mean over the sequences that have it, with the 95 % "
             "interval of a bootstrap over them. The bases of its sites give way to those of a shuffle of the sequence; "
             "random places of the same widths show what any such change does.", tiles,
-            [section("Effects", "Below 0: the motif speaks for the answer.", drawing),
+            [pair(section("Effects", "Below 0: the motif speaks for the answer.", drawing),
+                  section("Beyond random places", "The effect less that of random places.", beyond)),
              section("Numbers", f"In {self.unit}.", table(head, rows), wide=True)], FOOTER,
         )  # fmt: skip

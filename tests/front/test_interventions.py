@@ -61,8 +61,10 @@ def test_effects_are_those_of_a_model_that_counts_words() -> None:
     clean = ROWS._replace(bases=np.zeros_like(ROWS.bases))  # no word is there by chance
     ask = counted("TGACC", pairs=0.5)
     without = ask(clean)
-    assert effect(ask, clean, without, at(3, "TGACC")).tolist() == [1.0] * 6
-    assert effect(ask, clean, without, at(3, "TGACC", turned=True)).tolist() == [0.0] * 6
+    assert [part.tolist() for part in effect(ask, clean, without, at(3, "TGACC"))] == [[1.0] * 6] * 2
+    assert effect(ask, clean, without, at(3, "TGACC", turned=True))[0].tolist() == [0.0] * 6
+    of_letters = effect(lambda rows: (rows.bases == 2).sum(1).astype(float), clean, without, at(3, "TGACC"))
+    assert [part.tolist() for part in of_letters] == [[1.0] * 6, [0.0] * 6]  # nothing beyond the letters
     together, beyond = effect_of_pair(ask, clean, without, at(3, "TGACC"), at(20, "TGACC"))
     assert (together.tolist(), beyond.tolist()) == ([2.5] * 6, [0.5] * 6)
     kept = inserted(ROWS, at(4, "CNNTG"))

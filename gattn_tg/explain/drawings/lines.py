@@ -88,7 +88,7 @@ def _drawn(line: Line, x: Scale, y: Scale, unit: str) -> str:
     )  # fmt: skip
     if len(line.values) == 1:
         drawn += element("circle", cx=x(line.steps[0]), cy=y(line.values[0]), r=3.0, fill=line.colour)
-    if line.mark in line.steps:
+    if line.mark and line.mark in line.steps:
         value = line.values[list(line.steps).index(line.mark)]
         drawn += element(
             "circle", tip(f"{line.name}: best at {unit} {line.mark:g}, {value:.4g}"), cx=x(line.mark), cy=y(value),

@@ -41,16 +41,37 @@ def inserted(backgrounds: Rows, *several: Put) -> Rows:
     return backgrounds._replace(bases=bases)
 
 
-def effect(ask: Ask, backgrounds: Rows, without: Float[np.ndarray, "b"], put: Put) -> Float[np.ndarray, "b"]:
-    """The answer with a motif minus the answer without it, for each background."""
-    found: np.ndarray = ask(inserted(backgrounds, put)) - without
-    return found
+def effect(
+    ask: Ask, backgrounds: Rows, without: Float[np.ndarray, "b"], put: Put, seed: int = 0
+) -> tuple[Float[np.ndarray, "b"], Float[np.ndarray, "b"]]:
+    """What a motif does, and how much of it is beyond what its letters do in another order at the same place.
+
+    Args:
+        ask: gives the answers.
+        backgrounds: any.
+        without: their answers.
+        put: the motif.
+        seed: of the orders, one for each background.
+    """
+    rng = np.random.default_rng(seed)
+    own = ask(inserted(backgrounds, put)) - without
+    letters = put._replace(words=[another_order(word, rng) for word in put.words])
+    return own, own - (ask(inserted(backgrounds, letters)) - without)
 
 
 def effect_of_pair(
     ask: Ask, backgrounds: Rows, without: Float[np.ndarray, "b"], one: Put, other: Put
 ) -> tuple[Float[np.ndarray, "b"], Float[np.ndarray, "b"]]:
     """What two motifs do together, and how much of it is beyond the sum of what each does alone at its place."""
-    together = ask(inserted(backgrounds, one, other)) - without
-    alone = effect(ask, backgrounds, without, one) + effect(ask, backgrounds, without, other)
-    return together, together - alone
+    together, *alone = (ask(inserted(backgrounds, *puts)) - without for puts in ((one, other), (one,), (other,)))
+    return together, together - sum(alone)
+
+
+def another_order(word: UInt8[np.ndarray, "w"], rng: np.random.Generator) -> UInt8[np.ndarray, "w"]:
+    """The letters of a word in a random order that is not the word; the word where there is none."""
+    if len(set(word.tolist())) == 1:
+        return word
+    while True:
+        found: np.ndarray = rng.permutation(word)
+        if (found != word).any():
+            return found
