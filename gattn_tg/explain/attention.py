@@ -60,10 +60,12 @@ def layers(
         bases, motif_ids, lengths: as `Trunk.tokens` reads them.
     """
     x, ids = model.tokens(bases, motif_ids, lengths)
-    within = lengths if model.reads_lengths else None
+    within = model.token_lengths(bases, lengths)
+    if within is not None and len(x) == 1:  # what stands behind the tokens of one sequence neither asks nor is asked
+        x, ids = x[:, : (n := int(within.item()))].contiguous(), ids[:, :n].contiguous()
     for block in model.blocks:
         layer, c = block.attention, block.attention.config
-        q, k, _ = layer.heads(block.attention_norm(x))
+        q, k, _ = layer.heads(block.attended(x))
         options = {"bias": layer.bias(ids), "rope": c.rope, "is_causal": c.is_causal,
                    "window_size": c.window_size, "lengths": within, "impl": c.impl}  # fmt: skip
         yield Layer(q.contiguous().realize(), k.contiguous().realize(), ids, options)

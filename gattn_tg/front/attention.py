@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tinygrad import Tensor
@@ -13,6 +14,7 @@ from gattn_tg.explain.attention import distance_bins, layers, looks
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.sequences import ids_of
 from gattn_tg.io import Record
+from gattn_tg.io.replacing import replacing_path
 from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
@@ -28,7 +30,8 @@ class MotifAttention(Table):
         frequency: share of the tokens that carry each motif; attention that ignores motifs gives them this share.
         share: of the attention of each layer and head that falls on each motif; sums to 1 over the motifs.
         received: by each token, as a share of all attention of a head. In a causal model the rest of 1 is what the
-            start in front of the first base receives.
+            start in front of the first base receives. In an imported model by each base, an equal part of what the word
+            receives that it is read from; the rest of 1 goes to the tokens around the words.
         distances: share of the attention of each layer and head to tokens at the distances of each bin; sums to 1.
         distance_starts: first distance of each bin, in tokens: 0, 1, 2, 4, 8, ...
         token_bp: bases of a token; a bin for models of tracks.
@@ -75,14 +78,25 @@ def motif_attention(model: AskedModel, record: Record) -> MotifAttention:
         for layer in layers(model.model, Tensor(bases), Tensor(motif_ids), Tensor(lengths)):
             found.append(looks(layer, n_motifs, skip))
             tokens = layer.ids.numpy()[0, skip:]
+        of_base = model.model.tokens_of_bases(Tensor(bases), Tensor(lengths))
+    received = np.stack([one.received[:, skip:] for one in found])
+    if of_base is not None:
+        received = _spread(received, of_base.numpy()[0])
     return MotifAttention(
         name=record.name, motifs=model.vocabulary.names,
         frequency=np.bincount(tokens, minlength=n_motifs)[:n_motifs] / len(tokens),
         share=np.stack([one.share for one in found]),
-        received=np.stack([one.received[:, skip:] for one in found]),
+        received=received,
         distances=np.stack([one.distances for one in found]),
         distance_starts=distance_bins(len(tokens) + skip), token_bp=bp,
     )  # fmt: skip
+
+
+def _spread(received: Float[np.ndarray, "l h m"], of_base: Int[np.ndarray, "n"]) -> Float[np.ndarray, "l h n"]:
+    """What tokens receive as the bases that are read from them: equal parts of it."""
+    n_bases = np.bincount(of_base, minlength=received.shape[-1])
+    found: np.ndarray = (received / np.maximum(n_bases, 1))[..., of_base]
+    return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,7 +144,7 @@ class Embedding(Table):
     Args:
         names: of the sequences.
         vectors: for each sequence one row per token.
-        token_bp: bases of a token; a bin for models of tracks.
+        token_bp: bases of a token; a bin for models of tracks; 0 where a token is a whole sequence.
     """
 
     names: tuple[str, ...]
@@ -146,9 +160,26 @@ class Embedding(Table):
         return np.stack([rows.mean(0) for rows in self.vectors])
 
     @property
+    def averages(self) -> Embedding:
+        """The same with one vector for each sequence, the mean of its vectors."""
+        return Embedding(self.names, tuple(self.means[:, None]), 0)
+
+    @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{len(self):,} sequences, {self.vectors[0].shape[1]} channels, a vector per {self.token_bp} bp"
+        per = f"{self.token_bp} bp" if self.token_bp else "sequence"
+        return f"{len(self):,} sequences, {self.vectors[0].shape[1]} channels, a vector per {per}"
+
+    def to_npz(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write `vectors` of all sequences one after the other, `ends` of the sequences in them, `names`, `token_bp`.
+
+        Raises:
+            GattnError: the file exists, or cannot be written.
+        """
+        ends = np.cumsum([0, *map(len, self.vectors)])
+        with replacing_path(path, overwrite=overwrite) as part, part.open("wb") as file:
+            np.savez_compressed(file, vectors=np.concatenate(self.vectors), ends=ends, names=np.array(self.names),
+                                token_bp=self.token_bp)  # fmt: skip
 
     @property
     def header(self) -> list[str]:

@@ -171,6 +171,16 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return written, _weights(file, written["weights_sha256"], where)
 
 
+def described(folder: str | Path) -> dict[str, Any]:
+    """What config.json of a checkpoint says; its weights are not read.
+
+    Raises:
+        FormatError: no checkpoint there, or its config.json is damaged.
+    """
+    with _files(Path(folder)) as (written, _, _):
+        return written
+
+
 def vocabulary_of(written: Mapping[str, Any]) -> MotifVocabulary:
     """The motif classes that the ids of a checkpoint stand for, by what `read` gives; the default ones if none is said.
 

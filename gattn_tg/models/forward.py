@@ -12,6 +12,7 @@ from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
 from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
 from gattn_tg.models.room import require_room
+from gattn_tg.models.trunk import Trunk
 from gattn_tg.types import Float
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -71,6 +72,8 @@ class Forward:
     def whole(self, *arrays: np.ndarray) -> Float[np.ndarray, "..."]:
         """What the network gives for one batch as it is, which need not have a row per sequence."""
         shapes = tuple(array.shape for array in arrays)
+        if isinstance(self.model, Trunk):
+            self.model.require_readable(arrays[0], arrays[2] if self.model.reads_lengths else None)
         if shapes not in self._captured:
             require_room(getattr(self.model, "config", None), shapes[0], self.device)
             self._captured[shapes] = TinyJit(self._run)

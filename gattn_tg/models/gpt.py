@@ -15,6 +15,7 @@ from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import LONGEST, n_words, word_ids
+from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
 from gattn_tg.types import Float, Int, UInt8
@@ -63,6 +64,7 @@ class GenomicGPT(Trunk):
     """
 
     config: GPTConfig
+    blocks: Sequence[Block]
     is_causal = True
 
     def __init__(self, config: GPTConfig, seed: int = 0) -> None:

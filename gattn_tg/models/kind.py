@@ -27,6 +27,8 @@ class Kind:
         heads: attributes of the network that answer in the classes or tracks of their own data, so that every run
             learns new ones.
         others: classes of readouts that it may have instead, each with a `task` of its own.
+        inherits: class whose fields a run takes from the checkpoint that it begins with, where [model] leaves them out:
+            those of a trunk that has one form only.
     """
 
     config: type[TrunkConfig]
@@ -34,6 +36,7 @@ class Kind:
     readout: type[Readout]
     heads: tuple[str, ...] = ()
     others: tuple[type[Readout], ...] = ()
+    inherits: type[TrunkConfig] | None = None
 
     @property
     def name(self) -> str:

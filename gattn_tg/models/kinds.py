@@ -6,10 +6,15 @@ from typing import Any
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import bases, classifier, encoder, gpt, tracks
+from gattn_tg.models.imported import classifier as imported_classifier
+from gattn_tg.models.imported import encoder as imported_encoder
 from gattn_tg.models.kind import Kind
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND)
+    kind.name: kind for kind in (
+        classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND, imported_encoder.KIND,
+        imported_classifier.KIND,
+    )
 }
 
 

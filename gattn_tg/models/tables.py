@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.nn.block import Block
+from gattn_tg.nn.block import AnyBlock
 from gattn_tg.types import Float
 
 
@@ -38,7 +38,7 @@ def centred(table: Float[np.ndarray, "... t"], frequency: Float[np.ndarray, "t"]
 
 
 def centred_tables(
-    blocks: Sequence[Block], frequency: Float[np.ndarray, "t"] | None = None
+    blocks: Sequence[AnyBlock], frequency: Float[np.ndarray, "t"] | None = None
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """The tables of the blocks that have one, centred as their kind allows, by name (`blocks.0`).
 

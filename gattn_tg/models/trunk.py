@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from tinygrad.nn.state import get_state_dict
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
 from gattn_tg.models.tables import centred_tables
 from gattn_tg.nn.attention import AttentionConfig
-from gattn_tg.nn.block import Block
+from gattn_tg.nn.block import AnyBlock, Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.norm import LayerNorm
@@ -38,6 +39,7 @@ class Trunk:
 
     is_causal: ClassVar[bool] = False
     reads_lengths: ClassVar[bool] = False
+    blocks: Sequence[AnyBlock]
 
     def __init__(self, config: TrunkConfig) -> None:
         self.config = config
@@ -105,6 +107,28 @@ class Trunk:
         for block in self.blocks:
             x = block(x, motif_ids, lengths, positions)
         return self.norm(x)
+
+    def require_readable(self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None) -> None:
+        """Refuses sequences that the model cannot read for what is in them; of most models there are none.
+
+        Args:
+            bases: ids A C G T N = 0..4.
+            lengths: valid bases per row; None where all are.
+
+        Raises:
+            FormatError: as above.
+        """
+
+    def token_lengths(
+        self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None
+    ) -> Int[Tensor, "b"] | None:
+        """Valid tokens per row, as the blocks are told them; None where the model reads no lengths."""
+        return lengths if self.reads_lengths else None
+
+    def tokens_of_bases(self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]) -> Int[Tensor, "b n"] | None:
+        """The token that each base is read from, of models whose tokens are not one after the other, so many bases
+        each; None of others."""
+        return None
 
     @property
     def n_parameters(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from tinygrad import Tensor
 
@@ -10,6 +12,23 @@ from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.dropout import dropout
 from gattn_tg.types import Float, Int
+
+
+class AnyBlock(Protocol):
+    """What trunks, and questions about where a model looks, ask of a block of any form."""
+
+    attention: GenomicAttention
+
+    def __call__(
+        self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
+        positions: Int[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b n w"]:
+        """The output of the block."""
+        ...
+
+    def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
+        """What its attention reads of its input."""
+        ...
 
 
 class Perceptron:
@@ -41,5 +60,9 @@ class Block:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        x = x + dropout(self.attention(self.attention_norm(x), motif_ids, positions, lengths), self.dropout)
+        x = x + dropout(self.attention(self.attended(x), motif_ids, positions, lengths), self.dropout)
         return x + dropout(self.mlp(self.mlp_norm(x)), self.dropout)
+
+    def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
+        """What the attention reads of the input of the block."""
+        return self.attention_norm(x)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.tiles.epilogue import GELU_CUBE, GELU_SCALE, LOG2E
+from gattn_tg.kernels.tiles.epilogue import GELU_CUBE, GELU_SCALE, LOG2E, ROOT_HALF
 from gattn_tg.kernels.tiles.tile import EXP2
 from gattn_tg.types import Float
 
@@ -38,6 +38,26 @@ def gelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (wide * sigmoid_of(_doubled(wide))).cast(x.dtype)
 
 
+def gelu_erf(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """x Phi(x), the exact form."""
+    wide = x.cast(dtypes.float32)
+    return (wide * 0.5 * (1 + (wide * ROOT_HALF).erf())).cast(x.dtype)
+
+
+def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """x / (1 + exp(-x))."""
+    wide = x.cast(dtypes.float32)
+    return (wide * sigmoid_of(wide * LOG2E)).cast(x.dtype)
+
+
+def relu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """max(x, 0); nan stays."""
+    return ((x > 0) | x.isnan()).where(x, 0.0)
+
+
 def _doubled(x: Tensor) -> Tensor:
     """2 u / ln 2, the exponent of gelu to base 2."""
     return (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)
+
+
+FUNCTIONS = {"gelu": gelu, "gelu_erf": gelu_erf, "relu": relu, "silu": silu}

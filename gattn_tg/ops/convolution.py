@@ -8,6 +8,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.dense.convolution import Windows, forward, plan, weight_gradient
+from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.linear import linear
 from gattn_tg.ops.rows import activation_slopes, added_up, column_sums
@@ -29,7 +30,7 @@ def convolution(
         x: Input, channels last; its dtype is that of the result.
         weight: W in the layout of PyTorch's `nn.Conv1d`; k is odd.
         bias: One number per output channel.
-        activation: f: "gelu" (tanh form), "relu" or None for the identity.
+        activation: f: as in `ops.linear`, or None for the identity.
         residual: Added after the activation.
 
     Raises:
@@ -47,7 +48,7 @@ def convolution(
         )
     (b, n, n_in), (n_out, _, kernel) = x.shape, weight.shape
     g = plan(b, n, n_in, n_out, kernel, bias=bias is not None, activation=activation, residual=residual is not None)
-    if kernel == 1 or not (on_one_cpu(x) and g.is_served and activation in ("gelu", "relu", None)):
+    if kernel == 1 or not (on_one_cpu(x) and g.is_served and activation in (*FUNCTIONS, None)):
         flat = weight.reshape(n_out, n_in * kernel)
         return linear(unfolded(x, kernel), flat, bias, activation, residual)
     inputs = [x.cast(dtypes.float32).reshape(-1), weight]

@@ -9,7 +9,7 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.kernels.dense.gemm import Gemm, kernel, plan
 from gattn_tg.kernels.tiles.epilogue import ACTIVATIONS
-from gattn_tg.ops.activation import gelu
+from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.rows import activation_slopes, column_sums
 from gattn_tg.types import Float
@@ -32,7 +32,7 @@ def linear(
         x: Input; its dtype is that of the result.
         weight: W.
         bias: b.
-        activation: f: "gelu" (tanh form), "relu" or None for the identity.
+        activation: f: "gelu" (tanh form), "gelu_erf" (exact form), "relu", "silu" or None for the identity.
         residual: Added after the activation.
 
     Returns:
@@ -61,7 +61,7 @@ def _serves(x: Tensor, m: int, n: int, k: int) -> bool:
 
 def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Tensor | None) -> Tensor:
     y = y if bias is None else y + bias
-    y = gelu(y) if activation == "gelu" else ((y > 0) | y.isnan()).where(y, 0.0) if activation == "relu" else y
+    y = y if activation is None else FUNCTIONS[activation](y)
     return y if residual is None else y + residual
 
 

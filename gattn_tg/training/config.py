@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -205,6 +205,20 @@ class TrainConfig:
         if kind is not None and isinstance(shape, kind.config):
             require_weights(kind.model, shape, where)
         return shape
+
+    def beginning_with(self, written: Mapping[str, Any]) -> TrainConfig:
+        """The same for a run that begins with a checkpoint: fields that its kind inherits are those of the checkpoint,
+        where [model] leaves them out.
+
+        Args:
+            written: What config.json of the checkpoint says.
+        """
+        kind, origin = KINDS.get(self.kind), KINDS.get(written.get("model", DEFAULT_KIND))
+        if kind is None or origin is None or kind.inherits is None or not issubclass(origin.config, kind.inherits):
+            return self
+        names = {field.name for field in fields(kind.inherits)}
+        taken = {name: value for name, value in written["config"].items() if name in names}
+        return replace(self, model={**taken, **self.model})
 
     def file(self, key: str, name: str) -> Path:
         """A file that [data] names.

@@ -51,7 +51,7 @@ def evaluate(folder: Path | str, config: TrainConfig, *, device: Device = None) 
             f"{config.path}: [model] kind: expected {kind!r} for the checkpoint {folder}, got "
             f"{config.kind!r}; correct it, or give another checkpoint"
         )
-    task = task_of(config, device=device)
+    task = task_of(config.beginning_with(written), device=device)
     described = kind_of(kind, str(folder)).config.from_dict(written["config"])  # younger fields have their defaults
     have, want = json.loads(task.model.config.to_json()), json.loads(described.to_json())
     if have != want:

@@ -15,6 +15,7 @@ from tinygrad.helpers import Context
 
 from gattn_tg.machine import lowered
 from gattn_tg.machine.memory import peak_bytes
+from gattn_tg.models.checkpoint import described
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.loop.fit import Fit
@@ -100,6 +101,8 @@ def rehearse(
     began = time.perf_counter()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
+    if start is not None:
+        config = config.beginning_with(described(start))
     task = task_of(config, device=device)
     started = take_over(task.model, start, task.vocabulary) if start else None
     read_s = time.perf_counter() - began

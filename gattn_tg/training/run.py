@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gattn_tg.io.whole import write_bytes, write_text
 from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.models.checkpoint import described
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.folder import Mode, RunFolder
 from gattn_tg.training.loop.communicator import Alone, Communicator
@@ -74,6 +75,8 @@ def train(
     others = communicator or Alone()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
+    if start is not None:
+        config = config.beginning_with(described(start))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
     started = take_over(task.model, start, task.vocabulary) if start else None
     # Rank 0 makes or clears the folder before the others look into it.

@@ -142,3 +142,15 @@ def generate(verbs: shared.Verbs) -> None:
     verb.add_argument("--top-k", type=values.whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
     shared.overwrite(verb, "replace the output file")
+
+
+def embed(verbs: shared.Verbs) -> None:
+    """The options of `gattn embed`."""
+    verb = shared.verb(verbs, "embed", "hidden vectors of sequences: one per base, per bin, or per sequence")
+    shared.checkpoint(verb)
+    verb.add_argument("input", type=Path, metavar="INPUT", help="FASTA, or CSV/TSV with a column sequence")
+    verb.add_argument("-o", "--output", type=Path, required=True, help="NAME.npz, or a table NAME.tsv[.gz]")
+    verb.add_argument("--mean", action="store_true", help="one vector for each sequence: the mean of its vectors")
+    summary = "sequences per call of the model (16)"
+    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=16, help=summary)
+    shared.overwrite(verb, "replace the output file")

@@ -44,6 +44,15 @@ def finetune(verbs: shared.Verbs) -> None:
     shared.training(verb)
 
 
+def importing(verbs: shared.Verbs) -> None:
+    """The options of `gattn import`."""
+    verb = shared.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
+    summary = "its files: config.json, vocab.txt, and weights as model.safetensors or pytorch_model.bin"
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help=summary)
+    verb.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to make, a folder")
+    shared.overwrite(verb, "replace a checkpoint that is there")
+
+
 def evaluate(verbs: shared.Verbs) -> None:
     """The options of `gattn evaluate`."""
     verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")

@@ -17,6 +17,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn dataset peaks.bed genome.fa -o data   tables to train on from the peaks of an assay
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
+  gattn import dnabert -o ckpt     a model of another project, as a checkpoint: DNABERT, Nucleotide Transformer
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn variants run/best genome.fa new.vcf   what variants do to what the model says
   gattn explain run/best new.fa -o why        the bases that an answer rests on
@@ -30,9 +31,11 @@ VERBS = (
     learning.init,
     learning.train,
     learning.finetune,
+    learning.importing,
     answers.predict,
     answers.variants,
     answers.explain,
+    answers.embed,
     learning.evaluate,
     answers.generate,
     genomes.annotate,

@@ -43,7 +43,7 @@ class Windows:
         n_out: Channels out.
         kernel: Odd number of rows that one output sees.
         bias: A vector of n_out is added to every row.
-        activation: "gelu", "relu" or None; with one, the sum before it is a second output.
+        activation: one of `ACTIVATIONS`, or None; with one, the sum before it is a second output.
         residual: A matrix of the shape of y is added at the end.
         parts: Runs of units that may go to different cores.
         bits: Width of the vector registers.

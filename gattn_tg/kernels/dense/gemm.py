@@ -43,7 +43,7 @@ class Gemm:
         lanes: How B comes: "kn" as (k, n), "nk" as (n, k).
         transposed: C is stored as (n, m).
         bias: A vector of n is added to every row.
-        activation: "gelu", "relu" or None; with one, the sum before it is a second output.
+        activation: one of `ACTIVATIONS`, or None; with one, the sum before it is a second output.
         residual: An (m, n) matrix is added at the end.
         parts: Runs of units that may go to different cores.
         bits: Width of the vector registers.

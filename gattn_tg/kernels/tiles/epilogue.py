@@ -12,8 +12,12 @@ from gattn_tg.kernels.tiles.tile import exp2, is_nan
 
 GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
 LOG2E = 1.4426950408889634
+DENSITY = 0.3989422804014327  # 1 / sqrt(2 pi), of the normal distribution at 0
+ROOT_HALF = 0.7071067811865476
+# of the polynomial in t = 1 / (1 + ERF[0] z), the highest power first
+ERF = (0.3275911, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 
-ACTIVATIONS = ("gelu", "relu")
+ACTIVATIONS = ("gelu", "gelu_erf", "relu", "silu")
 
 
 @dataclass(frozen=True)
@@ -62,22 +66,54 @@ def activate(name: str | None, x: UOp) -> UOp:
     """The activation of one element.
 
     gelu(x) = x / (1 + exp(-2 u)),  u = sqrt(2 / pi) (x + 0.044715 x^3), the tanh form; exp through 2^-|y| on lanes.
+    gelu_erf(x) = x Phi(x),  silu(x) = x / (1 + exp(-x)).
     """
     if name is None:
         return x
-    return x.maximum(0.0) if name == "relu" else x * _gate(x)
+    if name == "relu":
+        return x.maximum(0.0)
+    return x * {"gelu": _gate, "gelu_erf": _normal, "silu": _logistic}[name](x)
 
 
 def slope(name: str, x: UOp) -> UOp:
-    """The derivative of the activation: of gelu, g + x g (1 - g) 2 u', with g = 1 / (1 + exp(-2 u))."""
+    """The derivative of the activation: of gelu, g + x g (1 - g) 2 u', with g = 1 / (1 + exp(-2 u)); of gelu_erf
+    Phi + x phi; of silu, g + x g (1 - g), with g = 1 / (1 + exp(-x))."""
     if name == "relu":
         return ((x > 0) | is_nan(x)).where(UOp.const(1.0, dtypes.float32), 0.0)
+    if name == "gelu_erf":
+        return _normal(x) + x * DENSITY * exp2(x * x * (-0.5 * LOG2E))
+    if name == "silu":
+        g = _logistic(x)
+        return g + x * g * (1 - g)
     g = _gate(x)
     return g + x * g * (1 - g) * ((2 * GELU_SCALE) * (1 + (3 * GELU_CUBE) * x * x))
 
 
 def _gate(x: UOp) -> UOp:
     """1 / (1 + exp(-2 u)) of gelu."""
-    y = (x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E)
+    return _of_power((x + GELU_CUBE * x * x * x) * (2 * GELU_SCALE * LOG2E))
+
+
+def _logistic(x: UOp) -> UOp:
+    """1 / (1 + exp(-x))."""
+    return _of_power(x * LOG2E)
+
+
+def _of_power(y: UOp) -> UOp:
+    """1 / (1 + 2^-y), through 2^-|y|."""
     small = exp2((y > 0).where(-y, y))
     return (y > 0).where(UOp.const(1.0, dtypes.float32), small) / (1 + small)
+
+
+def _normal(x: UOp) -> UOp:
+    """The normal distribution function Phi, to an absolute error of 1e-7.
+
+    Source: Abramowitz and Stegun 1964, 7.1.26.
+    """
+    size = (x > 0).where(x, -x)
+    t = 1 / (1 + (ERF[0] * ROOT_HALF) * size)
+    p = t * ERF[1] + ERF[2]
+    for coefficient in ERF[3:]:
+        p = p * t + coefficient
+    tail = 0.5 * p * t * exp2(x * x * (-0.5 * LOG2E))
+    return (x > 0).where(1 - tail, tail)

@@ -84,6 +84,8 @@ class SequenceTask:
         self.readout = replace(self.made_readout(), shortest=int(train.lengths.min()))
         self.forward: Any = sequence_answers(model, self.readout, self.batch_size, device)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
+        for data in (train, valid, *([held_out] if held_out is not None else [])):
+            model.require_readable(data.bases, data.lengths)
         self.truth(train), self.truth(valid)
 
     @classmethod

@@ -1,0 +1,159 @@
+"""What distinguishes the encoders of the literature, as fields of one configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gattn_tg.models.config import POOLS, TrunkConfig
+from gattn_tg.ops.attention.rope import Rope
+
+Words = Literal["overlapping", "blocks"]
+# rows of the table of words behind those of the 4**k words of k bases, as vocabularies of each kind call them
+SPECIAL: dict[str, tuple[str, ...]] = {
+    "overlapping": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    "blocks": ("A", "C", "G", "T", "N", "<pad>", "<unk>", "<cls>", "<mask>"),
+}
+FIRST = {"overlapping": "[CLS]", "blocks": "<cls>"}
+LAST = "[SEP]"
+UNKNOWN = {"overlapping": "[UNK]", "blocks": "<unk>"}
+MASKED = {"overlapping": "[MASK]", "blocks": "<mask>"}
+LONGEST = 8  # bases of a word
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedConfig(TrunkConfig):
+    """What an encoder of another project is made of, beside the fields of `TrunkConfig`.
+
+    Args:
+        words: Tokens: "overlapping" words of word_bp bases, one at every base, between a first and a last token, as
+            DNABERT has them; or "blocks" of word_bp bases beside each other behind a first token, with bases that are
+            left over and bases around an N one by one, as the Nucleotide Transformer has them.
+        word_bp: bases of a word.
+        n_extra: rows of the table of words that stand for nothing here.
+        mlp_width: channels inside the perceptron.
+        positions: "learned", an embedding per place, or "rope".
+        n_positions: rows of the table of learned positions.
+        first_position: row of the first token.
+        n_types: token types, of which the first is added to every token; 0 for none.
+        post_norm: normalisation behind each residual sum, as in BERT, and not in front of each branch.
+        gate: activation of the gate of the perceptron: "silu", "gelu_erf", or "none" for a plain one, whose
+            activation is gelu_erf.
+        up_bias: whether the first map of the perceptron, and that of its gate, add a bias.
+        down_bias: whether the second one does.
+        eps: of the norms.
+        embed_norm: whether the embeddings are normalised.
+        last_norm: whether the output of the last block is.
+        token_dropout: masked tokens are embedded as 0, and all are scaled for it, as in ESM-2.
+    """
+
+    words: Words = "overlapping"
+    word_bp: int = 6
+    n_extra: int = 0
+    mlp_width: int = 128
+    positions: Literal["learned", "rope"] = "learned"
+    n_positions: int = 512
+    first_position: int = 0
+    n_types: int = 2
+    post_norm: bool = True
+    gate: Literal["none", "silu", "gelu_erf"] = "none"
+    up_bias: bool = True
+    down_bias: bool = True
+    eps: float = 1e-12
+    embed_norm: bool = True
+    last_norm: bool = False
+    token_dropout: bool = False
+    motif: str = "none"
+    embed_motifs: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_from(1, "word_bp", most=LONGEST)
+        self.require_from(1, "mlp_width")
+        self.require_from(0, "n_extra", "n_types", "first_position")
+        for name, known in (("words", tuple(SPECIAL)), ("positions", ("learned", "rope")),
+                            ("gate", ("none", "silu", "gelu_erf"))):  # fmt: skip
+            self.require_one_of(name, known)
+        self.require(0 < self.eps < 1, "eps", "a number between 0 and 1")
+        self.require(not self.n_kv_heads, "n_kv_heads", "0, as many as n_heads")
+        if self.positions == "learned":
+            least = self.first_position + self.n_frame + 1
+            self.require(self.n_positions >= least, "n_positions", f"at least {least}")
+
+    @property
+    def k(self) -> int:
+        """Bases are hidden one by one, whatever the words, see `data.masking`."""
+        return 1
+
+    @property
+    def n_frame(self) -> int:
+        """Tokens around the words: the first one, and the last one of overlapping words."""
+        return 2 if self.words == "overlapping" else 1
+
+    @property
+    def n_words(self) -> int:
+        """Rows of the table of words."""
+        return int(4**self.word_bp) + len(SPECIAL[self.words]) + self.n_extra
+
+    def row(self, name: str) -> int:
+        """The row of a special word."""
+        return int(4**self.word_bp) + SPECIAL[self.words].index(name)
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Tokens that there are learned positions for; None without learned positions."""
+        return self.n_positions - self.first_position if self.positions == "learned" else None
+
+    @property
+    def longest_bp(self) -> int | None:
+        """Bases for which there are positions; of blocks with N or bases left over fewer."""
+        if self.most_tokens is None:
+            return None
+        most = self.most_tokens - self.n_frame
+        return most + self.word_bp - 1 if self.words == "overlapping" else most * self.word_bp
+
+    def rope(self) -> Rope | None:
+        """The rotary positions of the attention, or None."""
+        return super().rope() if self.positions == "rope" else None
+
+    def least_floats(self, positions: int, *, is_training: bool) -> int:
+        """As `TrunkConfig.least_floats`, for the width of this perceptron and the tokens of so many bases."""
+        tokens = positions // (self.word_bp if self.words == "blocks" else 1) + 1
+        inside = 2 * self.mlp_width
+        per_layer = 8 * self.width + inside
+        return tokens * (self.n_layers * per_layer if is_training else 4 * self.width + inside)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedClassifierConfig(ImportedConfig):
+    """What an `ImportedClassifier` is made of, beside the fields of `ImportedConfig`.
+
+    `gattn finetune` takes every field that describes the encoder from the checkpoint, where [model] does not say it.
+
+    Args:
+        n_classes: outputs: classes to tell apart, labels, or values.
+        max_length: longest sequence in bases.
+        merge_strands: means nothing here: there are no counts of words.
+        pool: what of a sequence the head sees: "first", the first token; "mean" of the tokens; "attention", a mean
+            with learnt weights; "both", that and the maximum of every channel.
+    """
+
+    n_classes: int
+    max_length: int = 512
+    merge_strands: bool = False
+    pool: str = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_from(1, "n_classes", "max_length")
+        self.require_one_of("pool", ("first", *POOLS))
+        most = super().longest_bp
+        if most is not None:
+            self.require(self.max_length <= most, "max_length", f"at most {most} bases, for which the encoder has "
+                         f"learned positions ({self.most_tokens} tokens)")  # fmt: skip
+
+    @property
+    def longest_bp(self) -> int | None:
+        """Bases of the longest sequence."""
+        return self.max_length

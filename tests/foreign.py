@@ -1,0 +1,171 @@
+"""Small models of other projects: folders as transformers writes them, their tokens by regular expressions, and what
+they compute, in float64 with NumPy."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from math import erf
+from pathlib import Path
+
+import numpy as np
+
+from gattn_tg.models.safetensors import pack
+
+K, WIDTH, HEADS, LAYERS, HIDDEN, PLACES = 3, 32, 2, 2, 48, 70
+WORDS = ["".join(word) for word in itertools.product("ATCG", repeat=K)]  # not in the order of our rows
+BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+ESM = ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *WORDS, *"ATCGN", "<bos>"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of encoder: BERT, ESM with learned positions (NT v1), or ESM with rotation and a gate (NT v2)."""
+
+    name: str
+
+    @property
+    def is_bert(self) -> bool:
+        return self.name == "bert"
+
+    @property
+    def is_rotary(self) -> bool:
+        return self.name == "nt2"
+
+    @property
+    def vocabulary(self) -> list[str]:
+        return BERT if self.is_bert else ESM
+
+    @property
+    def config(self) -> dict[str, object]:
+        told = {"num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "hidden_size": WIDTH,
+                "layer_norm_eps": 1e-12,
+                "position_embedding_type": "rotary" if self.is_rotary else "absolute", "pad_token_id": 1 - self.is_bert}
+        return {**told, "model_type": "bert" if self.is_bert else "esm"}
+
+    def weights(self, seed: int = 0) -> dict[str, np.ndarray]:
+        """Random values everywhere, also where a new model has ones and zeros, which would hide a wrong name."""
+        rng, head = np.random.default_rng(seed), "bert" if self.is_bert else "esm"
+        found: dict[str, np.ndarray] = {}
+
+        def dense(name: str, n_out: int, n_in: int, bias: bool = True) -> None:
+            found[f"{name}.weight"] = rng.standard_normal((n_out, n_in)) / n_in**0.5
+            if bias:
+                found[f"{name}.bias"] = 0.2 * rng.standard_normal(n_out)
+
+        def norm(name: str, ends: tuple[str, str] = ("weight", "bias")) -> None:
+            found[f"{name}.{ends[0]}"] = 1 + 0.2 * rng.standard_normal(WIDTH)
+            found[f"{name}.{ends[1]}"] = 0.2 * rng.standard_normal(WIDTH)
+
+        def table(name: str, n: int) -> None:
+            found[f"{name}.weight"] = rng.standard_normal((n, WIDTH))
+
+        table(f"{head}.embeddings.word_embeddings", len(self.vocabulary))
+        if not self.is_rotary:
+            table(f"{head}.embeddings.position_embeddings", PLACES)
+        if self.is_bert:
+            table("bert.embeddings.token_type_embeddings", 2)
+            norm("bert.embeddings.LayerNorm")
+        for i in range(LAYERS):
+            at = f"{head}.encoder.layer.{i}"
+            for part in ("self.query", "self.key", "self.value", "output.dense"):
+                dense(f"{at}.attention.{part}", WIDTH, WIDTH)
+            dense(f"{at}.intermediate.dense", HIDDEN * (1 + self.is_rotary), WIDTH, not self.is_rotary)
+            dense(f"{at}.output.dense", WIDTH, HIDDEN, not self.is_rotary)
+            norm(f"{at}.attention.output.LayerNorm" if self.is_bert else f"{at}.attention.LayerNorm")
+            norm(f"{at}.output.LayerNorm" if self.is_bert else f"{at}.LayerNorm", ("gamma", "beta"))
+        if self.is_bert:
+            dense("cls.predictions.transform.dense", WIDTH, WIDTH)
+            norm("cls.predictions.transform.LayerNorm")
+            found["cls.predictions.bias"] = 0.2 * rng.standard_normal(len(self.vocabulary))
+        else:
+            norm("esm.encoder.emb_layer_norm_after")
+            dense("lm_head.dense", WIDTH, WIDTH)
+            norm("lm_head.layer_norm")
+            dense("lm_head.decoder", len(self.vocabulary), WIDTH, False)
+            found["lm_head.bias"] = 0.2 * rng.standard_normal(len(self.vocabulary))
+        return {name: x.astype(np.float32) for name, x in found.items()}
+
+    def write(self, folder: Path, weights: dict[str, np.ndarray] | None = None) -> Path:
+        """The folder, with weights as safetensors."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config))
+        (folder / "vocab.txt").write_text("\n".join(self.vocabulary) + "\n")
+        (folder / "model.safetensors").write_bytes(pack(self.weights() if weights is None else weights))
+        return folder
+
+    def words(self, dna: str) -> list[str]:
+        """The tokens of a sequence, as the tokenizers of the authors make them."""
+        known = set(self.vocabulary)
+        if self.is_bert:
+            words = [dna[i : i + K] for i in range(len(dna) - K + 1)]
+            return ["[CLS]", *(word if word in known else "[UNK]" for word in words), "[SEP]"]
+        found = ["<cls>"]
+        for run in re.findall("[ACGT]+|[^ACGT]", dna):
+            whole = len(run) // K * K
+            found += [run[i : i + K] for i in range(0, whole, K)] + list(run[whole:])
+        return found
+
+    def outputs(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors of the last block, and logits of the words, of one sequence of tokens, in float64."""
+        w = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): x.astype(np.float64)
+             for name, x in self.weights().items()}
+        head = "bert" if self.is_bert else "esm"
+
+        def dense(name: str, x: np.ndarray) -> np.ndarray:
+            return np.asarray(x @ w[f"{name}.weight"].T + w.get(f"{name}.bias", 0.0))
+
+        def norm(name: str, x: np.ndarray) -> np.ndarray:
+            x = x - x.mean(-1, keepdims=True)
+            x = x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
+            return np.asarray(x * w[f"{name}.weight"] + w[f"{name}.bias"])
+
+        rows = {token: i for i, token in enumerate(self.vocabulary)}
+        n = len(tokens)
+        x = w[f"{head}.embeddings.word_embeddings.weight"][[rows[token] for token in tokens]]
+        if not self.is_rotary:
+            first = 0 if self.is_bert else 2
+            x = x + w[f"{head}.embeddings.position_embeddings.weight"][first : first + n]
+        if self.is_bert:
+            x = norm("bert.embeddings.LayerNorm", x + w["bert.embeddings.token_type_embeddings.weight"][0])
+        for i in range(LAYERS):
+            at = f"{head}.encoder.layer.{i}"
+            y = x if self.is_bert else norm(f"{at}.attention.LayerNorm", x)
+            q, k, v = (dense(f"{at}.attention.self.{part}", y).reshape(n, HEADS, -1).swapaxes(0, 1)
+                       for part in ("query", "key", "value"))
+            if self.is_rotary:
+                q, k = turned(q), turned(k)
+            s = q @ k.swapaxes(1, 2) / q.shape[-1] ** 0.5
+            p = np.exp(s - s.max(-1, keepdims=True))
+            o = (p / p.sum(-1, keepdims=True)) @ v
+            x = x + dense(f"{at}.attention.output.dense", o.swapaxes(0, 1).reshape(n, WIDTH))
+            x = norm(f"{at}.attention.output.LayerNorm", x) if self.is_bert else x
+            y = x if self.is_bert else norm(f"{at}.LayerNorm", x)
+            y = dense(f"{at}.intermediate.dense", y)
+            y = y[:, :HIDDEN] / (1 + np.exp(-y[:, :HIDDEN])) * y[:, HIDDEN:] if self.is_rotary else gelu(y)
+            x = x + dense(f"{at}.output.dense", y)
+            x = norm(f"{at}.output.LayerNorm", x) if self.is_bert else x
+        x = x if self.is_bert else norm("esm.encoder.emb_layer_norm_after", x)
+        if self.is_bert:
+            y = norm("cls.predictions.transform.LayerNorm", gelu(dense("cls.predictions.transform.dense", x)))
+            return x, y @ w["bert.embeddings.word_embeddings.weight"].T + w["cls.predictions.bias"]
+        y = norm("lm_head.layer_norm", gelu(dense("lm_head.dense", x)))
+        return x, dense("lm_head.decoder", y) + w["lm_head.bias"]
+
+
+FORMS = {name: Form(name) for name in ("bert", "nt1", "nt2")}
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x Phi(x)."""
+    return np.asarray(x * 0.5 * (1 + np.vectorize(erf)(x / 2**0.5)))
+
+
+def turned(x: np.ndarray) -> np.ndarray:
+    """Every pair of channels, one from each half, turned by an angle that grows with the place."""
+    n, d = x.shape[-2:]
+    angle = np.arange(n)[:, None] * 10_000.0 ** (-np.arange(0, d, 2) / d)
+    a, b = x[..., : d // 2], x[..., d // 2 :]
+    return np.concatenate([a * np.cos(angle) - b * np.sin(angle), b * np.cos(angle) + a * np.sin(angle)], -1)
