@@ -29,6 +29,12 @@ def slope_and_value(activation: str | None, z: np.ndarray) -> tuple[np.ndarray, 
         return z, np.ones_like(z)
     if activation == "relu":
         return np.maximum(z, 0), (z > 0).astype(z.dtype)
+    if activation == "silu":
+        g = 1 / (1 + np.exp(-z))
+        return z * g, g + z * g * (1 - g)
+    if activation == "gelu_erf":
+        below = np.vectorize(math.erfc)(-z / math.sqrt(2)) / 2
+        return z * below, below + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     scale = math.sqrt(2 / math.pi)
     t = np.tanh(scale * (z + 0.044715 * z**3))
     return z * (1 + t) / 2, (1 + t) / 2 + z * (1 - t**2) / 2 * scale * (1 + 3 * 0.044715 * z**2)
@@ -49,6 +55,7 @@ def check(ours: np.ndarray, true: np.ndarray, depth: int, unit: float = 2**-24) 
     assert np.abs(ours - true).max() / scale <= 8 * unit * (4 + math.sqrt(depth))
 
 
+FORMS = ["plain", "bias", "gelu", "relu_residual"]
 SHAPES = [
     (128, 64, 64),  # whole tiles
     (100, 70, 45),  # every edge inside a tile
@@ -61,15 +68,17 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
-@pytest.mark.parametrize("kind", ["plain", "bias", "gelu", "relu_residual"])
+@pytest.mark.parametrize(("shape", "kind"), [
+    *((shape, kind) for shape in SHAPES for kind in FORMS),
+    *((shape, kind) for shape in ((100, 70, 45), (3, 4, 5)) for kind in ("gelu_erf", "silu")),
+], ids=lambda x: x if isinstance(x, str) else "x".join(map(str, x)))  # fmt: skip
 def test_values_and_gradients(shape: tuple[int, int, int], kind: str) -> None:
     arrays = draw(*shape)
     if kind == "plain":
         arrays.pop("bias")
     if "residual" not in kind:
         arrays.pop("residual")
-    activation = next((a for a in ("gelu", "relu") if a in kind), None)
+    activation = next((a for a in ("gelu_erf", "gelu", "relu", "silu") if a in kind), None)
     dy = np.random.default_rng(1).standard_normal((shape[0], shape[2])).astype(np.float32)
     tensors = {name: Tensor(a, device="CPU") for name, a in arrays.items()}
     y = linear(tensors["x"], tensors["weight"], tensors.get("bias"), activation, tensors.get("residual"))
@@ -207,7 +216,8 @@ def test_shapes_that_do_not_fit(shapes: tuple[tuple[int, ...] | None, ...], mess
 
 def test_unknown_activation() -> None:
     with pytest.raises(ConfigError) as raised:
-        linear(Tensor.zeros(4, 5), Tensor.zeros(3, 5), activation="silu")
+        linear(Tensor.zeros(4, 5), Tensor.zeros(3, 5), activation="tanh")
     assert str(raised.value) == (
-        "linear: expected activation to be one of gelu, relu or None, got 'silu'; apply another one to the result"
+        "linear: expected activation to be one of gelu, gelu_erf, relu, silu or None, got 'tanh'; apply another one to "
+        "the result"
     )
