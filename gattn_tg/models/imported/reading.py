@@ -33,7 +33,8 @@ class Imported:
         family: its form, for people.
         licence: what is known of the licence of the weights.
         unused: weights of the file that fill in no words and were left out.
-        extra: what a checkpoint keeps of its origin.
+        row_names: the token of each row of the tables of words, "" where it has none.
+        extra: what a checkpoint keeps of its origin: `tokens` are the same in the order of the file.
     """
 
     model: ImportedEncoder
@@ -41,6 +42,7 @@ class Imported:
     family: str
     licence: str
     unused: tuple[str, ...]
+    row_names: tuple[str, ...]
     extra: dict[str, Any]
 
 
@@ -76,7 +78,8 @@ def imported(path: Path) -> Imported:
     extra = {"origin": path.resolve().name, "family": family.name, "licence": licence,
              "tokens": [tokens.get(row, "") for row in range(len(order))]}  # fmt: skip
     readout = MaskedReadout(width=min(longest or WINDOW_BP, WINDOW_BP))
-    return Imported(model, readout, family.name, licence, unused, extra)
+    names = tuple(tokens.get(int(row), "") for row in order)
+    return Imported(model, readout, family.name, licence, unused, names, extra)
 
 
 def _require_form(folder: Folder, family: Family) -> None:

@@ -12,7 +12,6 @@ from foreign import ESM, FORMS, LAYERS, PLACES, WIDTH, Form
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.reading import Imported, imported
 from gattn_tg.models.imported.tokens import Tokens, n_places, n_tokens
 from gattn_tg.models.safetensors import pack
@@ -38,14 +37,9 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
     return Tensor(bases), Tensor(np.zeros_like(bases)), Tensor(np.array([len(row) for row in ROWS], np.int32))
 
 
-def told(config: ImportedConfig, read: Tokens, row: int) -> list[str]:
+def told(found: Imported, read: Tokens, row: int) -> list[str]:
     """The tokens of a row, by name."""
-    from gattn_tg.models.imported.config import SPECIAL
-
-    n_words = 4**config.word_bp
-    names = ["".join("ACGT"[i // 4 ** (config.word_bp - 1 - j) % 4] for j in range(config.word_bp))
-             for i in range(n_words)] + list(SPECIAL[config.words])  # fmt: skip
-    return [names[i] for i in read.ids.numpy()[row][: int(read.lengths.numpy()[row])]]
+    return [found.row_names[i] for i in read.ids.numpy()[row][: int(read.lengths.numpy()[row])]]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -60,14 +54,13 @@ def test_tokens_and_hidden_vectors_and_logits_are_those_of_the_original(models: 
     counts = n_tokens(model.config, batch()[0].numpy(), batch()[2].numpy())
     for i, row in enumerate(ROWS):
         words = form.words(row)
-        assert told(model.config, read, i) == words
+        assert told(models[name], read, i) == words
         assert counts[i] == len(words)
         true_hidden, true_logits = form.outputs(words)
         n = len(words)
         assert np.abs(hidden[i, :n] - true_hidden).max() < 3e-6 * np.abs(true_hidden).max()
-        n_regular = 4**model.config.word_bp
-        rows = [form.vocabulary.index("".join("ACGT"[c // 4**(2 - j) % 4] for j in range(3))) for c in range(n_regular)]
-        assert np.abs(logits[i, :n, :n_regular] - true_logits[:, rows]).max() < 3e-6 * np.abs(true_logits).max()
+        rows = [form.vocabulary.index(token) for token in models[name].row_names]
+        assert np.abs(logits[i, :n] - true_logits[:, rows]).max() < 3e-6 * np.abs(true_logits).max()
 
 
 @pytest.mark.parametrize("name", FORMS)
