@@ -28,6 +28,7 @@ CASES = (
     Case("no_scale_one_entry", scale=0.0, kind="pair", t=1, per_head=True),
     Case("nothing_seen", kind="key", t=1, lengths=(0, 0)),
     Case("itself_only", kind="same", t=1, window_size=(0, 0)),
+    Case("slopes_one_base", b=1, n=1, m=1, slopes=True),
     Case("width_one", d=1, e=1, kind="dense", t=1),
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -25,7 +25,7 @@ CASES = (
     Case("plain", **SMALL),
     Case("key_causal", **SMALL, kind="key", is_causal=True),
     Case("pair_window", **SMALL, kind="pair", window_size=(6, 3), per_head=True),
-    Case("same_lengths", **SMALL, kind="same", lengths=(13,)),
+    Case("same_lengths", **SMALL, kind="same", lengths=(13,), slopes=True),
     Case("ordered_rope", **SMALL, kind="ordered", is_causal=True, rope={"rotary_dim": 8}, positions="near"),
     Case("between_segments", **SMALL, kind="between", segments=2),
     Case("dense", **SMALL, kind="dense"),

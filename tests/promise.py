@@ -13,7 +13,7 @@ import numpy as np
 from gattn_tg.reference import Bias, Rope, attention, attention_backward
 from gattn_tg.reference.backward import summed_over_group
 from gattn_tg.reference.bias import NO_BIAS, table_index, tie
-from gattn_tg.reference.forward import per_query_head, spread
+from gattn_tg.reference.forward import distances, per_query_head, spread
 from gattn_tg.reference.rope import rotate
 from gattn_tg.reference.visible import coordinates, visible
 
@@ -75,6 +75,8 @@ def plain(x, dtype, dlse=None):
     k_of_query, v_of_query = per_query_head(k, h), per_query_head(v, h)
 
     s = kept(scale * kept(q @ k_of_query.swapaxes(-1, -2)))
+    if keywords["slopes"] is not None:
+        s = kept(s - kept(keywords["slopes"][:, None, None] * distances(n, m).astype(np.float32)))
     index = None if bias is None else table_index(bias, (b, n, m), at_q, at_k)
     if index is not None:
         s = kept(s + kept(spread(bias, index)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import collections
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ def draw(seed, most=150):
         lengths=pick(None, None, (m, int(random.integers(0, m + 1)))), segments=int(pick(0, 0, 3)),
         scale=pick(None, None, 1.0, -0.7),
     )  # fmt: skip
-    return case, pick(*DTYPES)
+    dtype = pick(*DTYPES)
+    case = replace(case, slopes=bool(random.random() < 0.2))
+    return case, dtype
 
 
 def faults(seed, impl, device="CPU"):

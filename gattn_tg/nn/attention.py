@@ -18,6 +18,7 @@ from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
+from gattn_tg.ops.attention.slopes import alibi_slopes
 from gattn_tg.types import Float, Int
 
 
@@ -39,6 +40,7 @@ class AttentionConfig:
         is_causal: a base sees only bases before it and itself.
         window_size: keys kept (left, right) of a query; None keeps all.
         proj_bias: whether the projections add a bias.
+        alibi: whether the distance of a key takes from its score, in each head by another slope.
         out_proj: whether the merged heads pass a last projection.
         impl: implementation of the attention, see `gattn_tg.attention`.
 
@@ -58,6 +60,7 @@ class AttentionConfig:
     is_causal: bool = False
     window_size: Window | None = None
     proj_bias: bool = False
+    alibi: bool = False
     out_proj: bool = True
     impl: str = "auto"
 
@@ -92,6 +95,10 @@ class AttentionConfig:
             return None
         complement = None if self.tie_strands is None else tuple(self.tie_strands)
         return MotifBias(self.motif, table, motif_ids, complement=complement)
+
+    def slopes(self, q: Tensor) -> Tensor | None:
+        """The slopes of the heads where q is; None without."""
+        return alibi_slopes(self.n_heads, q.device) if self.alibi else None
 
 
 class GenomicAttention:
@@ -150,10 +157,10 @@ class GenomicAttention:
             q, k, options = folded(q, k, self.bias(motif_ids.argmax(-1).cast(dtypes.uint8)), motif_ids, c.rope)
             return self.merged(attention(
                 q, k, v, **options, positions=positions, is_causal=c.is_causal, window_size=c.window_size,
-                lengths=lengths, segments=segments, impl=c.impl))
+                lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q)))
         o = attention(
             q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
-            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl)
+            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q))
         return self.merged(o)
 
     def heads(

@@ -37,6 +37,7 @@ def attention_backward(
     segments: PerToken | None = None,
     scale: float | None = None,
     dlse: Float[np.ndarray, "b h n"] | None = None,
+    slopes: Float[np.ndarray, "h"] | None = None,
 ) -> Gradients:
     """Computes the gradients of attention: `dS = p * (do v^T - delta + dlse)`, `delta = sum_j p * (do v^T)`.
 
@@ -45,7 +46,7 @@ def attention_backward(
 
     Args:
         do: Gradient of the output.
-        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale: As in `attention`.
+        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale, slopes: As in `attention`.
         dlse: Gradient of lse, when the caller used it; of no effect for queries that see nothing.
 
     A query that sees a NaN or an infinity, or whose do or dlse holds one, has a NaN dS for every key that it sees: its
@@ -57,7 +58,8 @@ def attention_backward(
     (b, h, n, d), m, g = q.shape, k.shape[2], k.shape[1]
     positions_q, positions_k = coordinates(positions, (b, n, m))
     scale = d**-0.5 if scale is None else scale
-    p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v)
+    p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
+                         slopes)
     seen = np.broadcast_to(visible((b, n, m), is_causal, window_size, lengths, segments)[:, None], p.shape)
     broken = is_broken(do) if dlse is None else is_broken(do) | ~np.isfinite(dlse)
     p = np.where(seen & (broken & p.any(-1))[..., None], np.nan, p)

@@ -23,6 +23,7 @@ def attention(
     segments: PerToken | None = None,
     scale: float | None = None,
     return_lse: bool = False,
+    slopes: Float[np.ndarray, "h"] | None = None,
 ) -> Float[np.ndarray, "b h n e"] | tuple[Float[np.ndarray, "b h n e"], Float[np.ndarray, "b h n"]]:
     """Computes `o = softmax(scale * R q (R k)^T + bias) v` over the visible keys, in float64.
 
@@ -39,6 +40,7 @@ def attention(
         segments: Segment of every token; a query sees only its own segment.
         scale: Factor of the products, d ** -0.5 unless given.
         return_lse: Also give the log of the sum of exponentials of every row.
+        slopes: Of each query head: what every token between query and key takes from the score (ends aligned).
 
     Returns:
         o, or (o, lse). A query that sees nothing, or only scores of -inf, has o = 0 and lse = -inf.
@@ -46,7 +48,8 @@ def attention(
 
     Source: Vaswani et al. 2017, equation 1.
     """
-    p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v)
+    p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
+                           slopes)
     o = p @ per_query_head(without_broken(np.asarray(v, np.float64)), p.shape[1])
     return (o, lse) if return_lse else o
 
@@ -63,6 +66,7 @@ def probabilities(
     segments: PerToken | None = None,
     scale: float | None = None,
     v: Float[np.ndarray, "b g m e"] | None = None,
+    slopes: Float[np.ndarray, "h"] | None = None,
 ) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
     """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys.
 
@@ -76,6 +80,8 @@ def probabilities(
     turned_q = rotate(without_broken(q), rope, positions_q)
     turned_k = rotate(without_broken(k), rope, positions_k)
     s = scale * turned_q @ per_query_head(turned_k, h).swapaxes(-1, -2)
+    if slopes is not None:
+        s = s - np.asarray(slopes, np.float64)[:, None, None] * distances(n, m)
     broken = is_broken(q)[..., None]
     if bias is not None:
         added = spread(bias, table_index(bias, (b, n, m), positions_q, positions_k))
@@ -84,6 +90,11 @@ def probabilities(
     broken = broken | np.repeat(of_key, h // k.shape[1], axis=1)[:, :, None]
     seen = visible((b, n, m), is_causal, window_size, lengths, segments)
     return softmax(np.where(broken, np.nan, s), np.broadcast_to(seen[:, None], s.shape))
+
+
+def distances(n: int, m: int) -> Int[np.ndarray, "n m"]:
+    """Tokens from query i to key j, |i + m - n - j|."""
+    return np.asarray(np.abs(np.arange(m - n, m)[:, None] - np.arange(m)))
 
 
 def softmax(

@@ -14,6 +14,9 @@ from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.nn.pool import AttentionPool, BothPool, MeanPool, Pool
+from gattn_tg.ops.attention.slopes import alibi
+from gattn_tg.reference import Bias
+from gattn_tg.reference import attention as reference
 
 RNG = np.random.default_rng
 
@@ -51,6 +54,25 @@ def test_a_new_table_is_plain_attention_and_a_filled_one_is_not() -> None:
     assert biased.motif_bias is not None
     biased.motif_bias.assign(x_of(16, seed=4))
     assert np.abs(plain(x).numpy() - biased(x, ids).numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize(("n_heads", "slopes"), [
+    (4, [2**-2, 2**-4, 2**-6, 2**-8]),
+    (6, [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3]),  # no power of two: filled up with every other one of 8
+])  # fmt: skip
+def test_distance_takes_from_scores_in_each_head_by_the_slope_of_alibi(n_heads: int, slopes: list[float]) -> None:
+    """Padding and a motif bias beside it, against the definition."""
+    layer = GenomicAttention(width=48, n_heads=n_heads, motif="key", alibi=True, rope=None, out_proj=False)
+    assert layer.motif_bias is not None
+    layer.motif_bias.assign(x_of(16, seed=4))
+    assert alibi(n_heads).tolist() == slopes
+    x, ids = x_of(2, 9, 48), RNG(0).integers(0, 16, (2, 9)).astype(np.uint8)
+    lengths = np.array([9, 6], np.int32)
+    q, k, v = (y.numpy() for y in layer.heads(x))
+    bias = Bias("key", layer.motif_bias.numpy(), ids)
+    true = reference(q, k, v, bias=bias, lengths=lengths, slopes=np.array(slopes))
+    found = layer(x, Tensor(ids), lengths=Tensor(lengths)).numpy()
+    np.testing.assert_allclose(found, np.swapaxes(true, 1, 2).reshape(2, 9, 48), atol=1e-6)
 
 
 def test_fields_by_name_and_a_config_build_the_same_layer() -> None:

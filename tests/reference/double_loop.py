@@ -22,6 +22,7 @@ DEFAULTS = {
     "lengths": None,
     "segments": None,
     "scale": None,
+    "slopes": None,
 }
 
 
@@ -91,6 +92,8 @@ class Call:
         key = self.turned(self.k[b, x // self.group, j], self.coordinate_k(b, j))
         scale = 1 / math.sqrt(self.d) if self.scale is None else self.scale
         s = scale * sum(a * c for a, c in zip(query, key, strict=True))
+        if self.slopes is not None:
+            s -= float(self.slopes[x]) * abs(self.place(i) - j)
         return s if self.bias is None else s + self.bias_of(b, x, i, j)
 
     def turned(self, vector, position):

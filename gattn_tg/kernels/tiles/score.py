@@ -1,6 +1,6 @@
 """Score functions: what is added to a product of two rows, which products count, and the gradient of the table.
 
-    s[i, j] = product * scale + bias(i, j)      -inf where row i does not see j
+    s[i, j] = product * scale + bias(i, j) - slope |i + m - n - j|      -inf where row i does not see j
 
 One object serves every pass and every schedule. The bias comes from a small table, as its kind says (`tiles/kinds.py`):
 laid out per block of keys as rows of lanes, `panel[a, j]` for class a of the query, or looked up for every element. A
@@ -36,6 +36,7 @@ class Score:
         left, right: row i sees i + m - n - left <= j <= i + m - n + right; None is unbounded.
         has_lengths: every batch row has its own number of keys.
         has_segments: only equal labels see each other.
+        has_slopes: the distance of a key takes slopes[h] a token from its score.
         has_broken: broken numbers were taken out of q, k and v, and marked in operands broken_q and broken_k.
         has_places: `ordered` compares given coordinates at_q, at_k; otherwise the places i + m - n and j.
     """
@@ -49,6 +50,7 @@ class Score:
     has_lengths: bool = False
     has_segments: bool = False
     has_places: bool = False
+    has_slopes: bool = False
     has_broken: bool = False
 
     @property
@@ -58,6 +60,7 @@ class Score:
         names += ("at_q", "at_k") if self.has_places else ()
         names += ("lengths",) if self.has_lengths else ()
         names += ("segments_q", "segments_k") if self.has_segments else ()
+        names += ("slopes",) if self.has_slopes else ()
         return names + (("broken_q", "broken_k") if self.has_broken else ())
 
     @property
@@ -67,6 +70,7 @@ class Score:
         if self.reach != (None, None):
             words += ["causal" if self.reach == (None, 0) else f"window_{self.left}_{self.right}"]
         words += ["places"] * self.has_places + ["lengths"] * self.has_lengths + ["segments"] * self.has_segments
+        words += ["slopes"] * self.has_slopes
         return "_".join(words) or "plain"
 
     @property
@@ -197,6 +201,11 @@ class ScoreBody:
         """
         s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
         s = self.score.kind.added(self, s, b, h, i, first, j)
+        if self.score.has_slopes:
+            # lanes are taken from one number per row in 32 bits
+            apart = (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int) - j.cast(dtypes.int)
+            apart = (apart < 0).where(-apart, apart).cast(dtypes.float32)
+            s = s - self.t["slopes"][h].cast(dtypes.float32) * LOG2E * apart
         if top is not None:
             s = s - top
         seen = self._seen(b, row, i, first, j)

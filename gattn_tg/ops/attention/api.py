@@ -34,14 +34,14 @@ def attention(
     q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ...,
-    return_lse: Literal[False] = ...,
+    return_lse: Literal[False] = ..., slopes: Tensor | None = ...,
 ) -> Tensor: ...
 @overload
 def attention(
     q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ..., *,
-    return_lse: Literal[True],
+    return_lse: Literal[True], slopes: Tensor | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 def attention(
     q: Float[Tensor, "b h n d"],
@@ -57,10 +57,11 @@ def attention(
     scale: float | None = None,
     impl: str = "auto",
     return_lse: bool = False,
+    slopes: Float[Tensor, "h"] | None = None,
 ) -> Float[Tensor, "b h n e"] | tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Attention with motif bias and rotary positions, differentiable in q, k, v and bias.table.
 
-        s[i,j] = scale * <R(pos_i) q_i, R(pos_j) k_j> + bias[i,j]
+        s[i,j] = scale * <R(pos_i) q_i, R(pos_j) k_j> + bias[i,j] - slopes[h] |i + m - n - j|
         lse[i] = log sum_visible exp(s[i,j])        o[i] = sum_visible exp(s[i,j] - lse[i]) v[j]
 
     Args:
@@ -78,6 +79,8 @@ def attention(
         scale: factor on the products; d**-0.5 by default.
         impl: `auto`, or the name of one implementation, which then never falls back to another.
         return_lse: also return the log-sum-exp of every score row, in nats.
+        slopes: of each query head, in nats per token: what the distance of a key takes from its score (ALiBi, Press et
+            al. 2022). Distances are those of places, as in masks, not of positions. Slopes are constants: no gradient.
 
     Returns:
         o in the dtype of v, and with return_lse also lse in float32. A query that sees nothing gives o = 0 and
@@ -103,7 +106,7 @@ def attention(
         (1, 2, 8, 16)
     """
     problem = build(q, k, v, bias=bias, rope=rope, positions=positions, is_causal=is_causal, window_size=window_size,
-                    lengths=lengths, segments=segments, scale=scale)
+                    lengths=lengths, segments=segments, scale=scale, slopes=slopes)
     o, lse = choose(problem, impl).run(problem)
     return (o, lse) if return_lse else o
 

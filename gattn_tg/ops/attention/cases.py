@@ -31,6 +31,7 @@ class Case:
         positions: index (default coordinates), near (gaps), far (gaps from 900,000 on), shuffled.
         is_causal, window_size, lengths, scale: As in `attention`.
         segments: How many segments each row is cut into, 0 for no segments.
+        slopes: Whether distance takes from the scores, in every head by another slope.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Case:
     lengths: tuple[int, ...] | None = None
     segments: int = 0
     scale: float | None = None
+    slopes: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -154,6 +156,7 @@ class Inputs:
             "lengths": None if case.lengths is None else array(np.asarray(case.lengths, np.int32)),
             "segments": each(array, self.segments),
             "scale": case.scale,
+            "slopes": array(2.0 ** -np.arange(1, case.h + 1, dtype=np.float32)) if case.slopes else None,
         }
 
 
@@ -193,6 +196,7 @@ CASES = (
     Case("window_left", window_size=(5, None), is_causal=True),
     Case("window_right", n=37, m=43, window_size=(-1, 1)),
     Case("window_self", window_size=(0, 0)),
+    Case("slopes", slopes=True, n=37, m=41),
     Case("lengths", lengths=(37, 11)),
     Case("lengths_empty", b=3, lengths=(0, 1, 37), is_causal=True),
     Case("lengths_more_keys", n=37, m=41, lengths=(41, 24)),
@@ -230,6 +234,7 @@ CASES = (
         window_size=(9, None),
         lengths=(41, 18, 3),
         segments=2,
+        slopes=True,
     ),
     Case("past_tiles", n=67, m=131, d=16, e=16, kind="key", is_causal=True, lengths=(131, 70), rope={}),
     Case("past_tiles_between", b=1, n=67, m=131, d=16, e=16, kind="between", window_size=(40, 20)),

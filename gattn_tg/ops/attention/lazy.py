@@ -46,6 +46,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     if problem.bias is not None:
         added = scores(problem, problem.bias)
         s, of_row = s + added, (added == -math.inf).where(0.0, of_row)
+    if problem.slopes is not None:
+        s = s - problem.slopes.reshape(1, h, 1, 1) * distances(n, m)
     s = s + of_row + of_key.unsqueeze(2)
     seen = visible(problem)
     if seen is not None:
@@ -65,6 +67,11 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     # the gradient of a row that is nan stays out of the values that the row does not see
     o = total.isnan().where(math.nan, o)
     return o.cast(problem.v.dtype), lse
+
+
+def distances(n: int, m: int) -> Float[Tensor, "n m"]:
+    """Tokens from query i to key j, |i + m - n - j|, as float32."""
+    return (Tensor.arange(m - n, m).reshape(n, 1) - Tensor.arange(m)).abs().cast(dtypes.float32)
 
 
 def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:

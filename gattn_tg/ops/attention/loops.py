@@ -49,6 +49,8 @@ def _refuse_pieces(problem: Problem) -> str | None:
         return f"expected ids, lengths, segments and positions sharded {place}, got some that are not"
     if bias is not None and bias.per_head and pieces(bias.table)[0] != (0 if axis == 1 else -1):
         return "expected a table per head sharded over heads exactly when q is, got one sharded without the other"
+    if problem.slopes is not None and pieces(problem.slopes)[0] != (0 if axis == 1 else -1):
+        return "expected slopes sharded over heads exactly when q is, got one sharded without the other"
     return None
 
 

@@ -36,6 +36,7 @@ def static_score(problem: Problem, has_broken: bool = False) -> Score:
         has_lengths=problem.lengths is not None,
         has_segments=problem.segments_q is not None,
         has_places=has_places,
+        has_slopes=problem.slopes is not None,
         has_broken=has_broken,
     )
 
@@ -65,6 +66,7 @@ def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[
         "at_q": problem.positions_q,
         "at_k": problem.positions_k,
         "lengths": problem.lengths,
+        "slopes": problem.slopes,
         "segments_q": problem.segments_q,
         "segments_k": problem.segments_k,
     }

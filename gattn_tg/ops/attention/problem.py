@@ -14,6 +14,7 @@ from gattn_tg.types import Float, Int
 
 Pair: TypeAlias = Tensor | tuple[Tensor, Tensor]
 Window: TypeAlias = int | tuple[int | None, int | None]
+LARGEST_SCORE = 1e30  # where scores saturate
 LARGEST_SCALE = 3.4028234663852886e38  # of float32: kernels multiply by it there
 
 
@@ -24,6 +25,7 @@ class Problem:
     Query i stands at key index i + m - n (bottom-right alignment); `visible` means
     causal: j <= i + m - n;  window (left, right): i + m - n - left <= j <= i + m - n + right, None = unbounded;
     lengths: j < lengths[b];  segments: segments_q[b, i] == segments_k[b, j].
+    `slopes` take slopes[h] |i + m - n - j| from the scores of head h.
     """
 
     q: Float[Tensor, "b h n d"]
@@ -39,6 +41,7 @@ class Problem:
     lengths: Int[Tensor, "b"] | None = None
     segments_q: Int[Tensor, "b n"] | None = None
     segments_k: Int[Tensor, "b m"] | None = None
+    slopes: Float[Tensor, "h"] | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
@@ -65,6 +68,7 @@ class Problem:
 def build(
     q: Tensor, k: Tensor, v: Tensor, *, bias: MotifBias | None, rope: Rope | None, positions: Pair | None,
     is_causal: bool, window_size: Window | None, lengths: Tensor | None, segments: Pair | None, scale: float | None,
+    slopes: Tensor | None = None,
 ) -> Problem:
     """Check an attention call and fill in its defaults.
 
@@ -110,7 +114,19 @@ def build(
     if scale is not None and not abs(scale) <= LARGEST_SCALE:  # nan too
         raise ConfigError(f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
-                   _window(window_size), lengths, segments_q, segments_k)
+                   _window(window_size), lengths, segments_q, segments_k, _fit_slopes(slopes, h, n + m))
+
+
+def _fit_slopes(slopes: Tensor | None, h: int, reach: int) -> Tensor | None:
+    """Slopes as constants in float32, so small that what they take over the whole reach of a call is finite."""
+    if slopes is None:
+        return None
+    if tuple(slopes.shape) != (h,) or not dtypes.is_float(slopes.dtype):
+        raise ShapeError(f"attention: expected slopes of floats of shape ({h},), one per query head, got "
+                         f"{slopes.dtype} of shape {tuple(slopes.shape)}")
+    most, slopes = LARGEST_SCORE / reach, slopes.detach().cast(dtypes.float32)
+    slopes = (slopes > most).where(most, slopes)  # nan stays
+    return (slopes < -most).where(-most, slopes)
 
 
 def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:

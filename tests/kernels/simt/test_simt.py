@@ -22,7 +22,7 @@ SMALL = {"b": 1, "h": 2, "g": 1, "n": 9, "m": 19, "d": 5, "e": 3}
 THREADS = {
     "1 1 4 8": Case("one_thread", **{**SMALL, "n": 5, "m": 11}, kind="ordered", is_causal=True, rope={"rotary_dim": 4}),
     "4 8 8 8": Case("threads_32", **SMALL, kind="pair", window_size=(4, 3)),
-    "8 8 8 8": Case("threads_64", **SMALL, kind="between", segments=2),
+    "8 8 8 8": Case("threads_64", **SMALL, kind="between", segments=2, slopes=True),
     "8 16 16 16": Case("threads_128", **SMALL, kind="same", lengths=(13,), rope={"interleaved": True, "rotary_dim": 2}),
 }
 
@@ -71,7 +71,7 @@ def test_operands_that_share_buffers_keep_the_promise(layout, monkeypatch):
     machine = replace(simt_plan.machine("PYTHON"), buffers=10)
     monkeypatch.setattr(simt_plan, "machine", lambda device: machine)
     sizes = {**SMALL, "n": 5, "m": 11}
-    case = Case("shared", **sizes, kind="pair", per_head=True, rope={"rotary_dim": 2}, lengths=(9,))
+    case = Case("shared", **sizes, kind="pair", per_head=True, rope={"rotary_dim": 2}, lengths=(9,), slopes=True)
     x = case.inputs().rounded(promise.rounding("float32"))
     promise.check(answers(case, x, "PYTHON"), case, x, "float32", x.dlse)
 

@@ -57,6 +57,8 @@ CALLS = [
      lambda: {**operands(), "segments": Tensor.arange(3)}),
     (ShapeError, "attention: expected lengths of integers of shape (2,), valid keys per batch row, got",
      lambda: {**operands(), "lengths": Tensor([3])}),
+    (ShapeError, "attention: expected slopes of floats of shape (4,), one per query head, got",
+     lambda: {**operands(), "slopes": Tensor([1.0, 2.0])}),
     *((ConfigError, f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5",
        lambda scale=scale: {**operands(), "scale": scale})
       for scale in (float("inf"), -float("inf"), float("nan"), 1e300)),
