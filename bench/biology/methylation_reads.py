@@ -2,19 +2,18 @@
 
     python bench/biology/methylation_reads.py [READS.tsv.gz] [--by region read] [--seeds 0 1 2] [--dry]
 
-1,429 bisulfite reads of ten regions, of a lymphoma and of normal B cells. Each fold is tested once by a model that never
-saw it: one region of the ten (`--by region`), or one tenth of the reads (`--by read`, where all regions are known).
+1,429 bisulfite reads of ten regions, of a lymphoma and of normal B cells. Each fold is tested once by a model that
+never saw it: one region of the ten (`--by region`), or one tenth of the reads (`--by read`: all regions are known).
 Another fold chooses the best weights. The table gives the state of every CpG as motif ids; letters are hidden from the
-model with --letters no, which leaves it the states and where they are. All settings are those of the command line; they
-were chosen by the validation folds alone (`valid_auc` of the lines).
+model unless --letters yes is said, which leaves it the states and where they are. No setting was chosen by test folds.
 
-Beside the pooled AUC of the model, means of its seeds, stand the mean methylation of a read and a logistic regression
-on counts (methylated and not, mean, switches between neighbours, longest runs, GC, CpG), fitted on the same training and
-validation reads. The difference has a 95 % interval by bootstrap over reads, and by region over regions.
+Beside the pooled AUC of the model (log odds, mean of its seeds) stand the mean methylation of a read and a logistic
+regression on counts (methylated and not, mean, switches between neighbours, longest runs, GC, CpG), fitted on the
+same training and validation reads. Differences have 95 % intervals by bootstrap over reads, by region over regions.
 
-Then mixtures: half of the tested reads of each kind are known, --mixed reads are drawn from the other half with a tumour
-share, and `metrics.mixture.share` estimates it: mean absolute error, bias and how often the interval holds the truth, for
-every score. Last, the motif table of the models (mean over folds and seeds, centred, in nats).
+Then mixtures: half of the tested reads of each kind are known, --mixed reads are drawn from the other half with a share
+of the tumour, and `metrics.mixture.share` estimates it: mean absolute error, bias and how often the interval holds the
+truth, for every score. Last, the motif table of the models (mean over folds and seeds, centred, in nats).
 One JSON line per way of cutting goes to bench/results/methylation_reads.jsonl.
 """
 
@@ -25,6 +24,7 @@ import csv
 import gzip
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from bench.record import ROOT, write
 from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.explain.motif_table import motif_frequency
 from gattn_tg.io import read_labelled
+from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.mixture import share
 from gattn_tg.models.classifier import SequenceClassifier
@@ -55,7 +56,7 @@ def counted(row: dict[str, str]) -> list[float]:
     calls, letters = row["methylation"].replace(".", ""), row["sequence"]
     n = max(len(calls), 1)
     ones, zeros = calls.count("1"), calls.count("0")
-    switches = sum(a != b for a, b in zip(calls, calls[1:], strict=False))
+    switches = sum(a != b for a, b in pairwise(calls))
     runs = [max(map(len, calls.split(other)), default=0) / n for other in "01"]
     gc = (letters.count("G") + letters.count("C")) / len(letters)
     return [ones / n, ones, zeros, n, switches / max(n - 1, 1), *runs, gc, letters.count("CG") / len(letters),
@@ -136,9 +137,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--patience", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--mixed", type=int, default=200, help="reads of a mixture")
     parser.add_argument("--dry", action="store_true", help="write no line")
     a = parser.parse_args()
+    threads.set_threads(a.threads)
 
     with gzip.open(a.reads, "rt") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -184,7 +187,7 @@ def main() -> None:
             "mixtures": {name: mixtures(y_done, 1 / (1 + np.exp(-s[done])) if name != "mean" else s[done], a.mixed)
                          for name, s in scores.items()},
             "motif_table": np.round(np.mean(tables, 0), 3).tolist(),
-            "minutes": round((time.perf_counter() - began) / 60, 1),
+            "threads": a.threads, "minutes": round((time.perf_counter() - began) / 60, 1),
         }  # fmt: skip
         print({key: line[key] for key in ("by", "auc", "auc_within", "model_less_mean", "model_less_counts")})
         if not a.dry:

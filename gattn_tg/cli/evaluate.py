@@ -1,9 +1,11 @@
-"""`gattn evaluate CKPT [DATA] [--html page.html]`."""
+"""`gattn evaluate CKPT [DATA] [--html page.html] [--mixture READS]`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -11,8 +13,10 @@ from gattn_tg.cli import device, output
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedSequences
+from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.evaluation import SHOWN, Evaluation
 from gattn_tg.front.load import load
+from gattn_tg.metrics.mixture import Z95, Share
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
             "gattn evaluate: expected a labelled table for --both-strands, got the data of a configuration; "
             "name a table (the [data] of tracks and sites has both_strands of its own)"
         )
+    if arguments.mixture is not None and not is_table:
+        raise ConfigError("gattn evaluate: expected a table of known sequences with --mixture, which says how the "
+                          "model errs, got none; name one that the model was not trained on")
     if arguments.html is not None:
         output.check("gattn evaluate", arguments.html, overwrite=arguments.overwrite, as_json=False)
     with device.on(arguments.device, arguments.threads):
@@ -31,16 +38,36 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.html is not None and not isinstance(model, TrainedSequences):
             raise ConfigError(f"gattn evaluate: --html: expected a model of whole sequences, got a {model.kind}; leave "
                               "it out")
+        if arguments.mixture is not None:
+            if not isinstance(model, TrainedClassifier):
+                raise ConfigError(f"gattn evaluate: --mixture: expected a model of two classes, got a {model.kind} of "
+                                  "others; leave it out")
+            of = model.mixture(arguments.mixture, data, both_strands=arguments.both_strands,
+                               batch_size=arguments.batch_size)
         if is_table and isinstance(model, TrainedSequences):
             found = model.evaluate(data, both_strands=arguments.both_strands, batch_size=arguments.batch_size)
         else:
             found = model.evaluate(data)
     if arguments.html is not None:
         found.to_html(arguments.html, overwrite=arguments.overwrite)
+    if arguments.mixture is not None:
+        tell_share(arguments.mixture, found.labels[1], of, as_json=arguments.json)
+        return 0
     (tell_json if arguments.json else tell)(found)
     if arguments.html is not None and not arguments.json:
         say(f"page: {arguments.html}")
     return 0
+
+
+def tell_share(path: Path, label: str, found: Share, *, as_json: bool) -> None:
+    """Prints the share of a class in a mixture."""
+    if as_json:
+        say_json({"mixture": str(path), "label": label, **asdict(found)})
+        return
+    say(f"{path}: {label} {found.estimate:.1%} of {found.n:,} sequences (95 % {found.low:.1%} to {found.high:.1%})")
+    if found.outside > Z95:
+        say(f"warning: its mean score lies {found.outside:.1f} standard errors outside of what mixtures of both "
+            "classes give; it holds something else, or the known sequences are of another kind")
 
 
 def tell_json(found: Evaluation) -> None:

@@ -1,4 +1,4 @@
-"""The share of one kind in a mixture: which part of a tube's reads is of the tumour, from a score that is not perfect."""
+"""The share of one kind in a mixture, as of tumour reads among all of a tube, from a score that is not perfect."""
 
 from __future__ import annotations
 

@@ -9,9 +9,12 @@ from pathlib import Path
 from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.errors import FormatError
 from gattn_tg.io import LabelledTable, Read, Record, read_fasta, stream_labelled
+from gattn_tg.io.bam import read_bam
 from gattn_tg.io.source import Source
 from gattn_tg.models.readouts import NAME, SEQUENCE
 from gattn_tg.motif import MotifVocabulary
+
+BAM = ".bam"
 
 
 def read(
@@ -20,6 +23,7 @@ def read(
     """Records of a FASTA file, or rows of a CSV/TSV with the names of its column `name`, or row_1, row_2, ... without.
 
     The first character that is not blank decides: `>` means FASTA. The file is opened once, so a pipe is read as well.
+    A name that ends in .bam means reads with methylation, see `io.bam`; it must be a file.
 
     Args:
         path: A file, a pipe, or "-" for standard input.
@@ -31,6 +35,12 @@ def read(
     Raises:
         FormatError: The file is missing, damaged or of neither kind, or FASTA where states are wanted.
     """
+    if Path(path).suffix.lower() == BAM:
+        if not states:
+            raise FormatError(f"{path}: expected FASTA, or a table with a column {sequence!r}, by a model that reads "
+                              "letters alone, got a BAM file; convert it")  # fmt: skip
+        yield from read_bam(path)
+        return
     with Source(path) as source:
         if source.first() in (b">", b""):
             if states:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import gattn_tg
 from gattn_tg.cli.main import main
 from gattn_tg.errors import FormatError, GattnError, UnsupportedError
 from gattn_tg.io import Read, Record
+from gattn_tg.metrics.mixture import share
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
@@ -119,3 +122,20 @@ def test_reads_hold_one_state_per_base() -> None:
     for states, text in ((".", "for each of 2 bases, got 1"), (". ", "got ' '"), ("é.", "got 'é'")):
         with pytest.raises(GattnError, match=text):
             Read("a", "AC", states=states)
+
+
+def test_the_share_of_a_class_in_a_mixture(home: Path, model: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    p = model.predict(READS).probabilities[:, 1]
+    known = (np.arange(4) % 2 == (0 if p[[0, 2]].mean() > p[[1, 3]].mean() else 1)).astype(int)  # told apart somehow
+    rows = [f"{name},{s},{calls},{('normal', 'tumour')[k]}" for (name, s, calls, _), k in zip(ROWS, known, strict=True)]
+    (home / "known.csv").write_text("\n".join(["name,sequence,calls,label", *rows]) + "\n")
+    found = model.mixture(home / "reads.csv", home / "known.csv")
+    assert found == share(p, p[known == 0], p[known == 1])
+    asked = ["evaluate", str(home / "model"), str(home / "known.csv"), "--mixture", str(home / "reads.csv")]
+    assert main(asked) == 0
+    assert capsys.readouterr().out.startswith(f"{home / 'reads.csv'}: tumour {found.estimate:.1%} of 4 sequences (95 %")
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"mixture": str(home / "reads.csv"), "label": "tumour",
+                                                   **asdict(found)}  # fmt: skip
+    assert main(["evaluate", str(home / "model"), "--mixture", str(home / "reads.csv")]) == 2
+    assert "expected a table of known sequences with --mixture" in capsys.readouterr().err

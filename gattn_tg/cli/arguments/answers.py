@@ -12,8 +12,8 @@ def predict(verbs: shared.Verbs) -> None:
     verb = shared.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
     shared.checkpoint(verb)
     summary = (
-        "FASTA; CSV/TSV with a column sequence (and name), for classes; a folder of `gattn preprocess`, for tracks and "
-        "sites; - is standard input"
+        "FASTA; CSV/TSV with a column sequence (and name), or BAM with methylation, for classes; a folder of "
+        "`gattn preprocess`, for tracks and sites; - is standard input"
     )
     verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
     summary = (

@@ -60,6 +60,11 @@ def evaluate(verbs: shared.Verbs) -> None:
     summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
     verb.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
     verb.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
+    summary = (
+        "sequences in which the share of the second class is asked: DATA is then a table of known sequences of both "
+        "classes that the model was not trained on"
+    )
+    verb.add_argument("--mixture", type=Path, default=None, metavar="FILE", help=summary)
     shared.overwrite(verb, "replace the page")
     shared.batch(verb)
     shared.both_strands(verb)
