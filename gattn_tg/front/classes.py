@@ -42,7 +42,8 @@ class TrainedClassifier(TrainedSequences):
             mixed: the mixture.
             known: CSV or TSV with the columns of the training data: sequences of both classes that the model was not
                 trained on. They say how the model errs, so few of them make the interval wide.
-            both_strands, batch_size: as in `predict`.
+            both_strands: as in `predict`.
+            batch_size: as in `predict`.
 
         Raises:
             ConfigError: a model of more or fewer than two classes, or `known` has not two sequences of each, or the
