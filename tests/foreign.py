@@ -20,15 +20,23 @@ BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
 ESM = ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *WORDS, *"ATCGN", "<bos>"]
 
 
+MERGES = ["A A", "C G", "T G", "T A", "TA TA", "G C", "C A", "TATA AA", "CG CG", "G G", "TG TG", "A C", "GC C"]
+PAIRS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", *"ACGT", *(pair.replace(" ", "") for pair in MERGES)]
+
+
 @dataclass(frozen=True)
 class Form:
-    """A form of encoder: BERT, ESM with learned positions (NT v1), or ESM with rotation and a gate (NT v2)."""
+    """A form of encoder: BERT, ESM with learned positions (NT v1), ESM with rotation and a gate (NT v2), MosaicBERT."""
 
     name: str
 
     @property
     def is_bert(self) -> bool:
-        return self.name == "bert"
+        return self.name in ("bert", "mosaic")
+
+    @property
+    def is_mosaic(self) -> bool:
+        return self.name == "mosaic"
 
     @property
     def is_rotary(self) -> bool:
@@ -36,7 +44,7 @@ class Form:
 
     @property
     def vocabulary(self) -> list[str]:
-        return BERT if self.is_bert else ESM
+        return PAIRS if self.is_mosaic else BERT if self.is_bert else ESM
 
     @property
     def config(self) -> dict[str, object]:
@@ -63,13 +71,21 @@ class Form:
             found[f"{name}.weight"] = rng.standard_normal((n, WIDTH))
 
         table(f"{head}.embeddings.word_embeddings", len(self.vocabulary))
-        if not self.is_rotary:
+        if not self.is_rotary and not self.is_mosaic:
             table(f"{head}.embeddings.position_embeddings", PLACES)
         if self.is_bert:
             table("bert.embeddings.token_type_embeddings", 2)
             norm("bert.embeddings.LayerNorm")
         for i in range(LAYERS):
             at = f"{head}.encoder.layer.{i}"
+            if self.is_mosaic:
+                dense(f"{at}.attention.self.Wqkv", 3 * WIDTH, WIDTH)
+                dense(f"{at}.attention.output.dense", WIDTH, WIDTH)
+                norm(f"{at}.attention.output.LayerNorm")
+                dense(f"{at}.mlp.gated_layers", 2 * HIDDEN, WIDTH, False)
+                dense(f"{at}.mlp.wo", WIDTH, HIDDEN)
+                norm(f"{at}.mlp.layernorm")
+                continue
             for part in ("self.query", "self.key", "self.value", "output.dense"):
                 dense(f"{at}.attention.{part}", WIDTH, WIDTH)
             dense(f"{at}.intermediate.dense", HIDDEN * (1 + self.is_rotary), WIDTH, not self.is_rotary)
@@ -92,13 +108,19 @@ class Form:
         """The folder, with weights as safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(self.config))
-        (folder / "vocab.txt").write_text("\n".join(self.vocabulary) + "\n")
+        if self.is_mosaic:
+            told = {"type": "BPE", "vocab": {t: i for i, t in enumerate(PAIRS)}, "merges": MERGES, "unk_token": "[UNK]"}
+            (folder / "tokenizer.json").write_text(json.dumps({"model": told}))
+        else:
+            (folder / "vocab.txt").write_text("\n".join(self.vocabulary) + "\n")
         (folder / "model.safetensors").write_bytes(pack(self.weights() if weights is None else weights))
         return folder
 
     def words(self, dna: str) -> list[str]:
         """The tokens of a sequence, as the tokenizers of the authors make them."""
         known = set(self.vocabulary)
+        if self.is_mosaic:
+            return ["[CLS]", *joined(dna), "[SEP]"]
         if self.is_bert:
             words = [dna[i : i + K] for i in range(len(dna) - K + 1)]
             return ["[CLS]", *(word if word in known else "[UNK]" for word in words), "[SEP]"]
@@ -107,6 +129,14 @@ class Form:
             whole = len(run) // K * K
             found += [run[i : i + K] for i in range(0, whole, K)] + list(run[whole:])
         return found
+
+    def of_bases(self, dna: str) -> np.ndarray:
+        """The token that each base is read from: the word whose middle it is, or that it is in."""
+        if self.name == "bert":
+            return np.clip(np.arange(len(dna)) - 1, 0, len(dna) - K) + 1
+        widths = [0 if word in ("[CLS]", "[SEP]", "<cls>") else 1 if word == "[UNK]" else len(word)
+                  for word in self.words(dna)]
+        return np.repeat(np.arange(len(widths)), widths)
 
     def outputs(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors of the last block, and logits of the words, of one sequence of tokens, in float64."""
@@ -125,7 +155,7 @@ class Form:
         rows = {token: i for i, token in enumerate(self.vocabulary)}
         n = len(tokens)
         x = w[f"{head}.embeddings.word_embeddings.weight"][[rows[token] for token in tokens]]
-        if not self.is_rotary:
+        if not self.is_rotary and not self.is_mosaic:
             first = 0 if self.is_bert else 2
             x = x + w[f"{head}.embeddings.position_embeddings.weight"][first : first + n]
         if self.is_bert:
@@ -133,15 +163,22 @@ class Form:
         for i in range(LAYERS):
             at = f"{head}.encoder.layer.{i}"
             y = x if self.is_bert else norm(f"{at}.attention.LayerNorm", x)
-            q, k, v = (dense(f"{at}.attention.self.{part}", y).reshape(n, HEADS, -1).swapaxes(0, 1)
-                       for part in ("query", "key", "value"))
+            parts = np.split(dense(f"{at}.attention.self.Wqkv", y), 3, -1) if self.is_mosaic else [
+                dense(f"{at}.attention.self.{part}", y) for part in ("query", "key", "value")]
+            q, k, v = (part.reshape(n, HEADS, -1).swapaxes(0, 1) for part in parts)
             if self.is_rotary:
                 q, k = turned(q), turned(k)
             s = q @ k.swapaxes(1, 2) / q.shape[-1] ** 0.5
+            if self.is_mosaic:  # slopes of two heads
+                s = s - np.array([2.0**-4, 2.0**-8])[:, None, None] * np.abs(np.arange(n)[:, None] - np.arange(n))
             p = np.exp(s - s.max(-1, keepdims=True))
             o = (p / p.sum(-1, keepdims=True)) @ v
             x = x + dense(f"{at}.attention.output.dense", o.swapaxes(0, 1).reshape(n, WIDTH))
             x = norm(f"{at}.attention.output.LayerNorm", x) if self.is_bert else x
+            if self.is_mosaic:
+                y = dense(f"{at}.mlp.gated_layers", x)
+                x = norm(f"{at}.mlp.layernorm", x + dense(f"{at}.mlp.wo", gelu(y[:, :HIDDEN]) * y[:, HIDDEN:]))
+                continue
             y = x if self.is_bert else norm(f"{at}.LayerNorm", x)
             y = dense(f"{at}.intermediate.dense", y)
             y = y[:, :HIDDEN] / (1 + np.exp(-y[:, :HIDDEN])) * y[:, HIDDEN:] if self.is_rotary else gelu(y)
@@ -155,7 +192,18 @@ class Form:
         return x, dense("lm_head.decoder", y) + w["lm_head.bias"]
 
 
-FORMS = {name: Form(name) for name in ("bert", "nt1", "nt2")}
+FORMS = {name: Form(name) for name in ("bert", "nt1", "nt2", "mosaic")}
+
+
+def joined(dna: str) -> list[str]:
+    """Words of byte-pair encoding: again and again the leftmost of the pairs with the first merge is joined."""
+    words, rank = list(dna), {tuple(pair.split(" ")): i for i, pair in enumerate(MERGES)}
+    while True:
+        found = [(rank[pair], i) for i, pair in enumerate(itertools.pairwise(words)) if pair in rank]
+        if not found:
+            return [word if word in PAIRS else "[UNK]" for word in words]
+        _, i = min(found)
+        words[i : i + 2] = [words[i] + words[i + 1]]
 
 
 def gelu(x: np.ndarray) -> np.ndarray:

@@ -73,6 +73,7 @@ def motif_attention(model: AskedModel, record: Record) -> MotifAttention:
     ids = ids_of(record)
     bp, skip, n_motifs = model.config.token_bp, int(model.model.is_causal), model.vocabulary.n_motifs
     bases, motif_ids, lengths = model.inputs([record], -(-len(ids) // bp) * bp)
+    bases = model.model.encoded(bases, lengths)
     with model.here(), Context(TRAINING=0):
         found, tokens = [], np.zeros(0)
         for layer in layers(model.model, Tensor(bases), Tensor(motif_ids), Tensor(lengths)):

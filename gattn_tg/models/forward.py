@@ -73,7 +73,8 @@ class Forward:
         """What the network gives for one batch as it is, which need not have a row per sequence."""
         shapes = tuple(array.shape for array in arrays)
         if isinstance(self.model, Trunk):
-            self.model.require_readable(arrays[0], arrays[2] if self.model.reads_lengths else None)
+            lengths = arrays[2] if self.model.reads_lengths else None
+            arrays = (self.model.encoded(arrays[0], lengths), *arrays[1:])
         if shapes not in self._captured:
             require_room(getattr(self.model, "config", None), shapes[0], self.device)
             self._captured[shapes] = TinyJit(self._run)

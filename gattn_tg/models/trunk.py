@@ -108,16 +108,19 @@ class Trunk:
             x = block(x, motif_ids, lengths, positions)
         return self.norm(x)
 
-    def require_readable(self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None) -> None:
-        """Refuses sequences that the model cannot read for what is in them; of most models there are none.
+    def encoded(
+        self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None
+    ) -> UInt8[np.ndarray, "b n"] | Int[np.ndarray, "b n"]:
+        """What the model is given for bases: of most models the bases themselves.
 
         Args:
             bases: ids A C G T N = 0..4.
             lengths: valid bases per row; None where all are.
 
         Raises:
-            FormatError: as above.
+            FormatError: a sequence that the model cannot read for what is in it.
         """
+        return bases
 
     def token_lengths(
         self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None

@@ -8,16 +8,20 @@ from typing import Literal
 from gattn_tg.models.config import POOLS, TrunkConfig
 from gattn_tg.ops.attention.rope import Rope
 
-Words = Literal["overlapping", "blocks"]
-# rows of the table of words behind those of the 4**k words of k bases, as vocabularies of each kind call them
+Words = Literal["overlapping", "blocks", "pairs"]
+BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# rows of the table of words behind those of the words of bases, as vocabularies of each kind call them
 SPECIAL: dict[str, tuple[str, ...]] = {
-    "overlapping": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    "overlapping": BERT,
     "blocks": ("A", "C", "G", "T", "N", "<pad>", "<unk>", "<cls>", "<mask>"),
+    "pairs": BERT,
 }
-FIRST = {"overlapping": "[CLS]", "blocks": "<cls>"}
+FIRST = {"overlapping": "[CLS]", "blocks": "<cls>", "pairs": "[CLS]"}
 LAST = "[SEP]"
-UNKNOWN = {"overlapping": "[UNK]", "blocks": "<unk>"}
-MASKED = {"overlapping": "[MASK]", "blocks": "<mask>"}
+PAD = {"overlapping": "[PAD]", "blocks": "<pad>", "pairs": "[PAD]"}
+UNKNOWN = {"overlapping": "[UNK]", "blocks": "<unk>", "pairs": "[UNK]"}
+MASKED = {"overlapping": "[MASK]", "blocks": "<mask>", "pairs": "[MASK]"}
+LEAST_MEAN = 3  # bases of a word of byte-pair encoding, on average, in any sequence that is read
 LONGEST = 8  # bases of a word
 
 
@@ -28,11 +32,14 @@ class ImportedConfig(TrunkConfig):
     Args:
         words: Tokens: "overlapping" words of word_bp bases, one at every base, between a first and a last token, as
             DNABERT has them; or "blocks" of word_bp bases beside each other behind a first token, with bases that are
-            left over and bases around an N one by one, as the Nucleotide Transformer has them.
+            left over and bases around an N one by one, as the Nucleotide Transformer has them; or "pairs", words of
+            byte-pair encoding between a first and a last token, as DNABERT-2 has them.
         word_bp: bases of a word.
+        pieces: words of byte-pair encoding, in the order of their rows.
+        merges: pairs of them that are joined, the first ones first.
         n_extra: rows of the table of words that stand for nothing here.
         mlp_width: channels inside the perceptron.
-        positions: "learned", an embedding per place, or "rope".
+        positions: "learned", an embedding per place, "rope", or "alibi".
         n_positions: rows of the table of learned positions.
         first_position: row of the first token.
         n_types: token types, of which the first is added to every token; 0 for none.
@@ -49,9 +56,11 @@ class ImportedConfig(TrunkConfig):
 
     words: Words = "overlapping"
     word_bp: int = 6
+    pieces: tuple[str, ...] = ()
+    merges: tuple[str, ...] = ()
     n_extra: int = 0
     mlp_width: int = 128
-    positions: Literal["learned", "rope"] = "learned"
+    positions: Literal["learned", "rope", "alibi"] = "learned"
     n_positions: int = 512
     first_position: int = 0
     n_types: int = 2
@@ -72,10 +81,15 @@ class ImportedConfig(TrunkConfig):
         self.require_from(1, "word_bp", most=LONGEST)
         self.require_from(1, "mlp_width")
         self.require_from(0, "n_extra", "n_types", "first_position")
-        for name, known in (("words", tuple(SPECIAL)), ("positions", ("learned", "rope")),
+        for name, known in (("words", tuple(SPECIAL)), ("positions", ("learned", "rope", "alibi")),
                             ("gate", ("none", "silu", "gelu_erf"))):  # fmt: skip
             self.require_one_of(name, known)
         self.require(0 < self.eps < 1, "eps", "a number between 0 and 1")
+        for name in ("pieces", "merges"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        fits = self.words != "pairs" or (len(set(self.pieces)) == len(self.pieces) > 0 and all(
+            pair.count(" ") == 1 and pair.replace(" ", "") in self.pieces for pair in self.merges[:LONGEST]))
+        self.require(fits, "pieces", "words of byte-pair encoding, each once, with all that merges make")
         self.require(not self.n_kv_heads, "n_kv_heads", "0, as many as n_heads")
         if self.positions == "learned":
             least = self.first_position + self.n_frame + 1
@@ -89,16 +103,21 @@ class ImportedConfig(TrunkConfig):
     @property
     def n_frame(self) -> int:
         """Tokens around the words: the first one, and the last one of overlapping words."""
-        return 2 if self.words == "overlapping" else 1
+        return 1 if self.words == "blocks" else 2
 
     @property
     def n_words(self) -> int:
         """Rows of the table of words."""
-        return int(4**self.word_bp) + len(SPECIAL[self.words]) + self.n_extra
+        return self.n_regular + len(SPECIAL[self.words]) + self.n_extra
+
+    @property
+    def n_regular(self) -> int:
+        """Rows of words of bases, which come first."""
+        return len(self.pieces) if self.words == "pairs" else int(4**self.word_bp)
 
     def row(self, name: str) -> int:
         """The row of a special word."""
-        return int(4**self.word_bp) + SPECIAL[self.words].index(name)
+        return self.n_regular + SPECIAL[self.words].index(name)
 
     @property
     def most_tokens(self) -> int | None:
@@ -111,7 +130,8 @@ class ImportedConfig(TrunkConfig):
         if self.most_tokens is None:
             return None
         most = self.most_tokens - self.n_frame
-        return most + self.word_bp - 1 if self.words == "overlapping" else most * self.word_bp
+        return {"overlapping": most + self.word_bp - 1, "blocks": most * self.word_bp,
+                "pairs": most * LEAST_MEAN}[self.words]  # fmt: skip
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""
@@ -119,7 +139,7 @@ class ImportedConfig(TrunkConfig):
 
     def least_floats(self, positions: int, *, is_training: bool) -> int:
         """As `TrunkConfig.least_floats`, for the width of this perceptron and the tokens of so many bases."""
-        tokens = positions // (self.word_bp if self.words == "blocks" else 1) + 1
+        tokens = positions // {"overlapping": 1, "blocks": self.word_bp, "pairs": LEAST_MEAN}[self.words] + 1
         inside = 2 * self.mlp_width
         per_layer = 8 * self.width + inside
         return tokens * (self.n_layers * per_layer if is_training else 4 * self.width + inside)

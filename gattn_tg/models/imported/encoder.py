@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor, dtypes
 
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.tokens import Tokens
 from gattn_tg.models.imported.trunk import ImportedTrunk
@@ -48,7 +49,13 @@ class ImportedEncoder(ImportedTrunk):
             motif_ids: motif id per base, found in the hidden bases, or it would tell what they were.
             lengths: valid bases per row; padding changes nothing.
             places: indices 0..n-1 of the bases to name.
+
+        Raises:
+            UnsupportedError: words of byte-pair encoding.
         """
+        if self.config.words == "pairs":
+            raise UnsupportedError("hidden bases: expected words of a fixed number of bases, got those of byte-pair "
+                                   "encoding, which a hidden base cuts in other places; embed or fine-tune instead")
         n = bases.shape[1]
         at = Tensor.arange(n, dtype=dtypes.int32)
         hidden = (places.unsqueeze(-1) == at).max(1)

@@ -8,6 +8,7 @@ from typing import Any
 
 Names = dict[str, str | tuple[str, ...]]
 
+UP = "encoder.layer.{}.intermediate.dense"
 ATTENTION: Names = {
     "encoder.layer.{}.attention.self.query": "blocks.{}.attention.q_proj",
     "encoder.layer.{}.attention.self.key": "blocks.{}.attention.k_proj",
@@ -17,6 +18,18 @@ ATTENTION: Names = {
     "embeddings.word_embeddings": "words",
     "embeddings.position_embeddings": "positions",
 }
+OF_BERT: Names = {
+    "embeddings.token_type_embeddings": "types",
+    "embeddings.LayerNorm": "embed_norm",
+    "encoder.layer.{}.attention.output.LayerNorm": "blocks.{}.attention_norm",
+    "cls.predictions.transform.dense": "to_hidden",
+    "cls.predictions.transform.LayerNorm": "hidden_norm",
+    "cls.predictions.decoder": "to_words",
+    "cls.predictions": "to_words",
+}
+
+
+UNUSED_OF_BERT = ("pooler.", "cls.seq_relationship.", "embeddings.position_ids")
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,8 @@ class Family:
         prefix: of the weights of the encoder, in files that have a head too.
         post_norm: whether norms stand behind the residual sums.
         unused: parts of the file that fill in no words, by the beginning of their names.
+        gate: activation of the gate of a perceptron that has one.
+        places: position_embedding_type of config.json -> `positions` of an `ImportedConfig`.
         counts_padding: positions count from behind the number of the padding token.
     """
 
@@ -40,6 +55,8 @@ class Family:
     prefix: str
     post_norm: bool
     unused: tuple[str, ...]
+    gate: str = "silu"
+    places: tuple[tuple[str, str], ...] = (("absolute", "learned"),)
     counts_padding: bool = False
 
     def of_layers(self, n_layers: int, is_gated: bool) -> dict[str, tuple[str, ...]]:
@@ -50,8 +67,8 @@ class Family:
             is_gated: the first matrix of the perceptron holds the gate too, whose rows come first.
         """
         names = dict(self.names)
-        if is_gated:
-            names["encoder.layer.{}.intermediate.dense"] = ("blocks.{}.gate", "blocks.{}.up")
+        if is_gated and UP in names:
+            names[UP] = ("blocks.{}.gate", "blocks.{}.up")
         found: dict[str, tuple[str, ...]] = {}
         for theirs, ours in names.items():
             parts = (ours,) if isinstance(ours, str) else ours
@@ -63,27 +80,32 @@ class Family:
 BERT = Family(
     name="BERT (DNABERT)", marks="embeddings.token_type_embeddings", prefix="bert.", post_norm=True,
     names={
-        **ATTENTION,
-        "embeddings.token_type_embeddings": "types",
-        "embeddings.LayerNorm": "embed_norm",
-        "encoder.layer.{}.attention.output.LayerNorm": "blocks.{}.attention_norm",
-        "encoder.layer.{}.intermediate.dense": "blocks.{}.up",
-        "encoder.layer.{}.output.LayerNorm": "blocks.{}.mlp_norm",
-        "cls.predictions.transform.dense": "to_hidden",
-        "cls.predictions.transform.LayerNorm": "hidden_norm",
-        "cls.predictions.decoder": "to_words",
-        "cls.predictions": "to_words",
+        **ATTENTION, **OF_BERT, UP: "blocks.{}.up", "encoder.layer.{}.output.LayerNorm": "blocks.{}.mlp_norm",
     },
-    unused=("pooler.", "cls.seq_relationship.", "embeddings.position_ids"),
+    unused=UNUSED_OF_BERT,
+)  # fmt: skip
+MOSAIC = Family(
+    name="MosaicBERT (DNABERT-2)", marks="encoder.layer.0.attention.self.Wqkv", prefix="bert.", post_norm=True,
+    gate="gelu_erf", places=(("absolute", "alibi"),),
+    names={
+        **OF_BERT,
+        "embeddings.word_embeddings": "words",
+        "encoder.layer.{}.attention.self.Wqkv": tuple(f"blocks.{{}}.attention.{part}_proj" for part in "qkv"),
+        "encoder.layer.{}.attention.output.dense": "blocks.{}.attention.out_proj",
+        "encoder.layer.{}.mlp.gated_layers": ("blocks.{}.gate", "blocks.{}.up"),
+        "encoder.layer.{}.mlp.wo": "blocks.{}.down",
+        "encoder.layer.{}.mlp.layernorm": "blocks.{}.mlp_norm",
+    },
+    unused=UNUSED_OF_BERT,
 )  # fmt: skip
 ESM = Family(
     name="ESM (Nucleotide Transformer, AgroNT)", marks="encoder.layer.0.attention.LayerNorm", prefix="esm.",
-    post_norm=False, counts_padding=True,
+    post_norm=False, counts_padding=True, places=(("absolute", "learned"), ("rotary", "rope")),
     names={
         **ATTENTION,
         "embeddings.layer_norm": "embed_norm",
         "encoder.layer.{}.attention.LayerNorm": "blocks.{}.attention_norm",
-        "encoder.layer.{}.intermediate.dense": "blocks.{}.up",
+        UP: "blocks.{}.up",
         "encoder.layer.{}.LayerNorm": "blocks.{}.mlp_norm",
         "encoder.emb_layer_norm_after": "last_norm",
         "lm_head.dense": "to_hidden",
@@ -93,10 +115,7 @@ ESM = Family(
     },
     unused=("contact_head.", "embeddings.position_ids", "pooler."),
 )  # fmt: skip
-FAMILIES = (BERT, ESM)
-FOREIGN = {  # forms that are known and not read here: a part of a name -> what they are
-    ".Wqkv.": "MosaicBERT (DNABERT-2): attention with ALiBi and words of byte-pair encoding",
-}
+FAMILIES = (MOSAIC, BERT, ESM)
 OLD_ENDS = {"gamma": "weight", "beta": "bias"}  # of norms, in files from the times of TensorFlow
 
 

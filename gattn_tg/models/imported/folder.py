@@ -30,6 +30,7 @@ class Folder:
         path: of the folder.
         config: config.json.
         vocabulary: token -> its row in the table of words.
+        merges: pairs of tokens that are joined, of byte-pair encoding; None where words are whole.
         weights: arrays by the names that their file has, numbers with a point as float32.
         readme: README.md, "" where there is none.
     """
@@ -37,6 +38,7 @@ class Folder:
     path: Path
     config: dict[str, Any]
     vocabulary: dict[str, int]
+    merges: tuple[str, ...] | None
     weights: dict[str, np.ndarray]
     readme: str
 
@@ -55,7 +57,7 @@ def read_folder(path: Path) -> Folder:
         raise FormatError(f"{path / CONFIG}: expected an object, got {type(config).__name__}; restore the file")
     readme = path / README
     told = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
-    return Folder(path, config, _vocabulary(path), _weights(path), told)
+    return Folder(path, config, *_vocabulary(path), _weights(path), told)
 
 
 def _bytes(path: Path) -> bytes:
@@ -66,8 +68,8 @@ def _bytes(path: Path) -> bytes:
                           "this folder") from None
 
 
-def _vocabulary(path: Path) -> dict[str, int]:
-    """Token -> row, from one token a line or from the table of tokenizer.json."""
+def _vocabulary(path: Path) -> tuple[dict[str, int], tuple[str, ...] | None]:
+    """Token -> row, from one token a line or from the table of tokenizer.json; and the merges of byte-pair encoding."""
     name = next((name for name in VOCABULARIES if (path / name).is_file()), None)
     if name is None:
         raise FormatError(f"{path}: expected {' or '.join(VOCABULARIES)}, got neither; download the tokenizer of the "
@@ -83,16 +85,21 @@ def _vocabulary(path: Path) -> dict[str, int]:
         if len(set(tokens)) < len(tokens):
             raise FormatError(f"{where}: expected every token once, got "
                               f"{next(t for t in tokens if tokens.count(t) > 1)!r} twice; restore the file")
-        return {token: i for i, token in enumerate(tokens)}
+        return {token: i for i, token in enumerate(tokens)}, None
     written = parse(data, where)
-    table = written.get("model", {}) if isinstance(written, dict) else {}
-    table = table.get("vocab") if isinstance(table, dict) and "merges" not in table else None
+    model = written.get("model") if isinstance(written, dict) else None
+    table = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(table, dict) or not all(type(row) is int and row >= 0 for row in table.values()):
-        raise FormatError(f"{where}: expected a table of whole words, got another kind of tokenizer; words of "
-                          "byte-pair encoding are not read")
+        raise FormatError(f"{where}: expected a vocabulary of words and their rows, got another kind of tokenizer; "
+                          "it is not read")
+    pairs = None if model is None or "merges" not in model else [
+        " ".join(pair) if isinstance(pair, list) and all(isinstance(part, str) for part in pair) else pair
+        for pair in model["merges"]]
+    if pairs is not None and not all(isinstance(pair, str) and pair.count(" ") == 1 for pair in pairs):
+        raise FormatError(f"{where}: expected merges that are pairs of words, got others; restore the file")
     added = written.get("added_tokens", [])
     more = {x["content"]: x["id"] for x in added if isinstance(x, dict) and {"content", "id"} <= set(x)}
-    return {**table, **more}
+    return {**table, **more}, None if pairs is None else tuple(pairs)
 
 
 def _weights(path: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from tinygrad.nn.state import get_state_dict
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models.imported.config import SPECIAL, ImportedConfig
 from gattn_tg.models.imported.encoder import ImportedEncoder
-from gattn_tg.models.imported.families import FAMILIES, FOREIGN, OLD_ENDS, Family, family_of, licence_of
+from gattn_tg.models.imported.families import FAMILIES, OLD_ENDS, UP, Family, family_of, licence_of
 from gattn_tg.models.imported.folder import CONFIG, Folder, read_folder
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.nn.initial import outline
@@ -59,18 +59,17 @@ def imported(path: Path) -> Imported:
     folder = read_folder(path)
     family = family_of(folder.weights)
     if family is None:
-        known = next((what for part, what in FOREIGN.items() if any(part in name for name in folder.weights)), None)
-        raise FormatError(f"{path}: expected weights of {' or '.join(f.name for f in FAMILIES)}, got "
-                          f"{known or 'others'}; this form is not read")
+        raise FormatError(f"{path}: expected weights of {' or '.join(f.name for f in FAMILIES)}, got others; this form "
+                          "is not read")
     _require_form(folder, family)
     renamed, unused = _renamed(folder, family)
     arrays = {name: x for name, (x, _) in renamed.items()}
     theirs = {name: there for name, (_, there) in renamed.items()}
     arrays.setdefault("to_words.weight", arrays["words.weight"])  # a head that is tied to the table
-    if folder.config.get("position_embedding_type") == "rotary":
+    if _places(folder, family) != "learned":
         arrays.pop("positions.weight", None)  # made by the class of transformers, and never used by it
     words, order = _order(folder, len(arrays["words.weight"]))
-    config = _config(folder, family, arrays, words, len(order))
+    config = _config(folder, family, arrays, {**words, "n_extra": _n_extra(words, len(order))})
     model = _filled(config, arrays, theirs, family, order, path)
     longest = config.longest_bp
     licence = licence_of(folder.config, folder.readme)
@@ -86,7 +85,7 @@ def _require_form(folder: Folder, family: Family) -> None:
     """Refuses what config.json asks for and is not computed here."""
     where = f"{folder.path / CONFIG}"
     known = {"hidden_act": ("gelu",), "is_decoder": (False,), "add_cross_attention": (False,),
-             "position_embedding_type": ("absolute", "rotary") if family.counts_padding else ("absolute",)}
+             "position_embedding_type": tuple(dict(family.places))}
     for key, values in known.items():
         if folder.config.get(key, values[0]) not in values:
             raise ConfigError(f"{where}: expected {key} to be {' or '.join(map(repr, values))}, got "
@@ -98,6 +97,11 @@ def _require_form(folder: Folder, family: Family) -> None:
                               "restore the file")
 
 
+def _places(folder: Folder, family: Family) -> str:
+    """`positions` of the configuration."""
+    return dict(family.places)[folder.config.get("position_embedding_type", "absolute")]
+
+
 def _renamed(folder: Folder, family: Family) -> tuple[dict[str, tuple[np.ndarray, str]], tuple[str, ...]]:
     """Weights by the names they have here, each with its name in the file; and what is left out.
 
@@ -105,7 +109,7 @@ def _renamed(folder: Folder, family: Family) -> tuple[dict[str, tuple[np.ndarray
         FormatError: a weight that has no place, or two that should be equal and are not.
     """
     down = f"{family.prefix}encoder.layer.0.output.dense.weight"
-    up = f"{family.prefix}encoder.layer.0.intermediate.dense.weight"
+    up = f"{family.prefix}{UP.format(0)}.weight"
     has_shapes = down in folder.weights and up in folder.weights
     is_gated = has_shapes and folder.weights[up].shape[0] == 2 * folder.weights[down].shape[-1]
     names = family.of_layers(folder.config["num_hidden_layers"], is_gated)
@@ -137,13 +141,20 @@ def _renamed(folder: Folder, family: Family) -> tuple[dict[str, tuple[np.ndarray
     return found, tuple(unused)
 
 
-def _order(folder: Folder, n_rows: int) -> tuple[tuple[str, int], np.ndarray]:
-    """The kind of words with the bases of one, and the rows of the file in the order that rows have here.
+def _order(folder: Folder, n_rows: int) -> tuple[dict[str, Any], np.ndarray]:
+    """The fields of the configuration about words, and the rows of the file in the order that rows have here.
 
     Raises:
         FormatError: a word is missing in the vocabulary.
     """
     vocabulary, where = folder.vocabulary, folder.path
+    if folder.merges is not None:
+        if missing := [word for word in SPECIAL["pairs"] if word not in vocabulary]:
+            raise FormatError(f"{where}: expected a vocabulary with {', '.join(SPECIAL['pairs'])}, got one without "
+                              f"{missing[0]!r}; other tokenizers are not read")
+        pieces = sorted(set(vocabulary) - set(SPECIAL["pairs"]), key=vocabulary.__getitem__)
+        rows = _rows(where, vocabulary, [*pieces, *SPECIAL["pairs"]], n_rows)
+        return {"words": "pairs", "pieces": tuple(pieces), "merges": folder.merges}, rows
     k = max((len(token) for token in vocabulary if re.fullmatch("[ACGT]+", token)), default=0)
     kind = "blocks" if k > 1 and set("ACGT") <= set(vocabulary) else "overlapping"
     codes = np.arange(4**k)
@@ -153,32 +164,42 @@ def _order(folder: Folder, n_rows: int) -> tuple[tuple[str, int], np.ndarray]:
         lacks = repr(missing[0]) if 0 < k <= 8 else f"longest of {k} bases"
         raise FormatError(f"{where}: expected a vocabulary of all words of k bases (1 to 8) and of "
                           f"{', '.join(SPECIAL[kind])}, got one without {lacks}; other tokenizers are not read")
+    return {"words": kind, "word_bp": k}, _rows(where, vocabulary, wanted, n_rows)
+
+
+def _rows(where: Path, vocabulary: dict[str, int], wanted: list[str], n_rows: int) -> np.ndarray:
+    """The rows of these words, then all others."""
     first = [vocabulary[word] for word in wanted]
-    if max(vocabulary.values()) >= n_rows:
-        raise FormatError(f"{where}: expected a vocabulary of at most the {n_rows} rows of the table of words, got "
-                          f"row {max(vocabulary.values())}; they are of different models")
-    rest = sorted(set(range(n_rows)) - set(first))
-    return (kind, k), np.array(first + rest)
+    if max(vocabulary.values()) >= n_rows or len(set(first)) < len(first):
+        raise FormatError(f"{where}: expected a vocabulary with a row of its own for each word, of the {n_rows} rows "
+                          f"of the table of words, got row {max(vocabulary.values())}; they are of different models")
+    return np.array(first + sorted(set(range(n_rows)) - set(first)))
+
+
+def _n_extra(words: dict[str, Any], n_rows: int) -> int:
+    """Rows of the table beside those of words and special words."""
+    n_regular = len(words["pieces"]) if words["words"] == "pairs" else 4 ** words["word_bp"]
+    return int(n_rows - n_regular - len(SPECIAL[words["words"]]))
 
 
 def _config(
-    folder: Folder, family: Family, arrays: dict[str, np.ndarray], words: tuple[str, int], n_rows: int
+    folder: Folder, family: Family, arrays: dict[str, np.ndarray], words: dict[str, Any]
 ) -> ImportedConfig:
     """The configuration, from config.json and from which weights there are."""
-    c, (kind, k) = folder.config, words
-    first = arrays.get("blocks.0.down.weight")
+    c, first = folder.config, arrays.get("blocks.0.down.weight")
     if first is None or first.ndim != 2:
-        raise FormatError(f"{folder.path}: expected a weight '{family.prefix}encoder.layer.0.output.dense.weight' of "
-                          "two axes, got none; restore the file")
+        theirs = next(name for name, ours in family.names.items() if ours == "blocks.{}.down").format(0)
+        raise FormatError(f"{folder.path}: expected a weight '{family.prefix}{theirs}.weight' of two axes, got none; "
+                          "restore the file")
     positions = arrays.get("positions.weight")
     fields = {
-        "words": kind, "word_bp": k, "n_extra": n_rows - 4**k - len(SPECIAL[kind]), "width": int(first.shape[0]),
+        **words, "width": int(first.shape[0]),
         "n_layers": c["num_hidden_layers"], "n_heads": c["num_attention_heads"], "mlp_width": int(first.shape[1]),
-        "positions": "rope" if positions is None else "learned",
+        "positions": _places(folder, family),
         "n_positions": 512 if positions is None else len(positions),
         "first_position": c["pad_token_id"] + 1 if family.counts_padding and positions is not None else 0,
         "n_types": len(arrays["types.weight"]) if "types.weight" in arrays else 0, "post_norm": family.post_norm,
-        "gate": "silu" if "blocks.0.gate.weight" in arrays else "none", "up_bias": "blocks.0.up.bias" in arrays,
+        "gate": family.gate if "blocks.0.gate.weight" in arrays else "none", "up_bias": "blocks.0.up.bias" in arrays,
         "down_bias": "blocks.0.down.bias" in arrays, "eps": c.get("layer_norm_eps", 1e-12),
         "embed_norm": "embed_norm.weight" in arrays, "last_norm": "last_norm.weight" in arrays,
         "token_dropout": bool(c.get("token_dropout", False)),

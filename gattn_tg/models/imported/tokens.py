@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.models.imported.config import FIRST, LAST, MASKED, UNKNOWN, ImportedConfig
+from gattn_tg.errors import UnsupportedError
+from gattn_tg.models.imported.config import FIRST, LAST, LEAST_MEAN, MASKED, PAD, UNKNOWN, ImportedConfig
 from gattn_tg.models.words import word_ids
 from gattn_tg.nn.pool import valid_positions
 from gattn_tg.types import Bool, Int, UInt8
@@ -45,7 +46,7 @@ def tokens_of(
 
     Args:
         config: which words.
-        bases: ids A C G T N = 0..4; a word with an N is unknown.
+        bases: ids A C G T N = 0..4, a word with an N is unknown; for pairs the rows of words, see `Pairs.starts`.
         motif_ids: motif id per base.
         lengths: valid bases per row; None where all are.
         hidden: bases to be named: the words that they are in are masked.
@@ -58,6 +59,8 @@ def tokens_of(
     inside = valid_positions(n, valid)
     hidden = inside & False if hidden is None else hidden & inside
     motif_ids = inside.where(motif_ids, 0)
+    if config.words == "pairs":
+        return _pairs(config, bases, motif_ids, inside)
     make = _overlapping if config.words == "overlapping" else _blocks
     return make(config, _known(bases, inside), motif_ids, valid.clamp(0, n).cast(dtypes.int32), hidden)
 
@@ -99,25 +102,47 @@ def _blocks(c: ImportedConfig, bases: Tensor, motif_ids: Tensor, lengths: Tensor
     is_word = (is_known & (at - start < (end - start) // k * k)).contiguous()
     first_bases = is_word.where(at - (at - start) % k, at)
     begins = ((first_bases == at) & valid_positions(n, lengths)).contiguous()
-    of_base = begins.cast(dtypes.int32).cumsum(1).contiguous()
     mask = c.row(MASKED[c.words])
     words = _windows(hidden, k).where(mask, _words(c, bases))
     singles = hidden.where(mask, c.row("A") + bases)
-    rows = begins.where(is_word.where(words, singles), 0).contiguous()
+    rows = begins.where(is_word.where(words, singles), 0)
+    return _gathered(c, begins, rows, motif_ids, first_bases, is_word.logical_not())
+
+
+def _pairs(c: ImportedConfig, starts: Tensor, motif_ids: Tensor, inside: Tensor) -> Tokens:
+    """[CLS], the words that begin somewhere, [SEP]."""
+    if starts.dtype != dtypes.int32:  # bases, or weights over them
+        raise UnsupportedError("words of byte-pair encoding: expected which of them begins at each base, got bases; "
+                               "what is asked here cannot be asked of such a model")
+    begins = ((starts >= 0) & inside).contiguous()
+    at = Tensor.arange(starts.shape[1], dtype=dtypes.int32)
+    return _gathered(c, begins, begins.where(starts, 0).cast(dtypes.int32), motif_ids, _latest(begins.where(at, 0)),
+                     inside & False)  # fmt: skip
+
+
+def _gathered(
+    c: ImportedConfig, begins: Tensor, rows: Tensor, motif_ids: Tensor, first_bases: Tensor, is_single: Tensor
+) -> Tokens:
+    """The words that begin at some bases, one after the other, with the tokens around them."""
+    n = begins.shape[1]
+    at, rows = Tensor.arange(n, dtype=dtypes.int32), rows.contiguous()
+    of_base = begins.cast(dtypes.int32).cumsum(1).contiguous()
     marked = (motif_ids > 0).where(at * 256 + motif_ids.cast(dtypes.int32), n * 256).contiguous()
 
-    m = n_places(n, k)
+    m = places_of(c, n)
     place = Tensor.arange(m, dtype=dtypes.int32).reshape(m, 1)
     here = of_base.unsqueeze(1) == place
     count = begins.cast(dtypes.int32).sum(1)
     ids = here.where(rows.unsqueeze(1), 0).sum(-1).cast(dtypes.int32)
-    place = place.squeeze(1)
-    ids = (place == 0).where(c.row(FIRST[c.words]), (place > count.unsqueeze(1)).where(c.row("<pad>"), ids))
     first_marked = here.where(marked.unsqueeze(1), n * 256).min(-1) % 256
+    place, end = place.squeeze(1), count.unsqueeze(1) + 1
+    ids = (place == 0).where(c.row(FIRST[c.words]), (place >= end).where(c.row(PAD[c.words]), ids))
+    if c.n_frame == 2:
+        ids = (place == end).where(c.row(LAST), ids)
     return Tokens(
-        ids=ids.contiguous(), lengths=(count + 1).minimum(m),
+        ids=ids.contiguous(), lengths=(count + c.n_frame).minimum(m),
         motif_ids=(place == 0).where(0, first_marked).cast(dtypes.uint8).contiguous(),
-        of_base=of_base.minimum(m - 1).contiguous(), first_bases=first_bases, is_single=is_word.logical_not(),
+        of_base=of_base.minimum(m - 1).contiguous(), first_bases=first_bases, is_single=is_single,
     )  # fmt: skip
 
 
@@ -143,17 +168,22 @@ def _latest(values: Int[Tensor, "b n"]) -> Int[Tensor, "b n"]:
     return values.cummax(1)[0].contiguous()
 
 
-def n_places(n: int, k: int) -> int:
-    """Tokens that there is room for among n bases in blocks of k."""
-    return 1 + n // k + k - 1 + max(SPARE, n // k // SPARE_SHARE)
+def places_of(config: ImportedConfig, n: int) -> int:
+    """Tokens that there is room for among n bases, those around the words included."""
+    k = LEAST_MEAN if config.words == "pairs" else config.word_bp
+    return config.n_frame + n // k + k - 1 + max(SPARE, n // k // SPARE_SHARE)
 
 
 def n_tokens(config: ImportedConfig, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"]) -> np.ndarray:
-    """Tokens of each sequence, the first and the last one included."""
+    """Tokens of each sequence, the first and the last one included; of pairs by what `Pairs.starts` gives."""
     k = config.word_bp
     if config.words == "overlapping":
         words: np.ndarray = np.maximum(lengths - (k - 1), 0) + config.n_frame
         return words
+    if config.words == "pairs":
+        inside = np.arange(bases.shape[1]) < lengths[:, None]
+        counted: np.ndarray = ((bases >= 0) & inside).sum(1) + config.n_frame
+        return counted
     found = np.zeros(len(bases), np.int64)
     for i, (row, length) in enumerate(zip(bases, lengths, strict=True)):
         unknown = np.flatnonzero(row[:length] >= 4)

@@ -8,8 +8,9 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.errors import FormatError
 from gattn_tg.models.config import NO_MOTIF
 from gattn_tg.models.imported.block import ImportedBlock
-from gattn_tg.models.imported.config import MASKED, ImportedConfig
-from gattn_tg.models.imported.tokens import Tokens, n_places, n_tokens, tokens_of
+from gattn_tg.models.imported.config import MASKED, UNKNOWN, ImportedConfig
+from gattn_tg.models.imported.pairs import NONE, pairs
+from gattn_tg.models.imported.tokens import Tokens, n_tokens, places_of, tokens_of
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.embedding import Embedding
@@ -40,19 +41,41 @@ class ImportedTrunk(Trunk):
         self.embed_norm = LayerNorm(c.width, c.eps) if c.embed_norm else None
         attention = AttentionConfig(
             width=c.width, n_heads=c.n_heads, motif=None if c.motif == NO_MOTIF else c.motif, n_motifs=c.n_weights,
-            per_head=c.per_head, motif_start=c.motif_start, rope=c.rope(), proj_bias=True,
+            per_head=c.per_head, motif_start=c.motif_start, rope=c.rope(), alibi=c.positions == "alibi",
+            proj_bias=True,
             tie_strands=c.tie_strands or None if c.motif != NO_MOTIF else None)
         self.blocks = [ImportedBlock(attention, c, rng) for _ in range(c.n_layers)]
         self.last_norm = LayerNorm(c.width, c.eps) if c.last_norm else None
 
-    def require_readable(self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None) -> None:
+    def encoded(
+        self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None
+    ) -> UInt8[np.ndarray, "b n"] | Int[np.ndarray, "b n"]:
+        """Bases, or for words of byte-pair encoding which of them begins where; refuses what cannot be read.
+
+        Raises:
+            FormatError: see `require_readable`.
+        """
+        c = self.config
+        n = np.full(len(bases), bases.shape[1]) if lengths is None else np.minimum(lengths, bases.shape[1])
+        if c.words == "pairs":
+            words, unknown, given = pairs(c.pieces, c.merges), c.row(UNKNOWN[c.words]), bases
+            bases = np.full(given.shape, NONE, np.int32)
+            for row, letters, length in zip(bases, given, n, strict=True):
+                row[:length] = words.starts(letters[:length], unknown)
+        self.require_readable(bases, n)
+        return bases
+
+    def require_readable(self, bases: Int[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"]) -> None:
         """Refuses sequences that make no tokens, or more than there are positions or places for.
+
+        Args:
+            bases: or which words begin where, for words of byte-pair encoding.
+            lengths: valid bases per row.
 
         Raises:
             FormatError: tells how many there are and may be.
         """
         c, n = self.config, bases.shape[1]
-        lengths = np.full(len(bases), n) if lengths is None else np.minimum(lengths, n)
         if c.words == "overlapping" and (short := lengths[lengths < c.word_bp]).size:
             raise FormatError(f"{type(self).__name__}: expected sequences of at least {c.word_bp} bases, which make "
                               f"one word, got {short[0]}; leave it out")
@@ -60,9 +83,9 @@ class ImportedTrunk(Trunk):
         if c.most_tokens is not None and most > c.most_tokens:
             raise FormatError(f"{type(self).__name__}: expected sequences of at most {c.most_tokens} tokens, for which "
                               f"it has learned positions, got one of {most}; cut it into shorter windows")
-        if c.words == "blocks" and most > n_places(n, c.word_bp):
-            raise FormatError(f"{type(self).__name__}: expected at most {n_places(n, c.word_bp)} tokens of {n} bases, "
-                              f"got {most}, since every N is a token and ends a block; cut stretches of N out")
+        if c.words != "overlapping" and most > places_of(c, n):
+            raise FormatError(f"{type(self).__name__}: expected at most {places_of(c, n)} tokens of {n} bases, got "
+                              f"{most}, since every N is a token and ends a word; cut stretches of N out")
 
     def read(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,

@@ -85,7 +85,7 @@ class SequenceTask:
         self.forward: Any = sequence_answers(model, self.readout, self.batch_size, device)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         for data in (train, valid, *([held_out] if held_out is not None else [])):
-            model.require_readable(data.bases, data.lengths)
+            model.encoded(data.bases, data.lengths)  # refuses what cannot be read before anything is learnt
         self.truth(train), self.truth(valid)
 
     @classmethod
@@ -144,7 +144,8 @@ class SequenceTask:
         rows = order[first : first + size]
         fill = size - len(rows)
         rows, valid = np.pad(rows, (0, fill)), np.arange(size) < len(rows)
-        sequences = {"bases": data.bases[rows], "motif_ids": data.motif_ids[rows], "lengths": data.lengths[rows]}
+        bases = self.model.encoded(data.bases[rows], data.lengths[rows])
+        sequences = {"bases": bases, "motif_ids": data.motif_ids[rows], "lengths": data.lengths[rows]}
         return {**sequences, **self.targets(data, rows), "valid": valid}
 
     def outputs(self, inputs: Inputs) -> Float[Tensor, "b c"]:

@@ -11,9 +11,10 @@ import pytest
 from foreign import ESM, FORMS, LAYERS, PLACES, WIDTH, Form
 from tinygrad import Tensor
 
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
+from gattn_tg.models.imported.encoder import ImportedEncoder
 from gattn_tg.models.imported.reading import Imported, imported
-from gattn_tg.models.imported.tokens import Tokens, n_places, n_tokens
+from gattn_tg.models.imported.tokens import Tokens, n_tokens, places_of
 from gattn_tg.models.safetensors import pack
 from gattn_tg.seq import encode
 
@@ -29,12 +30,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Imported]:
     return {name: imported(form.write(folder / name)) for name, form in FORMS.items()}
 
 
-def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Base ids, motif ids and lengths of the rows."""
+def batch(model: ImportedEncoder) -> tuple[Tensor, Tensor, Tensor]:
+    """Bases as the model is given them, motif ids and lengths of the rows."""
     bases = np.full((len(ROWS), N), 4, np.uint8)
     for held, row in zip(bases, ROWS, strict=True):
         held[: len(row)] = encode(row)
-    return Tensor(bases), Tensor(np.zeros_like(bases)), Tensor(np.array([len(row) for row in ROWS], np.int32))
+    lengths = np.array([len(row) for row in ROWS], np.int32)
+    return Tensor(model.encoded(bases, lengths)), Tensor(np.zeros_like(bases)), Tensor(lengths)
 
 
 def told(found: Imported, read: Tokens, row: int) -> list[str]:
@@ -46,12 +48,12 @@ def told(found: Imported, read: Tokens, row: int) -> list[str]:
 def test_tokens_and_hidden_vectors_and_logits_are_those_of_the_original(models: dict[str, Imported], name: str) -> None:
     """In rows of different lengths, with N, against the definition in float64."""
     form, model = FORMS[name], models[name].model
-    read = model.read(*batch())
+    read = model.read(*batch(model))
     x = model.of_tokens(read.ids, read.motif_ids, read.lengths)
     hidden, logits = x.numpy(), model.words_of(x).numpy()
     tokens = models[name].extra["tokens"]
     assert tokens == form.vocabulary
-    counts = n_tokens(model.config, batch()[0].numpy(), batch()[2].numpy())
+    counts = n_tokens(model.config, batch(model)[0].numpy(), batch(model)[2].numpy())
     for i, row in enumerate(ROWS):
         words = form.words(row)
         assert told(models[name], read, i) == words
@@ -66,23 +68,18 @@ def test_tokens_and_hidden_vectors_and_logits_are_those_of_the_original(models: 
 @pytest.mark.parametrize("name", FORMS)
 def test_every_base_has_the_vector_of_a_word_that_holds_it(models: dict[str, Imported], name: str) -> None:
     form, model = FORMS[name], models[name].model
-    found = model.hidden(*batch()).numpy()
+    found = model.hidden(*batch(model)).numpy()
     for i, row in enumerate(ROWS):
-        words = form.words(row)
-        true, _ = form.outputs(words)
-        if form.is_bert:
-            at = np.clip(np.arange(len(row)) - 1, 0, len(row) - 3) + 1  # the middle of three
-        else:
-            at = np.repeat(np.arange(len(words)), [0, *(len(word) for word in words[1:])])
-        assert np.abs(found[i, : len(row)] - true[at]).max() < 3e-6 * np.abs(true).max()
+        true, _ = form.outputs(form.words(row))
+        assert np.abs(found[i, : len(row)] - true[form.of_bases(row)]).max() < 3e-6 * np.abs(true).max()
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", ["bert", "nt1", "nt2"])
 def test_a_hidden_base_is_named_by_the_masked_words_that_agree_with_the_others(
     models: dict[str, Imported], name: str
 ) -> None:
     form, model = FORMS[name], models[name].model
-    bases, ids, lengths = batch()
+    bases, ids, lengths = batch(model)
     places = np.array([[9, 25], [30, 28], [7, 7]])  # of the third row the last base, a single one
     got = model(bases, ids, lengths, Tensor(places.astype(np.int32))).numpy()
     mask = "[MASK]" if form.is_bert else "<mask>"
@@ -134,10 +131,13 @@ def changed(form: Form, tmp_path: Path, change: Any) -> Path:
     ("nt1", lambda w: w.update({"lm_head.dense.weight": np.full((WIDTH, WIDTH), np.nan, np.float32)}),
      "expected finite numbers, got 1,024 of 1,024 in 'lm_head.dense.weight'"),
     ("bert", lambda w: w.update({"bert.encoder.layer.0.attention.self.Wqkv.weight": np.zeros((96, 32), np.float32)}),
-     "Wqkv.weight' of shape"),
+     r"expected weights of a MosaicBERT \(DNABERT-2\) of 2 layers, got also 'bert.embeddings.position"),
     ("bert", lambda w: w.clear() or w.update({"h.0.attn.weight": np.zeros(3, np.float32)}), "got others; this form is"),
-    ("bert", lambda w: w.clear() or w.update({"encoder.layer.0.attention.self.Wqkv.weight": np.zeros(3, np.float32)}),
-     r"got MosaicBERT \(DNABERT-2\)"),
+    ("mosaic", lambda w: w.update({"bert.encoder.layer.1.attention.self.Wqkv.bias": np.zeros(95, np.float32)}),
+     "expected rows of 3 equal parts in 'bert.encoder.layer.1.attention.self.Wqkv.bias', got shape"),
+    ("mosaic", lambda w: w.pop("bert.encoder.layer.0.mlp.wo.weight"), "layer.0.mlp.wo.weight' of two axes, got none"),
+    ("bert", lambda w: w.pop("bert.embeddings.position_embeddings.weight"), "position_embeddings.weight' of shape"),
+    ("nt1", lambda w: w.pop("esm.embeddings.position_embeddings.weight"), "position_embeddings.weight' of shape"),
 ])  # fmt: skip
 def test_a_weight_that_is_missing_left_over_or_of_another_shape_is_named(
     name: str, change: Any, text: str, tmp_path: Path
@@ -153,9 +153,10 @@ def test_a_weight_that_is_missing_left_over_or_of_another_shape_is_named(
     ("bert", {"vocab.txt": "AAA\nAAA\n"}, "expected every token once, got 'AAA' twice"),
     ("bert", {"vocab.txt": "the\nof\n"}, "expected a vocabulary of all words of k bases"),
     ("nt1", {"vocab.txt": "\n".join(t for t in ESM if t != "ACG")}, "got one without 'ACG'"),
-    ("nt1", {"vocab.txt": "\n".join([*ESM, "one", "more"])}, "at most the 75 rows of the table of words, got row 76"),
-    ("bert", {"tokenizer.json": json.dumps({"model": {"vocab": {"A": 0}, "merges": []}}), "vocab.txt": None},
-     "byte-pair encoding are not read"),
+    ("nt1", {"vocab.txt": "\n".join([*ESM, "one", "more"])}, "of the 75 rows of the table of words, got row 76"),
+    ("mosaic", {"tokenizer.json": json.dumps({"model": {"vocab": {"A": 0}, "merges": []}})}, "without '.PAD.'"),
+    ("mosaic", {"tokenizer.json": json.dumps({"model": {"vocab": {"A": 0}, "merges": ["AA"]}})}, "pairs of words"),
+    ("mosaic", {"tokenizer.json": json.dumps({"model": {"type": "Unigram", "vocab": [["A", 0.5]]}})}, "another kind"),
     ("bert", {"model.safetensors": None}, "expected weights in model.safetensors or pytorch_model.bin"),
     ("bert", {"model.safetensors": "xx"}, "expected a whole safetensors file"),
     ("bert", {"model.safetensors": None, "model.safetensors.index.json": json.dumps({"weight_map": {"a": "../b"}})},
@@ -213,16 +214,27 @@ def test_sequences_beyond_the_positions_or_too_short_or_full_of_n_are_refused(mo
     bert, nt1, nt2 = (models[name].model for name in ("bert", "nt1", "nt2"))
     assert (bert.config.longest_bp, nt1.config.longest_bp, nt2.config.longest_bp) == (PLACES, 3 * (PLACES - 3), None)
     with pytest.raises(FormatError, match="at most 70 tokens, for which it has learned positions, got one of 71"):
-        bert.require_readable(np.zeros((1, 71), np.uint8))
+        bert.encoded(np.zeros((1, 71), np.uint8))
     with pytest.raises(FormatError, match="at least 3 bases, which make one word, got 2"):
-        bert.require_readable(np.zeros((1, 9), np.uint8), np.array([2]))
+        bert.encoded(np.zeros((1, 9), np.uint8), np.array([2]))
     full = np.zeros((2, 60), np.uint8)
-    nt2.require_readable(full)
+    nt2.encoded(full)
     full[1, 3:-3] = 4
     assert n_tokens(nt2.config, full, np.array([60, 60])).tolist() == [21, 57]
-    assert n_places(60, 3) == 39
+    assert places_of(nt2.config, 60) == 39
     with pytest.raises(FormatError, match="at most 39 tokens of 60 bases, got 57, since every N is a token"):
-        nt2.require_readable(full)
+        nt2.encoded(full)
+
+
+def test_words_of_byte_pair_encoding_are_refused_where_they_do_not_work(models: dict[str, Imported]) -> None:
+    model = models["mosaic"].model
+    bases = np.zeros((1, 60), np.uint8)
+    with pytest.raises(UnsupportedError, match="expected which of them begins at each base, got bases"):
+        model.hidden(Tensor(bases), Tensor(bases))
+    with pytest.raises(UnsupportedError, match="hidden bases: expected words of a fixed number of bases"):
+        model(Tensor(model.encoded(bases)), Tensor(bases), Tensor([60]), Tensor([[1]]))
+    with pytest.raises(FormatError, match="at most 40 tokens of 60 bases, got 62, since every N is a token"):
+        model.encoded(bases + 4)
 
 
 def test_layers_that_are_left_out_are_said(tmp_path: Path) -> None:
