@@ -39,9 +39,9 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
-from gattn_tg.training.keep.state import restore, snapshot
+from gattn_tg.training.keep.state import placed, restore, snapshot
 from gattn_tg.training.loop.schedule import learning_rate
-from gattn_tg.training.loop.step import Step
+from gattn_tg.training.loop.step import Step, multiple
 from gattn_tg.training.tasks.classify import Classify
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"
@@ -51,6 +51,7 @@ SETTINGS = TrainSettings(batch_size=64, learning_rate=3e-3, min_learning_rate=1e
 NETWORK = ClassifierConfig(n_classes=2, width=64, n_layers=1, n_heads=4, stem_kernel=9, positions="rope", pool="mean",
                            motif="none", embed_motifs=False, dropout=0.0)
 
+OF_TRAINING = ("motif_rate", "filter_rate", "kmer_rate", "learning_rate", "ema_decay")  # of a design, not its network
 # What changes from NETWORK and SETTINGS; "none" is plain attention with rotary positions.
 DESIGNS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -99,13 +100,15 @@ class Trial:
 
     def __init__(self, network: ClassifierConfig, design: Mapping[str, Any], data: LabelledSequences) -> None:
         changes = dict(design)
-        self.settings = replace(SETTINGS, motif_rate=changes.pop("motif_rate", SETTINGS.motif_rate))
+        own = {name: changes.pop(name) for name in OF_TRAINING if name in changes}
+        self.settings = replace(SETTINGS, **own)
         self.chooses = changes.pop("chosen", False)
         self.config = replace(network, max_length=data.width, **changes)
         self.model = SequenceClassifier(self.config)
-        self.parameters = get_state_dict(self.model)
+        self.parameters = placed(self.model, None)
         task = Classify(self.model, data, data, VOCABULARY, self.settings)
-        self.step, self.forward = Step(task.loss, self.parameters, self.settings), task.forward
+        learnt = {name: p for name, p in self.parameters.items() if multiple(name, self.settings) > 0}
+        self.step, self.forward = Step(task.loss, learnt, self.settings), task.forward
         self.start = snapshot(self.step.state())
 
     def train(

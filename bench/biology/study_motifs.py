@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.record import ROOT
 from gattn_tg.data import LabelledSequences
+from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_matrices
 from gattn_tg.motif import MotifVocabulary, annotate, vocabulary_of
 from gattn_tg.motif.pwm import find_matrix
 from gattn_tg.seq.alphabet import N
 
-JASPAR = ROOT.parent / "shared" / "data" / "motifs" / "JASPAR2024_CORE_vertebrates_nr.meme"
+JASPAR_FILE = bundled(JASPAR)
 N_CLASSES, PVALUE = 15, 1e-3
 ALIKE = 0.5  # two matrices whose hits agree by more than this (Jaccard index) are one motif
 
@@ -23,7 +23,7 @@ ALIKE = 0.5  # two matrices whose hits agree by more than this (Jaccard index) a
 @functools.cache
 def matrices() -> tuple[tuple[str, str, tuple[tuple[int, ...], ...]], ...]:
     """All matrices of the file."""
-    return tuple((key, name, tuple(map(tuple, counts))) for key, name, counts in read_matrices(JASPAR))
+    return tuple((key, name, tuple(map(tuple, counts))) for key, name, counts in read_matrices(bundled(JASPAR)))
 
 
 def vocabulary_for(train: LabelledSequences) -> MotifVocabulary:

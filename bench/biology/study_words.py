@@ -13,6 +13,7 @@ validation set.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Iterable
@@ -21,18 +22,21 @@ from typing import Any
 
 from bench.biology.linear import Words, fitted
 from bench.biology.study_bias import SETS, VOCABULARY, Trial, fraction_of, load, study
-from bench.biology.study_motifs import vocabulary_for
+from bench.biology.study_motifs import matrices, vocabulary_for
 from bench.record import lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.strands import over_strands
-from gattn_tg.motif.from_matrices import matrices_of
+from gattn_tg.motif.from_matrices import matrices_of, scored
+from gattn_tg.training.tasks.filters import Starts, begin
+from gattn_tg.training.tasks.labelled import DataSettings
 
 BENCH = "study_words"
 WORDS = {"kmers": 6, "kmer_gaps": 6}
 FILTERS = {"filters": 32, "filter_width": 15}
+JASPAR = {"filters": len(matrices()), "filter_width": 15, "filter_rate": 0.0}  # all matrices, as they are
 # What changes from the network and the settings of study_bias.py.
 DESIGNS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -49,6 +53,10 @@ DESIGNS: dict[str, dict[str, Any]] = {
     # of which 15 begin as JASPAR matrices that the training rows choose
     "jaspar filters": {**FILTERS, "chosen": True},
     "jaspar filters pair": {**FILTERS, "motif": "pair", "per_head": True, "chosen": True},
+    # all matrices of JASPAR to the linear model
+    "jaspar": JASPAR,
+    "words, jaspar": {**WORDS, **JASPAR},
+    "words, jaspar, slow": {**WORDS, **JASPAR, "learning_rate": 3e-4, "min_learning_rate": 1e-6},
     "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
     "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
 }
@@ -59,18 +67,26 @@ def network_of(
     trial: Trial, parts: dict[str, LabelledSequences], passes: int, seed: int, flips: bool
 ) -> dict[str, Any]:
     """Train a network, and what it reached."""
-    def begin(model: SequenceClassifier) -> None:
-        assert model.filters is not None
-        model.filters.start_from(matrices_of(vocabulary_for(parts["train"])))
+    train = parts["train"]
 
-    curve = trial.train(parts["train"], parts["valid"], passes, seed, flips, keeps_best=True,
-                        begins=begin if trial.chooses else None)
+    def begin_all(model: SequenceClassifier) -> None:
+        if model.filters is not None:
+            of_set = matrices_of(vocabulary_for(train)) if trial.chooses else []
+            begin(model, jaspar() if trial.settings.filter_rate == 0 else of_set, train, seed)
+
+    curve = trial.train(train, parts["valid"], passes, seed, flips, keeps_best=True, begins=begin_all)
     test = parts["test"]
     found = {"curve": curve, "passes": passes, "test_auc": round(trial.auc(test), 4)}
     if flips:
         both = over_strands(trial.forward, VOCABULARY)(*test.inputs)
         found["test_auc_both"] = round(measure(test.labels, both).auc, 4)
     return found
+
+
+@functools.cache
+def jaspar() -> Starts:
+    """All matrices, as `[data] matrices = "jaspar"` takes them."""
+    return scored([counts for _, _, counts in matrices()], DataSettings(train="").matrices_pvalue)
 
 
 def linear_of(design: str, parts: dict[str, LabelledSequences], flips: bool) -> dict[str, Any]:

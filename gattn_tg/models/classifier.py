@@ -7,25 +7,29 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.forward import Forward
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.evidence import Evidence, summary
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.linear import Linear
-from gattn_tg.nn.motif_filters import MotifFilters, summary
+from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.pool import inside, pool
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
+ROWS = 64  # sequences whose motifs are found at once
 
 
 class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
     With `kmers`, what a linear model on counts of words says is added to the answers. With `filters`, strengths of
-    motifs take the place of motif ids, and the head also sees how strong each motif is in the whole sequence.
+    motifs take the place of motif ids, and what a linear model on the strength of each motif in the whole sequence says
+    is added, too.
 
     Args:
         config: sizes and choices.
@@ -48,7 +52,8 @@ class SequenceClassifier(Trunk):
         self.make_blocks(rng)
         self.pool = pool(c.pool, c.width, rng)
         self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
-        self.head = Linear(c.width * self.pool.times + 2 * c.filters, c.n_classes, rng, gain=0.1)
+        self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
+        self.evidence = Evidence(c.filters, c.n_classes) if c.filters else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
 
     def __call__(
@@ -65,11 +70,18 @@ class SequenceClassifier(Trunk):
             ShapeError: a sequence longer than the positions the model has learnt.
         """
         x, motifs = self.tokens(bases, motif_ids, lengths)
-        seen = self.pool(self.attend(x, motifs, lengths), lengths)
-        if self.filters is not None:
-            seen = seen.cat(summary(motifs, lengths).cast(seen.dtype), dim=-1)
-        answers = self.head(seen)
+        answers = self.head(self.pool(self.attend(x, motifs, lengths), lengths))
+        if self.evidence is not None:
+            answers = answers + self.evidence(motifs, lengths)
         return answers if self.kmers is None else answers + self.kmers(bases, lengths)
+
+    def calibrate(self, bases: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]) -> None:
+        """Take how strong motifs are in these sequences as usual; for models with `filters`."""
+        filters, evidence = self.filters, self.evidence
+        assert filters is not None
+        assert evidence is not None
+        run = Forward(self, ROWS, run=lambda some, n: summary(filters(some, n), n))
+        evidence.calibrate(run(bases, lengths))
 
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
@@ -91,5 +103,6 @@ class SequenceClassifier(Trunk):
 
 
 KIND = Kind(
-    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers"), others=(LabelReadout, ValueReadout)
-)
+    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers", "evidence"),
+    others=(LabelReadout, ValueReadout),
+)  # fmt: skip

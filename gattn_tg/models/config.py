@@ -19,6 +19,7 @@ POOLS = ("attention", "mean", "both")
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
+MAX_FILTERS = 4096  # more than there are matrices of all species together
 MAX_LAYERS = 1_000  # ten times as many as any model of DNA has
 BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
 
@@ -195,9 +196,10 @@ class ClassifierConfig(TrunkConfig):
         kmer_gaps: the halves of a word may stand up to so many bases apart.
         merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
             (`reverse_complement`).
-        filters: motifs whose strength at every base is computed and learnt, at most 256; 0 for none. They begin as the
-            matrices of the vocabulary, the others at random. The head sees the strongest site and the sum of each; and
-            strengths take the place of motif ids: `embed_motifs` makes them an input, `motif` (key, pair, same) a bias.
+        filters: motifs whose strength at every base is computed; 0 for none, or for as many as [data] `matrices` has.
+            They begin as those matrices, or as the matrices of the vocabulary, the others at random. A linear model
+            beside the network sees the strongest site and the sum of each. Strengths take the place of motif ids:
+            `embed_motifs` makes them an input, `motif` (key, pair, same) a bias; then there are 256 at most.
         filter_width: bases of such a motif (odd).
     """
 
@@ -219,7 +221,9 @@ class ClassifierConfig(TrunkConfig):
         self.require_one_of("pool", POOLS)
         self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
         self.require_from(0, "kmer_gaps", most=self.max_length)
-        self.require_from(0, "filters", most=MAX_MOTIFS)
+        most = MAX_MOTIFS if self.reads_motifs else MAX_FILTERS
+        others = ', or motif = "none" and embed_motifs = false' if self.filters > most == MAX_MOTIFS else ""
+        self.require(0 <= self.filters <= most, "filters", f"from 0 to {most}{others}")
         self.require(self.filter_width % 2 == 1, "filter_width", "an odd number of bases")
         is_soft = self.motif in (NO_MOTIF, *SOFT)
         kinds = ", ".join((*SOFT, NO_MOTIF))

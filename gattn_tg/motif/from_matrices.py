@@ -11,7 +11,7 @@ import numpy as np
 from gattn_tg.motif.motif_class import NONE_NAME, MotifClass
 from gattn_tg.motif.pwm import check_counts
 from gattn_tg.motif.rules import Matrix
-from gattn_tg.motif.threshold import TooShortError, log_odds, score_threshold
+from gattn_tg.motif.threshold import TooShortError, log_odds, near_threshold, score_threshold
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.types import Float
 
@@ -60,6 +60,18 @@ def matrices_of(vocabulary: MotifVocabulary) -> list[tuple[Float[np.ndarray, "w 
     """Return log odds in bits and threshold of the classes that are matrices, in their order."""
     rules = [motif.rule for motif in vocabulary.classes if isinstance(motif.rule, Matrix)]
     return [(log_odds(rule.counts), score_threshold(rule.counts, rule.pvalue)) for rule in rules]
+
+
+def scored(
+    matrices: Iterable[Sequence[Sequence[float]]], pvalue: float
+) -> list[tuple[Float[np.ndarray, "w 4"], float]]:
+    """Return log odds in bits and the score of a chance for matrices of counts or probabilities.
+
+    Args:
+        matrices: rows of A, C, G, T, as `io.read_matrices` gives them.
+        pvalue: chance of such a score at a position of a strand of uniform random sequence, see `near_threshold`.
+    """
+    return [(log_odds(counts), near_threshold(counts, pvalue)) for counts in matrices]
 
 
 def long_enough(counts: Sequence[Sequence[float]], pvalue: float) -> bool:

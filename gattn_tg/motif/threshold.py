@@ -21,6 +21,8 @@ ENUMERATED = 10
 """Up to this width all 4**width words are scored; wider matrices are convolved."""
 COARSE_BITS, FINE_BITS = 2**-6, 2**-13
 """Steps of the two convolutions; the second costs the threshold less than width * FINE_BITS, .003 bits for 24 bases."""
+NEAR_STEPS = 1024
+"""How far below the best score a threshold is looked for first: 16 bits."""
 KEPT = 64
 """Of the fine sums every so many are kept for p-values of hits: 2**-7 bits apart, half a per cent of a p-value."""
 TIE_BITS = 1e-9
@@ -144,6 +146,23 @@ def score_tail(counts: tuple[tuple[float, ...], ...], pvalue: float) -> Tail:
     # Rounded-up sums are never below the true ones, so their probability is an upper bound at every true score.
     reachable = (top_step - depths) * FINE_BITS
     return Tail(float(reachable[0]), best, reachable, np.minimum(chances[depths], pvalue))
+
+
+def near_threshold(counts: Sequence[Sequence[float]], pvalue: float) -> float:
+    """Return `score_threshold` within a few hundredths of a bit and much faster, for filters to begin with.
+
+    Where even the best word is more frequent than `pvalue`, it is the score of that word.
+    """
+    steps = np.rint(log_odds(counts) / COARSE_BITS).astype(np.int64)
+    best = steps.max(axis=1)
+    whole = int((best - steps.min(axis=1)).sum())
+    limit = min(whole, NEAR_STEPS)
+    chances = _chances(steps, limit)
+    if chances[-1] <= pvalue and limit < whole:
+        chances = _chances(steps, whole)
+    depth = max(_depth(chances, pvalue), 0)
+    reached = int(np.searchsorted(chances, chances[depth]))  # the lowest score that there is
+    return float((best.sum() - reached) * COARSE_BITS)
 
 
 def _chances(steps: np.ndarray, limit: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.nn.initial import filled, normal
-from gattn_tg.nn.pool import inside, valid_positions
+from gattn_tg.nn.pool import inside
 from gattn_tg.ops.convolution import convolution
 from gattn_tg.ops.poisson import softplus
 from gattn_tg.types import Float, Int, UInt8
@@ -83,12 +83,3 @@ class MotifFilters:
         scores = convolution(inside(letters, lengths), both)
         better = scores[..., :t].maximum(scores[..., t:])
         return inside(softplus((better - self.threshold) * LN2), lengths)
-
-
-def summary(
-    strengths: Float[Tensor, "b n t"], lengths: Int[Tensor, "b"]
-) -> Float[Tensor, "b 2t"]:
-    """The strongest site of every motif, and log(1 + sum of its strengths), in float32."""
-    valid = valid_positions(strengths.shape[1], lengths).unsqueeze(-1)
-    s = valid.where(strengths.float(), 0.0)  # strengths are never negative
-    return s.max(1).cat((1.0 + s.sum(1)).log(), dim=-1)

@@ -24,8 +24,8 @@ DEFAULT_KIND = "SequenceClassifier"
 C = TypeVar("C", bound=Config)
 D = TypeVar("D")
 _NOT_NEGATIVE = (
-    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "trunk_rate", "clip_norm", "validate_every",
-    "checkpoint_every", "checkpoint_minutes", "patience", "seed",
+    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate", "clip_norm",
+    "validate_every", "checkpoint_every", "checkpoint_minutes", "patience", "seed",
 )  # fmt: skip
 
 
@@ -47,8 +47,9 @@ class TrainSettings:
         weight_decay: Decoupled decay of weight matrices; biases, norms and motif tables have none.
         motif_rate: Learning rate of the motif tables in multiples of the others; they start at zero, are few and get
             small gradients.
-        kmer_rate: Peak of the schedule for the weights of `kmers`, which learn by gradient descent with momentum: AdamW
-            would take as large a step for a word that is seen once as for one that is seen often.
+        kmer_rate: Peak of the schedule for the linear models of `kmers` and `filters`, which learn by gradient descent
+            with momentum: AdamW would take as large a step for a word that is seen once as for one that is seen often.
+        filter_rate: Learning rate of `filters` in multiples of the others; 0 leaves the matrices as they are.
         trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
         clip_norm: Gradients are scaled down to this global L2 norm; 0 never.
         ema_decay: Share of the old value that a running mean of the weights keeps in every step, for instance 0.999;
@@ -81,6 +82,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     motif_rate: float = 10.0
     kmer_rate: float = 2.0
+    filter_rate: float = 1.0
     trunk_rate: float = 1.0
     clip_norm: float = 1.0
     ema_decay: float = 0.0

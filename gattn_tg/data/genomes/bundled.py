@@ -14,6 +14,7 @@ from gattn_tg.types import Int
 SPLICE_JUNCTIONS = "splice_junctions.csv.gz"
 ALPHA_GLOBIN = "alpha_globin_hg38.fa.gz"
 ALPHA_GLOBIN_EXONS = "alpha_globin_exons.gtf.gz"
+JASPAR = "jaspar2024_vertebrates.jaspar.gz"
 
 SPLICE_SIZES = (2000, 500, 686)
 SPLICE_SEED = 20261122

@@ -36,7 +36,7 @@ from gattn_tg.training.loop.fingerprint import fingerprint
 from gattn_tg.training.loop.interrupt import Interrupt
 from gattn_tg.training.loop.meter import Meter
 from gattn_tg.training.loop.schedule import scheduled
-from gattn_tg.training.loop.step import Step
+from gattn_tg.training.loop.step import Step, multiple
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
 from gattn_tg.training.task import Arrays, Device, Task
 from gattn_tg.types import Float
@@ -95,7 +95,8 @@ class Fit:
         settings, task = self.settings, self.task
         Tensor.manual_seed(settings.seed)
         self.parameters = placed(task.model, self.device)
-        learnt = {name: p for name, p in self.parameters.items() if self.rates.get(name, 1.0) > 0}
+        rates = {name: multiple(name, settings) * self.rates.get(name, 1.0) for name in self.parameters}
+        learnt = {name: p for name, p in self.parameters.items() if rates[name] > 0}
         if not learnt:
             raise ConfigError("train: expected a weight to learn, but trunk_rate = 0 freezes all; raise trunk_rate")
         step = Step(task.loss, learnt, settings, communicator=self.communicator, rates=self.rates)

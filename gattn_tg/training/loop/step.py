@@ -24,6 +24,7 @@ from gattn_tg.types import Float, Int
 
 BETAS = (0.9, 0.99)  # a second moment of 100 steps: runs here last hundreds to thousands of steps, not 100,000
 DROPOUT = 0xD209  # the stream of random numbers that is dropout's
+CALIBRATED = ("evidence.mean", "evidence.sd")  # what was counted in the training set, and is not learnt
 
 Loss = Callable[[Inputs], tuple[Float[Tensor, ""], Float[Tensor, ""]]]
 
@@ -34,8 +35,17 @@ def is_motif_table(name: str) -> bool:
 
 
 def is_linear(name: str) -> bool:
-    """True for the weights of the linear model beside a network."""
-    return name.split(".")[0] == "kmers"
+    """True for the weights of the linear models beside a network."""
+    return name.split(".")[0] in ("kmers", "evidence")
+
+
+def multiple(name: str, settings: TrainSettings) -> float:
+    """The learning rate of a parameter in multiples of the others; 0 where it is not learnt."""
+    if name in CALIBRATED:
+        return 0.0
+    if name.startswith("filters."):
+        return settings.filter_rate
+    return settings.motif_rate if is_motif_table(name) else 1.0
 
 
 def is_decayed(name: str, parameter: Tensor) -> bool:
@@ -86,11 +96,11 @@ class Step:
         for place, i in enumerate(self.own):
             name, parameter = self.names[i], self.parameters[i]
             if is_linear(name):
-                multiple = settings.kmer_rate / settings.learning_rate * (rates or {}).get(name, 1.0)
-                self.linear.setdefault(multiple, []).append(place)
+                peak = settings.kmer_rate / settings.learning_rate * (rates or {}).get(name, 1.0)
+                self.linear.setdefault(peak, []).append(place)
                 continue
             decay = settings.weight_decay if is_decayed(name, parameter) else 0.0
-            rate = (settings.motif_rate if is_motif_table(name) else 1.0) * (rates or {}).get(name, 1.0)
+            rate = multiple(name, settings) * (rates or {}).get(name, 1.0)
             self.groups.setdefault((decay, rate), []).append(place)
         # Moments must be buffers before the first step: the captured step then reads what the first one wrote.
         held = [self.parameters[i] for i in self.own]
@@ -200,13 +210,13 @@ class Step:
         scale = one * (settings.clip_norm / length.maximum(1e-12)).minimum(1.0) if settings.clip_norm else one
         for power, beta in zip(self.powers, BETAS, strict=True):
             power.assign(power * beta)
-        for (decay, multiple), members in self.groups.items():
+        for (decay, times), members in self.groups.items():
             p, g = ([x[self.own[i]] for i in members] for x in (self.parameters, gradients))
             m, v = ([x[i] for i in members] for x in (self.first, self.second))
-            adamw(p, g, m, v, rate * multiple, (self.powers[0], self.powers[1]), scale, betas=BETAS, decay=decay)
-        for multiple, members in self.linear.items():
+            adamw(p, g, m, v, rate * times, (self.powers[0], self.powers[1]), scale, betas=BETAS, decay=decay)
+        for peak, members in self.linear.items():
             p, g = ([x[self.own[i]] for i in members] for x in (self.parameters, gradients))
-            descend(p, g, [self.first[i] for i in members], rate * multiple, scale)
+            descend(p, g, [self.first[i] for i in members], rate * peak, scale)
         self.done.assign(self.done + 1)
         if self.means:
             # a short memory at first: the initial weights are no part of the mean for long

@@ -40,6 +40,9 @@ class DataSettings:
         max_length: Longest sequence in bases; 0 takes the longest one of train.
         vocabulary: "default", "methylation" (CpG measured as methylated, as not, and others), or the path of a motif
             vocabulary in TOML.
+        matrices: Motif matrices that `filters` of the model begin as, in place of those of the vocabulary: a file of
+            MEME, JASPAR, HOMER or HOCOMOCO, or "jaspar", the 879 matrices of vertebrates that travel with the package.
+        matrices_pvalue: Chance per position and strand of a score at which such a filter begins to speak.
         task: What is learnt: "classes", one of several for each sequence; "labels", a yes or no for each of several
             columns; "values", measured numbers.
         sequence_column: Column with the sequences; tables to predict from have it too.
@@ -57,6 +60,8 @@ class DataSettings:
     split_seed: int = 0
     max_length: int = 0
     vocabulary: str = "default"
+    matrices: str = ""
+    matrices_pvalue: float = 1e-3
     task: TaskName = "classes"
     sequence_column: str = SEQUENCE
     name_column: str = NAME
@@ -68,6 +73,7 @@ class DataSettings:
                 0.0 <= getattr(self, name) < 1.0, name, "a share from 0 up to 1 (1 excluded)", getattr(self, name)
             )
         require(self.max_length >= 0, "max_length", "a number of bases, or 0", self.max_length)
+        require(0 < self.matrices_pvalue < 1, "matrices_pvalue", "a chance between 0 and 1", self.matrices_pvalue)
         if not self.valid:
             require(
                 self.valid_fraction > 0, "valid_fraction", "more than 0 without a valid file", self.valid_fraction

@@ -23,9 +23,9 @@ from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.motif.from_matrices import matrices_of
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks import labelled as datasets
 from gattn_tg.types import Float, Int
 
@@ -101,12 +101,18 @@ class SequenceTask:
         given = {"n_classes": len(data.train.label_names), "max_length": data.train.width, "merge_strands": False}
         kind = kind_of(config.kind, str(config.path))
         shape: TrunkConfig = config.model_settings(kind.config, given)
-        if isinstance(shape, ClassifierConfig) and shape.kmers:
-            shape = replace(shape, merge_strands=config.train.reverse_complement)
+        starts = filters.starts(config, settings, data.vocabulary)
+        if isinstance(shape, ClassifierConfig):
+            merges = bool(shape.kmers) and config.train.reverse_complement
+            n = shape.filters or (len(starts) if settings.matrices else 0)
+            try:
+                shape = replace(shape, merge_strands=merges, filters=n)
+            except ConfigError as error:
+                raise ConfigError(f"{config.path}: [model] {error}") from error
         config.require_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         if model.filters is not None:
-            model.filters.start_from(matrices_of(data.vocabulary))
+            filters.begin(model, starts, data.train, config.train.seed)
         try:
             task = cls(
                 model, data.train, data.valid, data.vocabulary, config.train, choices=settings,

@@ -1,0 +1,81 @@
+"""Motif filters from a configuration: which matrices they begin as, what is usual of them, and filters that stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tinygrad.nn.state import get_state_dict
+from training import tiny
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.io import read_matrices
+from gattn_tg.motif.threshold import log_odds, near_threshold, score_threshold
+from gattn_tg.nn.evidence import LEAST_SD
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.keep.state import snapshot
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.tasks.registry import task_of
+
+JASPAR = """>MA1.1 A
+A [ 9 0 0 ]
+C [ 0 9 1 ]
+G [ 0 0 8 ]
+T [ 1 1 1 ]
+>MA2.1 B
+A [ 0 5 9 1 ]
+C [ 9 5 0 1 ]
+G [ 1 0 0 9 ]
+T [ 0 0 1 0 ]
+"""
+NETWORK = 'width = 8\nn_layers = 1\nn_heads = 2\nstem_kernel = 0\nfilter_width = 5\n'
+PLAIN = 'motif = "none"\nembed_motifs = false'
+
+
+def configured(folder: Path, data: str, model: str = PLAIN, train: str = "") -> Any:
+    rng = np.random.default_rng(3)
+    rows = ["".join(rng.choice(list("ACGT"), tiny.LENGTH)) + f",{'no' if i % 2 else 'yes'}" for i in range(40)]
+    (folder / "t.csv").write_text("\n".join(["sequence,label", *rows]) + "\n")
+    (folder / "m.jaspar").write_text(JASPAR)
+    text = f'[data]\ntrain = "t.csv"\n{data}\n[model]\n{NETWORK}{model}\n[train]\nbatch_size = 8\nsteps = 3\n{train}\n'
+    (folder / "r.toml").write_text(text)
+    return task_of(TrainConfig.from_toml(folder / "r.toml"))
+
+
+def test_filters_begin_as_the_matrices_of_a_file_and_stay_so_at_rate_0(tmp_path: Path) -> None:
+    task = configured(tmp_path, 'matrices = "m.jaspar"\nmatrices_pvalue = 0.02', train="filter_rate = 0.0")
+    assert task.model.config.filters == 2
+    before = snapshot(get_state_dict(task.model))
+    for i, matrix in enumerate(read_matrices(tmp_path / "m.jaspar")):
+        bits = log_odds(matrix.counts)
+        np.testing.assert_allclose(before["filters.weight"][i, :, 1 - i : 1 - i + len(bits)], bits.T, rtol=1e-6)
+        assert before["filters.threshold"][i] == pytest.approx(near_threshold(matrix.counts, 0.02))
+    assert np.abs(before["evidence.mean"]).max() > 0
+    assert before["evidence.sd"].min() >= LEAST_SD
+    assert not before["evidence.weight"].any()
+    Fit(task, task.settings).run()
+    after = snapshot(get_state_dict(task.model))
+    still = {"filters.weight", "filters.threshold", "evidence.mean", "evidence.sd"}
+    assert {name for name in before if np.array_equal(before[name], after[name])} >= still
+    assert after["evidence.weight"].any()
+
+
+def test_all_matrices_of_vertebrates_travel_with_the_package(tmp_path: Path) -> None:
+    task = configured(tmp_path, 'matrices = "jaspar"')
+    assert task.model.filters.weight.shape == (879, 4, 5)
+    wanted = r"r.toml: \[model\] ClassifierConfig filters: expected from 0 to 256, or motif .* = false, got 879"
+    with pytest.raises(ConfigError, match=wanted):
+        configured(tmp_path, 'matrices = "jaspar"', 'motif = "key"')
+    with pytest.raises(ConfigError, match=r"matrices: expected an existing file, got 'none.meme'"):
+        configured(tmp_path, 'matrices = "none.meme"')
+
+
+def test_a_threshold_to_begin_with_is_near_the_exact_one() -> None:
+    counts = [((0, 9, 1, 0), (1, 1, 8, 0), (5, 1, 0, 4), (3, 3, 2, 2), (0, 0, 0, 10), (1, 7, 1, 1)),
+              ((9, 1, 0, 0),) * 7, tuple((i % 3, 7, 2, 1) for i in range(14))]
+    for rows in counts:
+        for pvalue in (1e-3, 0.02):
+            assert near_threshold(rows, pvalue) == pytest.approx(score_threshold(rows, pvalue), abs=0.1)
+    assert near_threshold(counts[0][:2], 1e-3) == pytest.approx(log_odds(counts[0][:2]).max(1).sum(), abs=0.1)
