@@ -19,6 +19,9 @@ from gattn_tg.machine.devices import cores
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
 FULL_WIDTH = "prefer-vector-width=512"
+# clang 15 compares float16 in registers of float16 where the machine can (AVX512-FP16) and, when it is short of
+# registers, takes `a < b` for `b < a`: gradients of float16 came out wrong. Our arithmetic is float32 anyway.
+NO_HALF_REGISTERS = "-avx512fp16"
 # tinygrad compiles kernels in freshly started Python processes; up to this many cores, starting them takes longer than
 # it saves (73 kernels of a first training step on two cores: 11.9 s, in this process 9.1 s).
 FEW_CORES = 4
@@ -107,10 +110,12 @@ def prepare(device: Any) -> None:
     """Lets the kernels of one CPU device use bfloat16, and 512-bit vectors where the machine has them."""
     device.renderers = [_OURS.get(r, r) for r in device.renderers]
     arch, renderer = device.arch, DEV.target("CPU").renderer
-    # an option of clang, which LLVM alone does not know
-    is_wide = toolchain.vector_bits() == 512 and renderer in ("", "CLANG")
-    if is_wide and arch.startswith("x86_64") and FULL_WIDTH not in arch:
-        device.arch = f"{arch},{FULL_WIDTH}"
+    if renderer not in ("", "CLANG") or not arch.startswith("x86_64") or FULL_WIDTH in arch:
+        return  # options of clang, which LLVM alone does not know
+    if toolchain.vector_bits() == 512:
+        known = toolchain.HALF_REGISTERS in toolchain.flags() and toolchain.accepts(f"-mno{NO_HALF_REGISTERS}")
+        half = [NO_HALF_REGISTERS] if known else []  # an older clang has no such registers, and refuses the option
+        device.arch = ",".join([arch, FULL_WIDTH, *half])
 
 
 def _bits(value: float) -> int:

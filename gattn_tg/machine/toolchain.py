@@ -23,6 +23,7 @@ from gattn_tg.errors import MissingExtraError, UnsupportedError
 
 ZIGCC = Path(__file__).with_name("zigcc")
 NEWEST_CLANG, OLDEST_CLANG = 40, 11  # versioned names that distributions install without a plain `clang`
+HALF_REGISTERS = "avx512_fp16"  # among the flags of Linux
 COMPILE_SECONDS = 120  # the first call of zig on a machine builds its cache
 
 # The arguments tinygrad passes (runtime/support/compiler_cpu.py), and a kernel of the smallest kind.
@@ -124,14 +125,31 @@ def identity() -> str:
 
 
 @functools.cache
-def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
-    """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
+def accepts(option: str) -> bool:
+    """Whether the compiler that is used knows an option."""
+    compiler = find()
+    try:
+        command = [compiler.path if compiler else "", *_ARGUMENTS, option, "-", "-o", os.devnull]
+        return not subprocess.run(command, input=_PROGRAM, capture_output=True, timeout=COMPILE_SECONDS).returncode
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+@functools.cache
+def flags(cpuinfo: str = "/proc/cpuinfo") -> frozenset[str]:
+    """What Linux says that the processor can; nothing elsewhere."""
     try:
         text = Path(cpuinfo).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return 128
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    words = flags.group(1).split() if flags else []
+        return frozenset()
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return frozenset(found.group(1).split() if found else ())
+
+
+@functools.cache
+def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
+    """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
+    words = flags(cpuinfo)
     return 512 if "avx512f" in words else 256 if "avx2" in words else 128
 
 

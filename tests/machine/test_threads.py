@@ -140,9 +140,16 @@ def test_zero_threads_are_refused() -> None:
     assert str(raised.value) == ("threads: expected a number from 1 up, got 0; use 1 for one core")
 
 
-def test_full_vector_width_without_dev(monkeypatch: pytest.MonkeyPatch) -> None:
-    for bits, feature in ((512, True), (256, False)):
+def test_full_vector_width_without_dev_and_no_half_registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bits, words, known, feature in (
+        (512, {"avx512_fp16"}, True, ",prefer-vector-width=512,-avx512fp16"),
+        (512, {"avx512_fp16"}, False, ",prefer-vector-width=512"),
+        (512, {"avx512f"}, True, ",prefer-vector-width=512"),
+        (256, {"avx2"}, True, ""),
+    ):
         monkeypatch.setattr(cpu.toolchain, "vector_bits", lambda bits=bits: bits)
+        monkeypatch.setattr(cpu.toolchain, "flags", lambda words=words: words)
+        monkeypatch.setattr(cpu.toolchain, "accepts", lambda _, known=known: known)
 
         class Opened:
             arch = "x86_64,native"
@@ -150,7 +157,12 @@ def test_full_vector_width_without_dev(monkeypatch: pytest.MonkeyPatch) -> None:
 
         cpu.prepare(Opened)
         cpu.prepare(Opened)
-        assert Opened.arch == "x86_64,native" + (",prefer-vector-width=512" if feature else "")
+        assert Opened.arch == "x86_64,native" + feature
+
+
+def test_the_compiler_says_which_options_it_knows() -> None:
+    assert cpu.toolchain.accepts("-O1")
+    assert not cpu.toolchain.accepts("-mno-such-registers")
 
 
 def test_open_device_is_widened() -> None:
