@@ -16,8 +16,9 @@ from gattn_tg.front.sequences import ids_of
 from gattn_tg.io import Record
 from gattn_tg.io.replacing import replacing_path
 from gattn_tg.kernels.tiles.kinds import KINDS
+from gattn_tg.motif import annotate
 from gattn_tg.score.table import Table
-from gattn_tg.types import Float, Int
+from gattn_tg.types import Float, Int, UInt8
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,6 +98,34 @@ def _spread(received: Float[np.ndarray, "l h m"], of_base: Int[np.ndarray, "n"])
     """What tokens receive as the bases that are read from them: equal parts of it."""
     n_bases = np.bincount(of_base, minlength=received.shape[-1])
     found: np.ndarray = (received / np.maximum(n_bases, 1))[..., of_base]
+    return found
+
+
+def motif_excess(
+    model: AskedModel, bases: UInt8[np.ndarray, "s n"], lengths: Int[np.ndarray, "s"], batch_size: int = 16
+) -> Float[np.ndarray, "s t"]:
+    """The share of attention on each motif less the share of bases that carry it, of padded sequences.
+
+    The mean over layers, heads and the queries of a sequence; many sequences at once, and so in much less time than
+    `motif_attention` of each. nan for a model whose tokens are no bases.
+    """
+    n_motifs, found = model.vocabulary.n_motifs, np.zeros((len(bases), model.vocabulary.n_motifs))
+    with model.here():
+        if model.model.tokens_of_bases(Tensor(bases[:1]), Tensor(lengths[:1].astype(np.int32))) is not None:
+            return np.full_like(found, np.nan)
+    motif_ids = annotate(bases, model.vocabulary)
+    for first in range(0, len(bases), batch_size):
+        rows = np.minimum(np.arange(first, first + batch_size), len(bases) - 1)  # the last one again: one shape
+        inputs = (bases[rows], motif_ids[rows], lengths[rows].astype(np.int32))
+        known = np.arange(bases.shape[1]) < lengths[rows, None]
+        share = np.zeros((batch_size, n_motifs))
+        with model.here(), Context(TRAINING=0):
+            for layer in layers(model.model, *map(Tensor, inputs)):
+                mass = layer.mass(n_motifs).astype(np.float64).mean(1)
+                share += (mass * known[..., None]).sum(1) / known.sum(1, keepdims=True) / len(model.model.blocks)
+        for k, row in enumerate(rows.tolist()):
+            counts = np.bincount(motif_ids[row, : lengths[row]], minlength=n_motifs)
+            found[row] = share[k] - counts / lengths[row]
     return found
 
 

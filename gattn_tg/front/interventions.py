@@ -179,7 +179,7 @@ class Insertions(Interventions):
                  Tile(f"{len({one.motifs for one in self.found}):,}", "motifs or pairs"),
                  Tile(self.target, "answer")]  # fmt: skip
         kinds = {motifs: list(rows) for motifs, rows in groupby(self.found, key=lambda one: one.motifs)}
-        strongest = [max(rows, key=lambda one: abs(one.effect.mean)) for rows in kinds.values()]
+        strongest = [max(rows, key=lambda one: abs(one.beyond.mean)) for rows in kinds.values()]
         sections = [self._overview(strongest)] if len(kinds) > 1 else []
         sections += [self._card(motifs, rows) for motifs, rows in kinds.items()]
         return page(
@@ -189,7 +189,7 @@ class Insertions(Interventions):
         )  # fmt: skip
 
     def _overview(self, strongest: Sequence[Insertion]) -> str:
-        about = f"Where and as each does most, in {self.unit}."
+        about = f"Where and as each does most beyond its letters, in {self.unit}."
         return pair(section("All motifs", about, self._whiskers(strongest, "effects of all motifs")),
                     section("Beyond their letters", "The same less what their letters do in another order.",
                             self._whiskers([one._replace(effect=one.beyond) for one in strongest], "beyond letters")))

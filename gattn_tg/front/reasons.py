@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gattn_tg.front.asked_model import AskedModel
+from gattn_tg.front.discover import Search, discovered
+from gattn_tg.front.discoveries import Discoveries
 from gattn_tg.front.explanations import Explanations
 from gattn_tg.front.intervene import STRANDS, Layouts, insertions, removals
 from gattn_tg.front.interventions import Insertions, Removals
@@ -123,3 +125,43 @@ class Reasons:
         self.asked.require_letters("ablate")
         return removals(self.asked, sequences, motifs, target=target, shuffles=shuffles, seed=seed, matrices=matrices,
                         batch_size=batch_size, counted=counted)
+
+    def discover(
+        self, positives: Sequences, negatives: Sequences, *, others: Sequence[Reasons] = (), target: str | None = None,
+        matrices: str | Path | None = None, method: str = "gradient", backgrounds: int = 64, shuffles: int = 4,
+        asked: int = 40, seed: int = 0, batch_size: int = 64, counted: Callable[[int], None] | None = None,
+    ) -> Discoveries:
+        """Which motifs and positions tell two groups of sequences apart, with evidence from several sides.
+
+        The sequences must be ones that no model has learnt from. A motif is found where sites of it that the answer
+        rests on are more frequent in one group, and where it moves the answer that way when it is put in, both with
+        q <= 0.05 among all that were tested (permutation p; Benjamini and Hochberg). Shuffled labels find nothing.
+
+        Args:
+            positives, negatives: as `explain` takes sequences; none may be in both.
+            others: further models of the same task, as those of other seeds; evidence is the mean over all.
+            target: class, label or value; None takes the only one, or of two classes the second.
+            matrices: file of motif matrices to look for beside the vocabulary of the model.
+            method: of the contributions, as `explain` takes it.
+            backgrounds: sequences that motifs are put into or taken out of, at most, and whose attention is asked.
+            shuffles: of every sequence a motif is taken out of.
+            asked: motifs that are put in and taken out, those with the smallest p first.
+            seed: of shuffles, permutations and intervals.
+            batch_size: rows per call of the network.
+            counted: is told of sequences that are done.
+
+        Returns:
+            A table; `names` are what is found, `write(folder)` makes a page of it.
+
+        Raises:
+            UnsupportedError: a model that says nothing of whole sequences; gradients as `explain`.
+            ConfigError: no such target, a sequence in both groups, or an option out of its range.
+            FormatError: a malformed or too long sequence, or file of matrices.
+            DivergedError: an answer is not finite.
+        """
+        models = [self.asked, *(other.asked for other in others)]
+        for model in models:
+            model.require_letters("discover")
+        search = Search(target=target, matrices=matrices, method=method, backgrounds=backgrounds, shuffles=shuffles,
+                        asked=asked, seed=seed, batch_size=batch_size)
+        return discovered(models, positives, negatives, search, counted)

@@ -128,6 +128,32 @@ def motifs(verb: shared.Parser) -> None:
     verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
 
 
+def discover(verbs: shared.Verbs) -> None:
+    """The options of `gattn discover`."""
+    summary = "which motifs and positions tell two groups of held-out sequences apart, with false discovery rates"
+    verb = shared.verb(verbs, "discover", summary)
+    summary = "folders of checkpoints: one, or several of the same task, as of several seeds"
+    verb.add_argument("checkpoints", type=Path, nargs="+", metavar="CKPT", help=summary)
+    summary = "FASTA, or CSV/TSV with a column sequence; none that a checkpoint has learnt from"
+    verb.add_argument("positives", type=Path, metavar="POSITIVES", help=summary)
+    verb.add_argument("negatives", type=Path, metavar="NEGATIVES", help="the same; none of the positives")
+    summary = "folder to make: index.html, motifs.tsv, positions.tsv"
+    verb.add_argument("-o", "--output", type=Path, required=True, help=summary)
+    summary = "file of motif matrices to look for beside the vocabulary of the model"
+    verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
+    summary = "class, label or value (the only one, or of two classes the second)"
+    verb.add_argument("--target", default=None, help=summary)
+    summary = "contributions of bases: gradient, integrated, expected or mutagenesis (gradient)"
+    verb.add_argument("--method", default="gradient", help=summary)
+    summary = "sequences that a motif is put into or taken out of, at most (64)"
+    verb.add_argument("--backgrounds", type=values.whole(2, values.MOST_ROWS), default=64, help=summary)
+    summary = "shuffles of every sequence that a motif is taken out of (4)"
+    verb.add_argument("--shuffles", type=values.whole(1, values.MOST_ROWS), default=4, help=summary)
+    summary = "sequences per call of the model (64)"
+    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    shared.overwrite(verb, "replace the folder of an earlier search")
+
+
 def generate(verbs: shared.Verbs) -> None:
     """The options of `gattn generate`."""
     verb = shared.verb(verbs, "generate", "new sequences from a language model, as FASTA")

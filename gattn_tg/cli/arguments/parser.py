@@ -21,6 +21,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn variants run/best genome.fa new.vcf   what variants do to what the model says
   gattn explain run/best new.fa -o why        the bases that an answer rests on
+  gattn discover run/best pos.fa neg.fa -o found   the motifs that tell two groups apart
   gattn generate run/best          new sequences from a language model
   gattn help VERB                  the options of a verb, as `gattn VERB --help`
 """
@@ -36,6 +37,7 @@ VERBS = (
     answers.variants,
     answers.explain,
     answers.embed,
+    answers.discover,
     learning.evaluate,
     answers.generate,
     genomes.annotate,

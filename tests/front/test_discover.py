@@ -1,0 +1,105 @@
+"""What tells two groups apart: a word that a model counts is found, shuffled labels find nothing, and the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+
+from gattn_tg.cli.main import main
+from gattn_tg.explain.evidence import agreed, of_effects, of_labels
+from gattn_tg.explain.interventions.named import all_named
+from gattn_tg.explain.interventions.rows import places
+from gattn_tg.metrics.chance import difference, mean, p_of_labels, p_of_signs, q_values
+from gattn_tg.models import checkpoint
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.seq import decode, encode
+
+VOCABULARY = MotifVocabulary.default()
+RNG = np.random.default_rng(8)
+BASES = RNG.integers(0, 4, (160, 100)).astype(np.uint8)
+BASES[:30, 40:48] = encode("TATAAAAG")  # more frequent among the first 80
+BASES[80:86, 40:48] = encode("TATAAAAG")
+
+
+def test_shuffled_labels_find_nothing_and_true_ones_find_the_word() -> None:
+    """20 shuffles of the labels, with insertions that are all strong: the false discovery rate stays at 0.05."""
+    motifs = all_named(VOCABULARY)
+    hits = np.stack([np.bincount(places(motif, BASES).rows, minlength=len(BASES)) for motif in motifs], axis=1)
+    positive = np.arange(len(BASES)) < 80
+
+    def found(labels: np.ndarray) -> list[str]:
+        tested = of_labels(hits.astype(float), labels)
+        strong = of_effects([np.sign(value) + RNG.random(32) * 0.1 for value in tested.value])
+        return [motif.name for motif, is_found in zip(motifs, agreed(tested, strong), strict=True) if is_found]
+
+    assert found(positive) == ["tata_box"]
+    false = [len(found(np.random.default_rng(k).permutation(positive))) > 0 for k in range(20)]
+    assert np.mean(false) <= 0.05
+
+
+def test_a_motif_that_the_model_does_not_use_is_not_found() -> None:
+    tested = of_labels(np.where(np.arange(80) < 40, 1.0, 0.0)[:, None] + RNG.random((80, 1)), np.arange(80) < 40)
+    assert tested.q[0] < 0.001
+    for effects in (RNG.standard_normal(64), -1 + 0.1 * RNG.standard_normal(64), np.zeros(0)):
+        assert not agreed(tested, of_effects([effects]))[0]
+    assert agreed(tested, of_effects([1 + 0.1 * RNG.standard_normal(64)]))[0]
+
+
+def test_chances_are_those_of_formulas() -> None:
+    """p-values are uniform where there is nothing, intervals hold the mean, q is that of Benjamini and Hochberg."""
+    values = np.random.default_rng(1).standard_normal((40, 2000))
+    for p in (p_of_labels(values, np.arange(40) < 15, n=500), p_of_signs(values, n=500)):
+        for level in (0.05, 0.5):
+            assert abs((p <= level).mean() - level) < 4 * np.sqrt(level * (1 - level) / 2000)
+    for found in (mean(values), difference(values[:20], values[20:])):
+        covered = ((found.low <= 0) & (found.high >= 0)).mean()
+        assert 0.9 < covered < 0.97  # percentile intervals of 20 to 40 values are a little narrow
+    p = np.array([0.01, np.nan, 0.02, 0.03, 0.9])
+    np.testing.assert_allclose(q_values(p), [0.04, np.nan, 0.04, 0.04, 0.9])
+    assert np.isnan(mean(np.zeros((0, 2)))).all()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier as in test_explain.py, so that its kernels are there."""
+    folder = tmp_path_factory.mktemp("discover")
+    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3)
+    model = SequenceClassifier(config, seed=2)
+    table = model.blocks[0].attention.motif_bias
+    assert table is not None
+    table.assign(Tensor(np.random.default_rng(0).standard_normal(16).astype(np.float32))).realize()
+    checkpoint.save(model, folder / "2", readout=ClassReadout(labels=("no", "<i>yes")), vocabulary=VOCABULARY)
+    for name, rows in (("pos", BASES[:8, 30:62]), ("neg", BASES[80:88, 30:62])):
+        (folder / f"{name}.fa").write_text("".join(f">{i}\n{decode(row)}\n" for i, row in enumerate(rows)))
+    return folder
+
+
+def test_the_command_fills_a_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All kinds of evidence; names are text; groups that share a sequence are refused."""
+    out = tmp_path / "found"
+    groups = [str(home / "pos.fa"), str(home / "neg.fa")]
+    options = ["--batch-size", "16", "--backgrounds", "4", "--shuffles", "1"]
+    assert main(["discover", str(home / "2"), *groups, *options, "-o", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "of 10 motifs found in 8 positives against 8 negatives, 1 checkpoints ->" in told.out
+    assert "The sequences must be ones that no model has learnt from" in told.err
+    assert sorted(p.name for p in out.iterdir()) == ["index.html", "motifs.tsv", "positions.tsv"]
+    rows = {line.split("\t")[0]: line.split("\t") for line in (out / "motifs.tsv").read_text().splitlines()}
+    assert rows["tata_box"][2:4] == ["1.0", "0.75"]  # shares of both groups that have it
+    assert rows["tata_box"][-1] in ("0/1", "1/1")
+    assert all(rows["tata_box"])  # hits, insertion, removal and attention, each with interval, p and q
+    page = (out / "index.html").read_text()
+    assert "&lt;i&gt;yes" in page
+    assert "<i>yes" not in page
+    assert "The sequences must be ones that no model has learnt from" in page
+    assert len((out / "positions.tsv").read_text().splitlines()) == 31
+    assert main(["discover", str(home / "2"), groups[0], groups[0], *options, "-o", str(tmp_path / "no")]) == 2
+    assert "expected positives that are not among the negatives, got 8 sequences in both" in capsys.readouterr().err
+    assert main(["discover", str(home / "2"), *groups, "-o", str(out)]) == 2
+    assert "expected a new folder, got one that exists" in capsys.readouterr().err
