@@ -58,8 +58,8 @@ def draw(seed, most=150):
         scale=pick(None, None, 1.0, -0.7),
     )  # fmt: skip
     dtype = pick(*DTYPES)
-    case = replace(case, slopes=bool(random.random() < 0.2))
-    return case, dtype
+    # by the number of the call, not by a draw: the calls that once found a fault stay as they were
+    return replace(case, slopes=seed % 5 == 3), dtype
 
 
 def faults(seed, impl, device="CPU"):
