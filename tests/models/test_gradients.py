@@ -74,7 +74,7 @@ def test_twice_the_loss_has_twice_the_gradient(kind: str) -> None:
         assert np.array_equal(x, large[name]), name
 
 
-@pytest.mark.parametrize("kind", sorted(set(FIELDS) - {"ImportedEncoder"}))  # its trunk is that of the classifier
+@pytest.mark.parametrize("kind", [kind for kind in FIELDS if not kind.startswith("Imported")])  # 40 s of compiling
 def test_rows_on_two_devices_have_the_gradients_of_one(kind: str) -> None:
     one, two = plain(kind), gradients(kind, 1.0, ("CPU:0", "CPU:1"))
     largest = max(np.abs(x).max() for x in one.values())
@@ -82,7 +82,7 @@ def test_rows_on_two_devices_have_the_gradients_of_one(kind: str) -> None:
         np.testing.assert_allclose(two[name], x, rtol=1e-4, atol=1e-6 * largest, err_msg=name)
 
 
-@pytest.mark.parametrize("kind", FIELDS)
+@pytest.mark.parametrize("kind", sorted(set(FIELDS) - {"ImportedClassifier"}))  # its trunk is that of the encoder
 def test_a_loss_that_was_read_has_the_same_gradient(kind: str) -> None:
     before, after = plain(kind), gradients(kind, 1.0, reads=2)
     largest = max(np.abs(x).max() for x in before.values())
