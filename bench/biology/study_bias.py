@@ -36,6 +36,7 @@ from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
@@ -108,7 +109,8 @@ class Trial:
         self.parameters = placed(self.model, None)
         task = Classify(self.model, data, data, VOCABULARY, self.settings)
         learnt = {name: p for name, p in self.parameters.items() if multiple(name, self.settings) > 0}
-        self.step, self.forward = Step(task.loss, learnt, self.settings), task.forward
+        self.step, self.forward = Step(task.loss, learnt, self.settings), sequence_answers(
+            self.model, task.readout, task.batch_size)  # of one strand
         self.start = snapshot(self.step.state())
 
     def train(

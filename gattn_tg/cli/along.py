@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, model: TrainedAlong, is_first: bool = Tru
     """Writes the values of every bin of the sequences, or of the intervals of --bed, in the format of the name."""
     path = check(arguments)
     began = time.perf_counter()
-    options = {"head": arguments.head, "both_strands": arguments.both_strands,
+    options = {"head": arguments.head, "both_strands": bool(arguments.both_strands),
                "batch_size": min(arguments.batch_size, WINDOWS)}  # fmt: skip
     predictor = model.predictor(**options)
     require_one(path, [predictor.names[k] for k in predictor.columns(arguments.tracks)])

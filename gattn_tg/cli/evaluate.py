@@ -23,10 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the metrics: of a labelled table, or of the held-out data of a configuration."""
     data = arguments.input
     is_table = data is not None and data.suffix != ".toml"
-    if arguments.both_strands and not is_table:
+    if arguments.both_strands is not None and not is_table:
         raise ConfigError(
-            "gattn evaluate: expected a labelled table for --both-strands, got the data of a configuration; "
-            "name a table (the [data] of tracks and sites has both_strands of its own)"
+            "gattn evaluate: expected a labelled table for --both-strands and --one-strand, got the data of a "
+            "configuration; name a table (the [data] of tracks and sites has both_strands of its own)"
         )
     if arguments.mixture is not None and not is_table:
         raise ConfigError("gattn evaluate: expected a table of known sequences with --mixture, which says how the "

@@ -50,19 +50,20 @@ class TrainedSequences(Trained):
         return self.answer.labels
 
     def answers(
-        self, sequences: Sequences, *, both_strands: bool = False, batch_size: int = 128
+        self, sequences: Sequences, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> Iterator[Answer]:
         """One row of numbers for each sequence, one after the other, for files that do not fit into memory."""
         where = str(sequences) if isinstance(sequences, str | Path) else "predict"
         return answers(
             self.checkpoint, self._records(sequences), self._network(batch_size), batch_size=batch_size, where=where,
-            both_strands=both_strands,
+            both_strands=self._over(both_strands),
         )  # fmt: skip
 
     def along(  # type: ignore[override]
         self, genome: str | Path, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
         stride: int = STRIDE, width: int | None = None, tracks: Sequence[str] | None = None,
-        both_strands: bool = False, batch_size: int = 128, max_unknown: float = MAX_UNKNOWN, regions: bool = False,
+        both_strands: bool | None = None, batch_size: int = 128, max_unknown: float = MAX_UNKNOWN,
+        regions: bool = False,
     ) -> GenomeValues:  # fmt: skip
         """Answers along a genome: a window every `stride` bases, see `score.scan.Scanner`.
 
@@ -91,8 +92,8 @@ class TrainedSequences(Trained):
             return collected(parts, scanner, sizes, columns=columns, wanted=wanted)
 
     def scanner(
-        self, *, stride: int = STRIDE, width: int | None = None, both_strands: bool = False, batch_size: int = 128,
-        max_unknown: float = MAX_UNKNOWN,
+        self, *, stride: int = STRIDE, width: int | None = None, both_strands: bool | None = None,
+        batch_size: int = 128, max_unknown: float = MAX_UNKNOWN,
     ) -> Scanner:  # fmt: skip
         """What `along` asks for values, window after window.
 
@@ -106,12 +107,12 @@ class TrainedSequences(Trained):
             raise ConfigError(f"along: expected for width at most {longest} bases, which the model was made for, got "
                               f"{width}; take a smaller one")
         run: Run = self._network(batch_size)
-        run = over_strands(run, self.vocabulary) if both_strands else run
+        run = over_strands(run, self.vocabulary) if self._over(both_strands) else run
         return Scanner(run, self.vocabulary, self.labels, width=width, stride=stride, max_unknown=max_unknown,
                        batch_size=batch_size)  # fmt: skip
 
     def evaluate(
-        self, data: str | Path | None = None, *, both_strands: bool = False, batch_size: int = 128
+        self, data: str | Path | None = None, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> Evaluation:
         """How well the model does.
 
@@ -127,8 +128,12 @@ class TrainedSequences(Trained):
         if data is None or Path(data).suffix == ".toml":
             return super().evaluate(data)
         with self.asked.here():
-            found = outcome(self.checkpoint, data, run=self._network(batch_size), both_strands=both_strands)
+            found = outcome(self.checkpoint, data, run=self._network(batch_size), both_strands=self._over(both_strands))
         return Evaluation.of_outcomes(self.kind, {"data": found})
+
+    def _over(self, both_strands: bool | None) -> bool:
+        """Whether answers are those of both strands: as asked for, else where training turned them."""
+        return self.answer.both_strands if both_strands is None else both_strands
 
     def _records(self, sequences: Sequences) -> Iterator[Record]:
         columns = self.answer
@@ -146,13 +151,13 @@ class TrainedNumbers(TrainedSequences, Generic[A]):
     table: type[A]
 
     def predict(  # type: ignore[override]
-        self, sequences: Sequences, *, both_strands: bool = False, batch_size: int = 128
+        self, sequences: Sequences, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> A:
         """A number for each label, or column, of each sequence.
 
         Args:
             sequences: at most as long as those of training.
-            both_strands: the mean over a sequence and its reverse complement.
+            both_strands: the mean over a sequence and its reverse complement; None where training turned strands.
             batch_size: sequences per call of the network.
 
         Raises:

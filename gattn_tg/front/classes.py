@@ -16,13 +16,13 @@ class TrainedClassifier(TrainedSequences):
     """Tells classes of sequences apart."""
 
     def predict(  # type: ignore[override]
-        self, sequences: Sequences, *, both_strands: bool = False, batch_size: int = 128
+        self, sequences: Sequences, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> ClassPredictions:
         """Probabilities of the classes.
 
         Args:
             sequences: at most as long as those of training.
-            both_strands: the mean over a sequence and its reverse complement.
+            both_strands: the mean over a sequence and its reverse complement; None where training turned strands.
             batch_size: sequences per call of the network.
 
         Raises:
@@ -34,7 +34,7 @@ class TrainedClassifier(TrainedSequences):
         return ClassPredictions.of(rows, self.labels)
 
     def mixture(
-        self, mixed: Sequences, known: str | Path, *, both_strands: bool = False, batch_size: int = 128
+        self, mixed: Sequences, known: str | Path, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> Share:
         """The share of the second class in a mixture of sequences, as of tumour reads in blood, with a 95 % interval.
 
@@ -58,7 +58,7 @@ class TrainedClassifier(TrainedSequences):
         return share(scores, truth.answers[truth.truth == 0, 1], truth.answers[truth.truth == 1, 1])
 
     def predictions(
-        self, sequences: Sequences, *, both_strands: bool = False, batch_size: int = 128
+        self, sequences: Sequences, *, both_strands: bool | None = None, batch_size: int = 128
     ) -> Iterator[Prediction]:
         """The same, one after the other, for files that do not fit into memory."""
         return predictions(self.answers(sequences, both_strands=both_strands, batch_size=batch_size), self.labels)

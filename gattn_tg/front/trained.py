@@ -153,7 +153,7 @@ class Trained(Reasons):
         return MotifTable(self.vocabulary.names, self.config.motif, tables)
 
     def variants(
-        self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool = False,
+        self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool | None = None,
         shifts: Sequence[int] = (0,), background: str | Path | None = None,
         rename: Mapping[str, str] | str | None = None, skip_mismatched: str | Path | None = None,
         head: str | None = None, tracks: Sequence[str] | None = None, batch_size: int = 128, overwrite: bool = False,
@@ -173,7 +173,8 @@ class Trained(Reasons):
             variants: a VCF file, a TSV with chrom, pos, ref, alt, a text as "chr22:36201698:A>C", or several of these
                 texts. Positions count from 1.
             window: bases of a window; None takes those of training.
-            both_strands: the mean over windows and their reverse complements.
+            both_strands: the mean over windows and their reverse complements; None where a model of whole sequences
+                was trained with strands turned.
             shifts: the mean over windows moved by so many bases.
             background: variants as above; every difference gets its quantile, by size, among theirs.
             rename: names of contigs in the files -> in the genome; "auto": 22 is chr22.

@@ -9,6 +9,7 @@ from pathlib import Path
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.io import Genome
 from gattn_tg.models.checkpoint import CONFIG
+from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.score.variants.answers import answers_of
 from gattn_tg.score.variants.asked import Asked, Variants
 from gattn_tg.score.variants.background import Background
@@ -23,7 +24,7 @@ class VariantQuestion:
     """How two alleles are compared; the fields are the arguments of `Trained.variants`."""
 
     window: int | None = None
-    both_strands: bool = False
+    both_strands: bool | None = None
     shifts: Sequence[int] = (0,)
     rename: Mapping[str, str] | str | None = None
     head: str | None = None
@@ -40,7 +41,10 @@ def variant_effects(
     asked = Asked(variants, opened, rename=question.rename)
     n, n_mismatched = asked.checked(skip_mismatched, overwrite=overwrite)
     rows = min(question.batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
-    options = Options(batch_size=rows, both_strands=question.both_strands, window=question.window, head=question.head,
+    both, readout = question.both_strands, model.checkpoint.readout
+    if both is None:
+        both = isinstance(readout, SequenceReadout) and readout.both_strands
+    options = Options(batch_size=rows, both_strands=both, window=question.window, head=question.head,
                       tracks=question.tracks)  # fmt: skip
     answers = model.held(("variants", options.key), lambda: answers_of(model.checkpoint, options))
     compared = None

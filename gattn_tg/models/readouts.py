@@ -54,6 +54,8 @@ class SequenceReadout(Readout):
         name_column: column with their names.
         state_column: column with what was measured at their bases; "" where the model reads letters alone.
         shortest: bases of the shortest sequence of training; 0 where it is not known.
+        both_strands: training turned strands, so answers are the mean over a sequence and its reverse complement unless
+            one strand is asked for.
     """
 
     word: ClassVar[str] = "answer"  # one of the labels, in messages
@@ -62,6 +64,7 @@ class SequenceReadout(Readout):
     name_column: str = NAME
     state_column: str = ""
     shortest: int = 0
+    both_strands: bool = False
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self | None:

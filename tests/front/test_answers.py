@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tinygrad import Tensor
+from training import tiny
 
 import gattn_tg
 from gattn_tg.cli.main import main
@@ -43,6 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for task, readout in READOUTS.items():
         checkpoint.save(model, folder / task, readout=readout, vocabulary=MotifVocabulary.default())
         rows = [f"p{i},{s},{row}" for i, (s, row) in enumerate(zip(SEQUENCES, TRUTH[task], strict=True))]
+        checkpoint.save(model, folder / f"{task}_turned", readout=replace(readout, both_strands=True),
+                        vocabulary=MotifVocabulary.default())  # fmt: skip
         (folder / f"{task}.csv").write_text("\n".join([f"peak,dna,{HOSTILE},b", *rows]) + "\n")
     return folder
 
@@ -75,6 +79,31 @@ def test_predictions_have_named_columns_and_keep_names(
     turned = models[task].predict([s[::-1].translate(str.maketrans("ACGT", "TGCA")) for s in SEQUENCES],
                                   both_strands=True).numbers  # fmt: skip
     np.testing.assert_array_equal(both, turned)
+
+
+def test_models_that_learnt_from_both_strands_answer_for_both_unless_told(
+    home: Path, models: dict[str, Any], tmp_path: Path
+) -> None:
+    one, both = (models["labels"].predict(SEQUENCES, both_strands=x).numbers for x in (False, True))
+    assert np.abs(one - both).max() > 1e-3
+    turned = gattn_tg.load(home / "labels_turned")
+    np.testing.assert_array_equal(models["labels"].predict(SEQUENCES).numbers, one)
+    np.testing.assert_array_equal(turned.predict(SEQUENCES).numbers, both)
+    np.testing.assert_array_equal(turned.predict(SEQUENCES, both_strands=False).numbers, one)
+    table = home / "labels.csv"
+    assert turned.evaluate(table).metrics == models["labels"].evaluate(table, both_strands=True).metrics
+    for flags, wanted in (([], both), (["--one-strand"], one)):
+        out = tmp_path / f"{len(flags)}.tsv"
+        assert main(["predict", str(home / "labels_turned"), str(table), *flags, "-o", str(out)]) == 0
+        found = [[float(x) for x in line.split("\t")[2:]] for line in out.read_text().splitlines()[1:]]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_training_that_turns_strands_is_kept_in_the_checkpoint() -> None:
+    assert not tiny.task().readout.both_strands
+    readout = tiny.task(replace(tiny.SETTINGS, reverse_complement=True)).readout
+    assert readout.both_strands
+    assert ClassReadout.from_about(readout.to_about()) == readout
 
 
 @pytest.mark.parametrize("task", list(READOUTS))

@@ -63,8 +63,11 @@ def batch(verb: Parser) -> None:
 
 
 def both_strands(verb: Parser) -> None:
-    summary = "the mean over a sequence and its reverse complement; twice the time"
-    verb.add_argument("--both-strands", action="store_true", help=summary)
+    group = verb.add_mutually_exclusive_group()
+    summary = "the mean over a sequence and its reverse complement; twice the time (where training turned strands)"
+    group.add_argument("--both-strands", action="store_true", default=None, help=summary)
+    group.add_argument("--one-strand", dest="both_strands", action="store_false", default=None,
+                       help="ask about the strand that is given alone")
 
 
 def vocabulary(verb: Parser) -> None:

@@ -22,6 +22,7 @@ from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
@@ -49,7 +50,8 @@ class SequenceTask:
     Attributes:
         notes: What was read and chosen, for the user.
         warnings: What the user should think about.
-        forward: The captured network, for predicting more data without compiling again.
+        forward: The captured network, for predicting more data without compiling again; over both strands where
+            training turns them.
         readout: What the answers mean.
 
     Raises:
@@ -81,8 +83,11 @@ class SequenceTask:
         self.warnings: tuple[str, ...] = ()
         self.batch_size = self._capped(n_ranks, len(device) if isinstance(device, tuple) else 1)
         self.steps_per_epoch = self._steps_per_epoch(n_ranks)
-        self.readout = replace(self.made_readout(), shortest=int(train.lengths.min()))
+        both = settings.reverse_complement and vocabulary.is_strand_symmetric
+        self.readout = replace(self.made_readout(), shortest=int(train.lengths.min()), both_strands=both)
         self.forward: Any = sequence_answers(model, self.readout, self.batch_size, device)
+        if both:
+            self.forward = over_strands(self.forward, vocabulary)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         for data in (train, valid, *([held_out] if held_out is not None else [])):
             model.encoded(data.bases, data.lengths)  # refuses what cannot be read before anything is learnt
