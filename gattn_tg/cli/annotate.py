@@ -23,7 +23,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.escaping import field
 from gattn_tg.io import BedRow, check_bigwig, replacing_path, stream_fasta, write_bigwig
 from gattn_tg.io.replacing import text_file
-from gattn_tg.io.source import GZIP_MAGIC
+from gattn_tg.io.source import GZIP_MAGIC, Source
 from gattn_tg.io.tabix import TabixIndex
 from gattn_tg.io.whole import sync
 from gattn_tg.motif import AnnotatedPiece, MotifVocabulary, Piece, annotate_group, grades, groups, pieces
@@ -223,7 +223,7 @@ def plain_bytes(path: Path) -> int | None:
     return None if packed else path.stat().st_size
 
 
-def piece_stream(path: Path, vocabulary: MotifVocabulary) -> Iterator[Piece]:
+def piece_stream(path: Path | Source, vocabulary: MotifVocabulary) -> Iterator[Piece]:
     """The contigs of a FASTA file in pieces for `annotate_piece`."""
     blocks = ((block.name, block.start, encode(block.sequence)) for block in stream_fasta(path))
     return pieces(blocks, vocabulary)

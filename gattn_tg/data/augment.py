@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from gattn_tg.data.labelled import LabelledSequences
 from gattn_tg.data.order import shuffled
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import COMPLEMENT
@@ -16,20 +14,16 @@ from gattn_tg.types import Bool, Float, Int, UInt8
 STREAM = 0x5C  # keeps these draws apart from those that order the batches
 
 
-def flip_strands(
-    dataset: LabelledSequences, motif_complement: Sequence[int], *, seed: int, epoch: int
-) -> LabelledSequences:
-    """A random half of the sequences, another one in every epoch, replaced by their reverse complements.
+def turned_in(epoch: int, n: int, seed: int) -> Bool[np.ndarray, "n"]:
+    """Which of n sequences are replaced by their reverse complements in a pass: a random half, another in every pass.
 
     Args:
-        dataset: Padded on the right; the padding stays where it is.
-        motif_complement: Motif id of every motif on the other strand, `MotifVocabulary.complement`.
-        seed: Together with `epoch` it decides which sequences are flipped.
         epoch: 0-based pass over the data.
+        n: sequences.
+        seed: together with `epoch` it decides.
     """
-    chosen = shuffled(len(dataset), seed, epoch, STREAM) < len(dataset) // 2
-    bases, motif_ids = other_strand(dataset.bases, dataset.motif_ids, motif_complement, chosen, dataset.lengths)
-    return replace(dataset, bases=bases, motif_ids=motif_ids)
+    turned: np.ndarray = shuffled(n, seed, epoch, STREAM) < n // 2
+    return turned
 
 
 def other_strand(

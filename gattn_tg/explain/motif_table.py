@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from gattn_tg.data.facts import blocks
+from gattn_tg.data.labelled import Rows
 from gattn_tg.models.tables import centred
-from gattn_tg.types import Float, UInt8
+from gattn_tg.types import Float
 
 __all__ = ["centred", "motif_frequency"]
 
 
 def motif_frequency(
-    motif_ids: UInt8[np.ndarray, "r n"], lengths: np.ndarray, n_motifs: int
+    motif_ids: Rows, lengths: np.ndarray, n_motifs: int
 ) -> Float[np.ndarray, "t"]:
     """Share of the bases that carry each motif id, padding left out.
 
     Args:
-        motif_ids: one row per sequence, padded on the right.
+        motif_ids: one row per sequence, padded on the right: an array, or rows of a mapped file.
         lengths: bases of every sequence.
         n_motifs: size of the table.
     """
-    inside = np.arange(motif_ids.shape[1]) < np.asarray(lengths)[:, None]
-    counts = np.bincount(motif_ids[inside], minlength=n_motifs).astype(np.float64)
+    n, width = motif_ids.shape
+    counts = np.zeros(n_motifs)
+    for rows in blocks(n, width):
+        inside = np.arange(width) < np.asarray(lengths)[rows, None]
+        counts += np.bincount(motif_ids[rows][inside], minlength=n_motifs)
     share: np.ndarray = counts / max(counts.sum(), 1.0)
     return share

@@ -6,7 +6,7 @@ from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.fasta import Block, Record, read_fasta, stream_fasta
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.gtf import Feature, read_gtf, transcription_starts
-from gattn_tg.io.labelled import LabelledTable, read_labelled, stream_labelled
+from gattn_tg.io.labelled import LabelledTable, TableColumns, read_labelled, stream_labelled
 from gattn_tg.io.motifs.jaspar import jaspar_matrices
 from gattn_tg.io.motifs.matrices import read_matrices, select
 from gattn_tg.io.motifs.matrix import MotifMatrix
@@ -30,6 +30,7 @@ __all__ = [
     "Peak",
     "Read",
     "Record",
+    "TableColumns",
     "VariantTable",
     "Vcf",
     "VcfVariant",

@@ -52,6 +52,17 @@ class LabelledTable:
         return len(self.sequences)
 
 
+@dataclass(frozen=True)
+class TableColumns:
+    """Which columns of a table are read, as `read_labelled` and `stream_labelled` take them."""
+
+    sequence: str = "sequence"
+    label: str | None = "label"
+    name: str | None = None
+    numbers: NumberColumns | None = None
+    states: str | None = None
+
+
 class TableRow(NamedTuple):
     """One row: the line where it ends, its sequence, and its label, name, numbers, states where they were asked for."""
 
@@ -97,7 +108,7 @@ def read_labelled(
                     f"also stands in line {first_line[row.name]}; rename or remove one"
                 )
             rows.append(row)
-    label_names = _order(source.path, {row.label for row in rows}) if label is not None else ()
+    label_names = ordered_labels(str(source.path), {row.label for row in rows}) if label is not None else ()
     if numbers is not None:
         label_names = numbers.names
     index = {text: at for at, text in enumerate(label_names)}
@@ -232,14 +243,19 @@ def _is_sequence(text: str) -> bool:
     return len(raw) >= 8 and not (ENCODE[np.frombuffer(raw, dtype=np.uint8)] == ILLEGAL).any()
 
 
-def _order(path: Path, labels: set[str]) -> tuple[str, ...]:
+def ordered_labels(where: str, labels: set[str]) -> tuple[str, ...]:
+    """Labels in numerical order when all are whole numbers, else in alphabetical order.
+
+    Raises:
+        FormatError: one whole number written in two ways; `where` begins the message.
+    """
     if not all(len(text) <= MAX_DIGITS and text.removeprefix("-").isdecimal() for text in labels):
         return tuple(sorted(labels))
     ordered = tuple(sorted(labels, key=lambda text: (int(text), text)))
     for one, other in pairwise(ordered):
         if int(one) == int(other):
             raise FormatError(
-                f"{path}: expected each whole number written in one way as a label, got {one!r} and {other!r}; "
+                f"{where}: expected each whole number written in one way as a label, got {one!r} and {other!r}; "
                 "they would be two classes: write one of them as the other"
             )
     return ordered

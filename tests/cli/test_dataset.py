@@ -220,7 +220,8 @@ def test_a_configuration_reads_the_same_examples_as_the_folder_has(home: Path, t
     settings = config.data_settings(ClassData)
     tables, told = settings.tables(config)
     assert told[:2] == ("valid: chr3 (chosen, 19% of the peaks)", "test: chr2 (chosen, 19% of the peaks)")
-    for part, found in tables.items():
+    for part, source in tables.items():
+        (found,) = source.tables
         rows = table(tmp_path / "d" / f"{part}.csv")
         assert [row["sequence"].encode() for row in rows] == list(found.sequences)
         assert [int(row["label"]) for row in rows] == found.labels.tolist()

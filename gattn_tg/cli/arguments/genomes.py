@@ -90,10 +90,22 @@ def dataset(verbs: shared.Verbs) -> None:
 
 def preprocess(verbs: shared.Verbs) -> None:
     """The options of `gattn preprocess`."""
-    verb = shared.verb(verbs, "preprocess", "encode and annotate a genome once, into files that are mapped into memory")
-    verb.add_argument("genome", type=Path, metavar="GENOME", help=shared.FASTA_INPUT)
+    verb = shared.verb(
+        verbs, "preprocess", "encode and annotate a genome, or tables, once, into files that are mapped into memory"
+    )
+    summary = "FASTA of a genome, or CSV/TSV tables that become one; - is standard input"
+    verb.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
-    verb.add_argument("--no-motifs", action="store_true", help="encode only")
+    verb.add_argument("--no-motifs", action="store_true", help="encode only; of a genome")
+    summary = "of tables: what is learnt from them (classes)"
+    verb.add_argument("--task", choices=("classes", "labels", "values"), default=None, help=summary)
+    verb.add_argument("--label-column", default=None, metavar="NAME", help="of tables: column of classes (label)")
+    summary = "of tables: columns of labels or values"
+    verb.add_argument("--label-columns", type=values.names, default=None, metavar="NAMES", help=summary)
+    summary = "of tables: column of sequences (sequence)"
+    verb.add_argument("--sequence-column", default=None, metavar="NAME", help=summary)
+    summary = "of tables: column of measured states; takes --vocab methylation, or a vocabulary with such classes"
+    verb.add_argument("--state-column", default=None, metavar="NAME", help=summary)
     shared.vocabulary(verb)
     shared.processes(verb)
     shared.overwrite(verb, "replace the folder of an earlier run")

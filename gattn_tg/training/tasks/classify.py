@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from tinygrad import Tensor
 from gattn_tg.data import LabelledSequences
 from gattn_tg.data.peak_choices import PeakChoices
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.io import TableColumns
 from gattn_tg.metrics.weights import balanced
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import LABEL, ClassReadout
@@ -32,6 +31,7 @@ from gattn_tg.training.tasks.labelled import (
 )
 from gattn_tg.training.tasks.peaks import peak_tables
 from gattn_tg.training.tasks.sequences import SequenceTask
+from gattn_tg.training.tasks.sources import Names, Source, Tables
 from gattn_tg.types import Float, Int
 
 MONITORS = {"auc": True, "accuracy": True, "mcc": True, "auprc": True, "loss": False}
@@ -42,7 +42,8 @@ class ClassData(DataSettings, PeakChoices):
     """The [data] table of classes: tables, or a genome and peaks, as `gattn dataset` reads them.
 
     Args:
-        train: CSV or TSV with a column of sequences and one of classes; "" with genome.
+        train: CSV or TSV with a column of sequences and one of classes, several as a list or a pattern such as
+            "parts/*.csv", or a folder that `gattn preprocess` made of tables; "" with genome.
         genome: FASTA in which the peaks lie; "" for tables.
         positives: BED or narrowPeak with the peaks, whose windows have the class 1; negatives have 0.
         label_column: Column with the class of each sequence.
@@ -52,7 +53,7 @@ class ClassData(DataSettings, PeakChoices):
     """
 
     task: TaskName = "classes"
-    train: str = ""
+    train: Names = ""
     genome: str = ""
     positives: str = ""
     label_column: str = LABEL
@@ -76,10 +77,11 @@ class ClassData(DataSettings, PeakChoices):
         """The choices of data that is no file."""
         return cls(train="")
 
-    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
+    def tables(self, config: TrainConfig) -> tuple[dict[str, Source], tuple[str, ...]]:
         """The tables, read from files or made of peaks."""
         if self.genome:
-            return peak_tables(config, self, self.genome, self.positives, self.split_seed)
+            tables, told = peak_tables(config, self, self.genome, self.positives, self.split_seed)
+            return {part: Tables((table,)) for part, table in tables.items()}, told
         if "train" not in config.data:
             raise ConfigError(f"{config.path}: [data]: expected train, got none; add train = ..., or genome and "
                               "positives")
@@ -89,19 +91,18 @@ class ClassData(DataSettings, PeakChoices):
         """Where the sequences of a part come from."""
         return f"from {self.positives}, negatives {self.negatives}" if self.genome else super().origin(part)
 
-    def read(self, path: Path) -> LabelledTable:
-        """A table with a class for each sequence."""
-        return read_labelled(path, sequence=self.sequence_column, label=self.label_column, name=self.named,
-                             repeats=True, states=self.state_column or None)  # fmt: skip
+    @property
+    def read(self) -> TableColumns:
+        """A class for each sequence."""
+        return TableColumns(self.sequence_column, self.label_column, self.named, states=self.state_column or None)
 
-    def require_learnable(self, table: LabelledTable) -> None:
+    def require_learnable(self, data: LabelledSequences, where: str) -> None:
         """Refuses labels from which no classes can be learnt, see `remarks.require_classes`."""
-        remarks.require_classes(table)
+        remarks.require_classes(data, where)
 
-    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+    def strata(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """The classes: every part gets the same mix."""
-        assert table.labels is not None  # read_labelled was asked for labels
-        return table.labels
+        return remarks.labels_of(data)
 
     def counts(self, data: LabelledSequences) -> dict[str, int]:
         """Sequences of each class."""
@@ -131,9 +132,7 @@ class Classify(SequenceTask):
 
     def truth(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """Class of each sequence."""
-        if data.labels is None:
-            raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
-        return data.labels
+        return remarks.labels_of(data)
 
     def targets(self, data: LabelledSequences, rows: Int[np.ndarray, "r"]) -> Arrays:
         """Classes, and the weights of their rows."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from gattn_tg.data import LabelledSequences, encode_labelled, split
+from gattn_tg.data import LabelledSequences, split
+from gattn_tg.data.tables.encoded import EncodedTable
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import LabelledTable
+from gattn_tg.io import TableColumns
 from gattn_tg.models.readouts import NAME, SEQUENCE
-from gattn_tg.models.room import require_bytes
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks import remarks
+from gattn_tg.training.tasks.sources import Names, Source, said, source_of
 from gattn_tg.types import Int
 
 BALANCED = "balanced"
@@ -31,7 +31,8 @@ class DataSettings:
 
     Args:
         train: CSV or TSV with a column of sequences and others of what is learnt, plain or gzip; a path relative to
-            the TOML file.
+            the TOML file. Several tables are a list, or a pattern such as "parts/*.csv". Tables larger than memory
+            are a folder that `gattn preprocess` made of them, which stays on disk.
         valid: The same, for choosing the best epoch; "" carves `valid_fraction` out of train.
         test: The same, looked at once at the end; "" carves `test_fraction` out of train (0: no test).
         valid_fraction: Share of every class taken for validation when there is no file.
@@ -52,9 +53,9 @@ class DataSettings:
             "" reads sequences alone.
     """
 
-    train: str
-    valid: str = ""
-    test: str = ""
+    train: Names
+    valid: Names = ""
+    test: Names = ""
     valid_fraction: float = 0.1
     test_fraction: float = 0.0
     split_seed: int = 0
@@ -78,6 +79,10 @@ class DataSettings:
             require(
                 self.valid_fraction > 0, "valid_fraction", "more than 0 without a valid file", self.valid_fraction
             )
+        for name in ("train", "valid", "test"):
+            names = getattr(self, name)
+            require(isinstance(names, str) or (bool(names) and all(names)), name, "at least one file, each with a name",
+                    list(names))  # fmt: skip
         for name in ("sequence_column", "name_column"):
             require(bool(getattr(self, name)), name, "the name of a column", getattr(self, name))
 
@@ -99,35 +104,35 @@ class DataSettings:
                 "none, as the vocabulary has no class of measured states")  # fmt: skip
             require(False, "state_column", wanted, self.state_column)
 
-    def tables(self, config: TrainConfig) -> tuple[dict[str, LabelledTable], tuple[str, ...]]:
-        """The tables that there are by part, train among them, and what is to be said about them.
+    def tables(self, config: TrainConfig) -> tuple[dict[str, Source], tuple[str, ...]]:
+        """The rows that there are by part, train among them, and what is to be said about them.
 
         Raises:
             FormatError: A file is malformed.
             ConfigError: A file is missing.
         """
         names = {key: name for key in ("train", "valid", "test") if (name := getattr(self, key)) or key == "train"}
-        paths = {key: config.file(key, name) for key, name in names.items()}
-        return {key: self.read(path) for key, path in paths.items()}, ()
+        return {key: source_of(config, key, name, self.read) for key, name in names.items()}, ()
 
     def origin(self, part: str) -> str:
         """Where the sequences of a part come from, if they are not carved out of train."""
-        return f"from {getattr(self, part)}"
+        return f"from {said(getattr(self, part))}"
 
     @classmethod
     def of(cls, label_names: tuple[str, ...]) -> Self:
         """The choices of data that is no file."""
         raise NotImplementedError
 
-    def read(self, path: Path) -> LabelledTable:
-        """A table of this task."""
+    @property
+    def read(self) -> TableColumns:
+        """What is read of a table of this task."""
         raise NotImplementedError
 
-    def require_learnable(self, table: LabelledTable) -> None:
-        """Raises ConfigError where the training table holds nothing to learn."""
+    def require_learnable(self, data: LabelledSequences, where: str) -> None:
+        """Raises ConfigError, which begins with `where`, when the training table holds nothing to learn."""
         raise NotImplementedError
 
-    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+    def strata(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """Groups of rows of which every part gets the same mix."""
         raise NotImplementedError
 
@@ -194,29 +199,26 @@ def load(config: TrainConfig, settings: DataSettings) -> Datasets:
             learn, see `require_learnable` of the settings.
     """
     tables, told = settings.tables(config)
-    vocabulary = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
+    table = tables["train"]
+    vocabulary = _vocabulary(config, settings, tables)
     try:
         settings.require_states(vocabulary)
     except ConfigError as error:
         raise ConfigError(f"{config.path}: [data] {error}") from error
-    table = tables["train"]
-    settings.require_learnable(table)
-    width = max(settings.max_length, max(map(len, table.sequences)))
-    require_bytes(
-        2 * len(table) * width, f"{config.path}: [data]", f"{len(table):,} sequences of max_length {width:,}",
-        "lower max_length, or shorten the sequences",
-    )  # fmt: skip
-    whole = encode_labelled(table, vocabulary, settings.max_length or None)
 
-    def encode(key: str) -> LabelledSequences | None:
-        if key not in tables:
-            return None
-        return encode_labelled(tables[key], vocabulary, whole.width, whole.label_names)
+    def encode(key: str, width: int, label_names: tuple[str, ...] | None = None) -> LabelledSequences:
+        source = tables[key]
+        if isinstance(source, EncodedTable):
+            return source.sequences(width, label_names)
+        return source.sequences(vocabulary, width, label_names, f"{config.path}: [data]").with_facts()
 
-    rows = dict(zip(("train", "valid", "test"), carve(settings, table, str(config.path), tables), strict=True))
-    valid = encode("valid") or whole.subset(rows["valid"])
-    test = encode("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
-    train = whole.subset(rows["train"])
+    whole = encode("train", settings.max_length or table.longest)
+    settings.require_learnable(whole, table.where)
+    rows = dict(zip(("train", "valid", "test"), carve(settings, whole, str(config.path), tables), strict=True))
+    others = {key: encode(key, whole.width, whole.label_names) for key in tables if key != "train"}
+    valid = others.get("valid") or whole.subset(rows["valid"])
+    test = others.get("test") or (whole.subset(rows["test"]) if rows["test"].size else None)
+    train = whole if len(rows["train"]) == len(whole) else whole.subset(rows["train"])
     sets = {"train": train, "valid": valid, **({} if test is None else {"test": test})}
     notes = [
         remarks.sizes_of(name, data, settings.described(data), _origin(settings, name, name not in tables))
@@ -234,21 +236,40 @@ def _origin(settings: DataSettings, name: str, is_carved: bool) -> str:
     return f"{share:.0%} of {source} ({name}_fraction, split_seed {settings.split_seed})"
 
 
+def _vocabulary(config: TrainConfig, settings: DataSettings, tables: Mapping[str, Source]) -> MotifVocabulary:
+    """The vocabulary that [data] names, or where it names none that of its folders.
+
+    Raises:
+        ConfigError: A folder has motif ids of another one.
+    """
+    folders = {key: source for key, source in tables.items() if isinstance(source, EncodedTable)}
+    given = config.vocabulary(settings.vocabulary) or MotifVocabulary.default()
+    if folders and "vocabulary" not in config.data:
+        given = next(iter(folders.values())).vocabulary
+    for key, source in folders.items():
+        if source.vocabulary.to_toml() != given.to_toml():
+            raise ConfigError(
+                f"{config.path}: [data] {key}: expected motif ids of the vocabulary of this run, got those of another "
+                f"in {source.path}; preprocess it with that vocabulary, or name the one of the folder"
+            )
+    return given
+
+
 def carve(
-    settings: DataSettings, table: LabelledTable, where: str, tables: Collection[str] = ()
+    settings: DataSettings, data: LabelledSequences, where: str, tables: Collection[str] = ()
 ) -> tuple[Int[np.ndarray, "k"], ...]:
     """Row numbers of train, valid and test within the training file; a set with a file of its own gets none.
 
     Args:
         settings: Which sets have files, and the shares of those that have none.
-        table: The training file.
+        data: The training file.
         where: Name of the configuration for messages.
         tables: Sets that have rows of their own.
 
     Raises:
         ConfigError: A share that is asked for rounds to no sequence, or nothing is left to train on.
     """
-    n = len(table)
+    n = len(data)
     shares = {
         "valid": 0.0 if settings.valid or "valid" in tables else settings.valid_fraction,
         "test": 0.0 if settings.test or "test" in tables else settings.test_fraction,
@@ -262,7 +283,11 @@ def carve(
                 "left; give more data or other fractions"
             )
     wanted = [name for name, size in sizes.items() if size]
-    parts = split(settings.strata(table), [sizes[name] for name in wanted], settings.split_seed, groups=table.sequences)
+    if wanted == ["train"]:
+        return np.arange(n), *[np.zeros(0, np.int64)] * 2
+    copies = data.with_facts().facts
+    assert copies is not None
+    parts = split(settings.strata(data), [sizes[name] for name in wanted], settings.split_seed, groups=copies.sequence)
     found = dict(zip(wanted, parts, strict=True))
     nothing = np.zeros(0, np.int64)
     return tuple(found.get(name, nothing) for name in sizes)

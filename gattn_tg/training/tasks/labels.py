@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.io import TableColumns
 from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import LabelReadout
@@ -60,21 +59,21 @@ class LabelData(DataSettings):
         """The choices of data that is no file."""
         return cls(train="", label_columns=label_names)
 
-    def read(self, path: Path) -> LabelledTable:
-        """A table with 0 and 1 for each sequence."""
+    @property
+    def read(self) -> TableColumns:
+        """0 and 1 for each sequence."""
         numbers = NumberColumns(self.label_columns, "yes_no")
-        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True, numbers=numbers,
-                             states=self.state_column or None)  # fmt: skip
+        return TableColumns(self.sequence_column, None, self.named, numbers, self.state_column or None)
 
-    def require_learnable(self, table: LabelledTable) -> None:
+    def require_learnable(self, data: LabelledSequences, where: str) -> None:
         """Refuses columns without a 0 or without a 1, see `remarks.require_labels`."""
-        remarks.require_labels(table)
+        remarks.require_labels(data, where)
 
-    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+    def strata(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """The rarest label that a sequence has, 0 for none: rare labels are in all parts."""
-        assert table.values is not None  # read_labelled was asked for numbers
-        rarest_first = np.argsort(np.nansum(table.values, 0), kind="stable")
-        holds = table.values[:, rarest_first] == 1
+        values = remarks.values_of(data)
+        rarest_first = np.argsort(np.nansum(values, 0), kind="stable")
+        holds = values[:, rarest_first] == 1
         strata: np.ndarray = np.where(holds.any(1), 1 + holds.argmax(1), 0)
         return strata
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
+from gattn_tg.data.facts import RowFacts
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import LabelledTable
-from gattn_tg.seq.alphabet import N
-from gattn_tg.types import Float
+from gattn_tg.types import Float, Int
 
 MANY_CLASSES = 10  # numbers as labels: so many values with few rows each are measurements, not classes
 FEW_ROWS = 5
@@ -21,16 +19,16 @@ MUCH_N = 0.1  # share of a sequence
 RARE = 0.1  # share of two classes, or of a label, below which it is rare; of more classes accordingly less
 
 
-def require_classes(table: LabelledTable) -> None:
+def require_classes(data: LabelledSequences, where: str) -> None:
     """Refuses labels from which no classes can be learnt.
 
     Raises:
         ConfigError: One class only, numbers with many values, only sequences of N, or nearly as many classes as rows.
     """
-    names, n = table.label_names, len(table)
+    names, n = data.label_names, len(data)
     if len(names) < 2:
         raise ConfigError(
-            f"{table.path}: expected at least two classes to tell them apart, but every label is {names[0]!r}; "
+            f"{where}: expected at least two classes to tell them apart, but every label is {names[0]!r}; "
             "add sequences of another class"
         )
     numbers = all(_is_number(name) for name in names)
@@ -39,40 +37,41 @@ def require_classes(table: LabelledTable) -> None:
     if (fractions and len(names) > 2) or few:
         what = "numbers that look measured" if numbers else "nearly as many classes as sequences"
         raise ConfigError(
-            f"{table.path}: expected classes with several sequences each as labels, got {what}: "
+            f"{where}: expected classes with several sequences each as labels, got {what}: "
             f"{len(names)} different ones in {n} rows ({', '.join(names[:3])} ...); make classes of them, or name "
             "another column label"
         )
-    _require_bases(table)
+    _require_bases(data, where)
 
 
-def require_labels(table: LabelledTable) -> None:
+def require_labels(data: LabelledSequences, where: str) -> None:
     """Refuses columns of 0 and 1 from which nothing can be learnt.
 
     Raises:
         ConfigError: A column without a 0 or without a 1, or only sequences of N.
     """
-    _require_two(table, "0 and 1 in column {} to tell them apart", "only {:.0f}", "label_columns, or add sequences")
+    left = "label_columns, or add sequences"
+    _require_two(data, where, "0 and 1 in column {} to tell them apart", "only {:.0f}", left)
 
 
-def require_values(table: LabelledTable) -> None:
+def require_values(data: LabelledSequences, where: str) -> None:
     """Refuses columns of numbers from which nothing can be learnt.
 
     Raises:
         ConfigError: A column of one value, or only sequences of N.
     """
-    _require_two(table, "different values in column {} to learn from", "{:g} everywhere", "label_columns")
+    _require_two(data, where, "different values in column {} to learn from", "{:g} everywhere", "label_columns")
 
 
-def _require_two(table: LabelledTable, expected: str, only: str, left: str) -> None:
+def _require_two(data: LabelledSequences, where: str, expected: str, only: str, left: str) -> None:
     """Refuses columns with fewer than two different known values, with the words of a task."""
-    for name, known in _known(table):
+    for name, known in _known(data):
         if len(np.unique(known)) < 2:
             got = only.format(known[0]) if known.size else "no known cell"
             raise ConfigError(
-                f"{table.path}: expected {expected.format(repr(name))}, got {got}; leave it out of {left}"
+                f"{where}: expected {expected.format(repr(name))}, got {got}; leave it out of {left}"
             )
-    _require_bases(table)
+    _require_bases(data, where)
 
 
 def of_classes(sets: Mapping[str, LabelledSequences], *, weighted: bool) -> list[str]:
@@ -83,18 +82,17 @@ def of_classes(sets: Mapping[str, LabelledSequences], *, weighted: bool) -> list
     """
     found = []
     for name, data in sets.items():
-        labels = _labels(data)
-        contradicting = len({*zip(_rows(data), labels.tolist(), strict=True)}) - len({*_rows(data)})
-        if contradicting > 0:
+        labels = labels_of(data)
+        if contradicting := _contradicting(_facts(data).content, labels):
             found.append(f"{name}: {contradicting:,} sequences also come with another label")
-        if name != "train" and len(held := sorted({*labels.tolist()})) == 1:
+        if name != "train" and len(held := np.unique(labels)) == 1:
             found.append(f"{name}: every label is {data.label_names[held[0]]!r}, so AUC and MCC are not defined")
     return _ordered(sets, found if weighted else [*found, *_imbalance(sets["train"])])
 
 
 def _imbalance(data: LabelledSequences) -> list[str]:
     """A sentence where a class is so rare that accuracy says little."""
-    counts = np.bincount(_labels(data), minlength=len(data.label_names))
+    counts = np.bincount(labels_of(data), minlength=len(data.label_names))
     k = int(counts.argmin())
     if counts[k] >= RARE * len(data) / max(len(counts), 1) * 2:
         return []
@@ -129,6 +127,17 @@ def of_values(sets: Mapping[str, LabelledSequences]) -> list[str]:
         if same := [text for text, column in columns if len(np.unique(column[~np.isnan(column)])) == 1]:
             found.append(f"{name}: one value only in {_listed(same)}, so correlations are not defined for it")
     return _ordered(sets, found)
+
+
+def labels_of(data: LabelledSequences) -> Int[np.ndarray, "N"]:
+    """The class of each sequence.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if data.labels is None:
+        raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
+    return data.labels
 
 
 def values_of(data: LabelledSequences) -> Float[np.ndarray, "N k"]:
@@ -166,8 +175,8 @@ def sizes_of(name: str, data: LabelledSequences, described: Sequence[str], origi
 
 def class_sizes(data: LabelledSequences) -> dict[str, int]:
     """Each class and its sequences."""
-    counts = Counter(_labels(data).tolist())
-    return {text: counts[k] for k, text in enumerate(data.label_names)}
+    counts = np.bincount(labels_of(data), minlength=len(data.label_names))
+    return dict(zip(data.label_names, counts.tolist(), strict=True))
 
 
 def label_sizes(data: LabelledSequences) -> dict[str, int]:
@@ -185,27 +194,20 @@ def value_ranges(data: LabelledSequences) -> list[str]:
 def _of_sequences(name: str, sets: Mapping[str, LabelledSequences]) -> list[str]:
     """Rows of N, copies in an earlier set, other lengths."""
     found, data, train = [], sets[name], sets["train"]
-    if empty := int((data.bases == N).all(axis=1).sum()):
+    facts = _facts(data)
+    if empty := int((facts.unknown == data.lengths).sum()):
         found.append(f"{name}: {empty:,} of {len(data):,} sequences are N only")
-    n_unknown = ((data.bases == N) & _inside(data)).sum(1)
-    if unknown := int((n_unknown > MUCH_N * data.lengths).sum()) - empty:
+    if unknown := int((facts.unknown > MUCH_N * data.lengths).sum()) - empty:
         found.append(f"{name}: {unknown:,} of {len(data):,} sequences are N for more than {MUCH_N:.0%}")
     if name == "train":
         return found
     for other in [key for key in ("train", "valid") if key in sets and key != name]:
-        known = {*_rows(sets[other])}
-        if same := sum(row in known for row in _rows(data)):
+        if same := int(np.isin(facts.content, _facts(sets[other]).content).sum()):
             found.append(f"{name}: {same:,} of {len(data):,} sequences are also in {other}, so its metrics test memory")
     longest, least = int(data.lengths.max()), int(train.lengths.min())
     if longest < SHORT * least:
         found.append(f"{name}: sequences of at most {longest} bases, but those of train have at least {least}")
     return found
-
-
-def _inside(data: LabelledSequences) -> np.ndarray:
-    """Which places of the rows are bases and not padding."""
-    inside: np.ndarray = np.arange(data.bases.shape[1]) < data.lengths[:, None]
-    return inside
 
 
 def _ordered(sets: Mapping[str, LabelledSequences], found: Sequence[str]) -> list[str]:
@@ -224,33 +226,36 @@ def _unknown(sets: Mapping[str, LabelledSequences]) -> list[str]:
     return found
 
 
-def _known(table: LabelledTable) -> list[tuple[str, np.ndarray]]:
+def _known(data: LabelledSequences) -> list[tuple[str, np.ndarray]]:
     """Each column and its known cells."""
-    assert table.values is not None  # the table was read with columns of numbers
-    return [(name, column[~np.isnan(column)]) for name, column in zip(table.label_names, table.values.T, strict=True)]
+    return [(name, column[~np.isnan(column)]) for name, column in zip(data.label_names, values_of(data).T, strict=True)]
 
 
-def _require_bases(table: LabelledTable) -> None:
-    if all(not sequence.upper().strip(b"N") for sequence in table.sequences):
+def _require_bases(data: LabelledSequences, where: str) -> None:
+    if (_facts(data).unknown == data.lengths).all():
         raise ConfigError(
-            f"{table.path}: expected sequences with known bases, but all {len(table)} are N only; check the file"
+            f"{where}: expected sequences with known bases, but all {len(data)} are N only; check the file"
         )
 
 
-def _rows(data: LabelledSequences) -> list[bytes]:
-    """What makes rows copies of each other: bases and motif ids, which do not follow from bases where states count."""
-    return [row.tobytes() + ids.tobytes() for row, ids in zip(data.bases, data.motif_ids, strict=True)]
+def _facts(data: LabelledSequences) -> RowFacts:
+    """What is known of each row without its bases."""
+    found = data.with_facts().facts
+    assert found is not None
+    return found
+
+
+def _contradicting(content: Int[np.ndarray, "N"], labels: Int[np.ndarray, "N"]) -> int:
+    """How many more pairs of a sequence and a label there are than sequences."""
+    order = np.lexsort((labels, content))
+    content, labels = content[order], labels[order]
+    same = content[1:] == content[:-1]
+    return int((same & (labels[1:] != labels[:-1])).sum())
 
 
 def _listed(texts: Sequence[str]) -> str:
     more = f", and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return f"{', '.join(texts[:SHOWN])}{more}"
-
-
-def _labels(data: LabelledSequences) -> np.ndarray:
-    if data.labels is None:
-        raise ConfigError("train: expected labelled sequences, but the dataset has no labels; add a label column")
-    return data.labels
 
 
 def _is_number(text: str) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.data.augment import flip_strands
+from gattn_tg.data.augment import other_strand, turned_in
+from gattn_tg.data.mapped import MappedRows
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.outcome import Outcome
@@ -28,7 +29,7 @@ from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks import labelled as datasets
-from gattn_tg.types import Float, Int
+from gattn_tg.types import Bool, Float, Int
 
 
 class SequenceTask:
@@ -150,14 +151,17 @@ class SequenceTask:
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""
         size, n = self.batch_size, self._steps_per_epoch(n_ranks)
-        data, order = self._pass(step // n)
+        data = self.train
+        order, turned = self._pass(step // n)
         first = ((step % n * self.settings.accumulate + micro) * n_ranks + rank) * size
         rows = order[first : first + size]
         fill = size - len(rows)
         rows, valid = np.pad(rows, (0, fill)), np.arange(size) < len(rows)
-        bases = self.model.encoded(data.bases[rows], data.lengths[rows])
-        sequences = {"bases": bases, "motif_ids": data.motif_ids[rows], "lengths": data.lengths[rows]}
-        return {**sequences, **self.targets(data, rows), "valid": valid}
+        bases, motif_ids, lengths = data.bases[rows], data.motif_ids[rows], data.lengths[rows]
+        if turned is not None:
+            bases, motif_ids = other_strand(bases, motif_ids, self.vocabulary.complement, turned[rows], lengths)
+        bases = self.model.encoded(bases, lengths)
+        return {"bases": bases, "motif_ids": motif_ids, "lengths": lengths, **self.targets(data, rows), "valid": valid}
 
     def outputs(self, inputs: Inputs) -> Float[Tensor, "b c"]:
         """What the network says of a batch."""
@@ -190,9 +194,9 @@ class SequenceTask:
         """Digest of the vocabulary and of all sequences that are trained on or chosen by."""
         content = hashlib.sha256(self.vocabulary.to_toml().encode() + self.choices.fingerprint())
         for dataset in (self.train, self.valid):
-            content.update(dataset.bases.tobytes() + self.truth(dataset).tobytes())
-            if self.vocabulary.states:  # then motif ids do not follow from the bases
-                content.update(dataset.motif_ids.tobytes())
+            content.update(_bases_of(dataset) + self.truth(dataset).tobytes())
+            if self.vocabulary.states and not isinstance(dataset.motif_ids, MappedRows):
+                content.update(dataset.motif_ids.tobytes())  # they do not follow from the bases
         return content.digest()
 
     def _capped(self, n_ranks: int, n_devices: int) -> int:
@@ -203,9 +207,16 @@ class SequenceTask:
     def _steps_per_epoch(self, n_ranks: int) -> int:
         return math.ceil(len(self.train) / (self.batch_size * self.settings.accumulate * n_ranks))
 
-    def _make_pass(self, epoch: int) -> tuple[LabelledSequences, Int[np.ndarray, "n"]]:
-        """The training set with the strands of this pass, and the order in which it is gone through."""
-        data, seed = self.train, self.settings.seed
-        if self.settings.reverse_complement:
-            data = flip_strands(data, self.vocabulary.complement, seed=seed, epoch=epoch)
-        return data, shuffled(len(data), seed, epoch)
+    def _make_pass(self, epoch: int) -> tuple[Int[np.ndarray, "n"], Bool[np.ndarray, "n"] | None]:
+        """The order in which the training set is gone through in a pass, and which rows are turned in it."""
+        n, seed = len(self.train), self.settings.seed
+        return shuffled(n, seed, epoch), turned_in(epoch, n, seed) if self.settings.reverse_complement else None
+
+
+def _bases_of(data: LabelledSequences) -> bytes:
+    """All bases; of a mapped file digests of its rows with their motif ids, so that no process reads all of them."""
+    if not isinstance(data.bases, MappedRows):
+        return data.bases.tobytes()
+    facts = data.with_facts().facts
+    assert facts is not None
+    return facts.content.tobytes()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.io import LabelledTable, read_labelled
+from gattn_tg.io import TableColumns
 from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.readouts import ValueReadout
@@ -49,21 +48,21 @@ class ValueData(DataSettings):
         """The choices of data that is no file."""
         return cls(train="", label_columns=label_names)
 
-    def read(self, path: Path) -> LabelledTable:
-        """A table with numbers for each sequence."""
+    @property
+    def read(self) -> TableColumns:
+        """Numbers for each sequence."""
         numbers = NumberColumns(self.label_columns, "count" if self.loss == "poisson" else "number")
-        return read_labelled(path, sequence=self.sequence_column, name=self.named, repeats=True, numbers=numbers,
-                             states=self.state_column or None)  # fmt: skip
+        return TableColumns(self.sequence_column, None, self.named, numbers, self.state_column or None)
 
-    def require_learnable(self, table: LabelledTable) -> None:
+    def require_learnable(self, data: LabelledSequences, where: str) -> None:
         """Refuses columns of one value, see `remarks.require_values`."""
-        remarks.require_values(table)
+        remarks.require_values(data, where)
 
-    def strata(self, table: LabelledTable) -> Int[np.ndarray, "N"]:
+    def strata(self, data: LabelledSequences) -> Int[np.ndarray, "N"]:
         """Tenths of the rows by the rank of their first column: low and high values are in all parts."""
-        assert table.values is not None  # read_labelled was asked for numbers
-        places = np.argsort(np.argsort(table.values[:, 0], kind="stable"), kind="stable")
-        strata: np.ndarray = places * STRATA // len(table)
+        values = remarks.values_of(data)
+        places = np.argsort(np.argsort(values[:, 0], kind="stable"), kind="stable")
+        strata: np.ndarray = places * STRATA // len(data)
         return strata
 
     def counts(self, data: LabelledSequences) -> dict[str, int]:
