@@ -5,8 +5,8 @@
 A process trains a small model from a small set, so that kernels are compiled and everything that a run needs is there.
 It then lets itself have so much data memory (RLIMIT_DATA) as it has by now and a margin more, shows that an array of a
 fifth of the data set cannot be had, and trains from an encoded table whose bases and motif ids are ten times the
-margin. The line in bench/results/large_data.jsonl has the share of time for which the steps waited for data, `waited` of
-metrics.jsonl.
+margin. The line in bench/results/large_data.jsonl has `waited` of metrics.jsonl, the share of time for which the steps
+waited for data.
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ class SequenceTask:
             self.forward = over_strands(self.forward, vocabulary)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         for data in (train, valid, *([held_out] if held_out is not None else [])):
-            model.encoded(data.bases, data.lengths)  # refuses what cannot be read before anything is learnt
+            if not isinstance(data.bases, MappedRows):  # its rows are met one batch at a time
+                model.encoded(data.bases, data.lengths)  # refuses what cannot be read before anything is learnt
         self.truth(train), self.truth(valid)
 
     @classmethod
