@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
-from gattn_tg.cli import device, output
+from gattn_tg.cli import device, output, ranks
 from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.load import load
@@ -19,30 +20,41 @@ CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes what every variant does; without -o as a table on standard output."""
-    asked = check(arguments)
     began = time.perf_counter()
-    with device.on(arguments.device, arguments.threads):
-        found = load(arguments.checkpoint).variants(
+    with ranks.world(arguments.mpi) as world, device.on(arguments.device, ranks.n_threads(world, arguments.threads)):
+        is_first = world.rank == 0
+        asked: Any = world.from_first(check(arguments) if is_first else None)
+        model = load(arguments.checkpoint, ranks.own_device(world))
+        model.asked.over = ranks.over(world)
+        found = model.variants(
             arguments.genome, asked, window=arguments.window, both_strands=arguments.both_strands,
             shifts=arguments.shifts, background=arguments.background, rename=arguments.rename,
             skip_mismatched=arguments.skip_mismatched, head=arguments.head, tracks=arguments.tracks,
             batch_size=arguments.batch_size, overwrite=arguments.overwrite,
         )  # fmt: skip
+        if not is_first:
+            found.share(is_file=arguments.output is not None)
+            return 0
         if arguments.output is None:
             for line in found.lines():
                 output.say(line.removesuffix("\n"))
             return 0
-        bar = Bar("asked for", quiet=arguments.json, total=found.n, items="variants")
-        try:
-            n = found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
-        except KeyboardInterrupt:
-            output.tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
-                        instead=CLEAR[bar.shown])  # fmt: skip
-            raise
-        finally:
-            bar.clear()
+        n = written(arguments, found)
     report(arguments, found, n, time.perf_counter() - began)
     return 0
+
+
+def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
+    """Writes the file and returns its rows; tells how to go on where it is stopped."""
+    bar = Bar("asked for", quiet=arguments.json, total=found.n, items="variants")
+    try:
+        return found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
+    except KeyboardInterrupt:
+        output.tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
+                    instead=CLEAR[bar.shown])  # fmt: skip
+        raise
+    finally:
+        bar.clear()
 
 
 def check(arguments: argparse.Namespace) -> Variants:

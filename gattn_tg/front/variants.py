@@ -10,6 +10,7 @@ from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.io import Genome
 from gattn_tg.models.checkpoint import CONFIG
 from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.score.shared import from_first
 from gattn_tg.score.variants.answers import answers_of
 from gattn_tg.score.variants.asked import Asked, Variants
 from gattn_tg.score.variants.background import Background
@@ -39,7 +40,7 @@ def variant_effects(
     """What variants do; see `Trained.variants`."""
     opened = Genome(genome)
     asked = Asked(variants, opened, rename=question.rename)
-    n, n_mismatched = asked.checked(skip_mismatched, overwrite=overwrite)
+    n, n_mismatched = from_first(lambda: asked.checked(skip_mismatched, overwrite=overwrite), model.over)
     rows = min(question.batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
     both, readout = question.both_strands, model.checkpoint.readout
     if both is None:
@@ -50,7 +51,7 @@ def variant_effects(
     compared = None
     if background is not None:
         compared = Background(variant_effects(model, genome, background, question).differences())
-    effects = Effects(answers, model.vocabulary, opened, question.shifts, compared)
+    effects = Effects(answers, model.vocabulary, opened, question.shifts, compared, model.over)
     settings = {
         "model": digest(model.folder / CONFIG), "genome": told_of(genome),
         "variants": told_of(asked.path or variants), "background": told_of(background),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gattn_tg.models.strands import Run
 from gattn_tg.types import Float
 
+T = TypeVar("T")
 Over = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 """Applies a function to items, in whatever process, and gives all results in the order of the items."""
+
+
+def from_first(value: Callable[[], T], over: Over | None) -> T:
+    """What the first of several processes finds, in all of them; the others do nothing for it."""
+    found: T = value() if over is None else over(lambda _: value(), [None])[0]
+    return found
 
 
 def filled(array: np.ndarray, n: int) -> np.ndarray:

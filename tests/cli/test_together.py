@@ -1,4 +1,4 @@
-"""`gattn predict`, `annotate`, `dataset` as several processes of mpiexec: one output, with the bytes of one process."""
+"""Verbs as several processes of mpiexec: one output, with the bytes of one process."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def verbs(folder: Path, out: Path) -> list[list[str]]:
     return [
         ["predict", model, fasta, "--stride", "3", "--batch-size", "16", "-o", f"{out}/scan.tsv"],
         ["predict", model, f"{folder}/w.fa", "--batch-size", "4", "--both-strands", "-o", f"{out}/w.tsv"],
+        ["variants", model, fasta, f"{folder}/v.tsv", "--batch-size", "4", "-o", f"{out}/v.vcf.gz", "--skip-mismatched",
+         f"{out}/wrong.tsv"],
         ["annotate", fasta, "-o", f"{out}/m.bed.gz", "--tbi", "--processes", "1"],
         ["dataset", f"{folder}/p.bed", fasta, "--width", "20", "--negatives", "shuffle", "-o", f"{out}/data"],
     ]
@@ -58,18 +60,22 @@ def test_two_processes_write_the_bytes_of_one(tmp_path: Path) -> None:
     letters = {name: decode(rng.integers(0, 4, n)) for name, n in contigs.items()}
     (tmp_path / "g.fa").write_text("".join(f">{name}\n{text}\n" for name, text in letters.items()))
     (tmp_path / "w.fa").write_text("".join(f">{i}\n{decode(rng.integers(0, 4, 20))}\n" for i in range(70)))
+    places = range(5, 590, 3)  # 195 of them are several chunks for each process
+    changes = "".join(f"a\t{i + 1}\t{letters['a'][i]}\t{'ACGT'['CGTA'.index(letters['a'][i])]}\n" for i in places)
+    wrong = f"a\t9\t{'ACGT'['CGTA'.index(letters['a'][8])]}\t{letters['a'][8]}\n"
+    (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\n" + changes + wrong)
     lines = [*(f"a\t{i}\t{i + 10}\n" for i in range(100, 500, 40)), "b\t20\t40\n", "d\t9\t90\n"]
     (tmp_path / "p.bed").write_text("".join(lines))
-    assert [main(words) for words in verbs(tmp_path, tmp_path / "1")] == [0, 0, 0, 0]
+    assert [main(words) for words in verbs(tmp_path, tmp_path / "1")] == [0, 0, 0, 0, 0]
     done = subprocess.run(
         [str(MPIEXEC), "-n", "2", sys.executable, "-c", ALL, json.dumps(verbs(tmp_path, tmp_path / "2"))],
         env={**os.environ, "PYTHONPATH": str(ROOT), "DEV": "CPU"},
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("-> ") == 3  # one process tells of each
+    assert done.stdout.count("-> ") == 5  # one process tells of each
     files = [path.relative_to(tmp_path / "1") for path in sorted((tmp_path / "1").rglob("*")) if path.is_file()]
-    assert len(files) >= 8
+    assert len(files) >= 11
     for name in files:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 

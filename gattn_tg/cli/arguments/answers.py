@@ -74,6 +74,7 @@ def variants(verbs: shared.Verbs) -> None:
     shared.batch(verb)
     shared.both_strands(verb)
     shared.rename(verb)
+    shared.mpi(verb)
     shared.overwrite(verb, "replace the output files, and forget an unfinished one")
 
 

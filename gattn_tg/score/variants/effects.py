@@ -12,6 +12,7 @@ from gattn_tg.errors import ConfigError, CoordinateError
 from gattn_tg.io import Genome, VcfVariant
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.sites import Sites
+from gattn_tg.score.shared import Over
 from gattn_tg.score.variants.background import Background
 from gattn_tg.score.variants.changes import Changes, Scan, changes
 from gattn_tg.score.variants.options import Answers, Column
@@ -21,6 +22,7 @@ from gattn_tg.types import UInt8
 
 BATCHES_PER_CHUNK = 16  # windows are cut and scanned for motifs in groups of this many batches,
 BASES_PER_CHUNK = 1 << 24  # and of about so many bases
+CHUNKS_AT_ONCE = 8  # that several processes share out among them
 BUCKET = 64  # windows that are cut short are padded to a multiple of it, so that few widths are compiled
 
 
@@ -52,6 +54,7 @@ class Effects:
         genome: what the variants lie on.
         shifts: the mean over windows moved by so many bases; (0,) is the window around the variant.
         background: what quantiles are taken among.
+        over: shares chunks out over processes that all ask the same; None where there is one.
 
     Raises:
         ConfigError: no shift, one twice, or one that moves the variant out of its window.
@@ -59,14 +62,14 @@ class Effects:
 
     def __init__(
         self, answers: Answers, vocabulary: MotifVocabulary, genome: Genome, shifts: Sequence[int] = (0,),
-        background: Background | None = None,
+        background: Background | None = None, over: Over | None = None,
     ) -> None:
         half = answers.width // 2
         if not shifts or len(set(shifts)) < len(shifts) or max(map(abs, shifts)) > max(half - 1, 0):
             raise ConfigError(f"variants: expected different shifts of at most {max(half - 1, 0)} bases for windows of "
                               f"{answers.width}, got {list(shifts)}; correct them")
         self.answers, self.vocabulary, self.genome = answers, vocabulary, genome
-        self.shifts, self.background = tuple(shifts), background
+        self.shifts, self.background, self.over = tuple(shifts), background, over
         self.size = max(min(answers.rows * BATCHES_PER_CHUNK, BASES_PER_CHUNK // answers.width) // 2, 1)
 
     @property
@@ -89,12 +92,19 @@ class Effects:
             CoordinateError: an allele that leaves nothing of its contig.
             DivergedError: an answer is not finite.
         """
-        source = iter(asked)
+        source, waiting = iter(asked), list[list[VcfVariant]]()
         while chunk := list(islice(source, self.size)):
             if done:
                 done -= len(chunk)
-                continue
-            yield self._chunk(chunk)
+            elif self.over is None:
+                yield self._chunk(chunk)
+            else:
+                waiting.append(chunk)
+                if len(waiting) == CHUNKS_AT_ONCE:
+                    yield from self.over(self._chunk, waiting)
+                    waiting = []
+        if self.over is not None and waiting:
+            yield from self.over(self._chunk, waiting)
 
     def _chunk(self, chunk: list[VcfVariant]) -> list[Effect]:
         scores = np.zeros((len(chunk), len(self.answers.columns)))

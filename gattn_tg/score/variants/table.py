@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from gattn_tg.io.tables import tsv_line
+from gattn_tg.score.shared import from_first
 from gattn_tg.score.table import Table
 from gattn_tg.score.variants.asked import Asked
 from gattn_tg.score.variants.effects import Effect, Effects
@@ -103,8 +104,21 @@ class VariantEffects(Table):
             header, line, index = form.header(), form.line, str(path).endswith(".gz")
         else:
             header, line, index = tsv_line(self.header) + "\n", _line, False
-        written = ((len(some), "".join(map(line, some))) for some in self.chunks(unfinished.done))
+        written = ((len(some), "".join(map(line, some))) for some in self.chunks(self._done(unfinished.done)))
         return write_rows(path, header, written, unfinished, overwrite=overwrite, index=index, progress=progress)
+
+    def share(self, *, is_file: bool = True) -> None:
+        """Compute a share of the effects for another process, the first, which writes them.
+
+        Args:
+            is_file: the first calls `write`, and may go on behind what is there; else it iterates.
+        """
+        for _ in self.chunks(self._done(0) if is_file else 0):
+            pass
+
+    def _done(self, rows: int) -> int:
+        """How many rows are there already, as the process says that writes."""
+        return from_first(lambda: rows, self.effects.over)
 
     def to_tsv(self, path: str | Path, *, overwrite: bool = False) -> int:
         """Write a TSV file and return the number of rows, as `write` does.
