@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from gattn_tg.motif import MotifVocabulary, annotate, vocabulary_of
 from gattn_tg.motif.from_matrices import matrices_of
 from gattn_tg.motif.threshold import log_odds
 from gattn_tg.seq import encode
+from gattn_tg.training.tasks.filters import begin
 
 BENCH = "grammar"
 GENOME = ROOT.parent / "shared" / "data" / "regions" / "hg19_chr20_1000000_2000000.fa.gz"
@@ -84,10 +86,10 @@ class Grammar:
             if (found < 4).all():
                 return found
 
-    def begin(self, model: SequenceClassifier) -> None:
-        """Filters as the matrices of the vocabulary."""
-        assert model.filters is not None
-        model.filters.start_from(matrices_of(self.vocabulary))
+    def begin(self, model: SequenceClassifier, train: LabelledSequences, seed: int, chosen: bool) -> None:
+        """Filters, where there are some, as the matrices of the vocabulary or at random, and what is usual of them."""
+        if model.filters is not None:
+            begin(model, matrices_of(self.vocabulary) if chosen else [], train, seed)
 
 
 def run(n: int, designs: Sequence[str], seeds: Sequence[int]) -> None:
@@ -110,7 +112,7 @@ def run(n: int, designs: Sequence[str], seeds: Sequence[int]) -> None:
                 trial = trials[design]
                 # order is what is asked, so strands are not turned
                 curve = trial.train(train, valid, PASSES, seed, False, keeps_best=True,
-                                    begins=grammar.begin if trial.chooses else None)
+                                    begins=partial(grammar.begin, train=train, seed=seed, chosen=trial.chooses))
                 judged, auc = max(value for _, value in curve), trial.auc(test)
             seconds = round(time.perf_counter() - start, 1)
             write(BENCH, {"examples": n, "design": design, "seed": seed, "valid_auc": round(judged, 4),
