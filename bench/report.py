@@ -23,6 +23,7 @@ from bench.record import ROOT, lines_of
 
 Line = dict[str, Any]
 PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
+MIXED = ("0.0", "0.05", "0.2")  # tumour shares of the table of mixtures
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -212,9 +213,18 @@ def methylation() -> str:
     return markdown(["AUC (without isolated sites)", *folds], rows)
 
 
+def methylation_reads() -> str:
+    header = ["cut by", "score", "AUC", "AUC within folds", *(f"error at share {s} (interval holds it)" for s in MIXED)]
+    rows = [[f"{x['by']}, {x['folds']} folds, {len(x['seeds'])} seeds", who, f"{x['auc'][who]:.3f}",
+             f"{x['auc_within'][who]:.3f}",
+             *(f"{x['mixtures'][who][s]['mae']:.3f} ({x['mixtures'][who][s]['held']:.0%})" for s in MIXED)]
+            for x in newest("methylation_reads", "by") for who in x["auc"]]  # fmt: skip
+    return markdown(header, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
-                            decode, convolution, cold, language, tracks, methylation,
+                            decode, convolution, cold, language, tracks, methylation, methylation_reads,
                             pretraining, study_words)
 }
 

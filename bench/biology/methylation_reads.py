@@ -3,7 +3,7 @@
     python bench/biology/methylation_reads.py [READS.tsv.gz] [--by region read] [--seeds 0 1 2] [--dry]
 
 1,429 bisulfite reads of ten regions, of a lymphoma and of normal B cells. Each fold is tested once by a model that
-never saw it: one region of the ten (`--by region`), or one tenth of the reads (`--by read`: all regions are known).
+never saw it: of --cuts 10 one region (of 5 two regions), or with `--by read` a tenth of the reads of all regions.
 Another fold chooses the best weights. The table gives the state of every CpG as motif ids; letters are hidden from the
 model unless --letters yes is said, which leaves it the states and where they are. No setting was chosen by test folds.
 
@@ -47,7 +47,7 @@ from gattn_tg.training.tasks.classify import Classify
 READS = ROOT.parent / "shared" / "data" / "methylation" / "reads_tumour_normal.tsv.gz"
 VOCABULARY = MotifVocabulary.methylation()
 N_IDS = VOCABULARY.n_motifs
-FOLDS, RESAMPLES, MIXTURES = 10, 1000, 200
+RESAMPLES, MIXTURES = 1000, 200
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("reads", type=Path, nargs="?", default=READS)
     parser.add_argument("--by", nargs="+", choices=("region", "read"), default=["region", "read"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="to test")
+    parser.add_argument("--cuts", type=int, default=10, help="folds that reads, or regions, are dealt out to")
     parser.add_argument("--letters", choices=("yes", "no"), default="no")
     parser.add_argument("--motif", choices=("key", "pair", "same", "ordered"), default="pair")
     parser.add_argument("--pool", default="both")
@@ -151,16 +151,17 @@ def main() -> None:
     assert data.labels is not None
     y = data.labels == data.label_names.index("tumour")
     x, region = np.array([counted(row) for row in rows]), np.array([int(row["region"]) for row in rows])
+    folds = list(range(a.cuts))
     order = np.random.default_rng(20).permutation(len(y))
     for by in a.by:
-        fold = region if by == "region" else np.argsort(order) % FOLDS
+        fold = (region if by == "region" else np.argsort(order)) % a.cuts
         began, tables, valid_auc = time.perf_counter(), [], []
         scores = {name: np.full(len(y), np.nan) for name in ("model", "counts")}
         scores["mean"] = x[:, 0]
         each = np.full((len(a.seeds), len(y)), np.nan)
-        for k in a.folds:
-            test, valid = (np.flatnonzero(fold == f % FOLDS) for f in (k, k + 1))
-            train = np.flatnonzero((fold != k) & (fold != (k + 1) % FOLDS))
+        for k in folds:
+            test, valid = (np.flatnonzero(fold == f % a.cuts) for f in (k, k + 1))
+            train = np.flatnonzero((fold != k) & (fold != (k + 1) % a.cuts))
             both = np.concatenate([train, valid])
             scores["counts"][test] = fitted_counts(x[both], y[both].astype(float), x[test])
             for s, seed in enumerate(a.seeds):
@@ -170,21 +171,19 @@ def main() -> None:
             scores["model"][test] = each[:, test].mean(0)
             print(f"{by} {k}: " + ", ".join(f"{n} {auc(y[test], s[test]):.4f}" for n, s in scores.items())
                   + f", valid {valid_auc[-1]:.4f}, {time.perf_counter() - began:.0f} s", flush=True)  # fmt: skip
-        done = np.flatnonzero(np.isin(fold, a.folds))
-        y_done, group = y[done], region[done] if by == "region" else np.arange(len(done))
-        model = scores["model"][done]
+        group = region if by == "region" else np.arange(len(y))
         line = {
-            "by": by, "reads": len(done), "folds": len(a.folds), "seeds": a.seeds, "letters": a.letters,
+            "by": by, "reads": len(y), "folds": a.cuts, "seeds": a.seeds, "letters": a.letters,
             "motif": a.motif, "pool": a.pool, "width": a.width, "layers": a.layers, "epochs": a.epochs,
-            "auc": {name: round(auc(y_done, s[done]), 4) for name, s in scores.items()},
-            "auc_of_seeds": [round(auc(y_done, s[done]), 4) for s in each],
-            "auc_within": {name: round(float(np.mean([auc(y[fold == k], s[fold == k]) for k in a.folds])), 4)
+            "auc": {name: round(auc(y, s), 4) for name, s in scores.items()},
+            "auc_of_seeds": [round(auc(y, s), 4) for s in each],
+            "auc_within": {name: round(float(np.mean([auc(y[fold == k], s[fold == k]) for k in folds])), 4)
                            for name, s in scores.items()},
-            "model_less_mean": differences(y_done, model, scores["mean"][done], group),
-            "model_less_counts": differences(y_done, model, scores["counts"][done], group),
+            "model_less_mean": differences(y, scores["model"], scores["mean"], group),
+            "model_less_counts": differences(y, scores["model"], scores["counts"], group),
             "valid_auc": round(float(np.mean(valid_auc)), 4),
             "mixed_reads": a.mixed,
-            "mixtures": {name: mixtures(y_done, 1 / (1 + np.exp(-s[done])) if name != "mean" else s[done], a.mixed)
+            "mixtures": {name: mixtures(y, s if name == "mean" else 1 / (1 + np.exp(-s)), a.mixed)
                          for name, s in scores.items()},
             "motif_table": np.round(np.mean(tables, 0), 3).tolist(),
             "threads": a.threads, "minutes": round((time.perf_counter() - began) / 60, 1),

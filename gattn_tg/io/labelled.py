@@ -151,6 +151,11 @@ def stream_labelled(
             raise FormatError(
                 f"{source.path}: expected a header line, got an empty file; was it written fully?"
             )
+        if header[0].startswith("BAM\x01"):
+            raise FormatError(
+                f"{source.path}: expected a CSV or TSV table, got a BAM file; write a table with the columns sequence "
+                "and methylation of what gattn_tg.io.bam.read_bam gives"
+            )
         wanted = [column for column in (sequence, label, name, states) if column is not None]
         if optional and name is not None and name.casefold() not in map(str.casefold, header):
             wanted.remove(name)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gattn_tg.errors import FormatError, MissingExtraError
-from gattn_tg.io import Read
+from gattn_tg.io import Read, read_labelled, write_tsv
 from gattn_tg.io.bam import read_bam
 from gattn_tg.score.sequences import read
 
@@ -106,3 +106,12 @@ def test_a_model_of_letters_refuses_it_and_a_missing_library_is_named(
     monkeypatch.setitem(sys.modules, "pysam", None)
     with pytest.raises(MissingExtraError, match="expected pysam to read BAM, but it is not installed; pip install"):
         list(read(tmp_path / "x.bam", states="methylation"))
+
+
+def test_a_bam_file_becomes_a_table_to_train_on_and_is_no_table_itself(tmp_path: Path) -> None:
+    path = bam(tmp_path / "x.bam", {"MM": "C+m?,0,0;", "ML": [250, 3]})
+    with pytest.raises(FormatError, match="expected a CSV or TSV table, got a BAM file; write a table"):
+        read_labelled(path)
+    rows = ([r.name, r.sequence.decode(), r.states.decode(), "tumour"] for r in read_bam(path))
+    write_tsv(tmp_path / "x.tsv", ["name", "sequence", "methylation", "label"], rows)
+    assert read_labelled(tmp_path / "x.tsv", states="methylation").states == (b".1...0...........",)
