@@ -185,7 +185,7 @@ def main() -> None:
             "mixed_reads": a.mixed,
             "mixtures": {name: mixtures(y, s if name == "mean" else 1 / (1 + np.exp(-s)), a.mixed)
                          for name, s in scores.items()},
-            "motif_table": np.round(np.mean(tables, 0), 3).tolist(),
+            "motif_table": np.round(np.mean(tables, 0, dtype=np.float64), 3).tolist(),
             "threads": a.threads, "minutes": round((time.perf_counter() - began) / 60, 1),
         }  # fmt: skip
         print({key: line[key] for key in ("by", "auc", "auc_within", "model_less_mean", "model_less_counts")})
