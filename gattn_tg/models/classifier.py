@@ -80,7 +80,7 @@ class SequenceClassifier(Trunk):
         filters, evidence = self.filters, self.evidence
         assert filters is not None
         assert evidence is not None
-        run = Forward(self, ROWS, run=lambda some, n: summary(filters(some, n), n))
+        run = Forward(filters, ROWS, run=lambda some, n: summary(filters(some, n), n))
         evidence.calibrate(run(bases, lengths))
 
     def tokens(
