@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from training import tiny
 
+from bench.models.large_data import table
 from gattn_tg.cli.main import main
 from gattn_tg.data.mapped import MappedRows
 from gattn_tg.errors import ConfigError, FormatError, GattnError
@@ -19,6 +23,7 @@ from gattn_tg.training.tasks import sources
 from gattn_tg.training.tasks.classify import Classify
 from gattn_tg.training.tasks.registry import task_of
 
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 RNG = np.random.default_rng(4)
 WORDS = ["".join(RNG.choice(list("ACGTN"), n, p=[0.25, 0.25, 0.24, 0.24, 0.02])) for n in RNG.integers(9, 31, 60)]
 ROWS = [f"{word},{'ny'[k % 2]},{k / 7:.3f},{k % 3 % 2},{'.' * len(word)}" for k, word in enumerate(WORDS)]
@@ -207,3 +212,41 @@ def test_a_class_that_train_does_not_have_is_refused(home: Path) -> None:
     assert preprocess(home / "n.csv", "-o", home / "n") == 0
     with pytest.raises(ConfigError, match="expected labels n, y, got x; correct"):
         made(home, "t.csv", valid="n")
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from bench.models.large_data import held
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.tasks.registry import task_of
+
+home, margin = Path(sys.argv[1]), int(sys.argv[2])
+task_of(TrainConfig.from_toml(home / "small.toml")).batch(0, 0, 0, 1)
+resource.setrlimit(resource.RLIMIT_DATA, (held() + margin,) * 2)
+task = task_of(TrainConfig.from_toml(home / "large.toml"))
+for step in range(20):
+    assert task.batch(step, 0, 0, 1)["bases"].shape == (64, 2000)
+task.fingerprint()
+try:
+    np.ones(2 * margin, np.uint8)
+except MemoryError:
+    print(len(task.train) * 2 * 2000 / margin)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA is a limit of Linux")
+def test_a_data_set_ten_times_the_memory_is_learnt_from(tmp_path: Path) -> None:
+    margin = 24 << 20
+    table(tmp_path / "small", 80, 2000)
+    table(tmp_path / "large", 10 * margin // 4000 + 1, 2000)
+    for name in ("small", "large"):
+        text = f'[data]\ntrain = "{name}"\nvalid = "small"\n[model]\nwidth = 8\nn_layers = 1\nn_heads = 2\n'
+        (tmp_path / f"{name}.toml").write_text(text + "[train]\nreverse_complement = true\n")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path), str(margin)], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) >= 10  # and the limit holds: an array of two margins could not be had
