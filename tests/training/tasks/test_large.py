@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from training import tiny
 
-from bench.models.large_data import table
 from gattn_tg.cli.main import main
 from gattn_tg.data.mapped import MappedRows
 from gattn_tg.errors import ConfigError, FormatError, GattnError
@@ -218,11 +217,13 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from bench.models.large_data import held
+from bench.models.large_data import held, table
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.registry import task_of
 
 home, margin = Path(sys.argv[1]), int(sys.argv[2])
+table(home / "small", 80, 2000)
+table(home / "large", 10 * margin // 4000 + 1, 2000)
 task_of(TrainConfig.from_toml(home / "small.toml")).batch(0, 0, 0, 1)
 resource.setrlimit(resource.RLIMIT_DATA, (held() + margin,) * 2)
 task = task_of(TrainConfig.from_toml(home / "large.toml"))
@@ -239,8 +240,6 @@ except MemoryError:
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA is a limit of Linux")
 def test_a_data_set_ten_times_the_memory_is_learnt_from(tmp_path: Path) -> None:
     margin = 24 << 20
-    table(tmp_path / "small", 80, 2000)
-    table(tmp_path / "large", 10 * margin // 4000 + 1, 2000)
     for name in ("small", "large"):
         text = f'[data]\ntrain = "{name}"\nvalid = "small"\n[model]\nwidth = 8\nn_layers = 1\nn_heads = 2\n'
         (tmp_path / f"{name}.toml").write_text(text + "[train]\nreverse_complement = true\n")
