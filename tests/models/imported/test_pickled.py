@@ -133,7 +133,7 @@ def test_a_file_that_asks_for_anything_else_is_refused_and_nothing_of_it_is_run(
     (plain(strides=(4,)), "steps from 0 up"), (plain(key="9"), "cannot be read"),
     (plain(kind="Fake"), "asks for 'torch.Fake'"),
     (plain(shape=("3", 4)), "cannot be read"),
-])  # fmt: skip
+], ids=range(12))  # a name of the bytes would hold the time of their archive  # fmt: skip
 def test_a_damaged_file_gets_one_clear_error(data: bytes, text: str) -> None:
     with pytest.raises(FormatError, match=text):
         unpickle(data, "w.bin")
