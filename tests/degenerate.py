@@ -1,4 +1,4 @@
-"""Runs degenerate calls of attention: `DEV=CPU python degenerate.py IMPLEMENTATION NAME...`, for a process of its own.
+"""Runs degenerate calls of attention: `DEV=CPU python degenerate.py IMPLEMENTATION [NAME...]`, in its own process.
 
 Where simplification leaves an operand of a kernel unused (a scale of 0, a table of one entry, one base), a wrong order
 of arguments would end the process. Prints one JSON line a case: its name, and what broke the promise, or nothing.
@@ -68,4 +68,4 @@ def main(impl: str, *names: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], *(sys.argv[2:] or BY_NAME))

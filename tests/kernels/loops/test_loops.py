@@ -123,7 +123,7 @@ def test_no_gradient_of_finite_numbers_is_nan(sizes):
         assert not np.isnan(x.numpy()).any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["pair", "ordered", "between"])  # each has a way of its own to sum its table
 def test_fifty_runs_agree_bit_for_bit(kind):
     given = [Tensor(x, device="CPU").realize() for x in arrays(1, 2, 1, 90, 8, kind)]
 

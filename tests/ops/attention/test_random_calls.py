@@ -14,7 +14,7 @@ from tinygrad import dtypes
 from gattn_tg.ops.attention.cases import Case
 
 
-@pytest.mark.parametrize(("seed", "impl"), [(0, "loops"), (1, "lazy"), (14, "loops"), (32, "loops"), (1264, "loops")])
+@pytest.mark.parametrize(("seed", "impl"), [(1, "lazy"), (14, "loops"), (32, "loops"), (1264, "loops")])
 def test_random_calls_agree_with_float64(seed, impl):
     assert not random_calls.faults(seed, impl)
 
