@@ -4,8 +4,8 @@ tinygrad keeps the lowered form of a kernel for the life of a process, and on di
 Lowering is Python and takes most of a start: 2.8 of 4.0 s of `gattn predict` for twenty sequences. `remembered` stands
 in front of tinygrad's lowering and looks into the checked store first.
 
-What is kept is the part of a program that runs: name, launch sizes and estimates, arguments, source and machine code.
-Its statements, thousands of nodes that nothing reads again, are dropped.
+What is kept is the part of a program that runs: name, launch sizes and estimates, arguments, memory of its own, source and
+machine code. Its other statements, thousands of nodes that nothing reads again, are dropped.
 """
 
 from __future__ import annotations
@@ -76,11 +76,12 @@ def lean(program: UOp) -> UOp:
     if not isinstance(program.arg, ProgramInfo) or [u.op for u in program.src] != FORM:
         return program
     sink, statements, source, binary = program.src
-    arguments = tuple(u for u in statements.src if u.op is Ops.PARAM)
-    return program.replace(src=(UOp(Ops.SINK, arg=sink.arg), UOp(Ops.LINEAR, src=arguments), source, binary))
+    kept = tuple(u for u in statements.src if u.op in KEPT)
+    return program.replace(src=(UOp(Ops.SINK, arg=sink.arg), UOp(Ops.LINEAR, src=kept), source, binary))
 
 
 FORM = [Ops.SINK, Ops.LINEAR, Ops.SOURCE, Ops.BINARY]
+KEPT = (Ops.PARAM, Ops.BUFFER, Ops.SPECIAL)  # arguments, shared and private memory, threads of a group
 
 
 @functools.cache

@@ -29,6 +29,7 @@ batch_size = 4
 accumulate = 2
 ema_decay = 0.5
 reverse_complement = true
+monitor = "loss"
 log_every = 2
 validate_every = 4
 checkpoint_every = 3
