@@ -110,7 +110,7 @@ def _of_memory(error: BaseException) -> str:
 
 def one_standard_input(arguments: argparse.Namespace) -> None:
     """Refuses "-" for two inputs: the second would be empty."""
-    both = [name for name, path in output.inputs(arguments).items() if path == output.STDIN]
+    both = [name for name, path in output.inputs(arguments) if path == output.STDIN]
     if len(both) > 1:
         raise ConfigError(
             f"gattn {arguments.verb}: expected standard input for one input, got - for {' and '.join(both)}; "

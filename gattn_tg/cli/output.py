@@ -92,9 +92,10 @@ def check(verb: str, path: Path | None, *, overwrite: bool, as_json: bool) -> No
         )
 
 
-def inputs(arguments: argparse.Namespace) -> dict[str, Path]:
-    """What a verb reads, by argument: every path that is no output."""
-    return {k: v for k, v in vars(arguments).items() if isinstance(v, Path) and k not in OUTPUTS}
+def inputs(arguments: argparse.Namespace) -> list[tuple[str, Path]]:
+    """What a verb reads, each with the name of its argument: every path that is no output, also of several in one."""
+    given = [(k, v if isinstance(v, list | tuple) else [v]) for k, v in vars(arguments).items() if k not in OUTPUTS]
+    return [(name, path) for name, paths in given for path in paths if isinstance(path, Path)]
 
 
 def written(arguments: argparse.Namespace) -> list[Path]:
@@ -123,7 +124,7 @@ def require_apart(verb: str, outputs: Iterable[Path], arguments: argparse.Namesp
         ConfigError: An output is an input or another output, or a folder to be replaced has an input in it.
     """
     replaces = getattr(arguments, "overwrite", False)
-    read = {Path(os.path.realpath(p)): p for p in inputs(arguments).values() if p != STDIN}
+    read = {Path(os.path.realpath(p)): p for _, p in inputs(arguments) if p != STDIN}
     seen: dict[Path, Path] = {}
     for path in outputs:
         place = Path(os.path.realpath(path))

@@ -4,8 +4,8 @@ tinygrad keeps the lowered form of a kernel for the life of a process, and on di
 Lowering is Python and takes most of a start: 2.8 of 4.0 s of `gattn predict` for twenty sequences. `remembered` stands
 in front of tinygrad's lowering and looks into the checked store first.
 
-What is kept is the part of a program that runs: name, launch sizes and estimates, arguments, memory of its own, source and
-machine code. Its other statements, thousands of nodes that nothing reads again, are dropped.
+What is kept is the part of a program that runs: name, launch sizes and estimates, arguments, memory, source and machine
+code. Its other statements, thousands of nodes that nothing reads again, are dropped.
 """
 
 from __future__ import annotations
