@@ -99,11 +99,11 @@ def test_train_refusals(run: Path, capsys: pytest.CaptureFixture[str], tmp_path:
 
 def test_predict_writes_a_table(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     best, fasta, table = run / "run" / "best", tmp_path / "a.fa", tmp_path / "out.tsv"
-    fasta.write_text(">one\nACGATTACA\n>two\nACG\n")
+    fasta.write_text(">one\nACGATTACA\n>two\nACGTT\n")
     assert main(["predict", str(best), str(fasta)]) == 0
     shown = capsys.readouterr().out
     assert shown.splitlines()[0] == "name\tlength\tpredicted\tp_0\tp_1"
-    assert [line.split("\t")[:2] for line in shown.splitlines()[1:]] == [["one", "9"], ["two", "3"]]
+    assert [line.split("\t")[:2] for line in shown.splitlines()[1:]] == [["one", "9"], ["two", "5"]]
     assert main(["predict", str(best), str(fasta), "-o", str(table), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["n"] == 2
