@@ -17,7 +17,7 @@ import numpy as np
 
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.cli.environment import n_launched
+from gattn_tg.cli.computer.environment import n_launched
 from gattn_tg.data.workers import in_order
 from gattn_tg.errors import ConfigError
 from gattn_tg.escaping import field

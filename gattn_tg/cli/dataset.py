@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gattn_tg.cli import output
-from gattn_tg.cli.environment import n_launched
+from gattn_tg.cli.computer.environment import n_launched
 from gattn_tg.data.peak_choices import DRAWN, PeakChoices, read_peak_set
 from gattn_tg.data.peak_folder import CONFIG, PAGE, check_folder, summary, write_peak_set
 from gattn_tg.errors import ConfigError

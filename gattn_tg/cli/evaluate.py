@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-
-import numpy as np
 
 from gattn_tg.cli import device, output
-from gattn_tg.cli.output import say, say_json
+from gattn_tg.cli.evaluation import tell, tell_json, tell_share
+from gattn_tg.cli.output import say
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
-from gattn_tg.front.evaluation import SHOWN, Evaluation
 from gattn_tg.front.load import load
-from gattn_tg.metrics.mixture import Z95, Share
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,74 +51,3 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None and not arguments.json:
         say(f"page: {arguments.html}")
     return 0
-
-
-def tell_share(path: Path, label: str, found: Share, *, as_json: bool) -> None:
-    """Prints the share of a class in a mixture."""
-    if as_json:
-        say_json({"mixture": str(path), "label": label, **asdict(found)})
-        return
-    say(f"{path}: {label} {found.estimate:.1%} of {found.n:,} sequences (95 % {found.low:.1%} to {found.high:.1%})")
-    if found.outside > Z95:
-        say(f"warning: its mean score lies {found.outside:.1f} standard errors outside of what mixtures of both "
-            "classes give; it holds something else, or the known sequences are of another kind")
-
-
-def tell_json(found: Evaluation) -> None:
-    """Prints one object."""
-    if found.confusion is not None and "data" in found.metrics:
-        say_json({**(found.metrics["data"] or {}), "labels": list(found.labels), "confusion": found.confusion.tolist()})
-        return
-    shown = {key: metrics and _finite(metrics) for key, metrics in found.metrics.items()}
-    say_json({"kind": found.kind, **shown})
-
-
-def tell(found: Evaluation) -> None:
-    """Prints a line for each part, and the confusion table or a line for each label."""
-    m = found.metrics.get("data")
-    if found.confusion is not None and m is not None:
-        say(f"{m['n']:,} sequences  accuracy {m['accuracy']:.4f}  AUC {_shown(m['auc'])}  MCC {m['mcc']:.4f}  loss "
-            f"{m['loss']:.4f}  AUPRC {_shown(m['auprc'])}  ECE {m['ece']:.4f}")
-        for line in confusion_lines(found.confusion, found.labels):
-            say(line)
-        return
-    for key, metrics in found.metrics.items():
-        if metrics:
-            outcome = found.columns.get(key)
-            names = metrics if outcome is None else [n for n in metrics if n in SHOWN]
-            told = (f"{name} {f'{metrics[name]:,.0f}' if name == 'n' else _shown(metrics[name])}" for name in names)
-            say(f"{key:<5}  " + "  ".join(told))
-            if outcome is not None:
-                for line in label_lines(outcome.readout.labels, outcome.each()):
-                    say(line)
-
-
-def label_lines(labels: tuple[str, ...], each: list[dict[str, float]]) -> list[str]:
-    """A line for each label or column, aligned."""
-    wide = max(len("label"), *map(len, labels)) + 2
-    names = list(each[0])
-    lines = ["  " + "label".ljust(wide) + "".join(name.rjust(11) for name in names)]
-    for label, one in zip(labels, each, strict=True):
-        cells = (f"{one[n]:,}" if isinstance(one[n], int) else _shown(one[n]) for n in names)
-        lines.append("  " + label.ljust(wide) + "".join(cell.rjust(11) for cell in cells))
-    return lines
-
-
-def confusion_lines(table: np.ndarray, labels: tuple[str, ...]) -> list[str]:
-    """The confusion table as aligned text, true classes in rows."""
-    wide = max(9, *(len(label) + 2 for label in labels))
-    first = max(16, *(len(label) + 8 for label in labels))
-    lines = ["true \\ predicted".ljust(first) + "".join(label.rjust(wide) for label in labels) + "   recall"]
-    for label, row in zip(labels, table, strict=True):
-        share = row[labels.index(label)] / max(row.sum(), 1)
-        lines.append(f"  {label}".ljust(first) + "".join(f"{n:,}".rjust(wide) for n in row) + f"   {share:6.1%}")
-    return lines
-
-
-def _shown(value: float | None) -> str:
-    """A number with four digits; nothing where it is not defined."""
-    return "-" if value is None or value != value else f"{value:.4g}"
-
-
-def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: None if value != value else value for name, value in metrics.items()}

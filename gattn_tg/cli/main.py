@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TextIO
 
-from gattn_tg.cli import environment, output
+from gattn_tg.cli import output
 from gattn_tg.cli.arguments.parser import parser
+from gattn_tg.cli.computer import environment
 from gattn_tg.errors import ConfigError, GattnError
 
 OK, ERROR, INTERRUPTED = 0, 2, 130

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from tinygrad import Device
 
-from gattn_tg.cli.environment import n_launched
+from gattn_tg.cli.computer.environment import n_launched
 from gattn_tg.errors import ConfigError, GattnWarning
 from gattn_tg.machine import device_list
 from gattn_tg.machine.devices import cores

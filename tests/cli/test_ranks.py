@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli import environment, ranks
+from gattn_tg.cli import ranks
 from gattn_tg.cli.arguments.parser import parser
+from gattn_tg.cli.computer import environment
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.machine import device_list
 from gattn_tg.machine.device_list import devices_of

@@ -21,7 +21,7 @@ NAMES = {
 }  # fmt: skip
 # what a verb may say for itself: arguments, progress, files and the text of results, in so many lines
 # lines; predict and along each serve several kinds of input: sequences, places, windows all along a genome
-VERBS = {"predict": 115, "along": 125, "evaluate": 110, "generate": 45, "variants": 80, "explain": 80}
+VERBS = {"predict": 115, "along": 125, "evaluate": 110, "generate": 45, "variants": 90, "explain": 80}
 ROOMS = {"cli", "front", "errors", "io", "score"}
 
 

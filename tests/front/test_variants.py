@@ -163,7 +163,8 @@ def differences(kind: str, ref: np.ndarray, alt: np.ndarray, case: tuple[str, in
 
 def test_every_kind_of_answers_can_be_asked_for_variants() -> None:
     assert set(ANSWERS) == {readout for kind in KINDS.values() for readout in (kind.readout, *kind.others)}
-    assert set(MODELS) == set(KINDS)
+    # imports answer as a MaskedEncoder or a SequenceClassifier does
+    assert set(MODELS) == {kind for kind in KINDS if not kind.startswith("Imported")}
 
 
 @pytest.mark.parametrize("kind", MODELS)

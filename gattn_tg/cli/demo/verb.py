@@ -15,7 +15,7 @@ from gattn_tg.cli.demo.explained import Explained, explained
 from gattn_tg.cli.demo.learn import MODEL, TRAINING, Outcome, by_class, compared, learn, write_predictions
 from gattn_tg.cli.demo.locus import CHROM, SHOWN, WINDOW, Locus, scan_locus, shown_line, verdicts
 from gattn_tg.cli.demo.page import demo_page
-from gattn_tg.cli.evaluate import confusion_lines
+from gattn_tg.cli.evaluation import confusion_lines
 from gattn_tg.cli.output import say, say_json
 from gattn_tg.data import encode_labelled, splice_junctions
 from gattn_tg.errors import ConfigError
