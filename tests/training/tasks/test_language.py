@@ -111,7 +111,7 @@ def test_windows_are_a_function_of_step_and_place(home: Path) -> None:
     assert (other.batch(3, 1, 0, 1)["labels"] != one["labels"]).any()
 
 
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [3])
 def test_an_encoder_fills_in_and_its_trunk_goes_to_a_classifier(home: Path, k: int) -> None:
     task = Mask.from_config(config(home, "MaskedEncoder", f"k = {k}\nstem_kernel = 5"))
     losses = train(task, 50)
