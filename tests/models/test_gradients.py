@@ -74,7 +74,7 @@ def test_twice_the_loss_has_twice_the_gradient(kind: str) -> None:
         assert np.array_equal(x, large[name]), name
 
 
-@pytest.mark.parametrize("kind", ["SequenceClassifier", "TrackModel", "GenomicGPT"])  # with every way to share rows out
+@pytest.mark.parametrize("kind", ["SequenceClassifier", "PerBaseModel", "GenomicGPT"])  # pooled, per base, shifted
 def test_rows_on_two_devices_have_the_gradients_of_one(kind: str) -> None:
     one, two = plain(kind), gradients(kind, 1.0, ("CPU:0", "CPU:1"))
     largest = max(np.abs(x).max() for x in one.values())
