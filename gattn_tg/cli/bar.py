@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Self, TypeVar
 
 Item = TypeVar("Item")
 _CLEAR = "\r\x1b[K"
@@ -25,6 +25,12 @@ class Bar:
         self.shown = sys.stderr.isatty() and not quiet
         self.n = 0
         self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
 
     def over(self, parts: Iterable[tuple[int, Item]]) -> Iterator[Item]:
         """Yield the second of each pair and count the first."""

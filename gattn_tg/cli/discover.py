@@ -20,17 +20,14 @@ def run(arguments: argparse.Namespace) -> int:
     require_new(arguments.output, overwrite=arguments.overwrite, mark=MOTIFS)
     began = time.perf_counter()
     bar = Bar("asked for", quiet=arguments.json, items="sequences")
-    with device.on(arguments.device, arguments.threads):
-        try:
-            first, *others = map(load, arguments.checkpoints)
-            found = first.discover(
-                arguments.positives, arguments.negatives, others=others, target=arguments.target,
-                matrices=arguments.motifs, method=arguments.method, backgrounds=arguments.backgrounds,
-                shuffles=arguments.shuffles, seed=arguments.seed or 0, batch_size=arguments.batch_size,
-                counted=bar.add,
-            )  # fmt: skip
-        finally:
-            bar.clear()
+    with device.on(arguments.device, arguments.threads), bar:
+        first, *others = map(load, arguments.checkpoints)
+        found = first.discover(
+            arguments.positives, arguments.negatives, others=others, target=arguments.target,
+            matrices=arguments.motifs, method=arguments.method, backgrounds=arguments.backgrounds,
+            shuffles=arguments.shuffles, seed=arguments.seed or 0, batch_size=arguments.batch_size,
+            counted=bar.add,
+        )  # fmt: skip
     found.write(arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - began
     if arguments.json:

@@ -27,16 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
         check_bigwig(arguments.output / "contributions.bw")
     began = time.perf_counter()
     bar = Bar("explained", quiet=arguments.json, items="sequences")
-    with device.on(arguments.device, arguments.threads):
-        try:
-            found = load(arguments.checkpoint).explain(
-                arguments.input, arguments.bed, method=arguments.method or METHODS[0], target=arguments.target,
-                hold_motifs=arguments.hold_motifs, steps=arguments.steps or STEPS,
-                references=arguments.references or REFERENCES, seed=arguments.seed or 0,
-                batch_size=arguments.batch_size, counted=bar.add,
-            )  # fmt: skip
-        finally:
-            bar.clear()
+    with device.on(arguments.device, arguments.threads), bar:
+        found = load(arguments.checkpoint).explain(
+            arguments.input, arguments.bed, method=arguments.method or METHODS[0], target=arguments.target,
+            hold_motifs=arguments.hold_motifs, steps=arguments.steps or STEPS,
+            references=arguments.references or REFERENCES, seed=arguments.seed or 0,
+            batch_size=arguments.batch_size, counted=bar.add,
+        )  # fmt: skip
     found.write(arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - began
     if arguments.json:

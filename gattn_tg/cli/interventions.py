@@ -30,11 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_new(arguments.output, overwrite=arguments.overwrite, mark=EFFECTS)
     began = time.perf_counter()
     bar = Bar("asked for", quiet=arguments.json, items="sequences")
-    with device.on(arguments.device, arguments.threads):
-        try:
-            found = asked(arguments, bar)
-        finally:
-            bar.clear()
+    with device.on(arguments.device, arguments.threads), bar:
+        found = asked(arguments, bar)
     found.write(arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - began
     if arguments.json:

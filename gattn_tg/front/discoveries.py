@@ -14,9 +14,8 @@ from gattn_tg.explain.drawings.page import Tile, page, pair, section, table
 from gattn_tg.explain.drawings.svg import TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers
 from gattn_tg.explain.evidence import LEVEL, Tested
-from gattn_tg.front.explanations import INDEX, require_new
+from gattn_tg.front.explanations import INDEX, put
 from gattn_tg.io import write_tsv
-from gattn_tg.io.whole import write_folder
 from gattn_tg.motif import MotifClass
 from gattn_tg.score.table import Table
 from gattn_tg.score.table import written as as_written
@@ -119,10 +118,7 @@ class Discoveries(Table):
         Raises:
             ConfigError: something is there already, or something else is to be replaced.
         """
-        path = Path(folder)
-        require_new(path, overwrite=overwrite, mark=MOTIFS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_folder(path, self._fill)
+        put(folder, self._fill, overwrite=overwrite, mark=MOTIFS)
 
     def _fill(self, folder: Path) -> None:
         (folder / INDEX).write_text(self.html(), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,10 +112,7 @@ class Explanations(Table):
             ConfigError: something is there already, or something else than an explanation is to be replaced.
             MissingExtraError: BigWig, and pybigtools is not installed.
         """
-        path = Path(folder)
-        require_new(path, overwrite=overwrite)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_folder(path, self._fill)
+        put(folder, self._fill, overwrite=overwrite)
 
     def _fill(self, folder: Path) -> None:
         (folder / INDEX).write_text(self.html(), encoding="utf-8")
@@ -185,6 +182,24 @@ class Explanations(Table):
             content += share_drawing(look.motifs, colours, look.share, look.frequency,
                                      f"attention by motif in {name}")  # fmt: skip
         return section(name, about, content, wide=True)
+
+
+def put(folder: str | Path, fill: Callable[[Path], object], *, overwrite: bool, mark: str = SHAP) -> None:
+    """Write a folder, all of it or nothing.
+
+    Args:
+        folder: where to; folders above it are made.
+        fill: writes the files into a folder that is given to it.
+        overwrite: replace a folder of the kind.
+        mark: a file that every folder of the kind has.
+
+    Raises:
+        ConfigError: see `require_new`.
+    """
+    path = Path(folder)
+    require_new(path, overwrite=overwrite, mark=mark)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_folder(path, fill)
 
 
 def require_new(path: Path, *, overwrite: bool, mark: str = SHAP) -> None:

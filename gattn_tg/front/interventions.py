@@ -12,8 +12,7 @@ from gattn_tg.explain.drawings.lines import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section, table
 from gattn_tg.explain.drawings.svg import BLUE, ORANGE, ROSE, TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers
-from gattn_tg.front.explanations import INDEX, require_new
-from gattn_tg.io.whole import write_folder
+from gattn_tg.front.explanations import INDEX, put
 from gattn_tg.score.table import Table
 
 EFFECTS = "effects.tsv"
@@ -118,10 +117,7 @@ class Interventions(Table):
         Raises:
             ConfigError: something is there already, or something else is to be replaced.
         """
-        path = Path(folder)
-        require_new(path, overwrite=overwrite, mark=EFFECTS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_folder(path, self._fill)
+        put(folder, self._fill, overwrite=overwrite, mark=EFFECTS)
 
     def _fill(self, folder: Path) -> None:
         (folder / INDEX).write_text(self.html(), encoding="utf-8")

@@ -10,13 +10,16 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from gattn_tg.errors import GattnError
 
 PART, OLD = ".part", ".old"  # how names end of what is being written, and of what is about to go
 LOOKS, PAUSE_S = 200, 0.005  # a reader looks again for a second while a folder is being replaced,
@@ -63,6 +66,49 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
         part.mkdir()
         fill(part)
         put_folder(part, path)
+
+
+@contextmanager
+def new_folder(folder: Path, header: str, files: Collection[str], *, overwrite: bool) -> Iterator[Path]:
+    """A folder to be filled, which gets its name when all is written.
+
+    Args:
+        folder: its name; the one that it is in exists.
+        header: a file that every folder of the kind has.
+        files: all files that one may have.
+        overwrite: replace a folder of the kind; anything else there is refused.
+
+    Raises:
+        GattnError: the folder exists, or cannot be written.
+    """
+    folder = Path(os.path.realpath(folder))
+    _require_new(folder, header, files, overwrite)
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        part.mkdir()
+        yield part
+        _require_new(folder, header, files, overwrite)  # once more: something may stand there by now
+        put_folder(part, folder, replace=overwrite)
+    except OSError as error:
+        raise GattnError(
+            f"{folder}: expected a folder that can be written, got: {(error.strerror or str(error)).lower()}; "
+            "check its permissions and the free space"
+        ) from error
+    finally:
+        remove(part)
+
+
+def _require_new(folder: Path, header: str, files: Collection[str], overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or remove it")
+    held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
+    if header not in held or held - {*files}:
+        raise GattnError(
+            f"{folder}: expected a folder with {header} to be replaced, got one that holds something else; "
+            "choose another name"
+        )
 
 
 def put_folder(part: Path, path: Path, *, replace: bool = True) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from gattn_tg.errors import CoordinateError, FormatError, GattnError
+from gattn_tg.errors import CoordinateError, FormatError
 from gattn_tg.io.contigs import ContigNames
 from gattn_tg.io.strict_json import parse
-from gattn_tg.io.whole import opened, put_folder, remove
+from gattn_tg.io.whole import new_folder, opened
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.codec import decode
@@ -182,45 +181,19 @@ def write_encoded(
     Raises:
         GattnError: the folder exists, or cannot be written.
     """
-    folder = Path(os.path.realpath(folder))
-    _check_target(folder, overwrite)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     sizes: dict[str, int] = {}
-    try:
-        temporary.mkdir()
-        with (temporary / BASES).open("wb") as bases, (temporary / MOTIFS).open("wb") as motifs:
+    with new_folder(Path(folder), HEADER, (BASES, MOTIFS, HEADER), overwrite=overwrite) as new:
+        with (new / BASES).open("wb") as bases, (new / MOTIFS).open("wb") as motifs:
             for part in parts:
                 bases.write(part.bases.tobytes())
                 if vocabulary is not None and part.motif_ids is not None:
                     motifs.write(part.motif_ids.tobytes())
                 sizes[part.chrom] = part.start + len(part.bases)
         if vocabulary is None:
-            (temporary / MOTIFS).unlink()
+            (new / MOTIFS).unlink()
         header = {"format": FORMAT, "contigs": list(sizes.items()), "vocabulary": vocabulary and vocabulary.to_toml()}
-        (temporary / HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
-        _check_target(folder, overwrite)  # once more: something may stand there by now
-        put_folder(temporary, folder, replace=overwrite)
-    except OSError as error:
-        raise GattnError(
-            f"{folder}: expected a folder that can be written, got: {(error.strerror or str(error)).lower()}; "
-            "check its permissions and the free space"
-        ) from error
-    finally:
-        remove(temporary)
+        (new / HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
     return sizes
-
-
-def _check_target(folder: Path, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or remove it")
-    held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
-    if HEADER not in held or held - {BASES, MOTIFS, HEADER}:
-        raise GattnError(
-            f"{folder}: expected a folder with {HEADER} to be replaced, got one that holds something else; "
-            "choose another name"
-        )
 
 
 @contextmanager

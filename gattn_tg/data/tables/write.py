@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,10 +15,9 @@ from gattn_tg.data.labelled import encode_labelled
 from gattn_tg.data.tables.header import header_text
 from gattn_tg.data.tables.layout import BASES, FILES, HEADER, MOTIFS, ROWS, row_type
 from gattn_tg.data.workers import in_order
-from gattn_tg.errors import GattnError
 from gattn_tg.io.labelled import LabelledTable, TableColumns, TableRow, ordered_labels, stream_labelled
 from gattn_tg.io.source import Source
-from gattn_tg.io.whole import put_folder, remove
+from gattn_tg.io.whole import new_folder
 from gattn_tg.motif.vocabulary import MotifVocabulary
 
 AT_ONCE = 1 << 22  # bases, padding included, that are encoded and annotated together
@@ -79,24 +76,11 @@ def write_table(
         FormatError: a table is malformed; the text names file and line.
         GattnError: the folder exists, or cannot be written.
     """
-    folder = Path(os.path.realpath(folder))
-    _check_target(folder, overwrite)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.mkdir()
+    with new_folder(Path(folder), HEADER, FILES, overwrite=overwrite) as new:
         work = partial(_encoded, columns=columns, vocabulary=vocabulary)
-        done = _fill(temporary, in_order(work, _groups(tables, columns), processes), columns)
+        done = _fill(new, in_order(work, _groups(tables, columns), processes), columns)
         text = header_text(done.n_rows, done.n_bases, done.label_names, columns, vocabulary)
-        (temporary / HEADER).write_text(text, encoding="utf-8")
-        _check_target(folder, overwrite)  # once more: something may stand there by now
-        put_folder(temporary, folder, replace=overwrite)
-    except OSError as error:
-        raise GattnError(
-            f"{folder}: expected a folder that can be written, got: {(error.strerror or str(error)).lower()}; "
-            "check its permissions and the free space"
-        ) from error
-    finally:
-        remove(temporary)
+        (new / HEADER).write_text(text, encoding="utf-8")
     return done
 
 
@@ -155,16 +139,3 @@ def _fill(folder: Path, groups: Iterable[Encoded], columns: TableColumns) -> Wri
         mapped["label"][some] = place[mapped["label"][some]]
     mapped.flush()
     return Written(n_rows, n_bases, names)
-
-
-def _check_target(folder: Path, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or remove it")
-    held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
-    if HEADER not in held or held - {*FILES}:
-        raise GattnError(
-            f"{folder}: expected a folder with {HEADER} to be replaced, got one that holds something else; "
-            "choose another name"
-        )

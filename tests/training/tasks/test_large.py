@@ -181,10 +181,14 @@ def test_damage_is_told_and_nothing_is_replaced_unasked(home: Path, capsys: pyte
         assert text in str(told.value)
         (copy / name).write_bytes(whole[name])
     (home / "broken.csv").write_text(f"{HEADER}\n{ROWS[0]}\nACGX,n,1,1,....\n")
+    other = home / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("keep")
     capsys.readouterr()
     for arguments, text in (
         ([home / "t.csv", "-o", copy], "expected a new folder, got one that exists"),
-        ([home / "t.csv", "-o", home, "--overwrite"], "a folder with table.json to be replaced, got one that holds something else"),
+        ([home / "t.csv", "-o", home, "--overwrite"], "expected an output of its own, got the folder of the input"),
+        ([home / "t.csv", "-o", other, "--overwrite"], "a folder with table.json to be replaced, got one that holds something else"),
         ([home / "t.csv", home / "broken.csv", "-o", copy, "--overwrite"], "broken.csv, line 3, sequence, column 4: expected nucleotide"),
         ([home / "t.csv", "-o", copy, "--no-motifs"], "--no-motifs: expected a genome for it, got a table"),
         ([home / "t.csv", "-o", copy, "--task", "values"], "--label-columns with --task labels or values"),
