@@ -14,7 +14,7 @@ from tinygrad.renderer import cstyle, llvmir
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.machine import arguments, programs, threads, toolchain
+from gattn_tg.machine import arguments, beside, programs, threads, toolchain
 from gattn_tg.machine.devices import cores
 
 # clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
@@ -83,10 +83,10 @@ def install() -> None:
     """Prepares every CPU device of this process, those open already and those opened later; works once.
 
     This changes tinygrad for the whole process, as soon as an operation of `gattn_tg` is imported: kernels on CPUs,
-    also those of other code, run on all cores that the process may use, with 512-bit vectors where the machine has them
-    and with bfloat16 stored as bits; compiled kernels are kept in a checked store on disk; and on machines of few
-    cores kernels are compiled in this process. Results of other code may therefore differ in the last bits.
-    Nothing else of tinygrad changes, and `import gattn_tg` alone changes nothing.
+    also those of other code, run on all cores that the process may use, with 512-bit vectors where the machine has
+    them and with bfloat16 stored as bits; compiled kernels are kept in a checked store on disk; and on machines of
+    few cores kernels are lowered in this process, with the compiler beside it. Results of other code may therefore
+    differ in the last bits. Nothing else of tinygrad changes, and `import gattn_tg` alone changes nothing.
 
     A DEV that names an architecture itself (`DEV=CPU::x86_64,znver4`) keeps it: tinygrad asks the device only for
     what DEV leaves open.
@@ -94,6 +94,7 @@ def install() -> None:
     threads.install()
     if cores() <= FEW_CORES and toolchain.variable("PARALLEL") is None:
         PARALLEL.value = 0
+        beside.install()
     for name in Device._opened_devices:
         if name.split(":")[0] == "CPU":
             prepare(Device[name])

@@ -1,7 +1,7 @@
 """Lowered programs on disk: a process begins with the kernels of earlier ones instead of lowering them again.
 
 tinygrad keeps the lowered form of a kernel for the life of a process, and on disk only what a compiler made of its C.
-Lowering is Python and takes most of a start: 2.8 of 4.0 s of `gattn predict` for twenty sequences. `remembered` stands
+Lowering is Python and takes most of a start: 2.8 of 4.0 s of `gattn predict` for twenty sequences. `Remembered` stands
 in front of tinygrad's lowering and looks into the checked store first.
 
 What is kept is the part of a program that runs: name, launch sizes and estimates, arguments, memory, source and machine
@@ -10,6 +10,7 @@ code. Its other statements, thousands of nodes that nothing reads again, are dro
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import os
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tinygrad import codegen, helpers
 from tinygrad.uop.ops import Ops, ProgramInfo, UOp
@@ -26,12 +28,11 @@ from gattn_tg.machine import toolchain
 TABLE = "gattn_program"
 SOURCES_SHOWN = 4  # the level of DEBUG from which tinygrad prints sources, which only lowering has
 Lowering = Callable[[UOp, object], UOp]
+Compile = Callable[[Callable[[], bytes]], Callable[[], bytes]]  # from work to what waits for its result
 
 
-def remembered(
-    lower: Lowering, get: Callable[[str, str], UOp | None], put: Callable[[str, str, UOp], object]
-) -> Lowering:
-    """tinygrad's lowering with a memory.
+class Remembered:
+    """tinygrad's lowering with a memory; called like it.
 
     Args:
         lower: From a kernel and a renderer to a program with its machine code.
@@ -39,20 +40,56 @@ def remembered(
         put: Keeps a program under (table, key).
     """
 
-    @functools.wraps(lower)
-    def lowered(ast: UOp, renderer: object) -> UOp:
-        if helpers.DEBUG >= SOURCES_SHOWN or helpers.VIZ:
-            return lower(ast, renderer)
-        key = key_of(ast, renderer)
-        if (found := get(TABLE, key)) is not None:
-            return found
-        began = time.perf_counter()
-        program = lean(lower(ast, renderer))
-        _Clock.seconds += time.perf_counter() - began
-        put(TABLE, key, program)
-        return program
+    def __init__(
+        self, lower: Lowering, get: Callable[[str, str], UOp | None], put: Callable[[str, str, UOp], object]
+    ) -> None:
+        self.lower, self.get, self.put = lower, get, put
 
-    return lowered
+    def __call__(self, ast: UOp, renderer: Any) -> UOp:
+        """The program of a kernel."""
+        return self.begin(ast, renderer, lambda work: work)()
+
+    def begin(self, ast: UOp, renderer: Any, submit: Compile) -> Callable[[], UOp]:
+        """Lower a kernel and hand its compilation to `submit`; the result waits for it and gives the program."""
+        if helpers.DEBUG >= SOURCES_SHOWN or helpers.VIZ:
+            return functools.partial(self.lower, ast, renderer)
+        key = key_of(ast, renderer)
+        if (found := self.get(TABLE, key)) is not None:
+            return lambda: found
+        began = time.perf_counter()
+        compiler = _Later(renderer.compiler, submit)
+        later = copy.copy(renderer)
+        later.compiler = compiler
+        program = lean(self.lower(ast, later))
+        _Clock.seconds += time.perf_counter() - began
+
+        def finished() -> UOp:
+            began = time.perf_counter()
+            whole = compiler.put_into(program)
+            _Clock.seconds += time.perf_counter() - began
+            self.put(TABLE, key, whole)
+            return whole
+
+        return finished
+
+
+class _Later:
+    """A compiler that answers at once with nothing, while the real one works."""
+
+    def __init__(self, compiler: Any, submit: Compile) -> None:
+        self._compiler, self._submit = compiler, submit
+        self._result: Callable[[], bytes] | None = None
+
+    def compile_cached(self, source: str) -> bytes:
+        """Begin to compile; empty."""
+        self._result = self._submit(functools.partial(self._compiler.compile_cached, source))
+        return b""
+
+    def put_into(self, program: UOp) -> UOp:
+        """The program with its machine code; as it is where its renderer wrote that by itself."""
+        if self._result is None:
+            return program
+        return program.replace(src=(*program.src[:-1], UOp(Ops.BINARY, arg=self._result())))
 
 
 def seconds() -> float:

@@ -26,7 +26,7 @@ def install() -> None:
     """Puts `get` and `put` where tinygrad 0.14 looks for its own, and a memory before its lowering."""
     for module in (helpers, device, *(sys.modules[name] for name in IMPORTERS if name in sys.modules)):
         module.diskcache_get, module.diskcache_put = get, put
-    codegen.do_to_program = ops_cpu.do_to_program = lowered.remembered(codegen.do_to_program, get, put)
+    codegen.do_to_program = ops_cpu.do_to_program = lowered.Remembered(codegen.do_to_program, get, put)
 
 
 def get(table: str, key: Key) -> Any:

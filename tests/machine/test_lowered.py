@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tinygrad import Device, Tensor
-from tinygrad.codegen import to_program
+from tinygrad import Device, Tensor, codegen
 from tinygrad.uop.ops import Ops, UOp
 
 from gattn_tg.machine import cache, cpu, lowered, toolchain
@@ -78,11 +77,10 @@ def test_the_key_tells_kernels_settings_targets_compilers_and_code_apart(monkeyp
     assert len(set(keys)) == len(keys)
 
 
-def test_what_is_kept_is_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_what_runs() -> None:
     """Name, launch, arguments, memory, source and machine code; no other statements."""
     ast, renderer = kernel(), Device["CPU"].renderer
-    monkeypatch.setattr("tinygrad.codegen.to_program_cache", {})
-    whole = lowered.remembered(to_program, lambda *_: None, lambda *_: None)
+    whole = lowered.Remembered(codegen.do_to_program.lower, lambda *_: None, lambda *_: None)
     program = whole(ast, renderer)
     assert lowered.lean(program) is program
     assert [x.op for x in program.src] == [Ops.SINK, Ops.LINEAR, Ops.SOURCE, Ops.BINARY]
