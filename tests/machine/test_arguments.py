@@ -18,9 +18,8 @@ TESTS = Path(__file__).resolve().parents[1]
 FEW = ("between_one_base", "no_scale_one_entry")
 # `python tests/degenerate.py loops` has more; these have one of every way in which an operand falls away
 MANY = (
-    "between_one_entry", "pair_one_entry", "ordered_one_entry", "between_one_base", "dense_one_base",
-    "one_entry_one_base", "ordered_one_key", "between_one_query", "no_scale", "no_scale_ordered", "no_scale_one_entry",
-    "width_one",
+    "between_one_entry", "ordered_one_entry", "dense_one_base", "one_entry_one_base", "ordered_one_key",
+    "between_one_query", "no_scale_ordered", "width_one",
 )  # fmt: skip
 
 
