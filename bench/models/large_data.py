@@ -47,8 +47,8 @@ log_every = 10
 def table(folder: Path, n: int, length: int) -> None:
     """An encoded table of random rows, written in blocks; every block is drawn anew."""
     from gattn_tg.data.facts import facts_of
+    from gattn_tg.data.tables.files import BASES, HEADER, MOTIFS, ROWS, row_type
     from gattn_tg.data.tables.header import header_text
-    from gattn_tg.data.tables.layout import BASES, HEADER, MOTIFS, ROWS, row_type
     from gattn_tg.io import TableColumns
     from gattn_tg.motif import MotifVocabulary
 

@@ -14,9 +14,9 @@ sys.path.insert(0, str(ROOT))  # the clone is documented, not an installed packa
 
 from gattn_tg.models.kinds import KINDS  # noqa: E402
 from gattn_tg.training.config import TrainSettings  # noqa: E402
-from gattn_tg.training.keys import Key, keys_of, toml_value  # noqa: E402
 from gattn_tg.training.tasks.registry import task_class, tasks_of  # noqa: E402
 from gattn_tg.training.template import model_keys  # noqa: E402
+from gattn_tg.training.toml_keys import Key, keys_of, toml_value  # noqa: E402
 
 TUTORIALS = ROOT / "examples" / "tutorials" / "pages"
 MARK = re.compile(r"<!-- (\w+)(?:: (\w+))? -->")

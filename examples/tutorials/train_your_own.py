@@ -12,7 +12,7 @@ from pathlib import Path
 
 import gattn_tg
 from gattn_tg.data.genomes.bundled import SPLICE_JUNCTIONS, bundled
-from gattn_tg.explain.drawings.lines import Line, line_chart
+from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.svg import ORANGE, TEAL
 from gattn_tg.io import read_labelled
 from gattn_tg.training.template import template

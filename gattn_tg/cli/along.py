@@ -14,8 +14,7 @@ from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import WINDOWS, TrainedAlong
 from gattn_tg.io.bigwig import SUFFIXES, check_bigwig
 from gattn_tg.score.along import check_places, columns_of, intervals_of, open_genome, places
-from gattn_tg.score.scan import MAX_UNKNOWN, collected, scanned
-from gattn_tg.score.values import (
+from gattn_tg.score.profiles import (
     ARRAYS,
     BEDGRAPH,
     BIGWIG,
@@ -25,6 +24,7 @@ from gattn_tg.score.values import (
     ends_in,
     require_one,
 )
+from gattn_tg.score.scan import MAX_UNKNOWN, collected, scanned
 
 OF_SCANS = ("width", "max_unknown")  # options that only scans have
 # Endings of files that are not written here: a folder of such a name is nothing that anyone asked for.

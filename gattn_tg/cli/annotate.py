@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes every hit of every motif class as BED, sorted; without -o to standard output."""
     if not arguments.mpi and n_launched() == 1:
         return annotate(arguments)
-    from gattn_tg.cli import ranks  # brings tinygrad along, which one process has no need of
+    from gattn_tg.cli import mpi  # brings tinygrad along, which one process has no need of
 
-    with ranks.world(arguments.mpi) as world:
-        return annotate(arguments, partial(ranks.in_turns, ranks=world), world.rank == 0)
+    with mpi.world(arguments.mpi) as world:
+        return annotate(arguments, partial(mpi.in_turns, ranks=world), world.rank == 0)
 
 
 def annotate(

@@ -11,7 +11,7 @@ from gattn_tg.cli.computer.environment import n_launched
 from gattn_tg.data.peak_choices import DRAWN, PeakChoices, read_peak_set
 from gattn_tg.data.peak_folder import CONFIG, PAGE, check_folder, summary, write_peak_set
 from gattn_tg.errors import ConfigError
-from gattn_tg.explain.drawings.peaks import peaks_page
+from gattn_tg.explain.drawings.dataset import peaks_page
 
 VERB = "gattn dataset"
 
@@ -20,9 +20,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes a folder that `gattn train` learns from; of several processes of a launcher the first one does it."""
     if not arguments.mpi and n_launched() == 1:
         return write(arguments)
-    from gattn_tg.cli import ranks  # brings tinygrad along, which one process has no need of
+    from gattn_tg.cli import mpi  # brings tinygrad along, which one process has no need of
 
-    with ranks.world(arguments.mpi) as world:
+    with mpi.world(arguments.mpi) as world:
         return world.from_first(write(arguments) if world.rank == 0 else 0)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from gattn_tg.cli import along, device, output, ranks
+from gattn_tg.cli import along, device, mpi, output
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
@@ -19,9 +19,9 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.io import Record, write_tsv
 from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.predict import fields, header
+from gattn_tg.score.profiles import BINARY
 from gattn_tg.score.scan import at_loci
 from gattn_tg.score.table import written
-from gattn_tg.score.values import BINARY
 
 ALONG = ("head", "bed", "tracks", "regions")  # options that only values along sequences have
 Rows = Iterator[Sequence[object]]
@@ -29,9 +29,9 @@ Rows = Iterator[Sequence[object]]
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes values along sequences, or one line per sequence."""
-    with ranks.world(arguments.mpi) as world, device.on(arguments.device, ranks.n_threads(world, arguments.threads)):
-        model = load(arguments.checkpoint, ranks.own_device(world))
-        model.asked.over, is_first = ranks.over(world), world.rank == 0
+    with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
+        model = load(arguments.checkpoint, mpi.own_device(world))
+        model.asked.over, is_first = mpi.over(world), world.rank == 0
         if isinstance(model, TrainedAlong):
             _refuse(arguments, model, ("stride", *along.OF_SCANS))
             return along.run(arguments, model, is_first)

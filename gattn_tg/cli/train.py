@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.cli import device, ranks
+from gattn_tg.cli import device, mpi
 from gattn_tg.cli.output import require_apart, say, say_json
 from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
@@ -42,17 +42,17 @@ def run(arguments: argparse.Namespace) -> int:
     verb = f"gattn {arguments.verb}"
     again = f"{verb}{f' {start}' if start else ''} {arguments.config} -o {folder} --resume"
     require_apart(verb, [folder], arguments)
-    with ranks.world(arguments.mpi) as world:
+    with mpi.world(arguments.mpi) as world:
         config = TrainConfig.from_toml(arguments.config)
         if arguments.dry_run:
             return rehearsed(arguments, config, world)
         chosen = mode(arguments, verb)
         watcher = Progress(quiet=arguments.json or world.rank > 0)
         kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
-        with device.on(kind, ranks.n_threads(world, arguments.threads)):
+        with device.on(kind, mpi.n_threads(world, arguments.threads)):
             done = train(
                 config, folder, mode=chosen, seed=arguments.seed, watcher=watcher, communicator=world,
-                device=ranks.devices(world, arguments.devices), from_checkpoint=arguments.from_checkpoint or "",
+                device=mpi.devices(world, arguments.devices), from_checkpoint=arguments.from_checkpoint or "",
                 start=start,
             )  # fmt: skip
             if world.rank == 0:
@@ -73,7 +73,7 @@ def rehearsed(arguments: argparse.Namespace, config: TrainConfig, world: Communi
                           "mpiexec or srun")
     kind = arguments.devices.split(":")[0] if arguments.devices else arguments.device
     with device.on(kind, arguments.threads):
-        found = rehearse(config, seed=arguments.seed, device=ranks.devices(world, arguments.devices),
+        found = rehearse(config, seed=arguments.seed, device=mpi.devices(world, arguments.devices),
                          start=getattr(arguments, "checkpoint", None))  # fmt: skip
     return foretell(found, arguments.json)
 

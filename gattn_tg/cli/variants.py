@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gattn_tg.cli import device, output, ranks
+from gattn_tg.cli import device, mpi, output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.load import load
@@ -21,11 +21,11 @@ CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar
 def run(arguments: argparse.Namespace) -> int:
     """Writes what every variant does; without -o as a table on standard output."""
     began = time.perf_counter()
-    with ranks.world(arguments.mpi) as world, device.on(arguments.device, ranks.n_threads(world, arguments.threads)):
+    with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
         is_first = world.rank == 0
         asked: Any = world.from_first(check(arguments) if is_first else None)
-        model = load(arguments.checkpoint, ranks.own_device(world))
-        model.asked.over = ranks.over(world)
+        model = load(arguments.checkpoint, mpi.own_device(world))
+        model.asked.over = mpi.over(world)
         found = model.variants(
             arguments.genome, asked, window=arguments.window, both_strands=arguments.both_strands,
             shifts=arguments.shifts, background=arguments.background, rename=arguments.rename,

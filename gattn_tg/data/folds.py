@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gattn_tg.data.occupied import Occupied
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError
-from gattn_tg.io.rows import rows, whole
+from gattn_tg.io.fields import rows, whole
 from gattn_tg.seq.interval import Interval
 
 PartOf = Callable[[Interval], str | None]

@@ -16,8 +16,8 @@ from gattn_tg.data.draws import PLACE, Draw, flips
 from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.io.rows import rows as lines_of
-from gattn_tg.io.rows import whole
+from gattn_tg.io.fields import rows as lines_of
+from gattn_tg.io.fields import whole
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Bool, Float, Int, UInt8
 

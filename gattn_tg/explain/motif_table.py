@@ -6,7 +6,7 @@ import numpy as np
 
 from gattn_tg.data.facts import blocks
 from gattn_tg.data.labelled import Rows
-from gattn_tg.models.tables import centred
+from gattn_tg.models.motif_tables import centred
 from gattn_tg.types import Float
 
 __all__ = ["centred", "motif_frequency"]

@@ -19,9 +19,9 @@ from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.along import columns_of, intervals_of
 from gattn_tg.score.answers import Answer, Answers, LabelPredictions, ValuePredictions, answers
 from gattn_tg.score.evaluate import outcome
+from gattn_tg.score.in_turns import SharedRows
+from gattn_tg.score.profiles import GenomeValues
 from gattn_tg.score.scan import MAX_UNKNOWN, Scanner, collected, scanned
-from gattn_tg.score.shared import SharedRows
-from gattn_tg.score.values import GenomeValues
 from gattn_tg.seq import Interval
 
 STRIDE = 50  # bases from one window to the next

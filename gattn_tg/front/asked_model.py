@@ -18,8 +18,8 @@ from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.motif import annotate, causal_ids
+from gattn_tg.score.in_turns import Over
 from gattn_tg.score.sequences import states_of
-from gattn_tg.score.shared import Over
 from gattn_tg.seq import N
 
 BUCKET = 64  # sequences are padded to a multiple of it where that changes nothing, so that few lengths are compiled

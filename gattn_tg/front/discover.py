@@ -11,10 +11,10 @@ import numpy as np
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.attribution.seqlets import seqlets
 from gattn_tg.explain.evidence import Tested, agreed, of_effects, of_labels
+from gattn_tg.explain.interventions.changed import Places, Rows, places
 from gattn_tg.explain.interventions.insertion import Put, effect
 from gattn_tg.explain.interventions.named import all_named, words
 from gattn_tg.explain.interventions.removal import removed
-from gattn_tg.explain.interventions.rows import Places, Rows, places
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_excess
 from gattn_tg.front.discoveries import Discoveries, Position

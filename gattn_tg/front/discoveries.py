@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.explain.drawings.lines import Line, line_chart
+from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, page, pair, section, table
 from gattn_tg.explain.drawings.svg import TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers

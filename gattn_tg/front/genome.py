@@ -13,7 +13,7 @@ from gattn_tg.front.sequences import Sequences, ids_of, records_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.motif import annotate
 from gattn_tg.score.along import GenomePredictor, Place, check_places, intervals_of, open_genome, places
-from gattn_tg.score.values import GenomeValues
+from gattn_tg.score.profiles import GenomeValues
 from gattn_tg.seq import Interval
 
 WINDOWS = 4  # at once: they are long

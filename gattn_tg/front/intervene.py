@@ -11,10 +11,10 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.attribution.target import Target
+from gattn_tg.explain.interventions.changed import Ask, Rows
 from gattn_tg.explain.interventions.insertion import Put, effect, effect_of_pair
 from gattn_tg.explain.interventions.named import named, words
 from gattn_tg.explain.interventions.removal import removed
-from gattn_tg.explain.interventions.rows import Ask, Rows
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.interventions import NOTHING, Insertion, Insertions, Interval, Removal, Removals
 from gattn_tg.front.sequences import Sequences, ids_of, records_of

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gattn_tg.errors import CoordinateError, FormatError
 from gattn_tg.io.contigs import ContigNames
-from gattn_tg.io.rows import number, rows, short, whole
+from gattn_tg.io.fields import number, rows, short, whole
 from gattn_tg.io.source import Source, opened
 from gattn_tg.seq.interval import STRANDS, Interval
 

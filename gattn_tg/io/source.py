@@ -33,7 +33,7 @@ UNREADABLE = {
     b"\xfe\xff": "UTF-16 text",
 }
 UTF8_BOM = b"\xef\xbb\xbf"
-KINDS = {
+FILE_KINDS = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISDIR: "a folder",
     stat.S_ISSOCK: "a socket",
@@ -212,7 +212,7 @@ def require_regular(path: str | Path, why: str) -> None:
             return  # who opens it says why
         if stat.S_ISREG(mode):
             return
-        kind = next((name for is_one, name in KINDS.items() if is_one(mode)), "something else")
+        kind = next((name for is_one, name in FILE_KINDS.items() if is_one(mode)), "something else")
     raise FormatError(
         f"{path}: expected a regular file, because {why}, got {kind}; write it to a file first"
     )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from gattn_tg.errors import FormatError
+from gattn_tg.io.fields import rows, short, whole
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.ref_check import Mismatch, RefCheck
-from gattn_tg.io.rows import rows, short, whole
 from gattn_tg.io.source import Rereading
 from gattn_tg.io.vcf import VcfVariant
 from gattn_tg.seq.variant import Variant, is_sequence, shown

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.io.fields import short
 from gattn_tg.io.genome import Genome
 from gattn_tg.io.lines import lines
 from gattn_tg.io.ref_check import Mismatch, RefCheck
-from gattn_tg.io.rows import short
 from gattn_tg.io.source import Rereading
 from gattn_tg.seq.interval import MAX_DIGITS
 from gattn_tg.seq.variant import Variant, is_sequence, shown

@@ -13,11 +13,11 @@ from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
-from gattn_tg.nn.evidence import Evidence, summary
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.pool import inside, pool
+from gattn_tg.nn.strengths import Evidence, summary
 from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N

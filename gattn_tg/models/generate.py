@@ -14,7 +14,7 @@ from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.follow import Follower
-from gattn_tg.nn.cache import KeyValueCache, angles, decode, projected
+from gattn_tg.nn.kv_cache import KeyValueCache, angles, decode, projected
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.host import arrays_of, write
 from gattn_tg.seq.alphabet import N

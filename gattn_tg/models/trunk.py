@@ -10,7 +10,7 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
-from gattn_tg.models.tables import centred_tables
+from gattn_tg.models.motif_tables import centred_tables
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import AnyBlock, Block
 from gattn_tg.nn.embedding import Embedding

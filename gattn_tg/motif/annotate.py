@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.errors import ShapeError
-from gattn_tg.motif.rows import as_one, base_ids
+from gattn_tg.motif.base_ids import as_one, base_ids
 from gattn_tg.motif.rules import UNMEASURED
 from gattn_tg.motif.sites import Found, find_all, strands
 from gattn_tg.motif.spans import Spans

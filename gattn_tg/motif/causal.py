@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gattn_tg.motif.rows import as_one, base_ids
+from gattn_tg.motif.base_ids import as_one, base_ids
 from gattn_tg.motif.sites import strands
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.types import UInt8

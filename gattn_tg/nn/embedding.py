@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.nn.initial import normal
-from gattn_tg.ops.rows import rows_of
+from gattn_tg.ops.lookup import rows_of
 from gattn_tg.types import Float, Int
 
 

@@ -11,7 +11,7 @@ from gattn_tg.kernels.dense.convolution import Windows, forward, plan, weight_gr
 from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
 from gattn_tg.ops.linear import linear
-from gattn_tg.ops.rows import activation_slopes, added_up, column_sums
+from gattn_tg.ops.lookup import activation_slopes, added_up, column_sums
 from gattn_tg.types import Float
 
 

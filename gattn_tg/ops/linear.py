@@ -11,7 +11,7 @@ from gattn_tg.kernels.dense.gemm import Gemm, kernel, plan
 from gattn_tg.kernels.tiles.epilogue import ACTIVATIONS
 from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
-from gattn_tg.ops.rows import activation_slopes, column_sums
+from gattn_tg.ops.lookup import activation_slopes, column_sums
 from gattn_tg.types import Float
 
 # Below this many multiply-adds tinygrad's own product costs no more (about 40 us with its launch, both ways 80), and it

@@ -10,7 +10,7 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.dense.rowwise import chunks, normalise, normalise_back
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
-from gattn_tg.ops.rows import added_up
+from gattn_tg.ops.lookup import added_up
 from gattn_tg.types import Float
 
 

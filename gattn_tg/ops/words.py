@@ -8,7 +8,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.ops.launch import on_one_cpu
-from gattn_tg.ops.rows import rows_of
+from gattn_tg.ops.lookup import rows_of
 from gattn_tg.types import Float, Int
 
 

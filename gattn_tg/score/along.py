@@ -16,7 +16,7 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import SiteReadout, TrackHead, TrackReadout
 from gattn_tg.models.strands import Run, mirrored_sites, over_strands
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.score.shared import Over, filled
+from gattn_tg.score.in_turns import Over, filled
 from gattn_tg.seq import encode
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Float

@@ -19,8 +19,8 @@ from gattn_tg.models.strands import Run
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.along import IN_MEMORY_BYTES as SMALL_FILE_BYTES
 from gattn_tg.score.along import Place, check_places, open_genome, places
-from gattn_tg.score.shared import filled
-from gattn_tg.score.values import GenomeValues
+from gattn_tg.score.in_turns import filled
+from gattn_tg.score.profiles import GenomeValues
 from gattn_tg.seq import Interval, N, decode, encode
 from gattn_tg.types import Float, UInt8
 

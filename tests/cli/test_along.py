@@ -20,9 +20,9 @@ from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.readouts import SiteReadout, TrackReadout
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.score import values
+from gattn_tg.score import profiles
 from gattn_tg.score.along import GenomePredictor
-from gattn_tg.score.values import GenomeValues
+from gattn_tg.score.profiles import GenomeValues
 from gattn_tg.seq import Interval, decode, reverse_complement
 
 WINDOW, CROP, BIN, N = 96, 32, 8, 150
@@ -134,7 +134,7 @@ def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.npz"
     assert main(["predict", str(home / "sites"), str(home / "g.fa"), "--regions", "-o", str(out)]) == 0
     values = np.load(out)["values"]
-    assert values.shape == (190, 1)
+    assert profiles.shape == (190, 1)
     bases = sequences(home)[0]
     wide, ids = np.full(WINDOW, 4, np.uint8), np.zeros(WINDOW, np.uint8)
     wide[24:], ids[24:] = bases[:72], annotate(bases)[:72]
@@ -235,7 +235,7 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
     call = ["predict", str(home / "tracks"), str(home / "g.fa"), "-o", str(tmp_path / "bw")]
     ones = lambda _, __, place: np.ones((-(-len(place) // BIN), 2), np.float32)  # noqa: E731
     monkeypatch.setattr(GenomePredictor, "__call__", ones)
-    write = values.write_bigwig
+    write = profiles.write_bigwig
 
     def full(path: Path, *more: Any, **options: Any) -> int:
         if path.name == "a-.bw":
@@ -260,6 +260,6 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
 
 def test_every_track_has_a_file_of_its_own() -> None:
     names = ["a b", "a_b", "A_B", "c", "..", "x" * 300, "x" * 301, "../etc"]
-    found = values.labels(names)
+    found = profiles.labels(names)
     assert len({name.casefold() for name in found}) == len(names)
     assert all(0 < len(name) <= 110 and name[0] != "." and "/" not in name for name in found)

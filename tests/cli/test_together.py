@@ -20,8 +20,8 @@ from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.score import shared
-from gattn_tg.score.shared import SharedRows
+from gattn_tg.score import in_turns
+from gattn_tg.score.in_turns import SharedRows
 from gattn_tg.seq import decode
 from gattn_tg.training.loop.communicator import Alone
 
@@ -93,4 +93,4 @@ def test_batches_are_those_of_one_process_however_they_are_shared_out() -> None:
         rows = np.arange(2.0 * n).reshape(n, 2)
         np.testing.assert_array_equal(network(rows), rows * 2)
     assert seen == [(3, 2), (4, 2), (4, 2), (4, 2), (4, 2)]
-    np.testing.assert_array_equal(shared.filled(np.array([1, 2]), 4), [1, 2, 2, 2])
+    np.testing.assert_array_equal(in_turns.filled(np.array([1, 2]), 4), [1, 2, 2, 2])

@@ -10,8 +10,8 @@ from tinygrad import Tensor
 
 from gattn_tg.cli.main import main
 from gattn_tg.explain.evidence import agreed, of_effects, of_labels
+from gattn_tg.explain.interventions.changed import places
 from gattn_tg.explain.interventions.named import all_named
-from gattn_tg.explain.interventions.rows import places
 from gattn_tg.metrics.chance import difference, mean, p_of_labels, p_of_signs, q_values
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier

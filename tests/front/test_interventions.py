@@ -11,10 +11,10 @@ from tinygrad import Tensor
 import gattn_tg
 from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError
+from gattn_tg.explain.interventions.changed import Rows, places
 from gattn_tg.explain.interventions.insertion import Put, effect, effect_of_pair, inserted
 from gattn_tg.explain.interventions.named import all_named, named, words
 from gattn_tg.explain.interventions.removal import removed
-from gattn_tg.explain.interventions.rows import Rows, places
 from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier

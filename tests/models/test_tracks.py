@@ -12,8 +12,8 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.bins import bin_ids
-from gattn_tg.models.composition import composition
 from gattn_tg.models.readouts import TrackHead, TrackReadout
+from gattn_tg.models.surroundings import composition
 from gattn_tg.models.tower import widths
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 

@@ -8,8 +8,8 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.motif.threshold import log_odds, score_threshold
-from gattn_tg.nn.evidence import summary
 from gattn_tg.nn.motif_filters import MotifFilters
+from gattn_tg.nn.strengths import summary
 from gattn_tg.seq.alphabet import COMPLEMENT
 
 N_FILTERS, WIDTH = 3, 5

@@ -11,16 +11,16 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.ops import cross_entropy as cross_entropy_module
-from gattn_tg.ops import norm, pooling, rows
+from gattn_tg.ops import norm, pooling
 from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.attention.sequence import merge
 from gattn_tg.ops.convolution import convolution
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.linear import linear
+from gattn_tg.ops.lookup import rows_at, rows_of
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.ops.poisson import poisson, softplus
 from gattn_tg.ops.pooling import halved
-from gattn_tg.ops.rows import rows_at, rows_of
 
 RNG = np.random.default_rng(0)
 BROKEN = (np.nan, np.inf, -np.inf)

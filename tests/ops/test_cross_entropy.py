@@ -8,7 +8,7 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.ops.cross_entropy import cross_entropy
-from gattn_tg.ops.rows import rows_of
+from gattn_tg.ops.lookup import rows_of
 from gattn_tg.types import Float
 
 

@@ -9,8 +9,8 @@ from tinygrad.helpers import GlobalCounters
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.machine import threads
+from gattn_tg.ops.lookup import LARGEST_TABLE, column_sums, rows_of
 from gattn_tg.ops.norm import layer_norm
-from gattn_tg.ops.rows import LARGEST_TABLE, column_sums, rows_of
 
 SHAPES = [(1, 1), (7, 5), (300, 70), (2050, 64), (130, 256)]
 

@@ -20,10 +20,10 @@ from gattn_tg.ops.convolution import convolution
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.dropout import drawn_from, dropout
 from gattn_tg.ops.linear import linear
+from gattn_tg.ops.lookup import rows_of
 from gattn_tg.ops.norm import layer_norm
 from gattn_tg.ops.poisson import binary_cross_entropy, poisson, poisson_multinomial, softplus
 from gattn_tg.ops.pooling import halved
-from gattn_tg.ops.rows import rows_of
 
 B, H, N, D, T = 2, 2, 37, 8, 4
 DEVICES = ("CPU:0", "CPU:1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gattn_tg.io import Genome
-from gattn_tg.score.variants.windows import alleles
+from gattn_tg.score.variants.alleles import alleles
 from gattn_tg.seq import Variant, decode
 
 

@@ -12,9 +12,9 @@ from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.keys import keys_of, toml_value
 from gattn_tg.training.tasks.registry import task_class, task_of, tasks_of
 from gattn_tg.training.template import example_of, model_keys, template
+from gattn_tg.training.toml_keys import keys_of, toml_value
 
 
 @dataclass(frozen=True)

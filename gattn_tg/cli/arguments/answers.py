@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gattn_tg.cli.arguments import shared, values
+from gattn_tg.cli.arguments import common, parse
 
 
-def predict(verbs: shared.Verbs) -> None:
+def predict(verbs: common.Verbs) -> None:
     """The options of `gattn predict`."""
-    verb = shared.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
+    common.checkpoint(verb)
     summary = (
         "FASTA; CSV/TSV with a column sequence (and name), or BAM with methylation, for classes; a folder of "
         "`gattn preprocess`, for tracks and sites; - is standard input"
@@ -32,26 +32,26 @@ def predict(verbs: shared.Verbs) -> None:
         "classes all along a genome: a window every BASES; the bin [s, s+BASES) gets what the model says of the window "
         "around s + BASES//2, of two classes in one BigWig the second"
     )
-    verb.add_argument("--stride", type=values.whole(1, values.MOST_BASES), default=None, metavar="BASES", help=summary)
+    verb.add_argument("--stride", type=parse.whole(1, parse.MOST_BASES), default=None, metavar="BASES", help=summary)
     summary = "with --stride, or with --bed for a model of sequences: bases of a window (those of training)"
-    verb.add_argument("--width", type=values.whole(1, values.MOST_BASES), default=None, help=summary)
+    verb.add_argument("--width", type=parse.whole(1, parse.MOST_BASES), default=None, help=summary)
     summary = "with --stride: share of N above which a window is left out (0.1)"
-    verb.add_argument("--max-unknown", type=values.share, default=None, help=summary)
+    verb.add_argument("--max-unknown", type=parse.share, default=None, help=summary)
     summary = "FASTA headers such as chrX:100-200 are places in the genome (without it they are names like others)"
     verb.add_argument("--regions", action="store_true", help=summary)
     verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
     summary = "these tracks, or with --stride classes, only"
-    verb.add_argument("--tracks", type=values.names, default=None, metavar="NAMES", help=summary)
-    shared.batch(verb)
-    shared.both_strands(verb)
-    shared.mpi(verb)
-    shared.overwrite(verb, "replace the output file")
+    verb.add_argument("--tracks", type=parse.names, default=None, metavar="NAMES", help=summary)
+    common.batch(verb)
+    common.both_strands(verb)
+    common.mpi(verb)
+    common.overwrite(verb, "replace the output file")
 
 
-def variants(verbs: shared.Verbs) -> None:
+def variants(verbs: common.Verbs) -> None:
     """The options of `gattn variants`."""
-    verb = shared.verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
+    common.checkpoint(verb)
     summary = "FASTA, plain or bgzip (small ones also gzip); short elements do as well"
     verb.add_argument("genome", type=Path, metavar="GENOME", help=summary)
     summary = "VCF, or TSV with chrom, pos (counted from 1), ref, alt"
@@ -61,29 +61,29 @@ def variants(verbs: shared.Verbs) -> None:
     summary = "NAME.tsv[.gz], or NAME.vcf[.gz] with one allele per line and an index (standard output: TSV)"
     verb.add_argument("-o", "--output", type=Path, default=None, help=summary)
     summary = "bases that the model sees around a variant (those of training)"
-    verb.add_argument("--window", type=values.whole(1, values.MOST_BASES), default=None, help=summary)
+    verb.add_argument("--window", type=parse.whole(1, parse.MOST_BASES), default=None, help=summary)
     summary = "mean over windows moved by so many bases, as 0,-1,1 (0)"
-    verb.add_argument("--shifts", type=values.shifts, default=[0], metavar="BASES", help=summary)
+    verb.add_argument("--shifts", type=parse.shifts, default=[0], metavar="BASES", help=summary)
     summary = "VCF or TSV: every difference gets its quantile among those of these variants"
     verb.add_argument("--background", type=Path, default=None, help=summary)
     summary = "leave out lines whose REF is not that of the genome, and write them to this TSV"
     verb.add_argument("--skip-mismatched", type=Path, default=None, metavar="FILE", help=summary)
     verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
-    verb.add_argument("--tracks", type=values.names, default=None, metavar="NAMES", help="these tracks only")
+    verb.add_argument("--tracks", type=parse.names, default=None, metavar="NAMES", help="these tracks only")
     verb.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
-    shared.batch(verb)
-    shared.both_strands(verb)
-    shared.rename(verb)
-    shared.mpi(verb)
-    shared.overwrite(verb, "replace the output files, and forget an unfinished one")
+    common.batch(verb)
+    common.both_strands(verb)
+    common.rename(verb)
+    common.mpi(verb)
+    common.overwrite(verb, "replace the output files, and forget an unfinished one")
 
 
-def explain(verbs: shared.Verbs) -> None:
+def explain(verbs: common.Verbs) -> None:
     """The options of `gattn explain`."""
-    verb = shared.verb(
+    verb = common.verb(
         verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention"
     )
-    shared.checkpoint(verb)
+    common.checkpoint(verb)
     summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
     verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
@@ -95,28 +95,28 @@ def explain(verbs: shared.Verbs) -> None:
     summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
     verb.add_argument("--hold-motifs", action="store_true", help=summary)
     summary = "integrated, expected: places where the gradient is taken (64)"
-    verb.add_argument("--steps", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
+    verb.add_argument("--steps", type=parse.whole(1, parse.MOST_ROWS), default=None, help=summary)
     summary = "expected: shuffles of every sequence that keep its dinucleotides (16)"
-    verb.add_argument("--references", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
+    verb.add_argument("--references", type=parse.whole(1, parse.MOST_ROWS), default=None, help=summary)
     summary = "sequences per call of the model (64)"
-    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
+    verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
     motifs(verb)
-    shared.overwrite(verb, "replace the folder of an earlier explanation")
+    common.overwrite(verb, "replace the folder of an earlier explanation")
 
 
-def motifs(verb: shared.Parser) -> None:
+def motifs(verb: common.Parser) -> None:
     """The options of `gattn explain` that put motifs into sequences and take them out."""
     summary = (
         "put motifs into the sequences of INPUT, each alone, and tell what they do: names of the vocabulary or of "
         "JASPAR, or words of ACGT"
     )
-    verb.add_argument("--insert", type=values.names, default=None, metavar="NAMES", help=summary)
+    verb.add_argument("--insert", type=parse.names, default=None, metavar="NAMES", help=summary)
     summary = "take motifs out of the sequences of INPUT, and tell what is missing"
-    verb.add_argument("--remove", type=values.names, default=None, metavar="NAMES", help=summary)
+    verb.add_argument("--remove", type=parse.names, default=None, metavar="NAMES", help=summary)
     summary = "--insert: first bases of the motif, as 0,20,40 or 0:100:20 (the middle)"
-    verb.add_argument("--positions", type=values.places, default=None, metavar="BASES", help=summary)
+    verb.add_argument("--positions", type=parse.places, default=None, metavar="BASES", help=summary)
     summary = "--insert of two motifs: both together, with so many bases between them, as 0,5,10 or 0:60:5"
-    verb.add_argument("--distances", type=values.places, default=None, metavar="BASES", help=summary)
+    verb.add_argument("--distances", type=parse.places, default=None, metavar="BASES", help=summary)
     summary = "--insert: + or - in place of both strands"
     verb.add_argument("--strands", choices=("+", "-", "+-"), default=None, help=summary)
     summary = "--insert: a word drawn from the motif for each sequence, in place of the likeliest word"
@@ -124,15 +124,15 @@ def motifs(verb: shared.Parser) -> None:
     summary = "--insert: shuffle the sequences before, so that their dinucleotides stay"
     verb.add_argument("--shuffle", action="store_true", help=summary)
     summary = "--remove: shuffles of every sequence that give the bases in place of the motif (8)"
-    verb.add_argument("--shuffles", type=values.whole(1, values.MOST_ROWS), default=None, help=summary)
+    verb.add_argument("--shuffles", type=parse.whole(1, parse.MOST_ROWS), default=None, help=summary)
     summary = "--insert, --remove: file of motif matrices in place of JASPAR"
     verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
 
 
-def discover(verbs: shared.Verbs) -> None:
+def discover(verbs: common.Verbs) -> None:
     """The options of `gattn discover`."""
     summary = "which motifs and positions tell two groups of held-out sequences apart, with false discovery rates"
-    verb = shared.verb(verbs, "discover", summary)
+    verb = common.verb(verbs, "discover", summary)
     summary = "folders of checkpoints: one, or several of the same task, as of several seeds"
     verb.add_argument("checkpoints", type=Path, nargs="+", metavar="CKPT", help=summary)
     summary = "FASTA, or CSV/TSV with a column sequence; none that a checkpoint has learnt from"
@@ -147,37 +147,37 @@ def discover(verbs: shared.Verbs) -> None:
     summary = "contributions of bases: gradient, integrated, expected or mutagenesis (gradient)"
     verb.add_argument("--method", default="gradient", help=summary)
     summary = "sequences that a motif is put into or taken out of, at most (64)"
-    verb.add_argument("--backgrounds", type=values.whole(2, values.MOST_ROWS), default=64, help=summary)
+    verb.add_argument("--backgrounds", type=parse.whole(2, parse.MOST_ROWS), default=64, help=summary)
     summary = "shuffles of every sequence that a motif is taken out of (4)"
-    verb.add_argument("--shuffles", type=values.whole(1, values.MOST_ROWS), default=4, help=summary)
+    verb.add_argument("--shuffles", type=parse.whole(1, parse.MOST_ROWS), default=4, help=summary)
     summary = "sequences per call of the model (64)"
-    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=64, help=summary)
-    shared.overwrite(verb, "replace the folder of an earlier search")
+    verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
+    common.overwrite(verb, "replace the folder of an earlier search")
 
 
-def generate(verbs: shared.Verbs) -> None:
+def generate(verbs: common.Verbs) -> None:
     """The options of `gattn generate`."""
-    verb = shared.verb(verbs, "generate", "new sequences from a language model, as FASTA")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "generate", "new sequences from a language model, as FASTA")
+    common.checkpoint(verb)
     verb.add_argument("--prompt", default="", help="bases to go on from (none)")
     verb.add_argument(
-        "--length", type=values.whole(1, values.MOST_BASES), default=500, help="new bases of each sequence (500)"
+        "--length", type=parse.whole(1, parse.MOST_BASES), default=500, help="new bases of each sequence (500)"
     )
-    verb.add_argument("--n", type=values.whole(1, values.MOST_ROWS), default=1, help="sequences (1)")
+    verb.add_argument("--n", type=parse.whole(1, parse.MOST_ROWS), default=1, help="sequences (1)")
     summary = "below 1 plays safe, 0 never draws (1)"
-    verb.add_argument("--temperature", type=values.temperature, default=1.0, help=summary)
-    verb.add_argument("--top-k", type=values.whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
+    verb.add_argument("--temperature", type=parse.temperature, default=1.0, help=summary)
+    verb.add_argument("--top-k", type=parse.whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
-    shared.overwrite(verb, "replace the output file")
+    common.overwrite(verb, "replace the output file")
 
 
-def embed(verbs: shared.Verbs) -> None:
+def embed(verbs: common.Verbs) -> None:
     """The options of `gattn embed`."""
-    verb = shared.verb(verbs, "embed", "hidden vectors of sequences: one per base, per bin, or per sequence")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "embed", "hidden vectors of sequences: one per base, per bin, or per sequence")
+    common.checkpoint(verb)
     verb.add_argument("input", type=Path, metavar="INPUT", help="FASTA, or CSV/TSV with a column sequence")
     verb.add_argument("-o", "--output", type=Path, required=True, help="NAME.npz, or a table NAME.tsv[.gz]")
     verb.add_argument("--mean", action="store_true", help="one vector for each sequence: the mean of its vectors")
     summary = "sequences per call of the model (16)"
-    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=16, help=summary)
-    shared.overwrite(verb, "replace the output file")
+    verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=16, help=summary)
+    common.overwrite(verb, "replace the output file")

@@ -4,59 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gattn_tg.cli.arguments import shared, values
+from gattn_tg.cli.arguments import common, parse
 
 
-def demo(verbs: shared.Verbs) -> None:
+def demo(verbs: common.Verbs) -> None:
     """The options of `gattn demo`."""
-    verb = shared.verb(
+    verb = common.verb(
         verbs, "demo", "train, test, predict and annotate on the bundled DNA; about a minute on two cores"
     )
     verb.add_argument("-o", "--output", type=Path, default=Path("gattn-demo"), help="folder to make (gattn-demo)")
     verb.add_argument(
-        "--epochs", type=values.whole(1, values.MOST_EPOCHS), default=None, help="passes over the training set"
+        "--epochs", type=parse.whole(1, parse.MOST_EPOCHS), default=None, help="passes over the training set"
     )
-    shared.overwrite(verb, "replace the folder of an earlier demo")
+    common.overwrite(verb, "replace the folder of an earlier demo")
 
 
-def init(verbs: shared.Verbs) -> None:
+def init(verbs: common.Verbs) -> None:
     """The options of `gattn init`."""
-    verb = shared.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
+    verb = common.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
     verb.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
     verb.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
     verb.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
-    shared.overwrite(verb, "replace the output file")
+    common.overwrite(verb, "replace the output file")
 
 
-def train(verbs: shared.Verbs) -> None:
+def train(verbs: common.Verbs) -> None:
     """The options of `gattn train`."""
-    verb = shared.verb(verbs, "train", "train the model that a TOML file describes")
+    verb = common.verb(verbs, "train", "train the model that a TOML file describes")
     verb.add_argument("config", type=Path, metavar="CONFIG.toml")
-    shared.training(verb)
+    common.training(verb)
 
 
-def finetune(verbs: shared.Verbs) -> None:
+def finetune(verbs: common.Verbs) -> None:
     """The options of `gattn finetune`."""
-    verb = shared.verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
+    common.checkpoint(verb)
     verb.add_argument("config", type=Path, metavar="CONFIG.toml")
-    shared.training(verb)
+    common.training(verb)
 
 
-def importing(verbs: shared.Verbs) -> None:
+def importing(verbs: common.Verbs) -> None:
     """The options of `gattn import`."""
-    verb = shared.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
+    verb = common.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
     summary = "its files: config.json, vocab.txt, and weights as model.safetensors or pytorch_model.bin"
     verb.add_argument("folder", type=Path, metavar="FOLDER", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to make, a folder")
-    shared.overwrite(verb, "replace a checkpoint that is there")
+    common.overwrite(verb, "replace a checkpoint that is there")
 
 
-def evaluate(verbs: shared.Verbs) -> None:
+def evaluate(verbs: common.Verbs) -> None:
     """The options of `gattn evaluate`."""
-    verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
-    shared.checkpoint(verb)
+    verb = common.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
+    common.checkpoint(verb)
     summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
     verb.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
     verb.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
@@ -65,6 +65,6 @@ def evaluate(verbs: shared.Verbs) -> None:
         "classes that the model was not trained on"
     )
     verb.add_argument("--mixture", type=Path, default=None, metavar="FILE", help=summary)
-    shared.overwrite(verb, "replace the page")
-    shared.batch(verb)
-    shared.both_strands(verb)
+    common.overwrite(verb, "replace the page")
+    common.batch(verb)
+    common.both_strands(verb)

@@ -14,7 +14,7 @@ from gattn_tg.cli.demo.locus import SHOWN, Locus, shown_line, verdicts
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
 from gattn_tg.explain.drawings.attention import received_drawing, share_drawing
-from gattn_tg.explain.drawings.lines import Line, line_chart
+from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
 from gattn_tg.explain.drawings.precision import Ranking, precision_chart
 from gattn_tg.explain.drawings.svg import BLUE, INK, MUTED, ORANGE, TEAL

@@ -11,8 +11,8 @@ import numpy as np
 from gattn_tg.data.facts import RowFacts, blocks
 from gattn_tg.data.labelled import LabelledSequences
 from gattn_tg.data.mapped import MappedRows
+from gattn_tg.data.tables.files import BASES, FILES, HEADER, MOTIFS, ROWS, row_type
 from gattn_tg.data.tables.header import described, read_header
-from gattn_tg.data.tables.layout import BASES, FILES, HEADER, MOTIFS, ROWS, row_type
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.labelled import TableColumns
 from gattn_tg.io.numbers import LARGEST, WANTED

@@ -12,8 +12,8 @@ import numpy as np
 
 from gattn_tg.data.facts import blocks, facts_of
 from gattn_tg.data.labelled import encode_labelled
+from gattn_tg.data.tables.files import BASES, FILES, HEADER, MOTIFS, ROWS, row_type
 from gattn_tg.data.tables.header import header_text
-from gattn_tg.data.tables.layout import BASES, FILES, HEADER, MOTIFS, ROWS, row_type
 from gattn_tg.data.workers import in_order
 from gattn_tg.io.labelled import LabelledTable, TableColumns, TableRow, ordered_labels, stream_labelled
 from gattn_tg.io.source import Source

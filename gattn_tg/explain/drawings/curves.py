@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gattn_tg.explain.drawings.lines import Line, line_chart, smoothed
+from gattn_tg.explain.drawings.line_chart import Line, line_chart, smoothed
 from gattn_tg.explain.drawings.page import Tile, page, pair, section
 from gattn_tg.explain.drawings.svg import BLUE, MUTED, ORANGE, ROSE, TEAL
 from gattn_tg.version import __version__

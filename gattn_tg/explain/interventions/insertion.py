@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.explain.interventions.rows import Ask, Rows
+from gattn_tg.explain.interventions.changed import Ask, Rows
 from gattn_tg.seq import N
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.types import Bool, Float, Int, UInt8

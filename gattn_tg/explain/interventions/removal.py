@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.explain.interventions.rows import Ask, Places, Rows, places
+from gattn_tg.explain.interventions.changed import Ask, Places, Rows, places
 from gattn_tg.motif import MotifClass
 from gattn_tg.types import Float, Int
 

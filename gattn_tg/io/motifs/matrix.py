@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gattn_tg.errors import FormatError
-from gattn_tg.io.rows import number
+from gattn_tg.io.fields import number
 
 SUM_TOLERANCE = 0.02
 """Numbers that add up to 1 this closely are probabilities: files round them to two or more digits."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gattn_tg.errors import FormatError
+from gattn_tg.io.fields import number
 from gattn_tg.io.motifs.matrix import SUM_TOLERANCE, Line, MotifMatrix, is_number, matrix, numbers
-from gattn_tg.io.rows import number
 
 MAX_WIDTH = 1000  # no motif is nearly as wide; a file that claims more is damaged
 

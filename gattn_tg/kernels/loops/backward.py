@@ -28,7 +28,7 @@ from contextlib import AbstractContextManager
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.loops.broken import BrokenKeys
-from gattn_tg.kernels.loops.table import TableGradient
+from gattn_tg.kernels.loops.table_gradient import TableGradient
 from gattn_tg.kernels.loops.units import key_parts, runs
 from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body

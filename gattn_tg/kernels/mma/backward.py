@@ -18,11 +18,11 @@ from collections.abc import Callable
 
 from tinygrad import UOp
 
-from gattn_tg.kernels.mma import table as mma_table
+from gattn_tg.kernels.mma import table_gradient as mma_table
 from gattn_tg.kernels.mma.fragment import Fragment
 from gattn_tg.kernels.mma.layout import Layout, Tile, Write, stride
 from gattn_tg.kernels.mma.score import WarpScore
-from gattn_tg.kernels.mma.table import TableSums
+from gattn_tg.kernels.mma.table_gradient import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
 from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body

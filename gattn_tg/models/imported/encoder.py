@@ -13,7 +13,7 @@ from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.rows import rows_at
+from gattn_tg.ops.lookup import rows_at
 from gattn_tg.types import Float, Int, UInt8
 
 LEAST = -1e30  # in place of minus infinity, of which a softmax over nothing would make no number

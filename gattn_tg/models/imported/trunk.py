@@ -15,7 +15,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.rows import rows_at
+from gattn_tg.ops.lookup import rows_at
 from gattn_tg.types import Float, Int, UInt8
 
 KEPT = 0.88  # share of tokens that ESM-2 saw unmasked in training: 1 - 0.15 * 0.8

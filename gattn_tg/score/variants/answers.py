@@ -23,9 +23,9 @@ from gattn_tg.models.readouts import (
 )
 from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.along import GenomePredictor
+from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.score.variants.language import HiddenAnswers, LikelihoodAnswers
 from gattn_tg.score.variants.options import Answers, Column, Options, checked_width, refuse_tracks
-from gattn_tg.score.variants.windows import Alleles
 from gattn_tg.types import Float
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.annotate import paint
-from gattn_tg.motif.rows import as_one
+from gattn_tg.motif.base_ids import as_one
 from gattn_tg.motif.sites import STRANDS, Sites, find_all, sites
-from gattn_tg.score.variants.windows import Alleles
+from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.types import UInt8
 
 

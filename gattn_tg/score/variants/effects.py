@@ -12,11 +12,11 @@ from gattn_tg.errors import ConfigError, CoordinateError
 from gattn_tg.io import Genome, VcfVariant
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.sites import Sites
-from gattn_tg.score.shared import Over
+from gattn_tg.score.in_turns import Over
+from gattn_tg.score.variants.alleles import Alleles, alleles
 from gattn_tg.score.variants.background import Background
 from gattn_tg.score.variants.changes import Changes, Scan, changes
 from gattn_tg.score.variants.options import Answers, Column
-from gattn_tg.score.variants.windows import Alleles, alleles
 from gattn_tg.seq import N
 from gattn_tg.types import UInt8
 

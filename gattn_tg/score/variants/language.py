@@ -10,8 +10,8 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.models.likelihood import Likelihood
 from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout
 from gattn_tg.motif import annotate
+from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.score.variants.options import Answers, Column, Options, checked_width, refuse_tracks
-from gattn_tg.score.variants.windows import Alleles
 from gattn_tg.seq import N
 from gattn_tg.types import Float
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.score.variants.windows import Alleles
+from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.types import Float, Int, UInt8
 
 

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from gattn_tg.io.tables import tsv_line
-from gattn_tg.score.shared import from_first
+from gattn_tg.score.in_turns import from_first
 from gattn_tg.score.table import Table
 from gattn_tg.score.variants.asked import Asked
 from gattn_tg.score.variants.effects import Effect, Effects

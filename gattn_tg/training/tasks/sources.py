@@ -11,7 +11,7 @@ from typing import TypeAlias
 from gattn_tg.data import LabelledSequences, encode_labelled
 from gattn_tg.data.labelled import joined
 from gattn_tg.data.tables.encoded import EncodedTable
-from gattn_tg.data.tables.layout import HEADER
+from gattn_tg.data.tables.files import HEADER
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, TableColumns, read_labelled
 from gattn_tg.io.labelled import ordered_labels

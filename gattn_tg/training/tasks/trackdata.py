@@ -16,7 +16,7 @@ from gattn_tg.data.tracks import ArrayTargets, BigWigTargets
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.bed import read_bed
 from gattn_tg.io.bigwig import BigWig
-from gattn_tg.io.rows import rows, whole
+from gattn_tg.io.fields import rows, whole
 from gattn_tg.seq.interval import Interval
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig

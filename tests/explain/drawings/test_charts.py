@@ -10,7 +10,7 @@ import pytest
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.explain.drawings import charts, page
-from gattn_tg.explain.drawings.lines import Line, line_chart
+from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.svg import Scale, ticks
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency

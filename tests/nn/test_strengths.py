@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.nn.evidence import LEAST_SD, Evidence, summary
+from gattn_tg.nn.strengths import LEAST_SD, Evidence, summary
 
 
 def test_evidence_is_linear_in_what_is_unusual() -> None:

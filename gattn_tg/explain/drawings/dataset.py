@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gattn_tg.explain.drawings.lines import Line, line_chart
+from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, page, pair, section, table
 from gattn_tg.explain.drawings.svg import MUTED, TEAL
 from gattn_tg.version import __version__

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gattn_tg.explain.drawings.lines import MOST, Line, line_chart, smoothed
+from gattn_tg.explain.drawings.line_chart import MOST, Line, line_chart, smoothed
 
 
 def points(drawn: str) -> list[list[tuple[float, float]]]:

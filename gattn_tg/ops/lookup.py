@@ -8,8 +8,8 @@ import math
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
+from gattn_tg.kernels.dense.row_sums import scatter_rows
 from gattn_tg.kernels.dense.rowwise import activation_back, chunks, look_up, row_sums
-from gattn_tg.kernels.dense.scatter import scatter_rows
 from gattn_tg.ops.launch import Output, launch, on_one_cpu
 from gattn_tg.types import Float, Int
 

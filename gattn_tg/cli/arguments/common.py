@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from gattn_tg.cli import output
-from gattn_tg.cli.arguments import values
+from gattn_tg.cli.arguments import parse
 from gattn_tg.errors import ConfigError
 
 FASTA_INPUT = "FASTA of any size, plain, gzip or bgzip; - is standard input"
@@ -29,10 +29,10 @@ Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 def verb(verbs: Verbs, name: str, summary: str) -> Parser:
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
     verb.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
-    verb.add_argument("--seed", type=values.whole(0, values.MOST_SEED), default=None, help="seed of weights and order")
+    verb.add_argument("--seed", type=parse.whole(0, parse.MOST_SEED), default=None, help="seed of weights and order")
     verb.add_argument("--device", default=None, help="CPU, CUDA, METAL, AMD, CL ... (the best one that works)")
     verb.add_argument(
-        "--threads", type=values.whole(1, values.MOST_CORES), default=None, help="CPU cores for kernels (all)"
+        "--threads", type=parse.whole(1, parse.MOST_CORES), default=None, help="CPU cores for kernels (all)"
     )
     return verb
 
@@ -59,7 +59,7 @@ def checkpoint(verb: Parser) -> None:
 
 def batch(verb: Parser) -> None:
     summary = "sequences per call of the model (128)"
-    verb.add_argument("--batch-size", type=values.whole(1, values.MOST_ROWS), default=128, help=summary)
+    verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=128, help=summary)
 
 
 def both_strands(verb: Parser) -> None:
@@ -77,12 +77,12 @@ def vocabulary(verb: Parser) -> None:
 
 def processes(verb: Parser) -> None:
     summary = "processes (one per core for large files)"
-    verb.add_argument("--processes", type=values.whole(1, values.MOST_CORES), default=None, help=summary)
+    verb.add_argument("--processes", type=parse.whole(1, parse.MOST_CORES), default=None, help=summary)
 
 
 def rename(verb: Parser) -> None:
     summary = "names of contigs in the genome; auto: 22 is chr22"
-    verb.add_argument("--rename", type=values.renamed, default=None, metavar="A=B,...", help=summary)
+    verb.add_argument("--rename", type=parse.renamed, default=None, metavar="A=B,...", help=summary)
 
 
 def overwrite(verb: Parser, summary: str) -> None:

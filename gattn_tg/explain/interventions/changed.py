@@ -9,7 +9,7 @@ import numpy as np
 
 from gattn_tg.data.dinucleotides import dinucleotide_shuffle
 from gattn_tg.motif import MotifClass
-from gattn_tg.motif.rows import as_one
+from gattn_tg.motif.base_ids import as_one
 from gattn_tg.motif.sites import strands
 from gattn_tg.seq import N
 from gattn_tg.types import Bool, Float, Int, UInt8

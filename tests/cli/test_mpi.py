@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli import ranks
+from gattn_tg.cli import mpi
 from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.computer import environment
 from gattn_tg.errors import ConfigError, UnsupportedError
@@ -25,18 +25,18 @@ class Four(SimpleNamespace):
 @pytest.mark.parametrize("name", environment.SIZES)
 def test_launchers_leave_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "Mpi", Four)
-    assert isinstance(ranks.world(False, {name: "4"}), Four)
-    assert isinstance(ranks.world(False, {name: "1"}), Alone)
-    assert isinstance(ranks.world(False, {name: "all"}), Alone)
-    assert isinstance(ranks.world(False, {}), Alone)
-    assert isinstance(ranks.world(True, {}), Four)
+    assert isinstance(mpi.world(False, {name: "4"}), Four)
+    assert isinstance(mpi.world(False, {name: "1"}), Alone)
+    assert isinstance(mpi.world(False, {name: "all"}), Alone)
+    assert isinstance(mpi.world(False, {}), Alone)
+    assert isinstance(mpi.world(True, {}), Four)
 
 
 def test_processes_that_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would all write to one folder."""
     monkeypatch.setattr(ranks, "Mpi", lambda: SimpleNamespace(n_ranks=1))
     with pytest.raises(ConfigError) as raised:
-        ranks.world(False, {"SLURM_STEP_NUM_TASKS": "8"})
+        mpi.world(False, {"SLURM_STEP_NUM_TASKS": "8"})
     assert str(raised.value) == (
         "train: expected 8 processes that MPI connects, but it sees 1; start them with the mpiexec that belongs to "
         "mpi4py's library, or with srun --mpi=pmi2"
@@ -47,24 +47,24 @@ def test_cores_are_shared_among_processes_of_a_machine(monkeypatch: pytest.Monke
     monkeypatch.setattr("os.cpu_count", lambda: 16)
     monkeypatch.setattr(ranks, "cores", lambda: 16)
     four: Any = Four()
-    assert ranks.n_threads(Alone(), None) is None
-    assert ranks.n_threads(four, None) == 8
-    assert ranks.n_threads(four, 3) == 3
+    assert mpi.n_threads(Alone(), None) is None
+    assert mpi.n_threads(four, None) == 8
+    assert mpi.n_threads(four, 3) == 3
     monkeypatch.setattr(ranks, "cores", lambda: 5)  # the launcher has bound each process to its own
-    assert ranks.n_threads(four, None) == 5
+    assert mpi.n_threads(four, None) == 5
 
 
 def test_every_process_gets_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     four: Any = Four()
-    assert ranks.devices(four, None) is None  # the CPU is one device for all
+    assert mpi.devices(four, None) is None  # the CPU is one device for all
     monkeypatch.setattr(ranks, "Device", SimpleNamespace(DEFAULT="CUDA"))
     monkeypatch.setattr(device_list, "count", lambda kind: 8)
-    assert ranks.devices(four, None) == "CUDA:1"
-    assert ranks.devices(Alone(), None) is None
-    assert ranks.devices(Alone(), "cuda:all") == tuple(f"CUDA:{i}" for i in range(8))
-    assert ranks.devices(Alone(), "CUDA:5") == "CUDA:5"
+    assert mpi.devices(four, None) == "CUDA:1"
+    assert mpi.devices(Alone(), None) is None
+    assert mpi.devices(Alone(), "cuda:all") == tuple(f"CUDA:{i}" for i in range(8))
+    assert mpi.devices(Alone(), "CUDA:5") == "CUDA:5"
     with pytest.raises(ConfigError) as raised:
-        ranks.devices(four, "CUDA:all")
+        mpi.devices(four, "CUDA:all")
     assert str(raised.value) == (
         "train: expected one process per machine with --devices, but here are 2; leave --devices out, then every "
         "process takes a device of its own"
