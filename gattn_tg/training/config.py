@@ -24,8 +24,8 @@ DEFAULT_KIND = "SequenceClassifier"
 C = TypeVar("C", bound=Config)
 D = TypeVar("D")
 _NOT_NEGATIVE = (
-    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate", "clip_norm",
-    "validate_every", "checkpoint_every", "checkpoint_minutes", "patience", "seed",
+    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate", "lora_rank",
+    "clip_norm", "validate_every", "checkpoint_every", "checkpoint_minutes", "patience", "seed",
 )  # fmt: skip
 
 
@@ -51,6 +51,9 @@ class TrainSettings:
             with momentum: AdamW would take as large a step for a word that is seen once as for one that is seen often.
         filter_rate: Learning rate of `filters` in multiples of the others; 0 leaves the matrices as they are.
         trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
+        lora_rank: Updates of this rank (8, for instance) are learnt for the affine maps of the blocks, and all that
+            `gattn finetune` took over stays as it is; `trunk_rate` is then the rate of the updates, which are part of
+            the weights in every checkpoint. 0 for none.
         clip_norm: Gradients are scaled down to this global L2 norm; 0 never.
         ema_decay: Share of the old value that a running mean of the weights keeps in every step, for instance 0.999;
             validation and `best/` use the mean then. 0: no mean.
@@ -84,6 +87,7 @@ class TrainSettings:
     kmer_rate: float = 2.0
     filter_rate: float = 1.0
     trunk_rate: float = 1.0
+    lora_rank: int = 0
     clip_norm: float = 1.0
     ema_decay: float = 0.0
     label_smoothing: float = 0.0
@@ -108,6 +112,8 @@ class TrainSettings:
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         for name in ("label_smoothing", "ema_decay"):
             require(0 <= getattr(self, name) < 1, name, "a share from 0 up to 1 (1 excluded)", getattr(self, name))
+        require(self.trunk_rate > 0 or not self.lora_rank, "trunk_rate", "more than 0, the rate of the updates of "
+                "lora_rank", self.trunk_rate)
         require(
             self.min_learning_rate <= self.learning_rate,
             "min_learning_rate",
@@ -208,13 +214,21 @@ class TrainConfig:
             require_weights(kind.model, shape, where)
         return shape
 
-    def beginning_with(self, written: Mapping[str, Any]) -> TrainConfig:
+    def beginning_with(self, written: Mapping[str, Any] | None) -> TrainConfig:
         """The same for a run that begins with a checkpoint: fields that its kind inherits are those of the checkpoint,
         where [model] leaves them out.
 
         Args:
-            written: What config.json of the checkpoint says.
+            written: What config.json of the checkpoint says; None for a run that begins with none.
+
+        Raises:
+            ConfigError: Updates of low rank of weights that come from nowhere.
         """
+        if written is None:
+            if self.train.lora_rank:
+                raise ConfigError(f"{self.path}: [train] lora_rank: expected 0, as there is no checkpoint whose "
+                                  f"weights could be updated, got {self.train.lora_rank}; use `gattn finetune`")
+            return self
         kind, origin = KINDS.get(self.kind), KINDS.get(written.get("model", DEFAULT_KIND))
         if kind is None or origin is None or kind.inherits is None or not issubclass(origin.config, kind.inherits):
             return self

@@ -101,8 +101,7 @@ def rehearse(
     began = time.perf_counter()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
-    if start is not None:
-        config = config.beginning_with(described(start))
+    config = config.beginning_with(None if start is None else described(start))
     task = task_of(config, device=device)
     started = take_over(task.model, start, task.vocabulary) if start else None
     read_s = time.perf_counter() - began
@@ -114,7 +113,7 @@ def rehearse(
         clock = _Clock()
         fit = Fit(task, settings, home, clock, device)
         if started:
-            fit.rates, fit.origin = dict.fromkeys(started.loaded, settings.trunk_rate), started.digest
+            fit.begin_with(started)
         n_steps, clock.fit = fit.n_steps, fit
         clock.began = clock.since = time.perf_counter()
         before = lowered.seconds()

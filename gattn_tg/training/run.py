@@ -75,8 +75,7 @@ def train(
     others = communicator or Alone()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
-    if start is not None:
-        config = config.beginning_with(described(start))
+    config = config.beginning_with(None if start is None else described(start))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
     started = take_over(task.model, start, task.vocabulary) if start else None
     # Rank 0 makes or clears the folder before the others look into it.
@@ -101,8 +100,11 @@ def _run(
         watcher.damaged(f"{home.path}: this file system has no locks; start no other run in this folder")
     fit = Fit(task, config.train, home, watcher, device, others)
     if started:
-        fit.rates, fit.origin = dict.fromkeys(started.loaded, config.train.trunk_rate), started.digest
+        fit.begin_with(started)
         watcher.took_over(started)
+        if n := len(fit.updates.maps):
+            watcher.noted(f"{n} maps of the blocks learn updates of rank {config.train.lora_rank}, "
+                          f"{fit.updates.n_values:,} values; all else that was taken over stays as it is")
     if others.rank == 0 and not home.checkpoints.steps():
         write_bytes(home.path / "config.toml", config.path.read_bytes())
         origin = {"config": str(config.path.resolve()), "home": str(config.resolve("").resolve()), "kind": config.kind,

@@ -34,8 +34,10 @@ from gattn_tg.training.keep.state import (
 from gattn_tg.training.loop.communicator import Alone, Communicator
 from gattn_tg.training.loop.fingerprint import fingerprint
 from gattn_tg.training.loop.interrupt import Interrupt
+from gattn_tg.training.loop.low_rank import Updates
 from gattn_tg.training.loop.meter import Meter
 from gattn_tg.training.loop.schedule import scheduled
+from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.step import Step, multiple
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
 from gattn_tg.training.task import Arrays, Device, Task
@@ -79,6 +81,20 @@ class Fit:
         self.is_first = self.communicator.rank == 0
         self.n_steps = settings.steps or settings.epochs * self.task.steps_per_epoch
         self.progress = Progress()
+        self.updates = Updates()
+
+    def begin_with(self, start: Start) -> None:
+        """Learns on from weights that the model was given, as fast as [train] says.
+
+        Raises:
+            ConfigError: `lora_rank` asks for updates of weights that were not taken over.
+        """
+        settings = self.settings
+        self.origin = start.digest
+        self.rates = dict.fromkeys(start.loaded, settings.trunk_rate if not settings.lora_rank else 0.0)
+        if settings.lora_rank:
+            self.updates.begin(self.task.model, start.loaded, settings.lora_rank, settings.seed)
+            self.rates |= dict.fromkeys(self.updates.state(), settings.trunk_rate)
 
     def run(self, *, resume: bool = False, from_checkpoint: str = "") -> Fitted:
         """Trains until the steps are done, patience ends or Ctrl-C.
@@ -95,6 +111,7 @@ class Fit:
         settings, task = self.settings, self.task
         Tensor.manual_seed(settings.seed)
         self.parameters = placed(task.model, self.device)
+        self.kept = {name: p for name, p in self.parameters.items() if name not in self.updates.state()}
         rates = {name: multiple(name, settings) * self.rates.get(name, 1.0) for name in self.parameters}
         learnt = {name: p for name, p in self.parameters.items() if rates[name] > 0}
         if not learnt:
@@ -130,8 +147,9 @@ class Fit:
             self._loop(step, rows)
         if self.folder:
             self.folder.journal.close()
+        self.updates.finish()
         if self.best is not None and not self.interrupted:
-            restore(self.parameters, self.best)
+            restore(self.kept, self.best)
         progress = self.progress
         return Fitted(
             tuple(self.validations), progress.best_step, self.interrupted, progress.step, task.steps_per_epoch,
@@ -216,14 +234,14 @@ class Fit:
 
     def _validate(self, step: Step, rate: float, rows: int) -> None:
         progress, speed = self.progress, self.pass_meter.take()
-        with holding(self.parameters, step.averaged()):
+        with holding(self.parameters, step.averaged()), self.updates.merged():
             with Context(TRAINING=0):
                 measured = self.task.validate() if self.is_first else None
             metrics = self.communicator.from_first(measured) or {}
             value = [_value(metrics, self.monitor, self.task.monitors[self.monitor]), _value(metrics, "loss", False)]
             is_best = progress.judge(value)
             if is_best:
-                self.best = snapshot(self.parameters)
+                self.best = snapshot(self.kept)
                 if self.folder and self.is_first:
                     self.folder.write_best(self._write_model)
         progress.seconds = time.perf_counter() - self.start
@@ -257,14 +275,16 @@ class Fit:
     def _save(self, step: Step) -> None:
         if self.folder is None:
             return
-        state = step.state()  # on every rank: shared-out moments are gathered here
+        # on every rank: shared-out moments are gathered here
+        state = {**step.state(), **self.updates.state()}
         self.saved_at = time.perf_counter()
         if not self.is_first:
             return
 
         def fill(folder: Path) -> None:
-            self._write_model(folder)
             write_state(folder, self.progress, state)
+            with self.updates.merged():
+                self._write_model(folder)
 
         self.progress.seconds = time.perf_counter() - self.start
         self.folder.journal.sync()
@@ -293,13 +313,15 @@ class Fit:
         self.progress = progress
         self._forget_after(progress.step)
         weights = checkpoint.read(found)[1]
-        require_parameters(self.parameters, weights, str(found))
-        restore(self.parameters, weights)
+        require_parameters(self.kept, weights, str(found))
+        merged = self.updates.weights()  # in the checkpoint with their updates; here they are as they were taken over
+        restore({name: p for name, p in self.kept.items() if name not in merged}, weights)
+        self.updates.restore(kept, str(found))
         step.restore(kept)
         if progress.best is None:
             return None
         best = checkpoint.read(self.folder.best)[1]
-        require_parameters(self.parameters, best, str(self.folder.best))
+        require_parameters(self.kept, best, str(self.folder.best))
         return best
 
     def _forget_after(self, step: int) -> None:
