@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gattn_tg.cli.arguments import common, parse
+from gattn_tg.cli.arguments import parse, shared
 
 
-def predict(verbs: common.Verbs) -> None:
+def predict(verbs: shared.Verbs) -> None:
     """The options of `gattn predict`."""
-    verb = common.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "predict", "classes of sequences as TSV; values along a genome as BigWig, TSV or npz")
+    shared.checkpoint(verb)
     summary = (
         "FASTA; CSV/TSV with a column sequence (and name), or BAM with methylation, for classes; a folder of "
         "`gattn preprocess`, for tracks and sites; - is standard input"
@@ -42,16 +42,16 @@ def predict(verbs: common.Verbs) -> None:
     verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
     summary = "these tracks, or with --stride classes, only"
     verb.add_argument("--tracks", type=parse.names, default=None, metavar="NAMES", help=summary)
-    common.batch(verb)
-    common.both_strands(verb)
-    common.mpi(verb)
-    common.overwrite(verb, "replace the output file")
+    shared.batch(verb)
+    shared.both_strands(verb)
+    shared.mpi(verb)
+    shared.overwrite(verb, "replace the output file")
 
 
-def variants(verbs: common.Verbs) -> None:
+def variants(verbs: shared.Verbs) -> None:
     """The options of `gattn variants`."""
-    verb = common.verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "variants", "what variants do, as a model of any kind sees it: a table, or VCF with INFO")
+    shared.checkpoint(verb)
     summary = "FASTA, plain or bgzip (small ones also gzip); short elements do as well"
     verb.add_argument("genome", type=Path, metavar="GENOME", help=summary)
     summary = "VCF, or TSV with chrom, pos (counted from 1), ref, alt"
@@ -71,19 +71,19 @@ def variants(verbs: common.Verbs) -> None:
     verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
     verb.add_argument("--tracks", type=parse.names, default=None, metavar="NAMES", help="these tracks only")
     verb.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
-    common.batch(verb)
-    common.both_strands(verb)
-    common.rename(verb)
-    common.mpi(verb)
-    common.overwrite(verb, "replace the output files, and forget an unfinished one")
+    shared.batch(verb)
+    shared.both_strands(verb)
+    shared.rename(verb)
+    shared.mpi(verb)
+    shared.overwrite(verb, "replace the output files, and forget an unfinished one")
 
 
-def explain(verbs: common.Verbs) -> None:
+def explain(verbs: shared.Verbs) -> None:
     """The options of `gattn explain`."""
-    verb = common.verb(
+    verb = shared.verb(
         verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention"
     )
-    common.checkpoint(verb)
+    shared.checkpoint(verb)
     summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
     verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
@@ -101,10 +101,10 @@ def explain(verbs: common.Verbs) -> None:
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
     motifs(verb)
-    common.overwrite(verb, "replace the folder of an earlier explanation")
+    shared.overwrite(verb, "replace the folder of an earlier explanation")
 
 
-def motifs(verb: common.Parser) -> None:
+def motifs(verb: shared.Parser) -> None:
     """The options of `gattn explain` that put motifs into sequences and take them out."""
     summary = (
         "put motifs into the sequences of INPUT, each alone, and tell what they do: names of the vocabulary or of "
@@ -129,10 +129,10 @@ def motifs(verb: common.Parser) -> None:
     verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
 
 
-def discover(verbs: common.Verbs) -> None:
+def discover(verbs: shared.Verbs) -> None:
     """The options of `gattn discover`."""
     summary = "which motifs and positions tell two groups of held-out sequences apart, with false discovery rates"
-    verb = common.verb(verbs, "discover", summary)
+    verb = shared.verb(verbs, "discover", summary)
     summary = "folders of checkpoints: one, or several of the same task, as of several seeds"
     verb.add_argument("checkpoints", type=Path, nargs="+", metavar="CKPT", help=summary)
     summary = "FASTA, or CSV/TSV with a column sequence; none that a checkpoint has learnt from"
@@ -152,13 +152,13 @@ def discover(verbs: common.Verbs) -> None:
     verb.add_argument("--shuffles", type=parse.whole(1, parse.MOST_ROWS), default=4, help=summary)
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
-    common.overwrite(verb, "replace the folder of an earlier search")
+    shared.overwrite(verb, "replace the folder of an earlier search")
 
 
-def generate(verbs: common.Verbs) -> None:
+def generate(verbs: shared.Verbs) -> None:
     """The options of `gattn generate`."""
-    verb = common.verb(verbs, "generate", "new sequences from a language model, as FASTA")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "generate", "new sequences from a language model, as FASTA")
+    shared.checkpoint(verb)
     verb.add_argument("--prompt", default="", help="bases to go on from (none)")
     verb.add_argument(
         "--length", type=parse.whole(1, parse.MOST_BASES), default=500, help="new bases of each sequence (500)"
@@ -168,16 +168,16 @@ def generate(verbs: common.Verbs) -> None:
     verb.add_argument("--temperature", type=parse.temperature, default=1.0, help=summary)
     verb.add_argument("--top-k", type=parse.whole(1, 4), default=4, help="of the 4 bases only the K likeliest (4)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="FASTA(.gz) to write (standard output)")
-    common.overwrite(verb, "replace the output file")
+    shared.overwrite(verb, "replace the output file")
 
 
-def embed(verbs: common.Verbs) -> None:
+def embed(verbs: shared.Verbs) -> None:
     """The options of `gattn embed`."""
-    verb = common.verb(verbs, "embed", "hidden vectors of sequences: one per base, per bin, or per sequence")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "embed", "hidden vectors of sequences: one per base, per bin, or per sequence")
+    shared.checkpoint(verb)
     verb.add_argument("input", type=Path, metavar="INPUT", help="FASTA, or CSV/TSV with a column sequence")
     verb.add_argument("-o", "--output", type=Path, required=True, help="NAME.npz, or a table NAME.tsv[.gz]")
     verb.add_argument("--mean", action="store_true", help="one vector for each sequence: the mean of its vectors")
     summary = "sequences per call of the model (16)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=16, help=summary)
-    common.overwrite(verb, "replace the output file")
+    shared.overwrite(verb, "replace the output file")

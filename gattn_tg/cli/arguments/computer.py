@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gattn_tg.cli.arguments import common, parse
+from gattn_tg.cli.arguments import parse, shared
 
 
-def bench(verbs: common.Verbs) -> None:
+def bench(verbs: shared.Verbs) -> None:
     """The options of `gattn bench`."""
-    verb = common.verb(
+    verb = shared.verb(
         verbs, "bench", "how fast the CPU kernels are here, or with --tune, which sizes make them fastest"
     )
     verb.add_argument("--tune", action="store_true", help="measure all sizes for some minutes, keep the fastest")
@@ -16,14 +16,14 @@ def bench(verbs: common.Verbs) -> None:
     )
 
 
-def doctor(verbs: common.Verbs) -> None:
+def doctor(verbs: shared.Verbs) -> None:
     """The options of `gattn doctor`."""
-    common.verb(
+    shared.verb(
         verbs, "doctor", "devices, compilers and optional packages: what is here, what is used, what to install"
     )
 
 
-def cache(verbs: common.Verbs) -> None:
+def cache(verbs: shared.Verbs) -> None:
     """The options of `gattn cache`."""
-    verb = common.verb(verbs, "cache", "kernels that were lowered and compiled, kept for later runs: where, how many")
+    verb = shared.verb(verbs, "cache", "kernels that were lowered and compiled, kept for later runs: where, how many")
     verb.add_argument("--clear", action="store_true", help="throw them away; later runs make them again")

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gattn_tg.cli.arguments import common, parse
+from gattn_tg.cli.arguments import parse, shared
 
 
-def annotate(verbs: common.Verbs) -> None:
+def annotate(verbs: shared.Verbs) -> None:
     """The options of `gattn annotate`."""
-    verb = common.verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
-    verb.add_argument("input", type=Path, metavar="INPUT", help=common.FASTA_INPUT)
+    verb = shared.verb(verbs, "annotate", "motifs, CpG islands and AT-rich stretches of a FASTA file, as BED")
+    verb.add_argument("input", type=Path, metavar="INPUT", help=shared.FASTA_INPUT)
     verb.add_argument("-o", "--output", type=Path, default=None, help="BED(.gz) to write (standard output)")
     verb.add_argument("--tbi", action="store_true", help="also write the index OUTPUT.tbi of a BED.gz, for tabix")
     verb.add_argument("--bigwig", type=Path, default=None, help="also write the share of bases in motifs, per bin")
     verb.add_argument(
         "--bin-bp", type=parse.whole(1, parse.MOST_BASES), default=100, help="bases of a bin of --bigwig (100)"
     )
-    common.vocabulary(verb)
-    common.processes(verb)
-    common.mpi(verb)
-    common.overwrite(verb, "replace the output files")
+    shared.vocabulary(verb)
+    shared.processes(verb)
+    shared.mpi(verb)
+    shared.overwrite(verb, "replace the output files")
 
 
-def motifs(verbs: common.Verbs) -> None:
+def motifs(verbs: shared.Verbs) -> None:
     """The options of `gattn motifs`."""
-    verb = common.verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
+    verb = shared.verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
     verb.add_argument("--jaspar", type=parse.names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
     summary = "motif file (- is standard input); all of it, or those of --jaspar"
     verb.add_argument("--file", type=Path, default=None, help=summary)
@@ -40,12 +40,12 @@ def motifs(verbs: common.Verbs) -> None:
     verb.add_argument("--part", type=parse.part, default=None, metavar="K/N", help=summary)
     verb.add_argument("--with-default", action="store_true", help="add the classes of the default vocabulary")
     verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
-    common.overwrite(verb, "replace the output file")
+    shared.overwrite(verb, "replace the output file")
 
 
-def extract(verbs: common.Verbs) -> None:
+def extract(verbs: shared.Verbs) -> None:
     """The options of `gattn extract`."""
-    verb = common.verb(verbs, "extract", "loci of a genome as FASTA, or one-hot as npz")
+    verb = shared.verb(verbs, "extract", "loci of a genome as FASTA, or one-hot as npz")
     verb.add_argument("genome", type=Path, metavar="GENOME", help="FASTA, plain or bgzip (small ones also gzip)")
     verb.add_argument("--locus", action="append", default=[], help="chrom:start-end[:strand], 0-based; often")
     verb.add_argument("--bed", type=Path, default=None, help="BED or narrowPeak with the loci; - is standard input")
@@ -56,13 +56,13 @@ def extract(verbs: common.Verbs) -> None:
     verb.add_argument("--width", type=parse.whole(1, parse.MOST_BASES), default=None, help=summary)
     verb.add_argument("--pad", action="store_true", help="give N outside contigs instead of an error")
     verb.add_argument("-o", "--output", type=Path, required=True, help="*.fa[.gz] or *.npz (N, 4, L), order ACGT")
-    common.rename(verb)
-    common.overwrite(verb, "replace the output file")
+    shared.rename(verb)
+    shared.overwrite(verb, "replace the output file")
 
 
-def dataset(verbs: common.Verbs) -> None:
+def dataset(verbs: shared.Verbs) -> None:
     """The options of `gattn dataset`."""
-    verb = common.verb(verbs, "dataset", "peaks of an assay as tables to train on: windows, negatives, parts by contig")
+    verb = shared.verb(verbs, "dataset", "peaks of an assay as tables to train on: windows, negatives, parts by contig")
     verb.add_argument("peaks", type=Path, metavar="PEAKS", help="BED or narrowPeak; - is standard input")
     verb.add_argument("genome", type=Path, metavar="GENOME", help="FASTA, plain or bgzip (small ones also gzip)")
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
@@ -83,14 +83,14 @@ def dataset(verbs: common.Verbs) -> None:
     verb.add_argument("--narrow-peak", action="store_true", help=summary)
     summary = "records of GENOME named chrX:100-200 are places in the genome"
     verb.add_argument("--regions", action="store_true", help=summary)
-    common.rename(verb)
-    common.mpi(verb)
-    common.overwrite(verb, "replace the folder of an earlier data set")
+    shared.rename(verb)
+    shared.mpi(verb)
+    shared.overwrite(verb, "replace the folder of an earlier data set")
 
 
-def preprocess(verbs: common.Verbs) -> None:
+def preprocess(verbs: shared.Verbs) -> None:
     """The options of `gattn preprocess`."""
-    verb = common.verb(
+    verb = shared.verb(
         verbs, "preprocess", "encode and annotate a genome, or tables, once, into files that are mapped into memory"
     )
     summary = "FASTA of a genome, or CSV/TSV tables that become one; - is standard input"
@@ -106,6 +106,6 @@ def preprocess(verbs: common.Verbs) -> None:
     verb.add_argument("--sequence-column", default=None, metavar="NAME", help=summary)
     summary = "of tables: column of measured states; takes --vocab methylation, or a vocabulary with such classes"
     verb.add_argument("--state-column", default=None, metavar="NAME", help=summary)
-    common.vocabulary(verb)
-    common.processes(verb)
-    common.overwrite(verb, "replace the folder of an earlier run")
+    shared.vocabulary(verb)
+    shared.processes(verb)
+    shared.overwrite(verb, "replace the folder of an earlier run")

@@ -4,59 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gattn_tg.cli.arguments import common, parse
+from gattn_tg.cli.arguments import parse, shared
 
 
-def demo(verbs: common.Verbs) -> None:
+def demo(verbs: shared.Verbs) -> None:
     """The options of `gattn demo`."""
-    verb = common.verb(
+    verb = shared.verb(
         verbs, "demo", "train, test, predict and annotate on the bundled DNA; about a minute on two cores"
     )
     verb.add_argument("-o", "--output", type=Path, default=Path("gattn-demo"), help="folder to make (gattn-demo)")
     verb.add_argument(
         "--epochs", type=parse.whole(1, parse.MOST_EPOCHS), default=None, help="passes over the training set"
     )
-    common.overwrite(verb, "replace the folder of an earlier demo")
+    shared.overwrite(verb, "replace the folder of an earlier demo")
 
 
-def init(verbs: common.Verbs) -> None:
+def init(verbs: shared.Verbs) -> None:
     """The options of `gattn init`."""
-    verb = common.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
+    verb = shared.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
     verb.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
     verb.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
     verb.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
-    common.overwrite(verb, "replace the output file")
+    shared.overwrite(verb, "replace the output file")
 
 
-def train(verbs: common.Verbs) -> None:
+def train(verbs: shared.Verbs) -> None:
     """The options of `gattn train`."""
-    verb = common.verb(verbs, "train", "train the model that a TOML file describes")
+    verb = shared.verb(verbs, "train", "train the model that a TOML file describes")
     verb.add_argument("config", type=Path, metavar="CONFIG.toml")
-    common.training(verb)
+    shared.training(verb)
 
 
-def finetune(verbs: common.Verbs) -> None:
+def finetune(verbs: shared.Verbs) -> None:
     """The options of `gattn finetune`."""
-    verb = common.verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "finetune", "train a new head on the weights of a checkpoint of any kind")
+    shared.checkpoint(verb)
     verb.add_argument("config", type=Path, metavar="CONFIG.toml")
-    common.training(verb)
+    shared.training(verb)
 
 
-def importing(verbs: common.Verbs) -> None:
+def importing(verbs: shared.Verbs) -> None:
     """The options of `gattn import`."""
-    verb = common.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
+    verb = shared.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
     summary = "its files: config.json, vocab.txt, and weights as model.safetensors or pytorch_model.bin"
     verb.add_argument("folder", type=Path, metavar="FOLDER", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to make, a folder")
-    common.overwrite(verb, "replace a checkpoint that is there")
+    shared.overwrite(verb, "replace a checkpoint that is there")
 
 
-def evaluate(verbs: common.Verbs) -> None:
+def evaluate(verbs: shared.Verbs) -> None:
     """The options of `gattn evaluate`."""
-    verb = common.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
-    common.checkpoint(verb)
+    verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")
+    shared.checkpoint(verb)
     summary = "CSV/TSV with the columns of training, or a TOML file whose [data] is used (the held-out data of the run)"
     verb.add_argument("input", type=Path, nargs="?", default=None, metavar="DATA", help=summary)
     verb.add_argument("--html", type=Path, default=None, metavar="PAGE", help="also draw a page of the answers")
@@ -65,6 +65,6 @@ def evaluate(verbs: common.Verbs) -> None:
         "classes that the model was not trained on"
     )
     verb.add_argument("--mixture", type=Path, default=None, metavar="FILE", help=summary)
-    common.overwrite(verb, "replace the page")
-    common.batch(verb)
-    common.both_strands(verb)
+    shared.overwrite(verb, "replace the page")
+    shared.batch(verb)
+    shared.both_strands(verb)

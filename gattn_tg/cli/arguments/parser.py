@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gattn_tg.cli.arguments import answers, common, computer, genomes, learning
+from gattn_tg.cli.arguments import answers, computer, genomes, learning, shared
 from gattn_tg.version import __version__
 
 DESCRIPTION = """\
@@ -51,9 +51,9 @@ VERBS = (
 )
 
 
-def parser() -> common.Parser:
+def parser() -> shared.Parser:
     """The parser of the whole command line."""
-    top = common.Parser(
+    top = shared.Parser(
         prog="gattn",
         description=DESCRIPTION,
         epilog=EPILOGUE,
@@ -61,7 +61,7 @@ def parser() -> common.Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"gattn_tg {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=common.Parser)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=shared.Parser)
     for add in VERBS:
         add(verbs)
     return top
