@@ -222,10 +222,20 @@ def methylation_reads() -> str:
     return markdown(header, rows)
 
 
+def mpra() -> str:
+    """A row for each element, a column for each score, and the means below."""
+    lines = newest("mpra", "score")
+    names = list(lines[0]["elements"]) if lines else []
+    rows = [[name, f"{lines[0]['elements'][name][0]:,}",
+             *("{1:.2f} ({2:.2f})".format(*x["elements"][name]) for x in lines)] for name in names]
+    rows.append(["**mean**", "", *(f"{x['mean_pearson']:.3f} ({x['mean_spearman']:.3f})" for x in lines)])
+    return markdown(["element", "variants", *(x["score"] for x in lines)], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_reads,
-                            pretraining, study_words)
+                            pretraining, study_words, mpra)
 }
 
 
