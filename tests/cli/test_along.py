@@ -243,14 +243,14 @@ def test_a_folder_of_bigwig_files_is_whole_or_not_there(
         return write(path, *more, **options)
 
     with monkeypatch.context() as disk:
-        disk.setattr(values, "write_bigwig", full)
+        disk.setattr(profiles, "write_bigwig", full)
         assert main(call) == 2
     assert list(tmp_path.iterdir()) == []
     assert main(call) == 0
     (tmp_path / "bw" / "mine.txt").write_text("stays")
     before = (tmp_path / "bw" / "a+.bw").read_bytes()
     with monkeypatch.context() as disk:
-        disk.setattr(values, "write_bigwig", full)
+        disk.setattr(profiles, "write_bigwig", full)
         assert main([*call, "--overwrite"]) == 2
     assert (tmp_path / "bw" / "a+.bw").read_bytes() == before
     assert main([*call, "--overwrite"]) == 0

@@ -24,7 +24,7 @@ class Four(SimpleNamespace):
 
 @pytest.mark.parametrize("name", environment.SIZES)
 def test_launchers_leave_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "Mpi", Four)
+    monkeypatch.setattr(mpi, "Mpi", Four)
     assert isinstance(mpi.world(False, {name: "4"}), Four)
     assert isinstance(mpi.world(False, {name: "1"}), Alone)
     assert isinstance(mpi.world(False, {name: "all"}), Alone)
@@ -34,7 +34,7 @@ def test_launchers_leave_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_processes_that_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would all write to one folder."""
-    monkeypatch.setattr(ranks, "Mpi", lambda: SimpleNamespace(n_ranks=1))
+    monkeypatch.setattr(mpi, "Mpi", lambda: SimpleNamespace(n_ranks=1))
     with pytest.raises(ConfigError) as raised:
         mpi.world(False, {"SLURM_STEP_NUM_TASKS": "8"})
     assert str(raised.value) == (
@@ -45,19 +45,19 @@ def test_processes_that_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) 
 
 def test_cores_are_shared_among_processes_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 16)
-    monkeypatch.setattr(ranks, "cores", lambda: 16)
+    monkeypatch.setattr(mpi, "cores", lambda: 16)
     four: Any = Four()
     assert mpi.n_threads(Alone(), None) is None
     assert mpi.n_threads(four, None) == 8
     assert mpi.n_threads(four, 3) == 3
-    monkeypatch.setattr(ranks, "cores", lambda: 5)  # the launcher has bound each process to its own
+    monkeypatch.setattr(mpi, "cores", lambda: 5)  # the launcher has bound each process to its own
     assert mpi.n_threads(four, None) == 5
 
 
 def test_every_process_gets_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     four: Any = Four()
     assert mpi.devices(four, None) is None  # the CPU is one device for all
-    monkeypatch.setattr(ranks, "Device", SimpleNamespace(DEFAULT="CUDA"))
+    monkeypatch.setattr(mpi, "Device", SimpleNamespace(DEFAULT="CUDA"))
     monkeypatch.setattr(device_list, "count", lambda kind: 8)
     assert mpi.devices(four, None) == "CUDA:1"
     assert mpi.devices(Alone(), None) is None

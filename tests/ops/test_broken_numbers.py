@@ -139,9 +139,9 @@ def test_pooling_never_hides_one_of_its_two_rows(way, place, monkeypatch):
 @pytest.mark.parametrize("way", ["kernel", "plain", "large table"])
 def test_rows_of_a_table_keep_to_themselves(way, monkeypatch):
     if way == "plain":
-        monkeypatch.setattr(rows, "on_one_cpu", lambda x: False)
+        monkeypatch.setattr(lookup, "on_one_cpu", lambda x: False)
     if way == "large table":
-        monkeypatch.setattr(rows, "LARGEST_TABLE", 1)
+        monkeypatch.setattr(lookup, "LARGEST_TABLE", 1)
     table, ids, factor = numbers(6, 5), np.arange(20, dtype=np.int32).reshape(4, 5) % 5, np.ones((4, 5, 5), np.float32)
     table[2, 3], table[5], factor[1, 1, 2] = np.nan, np.inf, np.nan  # nobody looks row 5 up
     y, dtable = called(lambda t: rows_of(t, on(ids)) * on(factor), table)
