@@ -11,7 +11,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.ops import cross_entropy as cross_entropy_module
-from gattn_tg.ops import norm, pooling
+from gattn_tg.ops import lookup, norm, pooling
 from gattn_tg.ops.activation import gelu
 from gattn_tg.ops.attention.sequence import merge
 from gattn_tg.ops.convolution import convolution
