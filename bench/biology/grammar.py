@@ -22,7 +22,7 @@ import numpy as np
 from bench.biology.linear import Words, fitted
 from bench.biology.study_bias import NETWORK, Trial
 from bench.biology.study_motifs import matrices
-from bench.biology.study_words import DESIGNS, LINEAR
+from bench.biology.study_words import COUNTED, DESIGNS
 from bench.record import ROOT, lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.io import read_fasta
@@ -102,8 +102,11 @@ def run(n: int, designs: Sequence[str], seeds: Sequence[int]) -> None:
             if (n, design, seed) in done:
                 continue
             train, start = grammar.examples(n, seed), time.perf_counter()
-            if design in LINEAR:
-                found = fitted(Words(*LINEAR[design], merges=False), train, valid, test)
+            if design in COUNTED:
+                parts = {"train": train, "valid": valid, "test": test}
+                words = Words(*COUNTED[design], merges=False)
+                found = fitted([{name: words.counts(part) for name, part in parts.items()}],
+                               {name: part.labels for name, part in parts.items()})  # fmt: skip
                 judged, auc = found["valid_auc"], found["test_auc"]
             else:
                 if design not in trials:
@@ -123,7 +126,7 @@ def run(n: int, designs: Sequence[str], seeds: Sequence[int]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=1500)
-    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS, *LINEAR, *MORE],
+    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS, *COUNTED, *MORE],
                         default=["6-mers", "none", "pair", "jaspar filters", "jaspar filters pair"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     a = parser.parse_args()

@@ -1,20 +1,33 @@
-"""Linear models on counts of words, which a network has to beat: logistic regression, strands merged (scikit-learn)."""
+"""Linear models that a network has to beat: logistic regressions on counts of words, on strengths of motifs, on both.
+
+Strands are merged where the task has two (scikit-learn).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import auc
+from gattn_tg.models.forward import Forward
 from gattn_tg.nn.kmers import Kmers
+from gattn_tg.nn.motif_filters import MotifFilters
+from gattn_tg.nn.strengths import LEAST_SD, summary
+from gattn_tg.training.tasks.filters import Starts
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03)  # inverse penalties, one of which the validation set chooses
+WEIGHTS = (0.1, 0.3, 1.0)  # of a motif's strength beside a word's count, chosen like them
 ROWS = 512  # sequences whose words are found at once
+MOTIF_ROWS = 64  # sequences whose motifs are found at once: (rows, bases, motifs) strengths are in memory
+
+Parts = dict[str, np.ndarray | csr_matrix]
+"""Features of the parts train, valid and test."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +41,7 @@ class Words:
     def counts(self, data: LabelledSequences) -> csr_matrix:
         """How often each sequence has each word."""
         layer, parts = Kmers(self.k, self.gaps, 1, self.merges), []
-        for first in range(0, len(data), ROWS):
-            part = data.subset(np.arange(first, min(first + ROWS, len(data))))
+        for part in _parts(data, ROWS):
             parts.append(layer.words(Tensor(part.bases), Tensor(part.lengths)).numpy())
         words = np.concatenate(parts)
         row, _, gap = (at := np.nonzero(words >= 0))
@@ -38,13 +50,41 @@ class Words:
         return csr_matrix((np.ones(len(row), np.float32), (row, columns)), shape)  # equal places are added up
 
 
-def fitted(
-    words: Words, train: LabelledSequences, valid: LabelledSequences, test: LabelledSequences
-) -> dict[str, float]:
-    """The penalty with the best validation AUC, that AUC, and the AUC on the test set."""
-    x = words.counts(train)
-    models = [LogisticRegression(C=c, max_iter=300).fit(x, train.labels) for c in STRENGTHS]
-    judged = [auc(valid.labels == 1, model.decision_function(words.counts(valid))) for model in models]
+def motif_strengths(starts: Starts, width: int, data: LabelledSequences) -> np.ndarray:
+    """The strongest site of every matrix on either strand and its soft sum, as `filters` of a classifier see them."""
+    filters = MotifFilters(len(starts), width, np.random.default_rng(0))
+    filters.start_from(starts)
+    run = Forward(filters, MOTIF_ROWS, run=lambda bases, lengths: summary(filters(bases, lengths), lengths))
+    return run(data.bases, data.lengths)
+
+
+def standardised(parts: Parts) -> Parts:
+    """Every column with the mean 0 and the spread 1 of the training rows."""
+    mean, sd = parts["train"].mean(0), np.maximum(parts["train"].std(0), LEAST_SD)
+    return {name: (x - mean) / sd for name, x in parts.items()}
+
+
+def beside(words: Parts, motifs: Parts) -> list[Parts]:
+    """Both kinds of columns, with the strengths at several weights."""
+    return [{name: hstack([x, csr_matrix(motifs[name] * weight)], "csr") for name, x in words.items()}
+            for weight in WEIGHTS]  # fmt: skip
+
+
+def fitted(choices: list[Parts], labels: dict[str, np.ndarray]) -> dict[str, float]:
+    """The best penalty and choice of features by validation AUC, that AUC, and the AUC on the test set.
+
+    Args:
+        choices: features of the parts train, valid and test.
+        labels: 0 or 1 for each row of these parts.
+    """
+    models = [(x, c, LogisticRegression(C=c, max_iter=300).fit(x["train"], labels["train"]))
+              for x in choices for c in STRENGTHS]  # fmt: skip
+    judged = [auc(labels["valid"] == 1, model.decision_function(x["valid"])) for x, _, model in models]
     best = int(np.argmax(judged))
-    found = auc(test.labels == 1, models[best].decision_function(words.counts(test)))
-    return {"strength": STRENGTHS[best], "valid_auc": judged[best], "test_auc": found}
+    x, strength, model = models[best]
+    found = auc(labels["test"] == 1, model.decision_function(x["test"]))
+    return {"strength": strength, "valid_auc": judged[best], "test_auc": found}
+
+
+def _parts(data: LabelledSequences, rows: int) -> Iterator[LabelledSequences]:
+    return (data.subset(np.arange(i, min(i + rows, len(data)))) for i in range(0, len(data), rows))

@@ -7,8 +7,8 @@
 Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
 bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
 `gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
-(`test_auc_both`). "6-mers" and "gapped" are logistic regressions, see linear.py; their penalty is chosen on the
-validation set.
+(`test_auc_both`). "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs" (strengths of all JASPAR matrices)
+and "gapped, motifs" are logistic regressions, see linear.py; their penalty is chosen on the validation set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from bench.biology.linear import Words, fitted
+from bench.biology.linear import Parts, Words, beside, fitted, motif_strengths, standardised
 from bench.biology.study_bias import SETS, VOCABULARY, Trial, fraction_of, load, study
 from bench.biology.study_motifs import matrices, vocabulary_for
 from bench.record import lines_of, write
@@ -60,7 +60,9 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
     "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
 }
-LINEAR = {"6-mers": (6, 0), "gapped": (6, 6)}  # bases, gaps at most
+COUNTED = {"6-mers": (6, 0), "gapped": (6, 6)}  # words of linear models: bases, gaps at most
+BOTH = "gapped, motifs"  # the two of them in one model: the strongest linear model here
+LINEAR = (*COUNTED, "motifs", BOTH)
 
 
 def network_of(
@@ -91,10 +93,21 @@ def jaspar() -> Starts:
 
 def linear_of(design: str, parts: dict[str, LabelledSequences], flips: bool) -> dict[str, Any]:
     """Fit a linear model, and what it reached; strands are merged where the network is trained on both."""
-    k, gaps = LINEAR[design]
-    found = fitted(Words(k, gaps, merges=flips), parts["train"], parts["valid"], parts["test"])
+    found = fitted(features_of(design, parts, flips), {name: part.labels for name, part in parts.items()})
     curve = [(len(parts["train"]), round(found["valid_auc"], 4))]
     return {"curve": curve, "strength": found["strength"], "test_auc": round(found["test_auc"], 4)}
+
+
+def features_of(design: str, parts: dict[str, LabelledSequences], flips: bool) -> list[Parts]:
+    """What a linear model is told; of several choices the validation set takes one."""
+    if design == BOTH:
+        (words,), (motifs,) = features_of("gapped", parts, flips), features_of("motifs", parts, flips)
+        return beside(words, motifs)
+    if design in COUNTED:
+        words = Words(*COUNTED[design], merges=flips)
+        return [{name: words.counts(part) for name, part in parts.items()}]
+    return [standardised({name: motif_strengths(jaspar(), JASPAR["filter_width"], part)
+                          for name, part in parts.items()})]  # fmt: skip
 
 
 def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float], seeds: Iterable[int]) -> None:

@@ -82,4 +82,6 @@ class MotifFilters:
         both = self.weight.cat(self.weight.flip((1, 2)))  # A C G T backwards is T G C A, and so is a complement
         scores = convolution(inside(letters, lengths), both)
         better = scores[..., :t].maximum(scores[..., t:])
-        return inside(softplus((better - self.threshold) * LN2), lengths)
+        # Stored once: fused into the sums over a sequence, it is computed for each of them, down columns of the scores;
+        # with 879 matrices and 64 sequences of 101 bases 1.5 s instead of .15 s.
+        return inside(softplus((better - self.threshold) * LN2), lengths).contiguous()
