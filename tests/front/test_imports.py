@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,9 +14,18 @@ from tinygrad.nn.state import get_state_dict
 
 import gattn_tg
 from gattn_tg.cli.main import main
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.front.importing import import_model
 from gattn_tg.front.trained import Trained
 from gattn_tg.io import Record
+from gattn_tg.models import checkpoint
+from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
+from gattn_tg.models.imported.classifier import ImportedClassifier
+from gattn_tg.models.imported.config import ImportedClassifierConfig
+from gattn_tg.models.imported.encoder import ImportedEncoder
+from gattn_tg.models.imported.reading import imported
+from gattn_tg.models.imported.writing import written
+from gattn_tg.models.readouts import ClassReadout, MaskedReadout
 from gattn_tg.training.keep.state import restore, snapshot
 
 RNG = np.random.default_rng(4)
@@ -141,3 +151,56 @@ def test_longer_sequences_than_there_are_positions_for_are_refused(
     assert main(["embed", str(home / "bert"), str(tmp_path / "long.fa"), "-o", str(tmp_path / "x.npz")]) == 2
     assert f"x: expected at most {PLACES} bases, which the model was made for, got 80" in capsys.readouterr().err
     assert not (tmp_path / "x.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["bert", "nt1"])
+def test_convert_writes_what_import_reads(
+    home: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All weights are the same again; nothing is replaced that is not asked for."""
+    folder = tmp_path / "hf"
+    call = ["convert", str(home / name), "--to", "hf", "-o", str(folder)]
+    assert main([*call, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["architecture"] == {"bert": "BertForMaskedLM", "nt1": "EsmForMaskedLM"}[name]
+    assert told["unused"] == []
+    before, after = get_state_dict(gattn_tg.load(home / name).model), get_state_dict(imported(folder).model)
+    assert before.keys() == after.keys()
+    for key, x in before.items():
+        assert np.array_equal(x.numpy(), after[key].numpy()), key
+    assert (folder / "vocab.txt").read_text().split() == FORMS[name].vocabulary
+    assert main(call) == 2
+    assert "expected a new folder, got one that exists" in capsys.readouterr().err
+    assert main([*call, "--overwrite"]) == 0
+    (folder / "mine.txt").write_text("kept")
+    assert main([*call, "--overwrite"]) == 2
+    assert (folder / "mine.txt").read_text() == "kept"
+
+
+def test_what_transformers_has_no_class_for_is_not_converted(
+    home: Path, models: dict[str, Trained], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(checkpoint_of: Path) -> str:
+        assert main(["convert", str(checkpoint_of), "--to", "hf", "-o", str(tmp_path / "hf")]) == 2
+        assert not (tmp_path / "hf").exists()
+        return capsys.readouterr().err
+
+    assert "got one with words of byte-pair encoding, for which it has no class" in told(home / "mosaic")
+    assert "got one with a gate (silu), for which it has no class" in told(home / "nt2")
+    config = {**json.loads(models["bert"].config.to_json()), "motif": "key", "n_classes": 2, "max_length": 64}
+    model = ImportedClassifier(ImportedClassifierConfig.from_dict(config))
+    folder = checkpoint.save(model, tmp_path / "classes", readout=ClassReadout(labels=("a", "b")))
+    assert main(["convert", str(folder), "--to", "hf", "-o", str(tmp_path / "encoder")]) == 0
+    tables = [f"blocks.{i}.attention.motif_bias" for i in range(LAYERS)]
+    assert capsys.readouterr().out.splitlines() == [
+        f"left out, as BertModel has no place for them: {', '.join([*tables, 'head.bias', 'head.weight'])}",
+        f"BertModel -> {tmp_path / 'encoder'}"]
+    model.blocks[1].attention.motif_bias.assign(Tensor.ones(16)).realize()
+    checkpoint.save(model, folder, readout=ClassReadout(labels=("a", "b")))
+    assert "tables that are zero, or none, got numbers in blocks.1.attention.motif_bias; without" in told(folder)
+    odd = dataclasses.replace(models["nt1"].config, first_position=0)
+    with pytest.raises(UnsupportedError, match=r"expected first_position from 1 to .* got 0; it has no class for that"):
+        written(ImportedEncoder(odd), {})
+    config = EncoderConfig(width=8, n_layers=1, n_heads=2)
+    folder = checkpoint.save(MaskedEncoder(config), tmp_path / "own", readout=MaskedReadout(width=8))
+    assert "got a MaskedEncoder, for which transformers has no class" in told(folder)

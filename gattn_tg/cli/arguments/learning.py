@@ -53,6 +53,16 @@ def importing(verbs: shared.Verbs) -> None:
     shared.overwrite(verb, "replace a checkpoint that is there")
 
 
+def convert(verbs: shared.Verbs) -> None:
+    """The options of `gattn convert`."""
+    verb = shared.verb(verbs, "convert", "an imported encoder as files of another project: what transformers loads")
+    shared.checkpoint(verb)
+    summary = "hf: config.json, vocab.txt and model.safetensors for the classes of transformers"
+    verb.add_argument("--to", choices=("hf",), required=True, help=summary)
+    verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
+    shared.overwrite(verb, "replace a folder of such files that is there")
+
+
 def evaluate(verbs: shared.Verbs) -> None:
     """The options of `gattn evaluate`."""
     verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")

@@ -18,6 +18,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn train config.toml          train a model on your sequences
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn import dnabert -o ckpt     a model of another project, as a checkpoint: DNABERT, Nucleotide Transformer
+  gattn convert ckpt --to hf -o folder   and back, as files that transformers loads
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn variants run/best genome.fa new.vcf   what variants do to what the model says
   gattn explain run/best new.fa -o why        the bases that an answer rests on
@@ -33,6 +34,7 @@ VERBS = (
     learning.train,
     learning.finetune,
     learning.importing,
+    learning.convert,
     answers.predict,
     answers.variants,
     answers.explain,

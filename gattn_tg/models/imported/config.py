@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ UNKNOWN = {"overlapping": "[UNK]", "blocks": "<unk>", "pairs": "[UNK]"}
 MASKED = {"overlapping": "[MASK]", "blocks": "<mask>", "pairs": "[MASK]"}
 LEAST_MEAN = 3  # bases of a word of byte-pair encoding, on average, in any sequence that is read
 LONGEST = 8  # bases of a word
+
+
+def words_of_bases(k: int) -> list[str]:
+    """All words of k bases, in the order of their rows."""
+    return ["".join(word) for word in itertools.product("ACGT", repeat=k)]
 
 
 @dataclass(frozen=True, kw_only=True)

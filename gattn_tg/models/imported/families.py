@@ -59,6 +59,10 @@ class Family:
     places: tuple[tuple[str, str], ...] = (("absolute", "learned"),)
     counts_padding: bool = False
 
+    def in_file(self, module: str) -> str:
+        """The name of a module in a file that has a head too."""
+        return module if module.startswith(("cls.", "lm_head")) else self.prefix + module
+
     def of_layers(self, n_layers: int, is_gated: bool) -> dict[str, tuple[str, ...]]:
         """Every module by its name in the file, for so many layers.
 
@@ -116,6 +120,7 @@ ESM = Family(
     unused=("contact_head.", "embeddings.position_ids", "pooler."),
 )  # fmt: skip
 FAMILIES = (MOSAIC, BERT, ESM)
+OF_WORDS = ("words.weight", "to_words.weight", "to_words.bias")  # parameters with a row per word
 OLD_ENDS = {"gamma": "weight", "beta": "bias"}  # of norms, in files from the times of TensorFlow
 
 

@@ -12,15 +12,14 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.models.imported.config import SPECIAL, ImportedConfig
+from gattn_tg.models.imported.config import LONGEST, SPECIAL, ImportedConfig, words_of_bases
 from gattn_tg.models.imported.encoder import ImportedEncoder
-from gattn_tg.models.imported.families import FAMILIES, OLD_ENDS, UP, Family, family_of, licence_of
+from gattn_tg.models.imported.families import FAMILIES, OF_WORDS, OLD_ENDS, UP, Family, family_of, licence_of
 from gattn_tg.models.imported.folder import CONFIG, Folder, read_folder
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.nn.initial import outline
 
 WINDOW_BP = 512  # of scores of variants, where the encoder reads so many
-OF_WORDS = ("words.weight", "to_words.weight", "to_words.bias")  # with a row per word
 
 
 @dataclass(frozen=True)
@@ -157,12 +156,11 @@ def _order(folder: Folder, n_rows: int) -> tuple[dict[str, Any], np.ndarray]:
         return {"words": "pairs", "pieces": tuple(pieces), "merges": folder.merges}, rows
     k = max((len(token) for token in vocabulary if re.fullmatch("[ACGT]+", token)), default=0)
     kind = "blocks" if k > 1 and set("ACGT") <= set(vocabulary) else "overlapping"
-    codes = np.arange(4**k)
-    letters = np.array(list("ACGT"))[np.stack([codes // 4 ** (k - 1 - j) % 4 for j in range(k)], -1)] if k else []
-    wanted = ["".join(word) for word in letters] + list(SPECIAL[kind])
-    if k == 0 or k > 8 or (missing := [word for word in wanted if word not in vocabulary]):
-        lacks = repr(missing[0]) if 0 < k <= 8 else f"longest of {k} bases"
-        raise FormatError(f"{where}: expected a vocabulary of all words of k bases (1 to 8) and of "
+    wanted = [*words_of_bases(k), *SPECIAL[kind]] if 0 < k <= LONGEST else []
+    missing = [word for word in wanted if word not in vocabulary]
+    if missing or not wanted:
+        lacks = repr(missing[0]) if missing else f"longest of {k} bases"
+        raise FormatError(f"{where}: expected a vocabulary of all words of k bases (1 to {LONGEST}) and of "
                           f"{', '.join(SPECIAL[kind])}, got one without {lacks}; other tokenizers are not read")
     return {"words": kind, "word_bp": k}, _rows(where, vocabulary, wanted, n_rows)
 
@@ -202,7 +200,7 @@ def _config(
         "gate": family.gate if "blocks.0.gate.weight" in arrays else "none", "up_bias": "blocks.0.up.bias" in arrays,
         "down_bias": "blocks.0.down.bias" in arrays, "eps": c.get("layer_norm_eps", 1e-12),
         "embed_norm": "embed_norm.weight" in arrays, "last_norm": "last_norm.weight" in arrays,
-        "token_dropout": bool(c.get("token_dropout", False)),
+        "rope_theta": c.get("rope_theta", 10_000.0), "token_dropout": bool(c.get("token_dropout", False)),
     }
     try:
         return ImportedConfig.from_dict(fields)
@@ -222,7 +220,7 @@ def _filled(
     with outline():
         model = ImportedEncoder(config)
     wanted = get_state_dict(model)
-    calls = {f"{part}.{end}": f"{family.prefix if not name.startswith(('cls.', 'lm_head')) else ''}{name}.{end}"
+    calls = {f"{part}.{end}": f"{family.in_file(name)}.{end}"
              for name, parts in family.of_layers(config.n_layers, config.gate != "none").items() for part in parts
              for end in ("weight", "bias")}  # fmt: skip
     for name, tensor in wanted.items():

@@ -11,7 +11,10 @@ import pytest
 from foreign import BERT, ESM, HIDDEN, LAYERS, PLACES, WIDTH
 from tinygrad import Tensor
 
+from gattn_tg.models.imported.config import SPECIAL, ImportedConfig, words_of_bases
+from gattn_tg.models.imported.encoder import ImportedEncoder
 from gattn_tg.models.imported.reading import imported
+from gattn_tg.models.imported.writing import Written, written
 from gattn_tg.seq import encode
 
 SIZES: dict[str, Any] = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2,
@@ -47,41 +50,105 @@ def original(classes: Any, form: str) -> Any:
     return model.eval()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("form", ["bert", "esm", "esm_rotary"])
-def test_hidden_vectors_and_logits_in_rows_of_different_lengths(classes: Any, form: str, tmp_path: Path) -> None:
+ROWS = ["".join(np.random.default_rng(1).choice(list("ACGT"), n)) for n in (60, 41, 8)]
+FORMS = ["bert", "esm", "esm_rotary"]
+QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def saved(model: Any, form: str, folder: Path) -> Path:
     import torch
 
-    model, vocabulary = original(classes, form), BERT if form == "bert" else ESM
-    model.save_pretrained(tmp_path, safe_serialization=True) if form != "bert" else torch.save(
-        model.state_dict(), tmp_path / "pytorch_model.bin")
-    model.config.save_pretrained(tmp_path)
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    found = imported(tmp_path)
-    rng = np.random.default_rng(1)
-    rows = ["".join(rng.choice(list("ACGT"), n)) for n in (60, 41, 8)]
-    bases = np.full((3, 64), 4, np.uint8)
-    for held, row in zip(bases, rows, strict=True):
-        held[: len(row)] = encode(row)
-    lengths = np.array([len(row) for row in rows], np.int32)
-    hidden = np.zeros(bases.shape, bool)
-    hidden[:, 4] = True
-    read = found.model.read(Tensor(bases), Tensor(bases * 0), Tensor(lengths), Tensor(hidden))
-    x = found.model.of_tokens(read.ids, read.motif_ids, read.lengths)
-    ours = {"hidden": x.numpy(), "logits": found.model.words_of(x).numpy()}
+    model.save_pretrained(folder, safe_serialization=True) if form != "bert" else torch.save(
+        model.state_dict(), folder / "pytorch_model.bin")
+    model.config.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(BERT if form == "bert" else ESM) + "\n")
+    return folder
 
-    order = np.array([vocabulary.index(token) for token in found.row_names])
+
+def require_equal(ours: ImportedEncoder, theirs: Any, tokens: list[str], is_masked: bool) -> None:
+    """Hidden vectors and logits in rows of different lengths; `tokens` are the names of our rows."""
+    import torch
+
+    bases = np.full((3, 64), 4, np.uint8)
+    for held, row in zip(bases, ROWS, strict=True):
+        held[: len(row)] = encode(row)
+    lengths = np.array([len(row) for row in ROWS], np.int32)
+    hidden = np.zeros(bases.shape, bool)
+    hidden[:, 4] = is_masked
+    read = ours.read(Tensor(bases), Tensor(bases * 0), Tensor(lengths), Tensor(hidden))
+    x = ours.of_tokens(read.ids, read.motif_ids, read.lengths)
+    found = {"hidden": x.numpy(), "logits": ours.words_of(x).numpy()}
+    order = np.array([tokens.index(token) for token in names(ours.config)])
     ids, mask = order[read.ids.numpy()], np.arange(read.ids.shape[1]) < read.lengths.numpy()[:, None]
 
-    def theirs() -> dict[str, np.ndarray]:
+    def outputs() -> dict[str, np.ndarray]:
         with torch.no_grad():
-            out = model(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask.astype(np.int64)),
-                        output_hidden_states=True)
+            out = theirs(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask.astype(np.int64)),
+                         output_hidden_states=True)
         return {"hidden": out.hidden_states[-1].numpy(), "logits": out.logits.numpy()[..., order]}
 
-    narrow = theirs()
-    model.double()
-    for name, true in theirs().items():
-        error = np.abs(ours[name] - true)[mask].max()
+    narrow = outputs()
+    theirs.double()
+    for name, true in outputs().items():
+        error = np.abs(found[name][..., : true.shape[-1]] - true)[mask].max()
         allowed = 2 * np.abs(narrow[name] - true)[mask].max() + EPS * np.abs(true)[mask].max()
         assert error <= allowed, f"{name}: {error:.2e} where {allowed:.2e} is allowed"
+    theirs.float()
+
+
+def names(config: ImportedConfig) -> list[str]:
+    """The tokens of our rows that have a meaning."""
+    return [*words_of_bases(config.word_bp), *SPECIAL[config.words]]
+
+
+@QUIET
+@pytest.mark.parametrize("form", FORMS)
+def test_read_and_written_back_a_model_is_the_original(classes: Any, form: str, tmp_path: Path) -> None:
+    """Its hidden vectors and logits; then every weight and token of what transformers loads from our files."""
+    model = original(classes, form)
+    (tmp_path / "theirs").mkdir()
+    found = imported(saved(model, form, tmp_path / "theirs"))
+    vocabulary = BERT if form == "bert" else ESM
+    require_equal(found.model, model, vocabulary, is_masked=True)
+    put(written(found.model, found.extra), tmp_path / "ours")
+    assert (tmp_path / "ours" / "vocab.txt").read_text().split() == vocabulary
+    again = loaded(classes, tmp_path / "ours").state_dict()
+    for name, x in model.state_dict().items():
+        if name.endswith("inv_freq"):  # which they compute in float32
+            np.testing.assert_allclose(again[name].numpy(), x.numpy(), rtol=2 * EPS)
+        elif not name.startswith("esm.contact_head"):
+            assert np.array_equal(again[name].numpy(), x.numpy()), name
+
+
+@QUIET
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_that_learnt_on_is_written_with_words_in_an_order_of_its_own(
+    classes: Any, form: str, tmp_path: Path
+) -> None:
+    """Nothing is known of the order in its origin; table and head are tied no more; the tokenizer finds the rows."""
+    model = original(classes, form)
+    ours = imported(saved(model, form, tmp_path)).model
+    rng = np.random.default_rng(3)
+    for x in (ours.words.weight, ours.to_words.weight):
+        x.assign(Tensor(x.numpy() + 0.1 * rng.standard_normal(x.shape).astype(np.float32))).realize()
+    put(written(ours, {}), tmp_path / "ours")
+    tokens = (tmp_path / "ours" / "vocab.txt").read_text().split()
+    require_equal(ours, loaded(classes, tmp_path / "ours"), tokens, is_masked=False)
+    tokenizer = classes.AutoTokenizer.from_pretrained(tmp_path / "ours")
+    row, theirs = "ACGTTA", (["[CLS]", "ACG", "CGT", "[SEP]"] if form == "bert" else ["<cls>", "ACG", "TTA"])
+    text = "ACG CGT" if form == "bert" else row
+    assert tokenizer(text)["input_ids"] == [tokens.index(token) for token in theirs]
+
+
+def put(found: Written, folder: Path) -> None:
+    folder.mkdir()
+    for name, content in found.files.items():
+        (folder / name).write_bytes(content)
+
+
+def loaded(classes: Any, folder: Path) -> Any:
+    """What transformers makes of a folder, with every weight from it."""
+    model, told = classes.AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+    missing = {name for name in told["missing_keys"] if "contact_head" not in name}
+    assert not missing | set(told["unexpected_keys"])
+    return model.eval()

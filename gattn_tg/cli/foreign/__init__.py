@@ -1,0 +1,1 @@
+"""Verbs that exchange models with other projects."""
