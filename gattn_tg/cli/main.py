@@ -19,7 +19,8 @@ from gattn_tg.errors import ConfigError, GattnError
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
 # verbs whose module has another name or stands in a room of its own
-HOMES = {"finetune": "train", "import": "foreign.importing", "convert": "foreign.convert",
+HOMES = {"finetune": "train", "import": "importing",
+         **{verb: f"genomes.{verb}" for verb in ("annotate", "motifs", "extract", "dataset", "preprocess")},
          **{verb: f"computer.{verb}" for verb in ("bench", "doctor", "cache")}}
 HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
 

@@ -134,12 +134,12 @@ def test_all_outputs_appear_or_none(genome: Path, tmp_path: Path, capsys: pytest
     outputs = ["-o", str(bed), "--tbi", "--bigwig", str(bigwig)]
     assert main(["annotate", str(tmp_path / "bad.fa"), *outputs]) == 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gattn_tg.cli.annotate.density_values", lambda *_: iter([("b", 5, 1, 0.0)]))
+        patch.setattr("gattn_tg.cli.genomes.annotate.density_values", lambda *_: iter([("b", 5, 1, 0.0)]))
         assert main(["annotate", str(genome), *outputs]) == 2
     assert list(out.iterdir()) == []
     bed.write_text("old")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gattn_tg.cli.annotate.density_values", lambda *_: iter([("b", 5, 1, 0.0)]))
+        patch.setattr("gattn_tg.cli.genomes.annotate.density_values", lambda *_: iter([("b", 5, 1, 0.0)]))
         assert main(["annotate", str(genome), *outputs, "--overwrite"]) == 2
     assert bed.read_text() == "old"
     assert list(out.iterdir()) == [bed]

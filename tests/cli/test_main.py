@@ -260,7 +260,7 @@ def test_memory_that_is_not_there_is_one_line(
     def run(_: object) -> int:
         raise error
 
-    monkeypatch.setattr("gattn_tg.cli.motifs.run", run)
+    monkeypatch.setattr("gattn_tg.cli.genomes.motifs.run", run)
     assert "memory: expected more than this machine gives" in failure(capsys, "motifs")
 
 
@@ -315,7 +315,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 def test_quick_verbs_load_no_tinygrad() -> None:
     code = (
-        "import sys, gattn_tg.cli.main, gattn_tg.cli.annotate, gattn_tg.cli.computer.doctor; "
+        "import sys, gattn_tg.cli.main, gattn_tg.cli.genomes.annotate, gattn_tg.cli.computer.doctor; "
         "sys.exit('tinygrad' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

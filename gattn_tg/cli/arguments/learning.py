@@ -58,7 +58,7 @@ def convert(verbs: shared.Verbs) -> None:
     verb = shared.verb(verbs, "convert", "an imported encoder as files of another project: what transformers loads")
     shared.checkpoint(verb)
     summary = "hf: config.json, vocab.txt and model.safetensors for the classes of transformers"
-    verb.add_argument("--to", choices=("hf",), required=True, help=summary)
+    verb.add_argument("--to", choices=("hf",), default="hf", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
     shared.overwrite(verb, "replace a folder of such files that is there")
 

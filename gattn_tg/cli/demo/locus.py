@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.cli.annotate import bed_rows
+from gattn_tg.cli.genomes.annotate import bed_rows
 from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, bundled
 from gattn_tg.io import read_fasta, write_bed, write_tsv
 from gattn_tg.io.gtf import Feature, read_gtf

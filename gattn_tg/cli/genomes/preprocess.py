@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from gattn_tg.cli import output
-from gattn_tg.cli.annotate import chosen_vocabulary, n_processes, piece_stream, plain_bytes
 from gattn_tg.cli.bar import Bar
+from gattn_tg.cli.genomes.annotate import chosen_vocabulary, n_processes, piece_stream, plain_bytes
 from gattn_tg.data import EncodedPart, in_order, write_encoded
 from gattn_tg.data.tables.write import write_table
 from gattn_tg.errors import ConfigError

@@ -1,0 +1,1 @@
+"""Verbs for genomes, motifs and tables to train on: they ask no model."""
