@@ -52,7 +52,8 @@ SETTINGS = TrainSettings(batch_size=64, learning_rate=3e-3, min_learning_rate=1e
 NETWORK = ClassifierConfig(n_classes=2, width=64, n_layers=1, n_heads=4, stem_kernel=9, positions="rope", pool="mean",
                            motif="none", embed_motifs=False, dropout=0.0)
 
-OF_TRAINING = ("motif_rate", "filter_rate", "kmer_rate", "learning_rate", "ema_decay")  # of a design, not its network
+OF_TRAINING = ("motif_rate", "filter_rate", "kmer_rate", "learning_rate", "min_learning_rate",
+               "ema_decay")  # of a design, not its network
 # What changes from NETWORK and SETTINGS; "none" is plain attention with rotary positions.
 DESIGNS: dict[str, dict[str, Any]] = {
     "none": {},

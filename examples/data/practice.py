@@ -14,16 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, bundled
-from gattn_tg.io import read_fasta
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, JASPAR, bundled
+from gattn_tg.io import read_fasta, read_matrices
 from gattn_tg.io.gtf import read_gtf
 from gattn_tg.motif.islands import cpg_islands
-from gattn_tg.seq import Interval, decode, encode
+from gattn_tg.seq import Interval, decode, encode, reverse_complement
 
 HERE = Path(__file__).resolve().parent
 WINDOW_BP, CROP_BP, BIN_BP = 8_192, 1_024, 32
 SEQUENCE_BP = 200
 READS, READ_BP, READS_SEED = 400, 100, 20261128  # of each class
+BOUND, BOUND_BP, BOUND_SEED, FACTOR = 500, 101, 20261129, "CTCF"  # of each class
 METHYLATED, UNMETHYLATED, TUMOUR_CELLS, UNMEASURED = 0.85, 0.1, 0.75, 0.1
 PARTS = ("train", "train", "train", "valid", "test")  # windows are dealt out in this order, again and again
 
@@ -54,6 +55,7 @@ def files() -> dict[str, bytes]:
     np.savez_compressed(arrays, targets=targets)
     tracks = "identifier\tdescription\ncpg\tCOUNT:CpG sites of the bin\nisland\tCOUNT:bases of the bin in CpG islands\n"
     return {
+        "practice_binding.csv.gz": gzip.compress(binding(place, ids).encode(), mtime=0),
         "practice_reads.csv.gz": gzip.compress(reads(place, ids, in_island).encode(), mtime=0),
         "practice_sequences.csv.gz": gzip.compress(sequences(place, ids, is_cpg, in_island).encode(), mtime=0),
         "practice_sites.tsv.gz": gzip.compress(sites.encode(), mtime=0),
@@ -76,6 +78,23 @@ def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: n
         labels = ["1" if share >= 0.25 else "" if share else "0" for share in shares]  # of a few bases nobody can tell
         gc = float(((ids[part] == 1) | (ids[part] == 2)).mean())
         lines.append(f"{name},{decode(ids[part])},{','.join(labels)},{is_cpg[part].sum()},{gc:g}")
+    return "\n".join(lines) + "\n"
+
+
+def binding(place: Interval, ids: np.ndarray) -> str:
+    """Stretches of 101 bases, into half of which one site of CTCF was put, drawn from JASPAR's matrix, on either strand."""
+    rng = np.random.default_rng(BOUND_SEED)
+    counts = np.array(next(x.counts for x in read_matrices(bundled(JASPAR)) if x.name == FACTOR))
+    shares = counts / counts.sum(1, keepdims=True)
+    lines = ["name,sequence,label"]
+    for n, start in enumerate(rng.choice(len(ids) - BOUND_BP, 2 * BOUND, replace=False).tolist()):
+        part = ids[start : start + BOUND_BP].copy()
+        if n % 2:
+            site = np.array([rng.choice(4, p=p) for p in shares], dtype=np.uint8)
+            at = int(rng.integers(0, BOUND_BP - len(site) + 1))
+            part[at : at + len(site)] = site if rng.random() < 0.5 else reverse_complement(site)
+        name = f"{place.chrom}:{place.start + start}-{place.start + start + BOUND_BP}"
+        lines.append(f"{name},{decode(part)},{'bound' if n % 2 else 'free'}")
     return "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,9 @@ from gattn_tg.types import Float, Int, UInt8
 
 N_BASES = 5  # A C G T N; padding is N
 ROWS = 64  # sequences whose motifs are found at once
+# Strengths of motifs beside counts of words, both brought to length 1: of logistic regressions on both, those with .3
+# to .5 were the best on the validation rows of three sets (bench/biology/study_words.py, "gapped, motifs").
+BESIDE_WORDS = 0.4
 
 
 class SequenceClassifier(Trunk):
@@ -53,7 +56,7 @@ class SequenceClassifier(Trunk):
         self.pool = pool(c.pool, c.width, rng)
         self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
         self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
-        self.evidence = Evidence(c.filters, c.n_classes) if c.filters else None
+        self.evidence = Evidence(c.filters, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if c.filters else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
 
     def __call__(

@@ -21,11 +21,13 @@ class Evidence:
     Args:
         n_filters: t.
         n_out: answers for each sequence.
+        scale: `calibrate` divides `sd` by it; less than 1 lets this model learn later than another one beside it.
 
     Numerics: float32.
     """
 
-    def __init__(self, n_filters: int, n_out: int) -> None:
+    def __init__(self, n_filters: int, n_out: int, scale: float = 1.0) -> None:
+        self.scale = scale
         self.weight: Float[Tensor, "2t o"] = filled(0.0, 2 * n_filters, n_out)
         self.mean: Float[Tensor, "2t"] = filled(0.0, 2 * n_filters)
         self.sd: Float[Tensor, "2t"] = filled(1.0, 2 * n_filters)
@@ -33,7 +35,8 @@ class Evidence:
     def calibrate(self, found: Float[np.ndarray, "r 2t"]) -> None:
         """Take mean and spread of what `summary` gave for some sequences as usual."""
         self.mean.replace(Tensor(found.mean(0, dtype=np.float64).astype(np.float32)))
-        self.sd.replace(Tensor(np.maximum(found.std(0, dtype=np.float64), LEAST_SD).astype(np.float32)))
+        spread = np.maximum(found.std(0, dtype=np.float64), LEAST_SD) / self.scale
+        self.sd.replace(Tensor(spread.astype(np.float32)))
 
     def __call__(self, strengths: Float[Tensor, "b n t"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b o"]:
         """The answers, from strengths of every motif at every base."""

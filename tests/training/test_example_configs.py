@@ -18,11 +18,11 @@ from gattn_tg.training.tasks.registry import task_of, tasks_of
 CONFIGS = example_configs()
 
 
-def test_there_is_one_example_of_every_kind_and_task_and_one_of_measured_states() -> None:
+def test_there_is_one_example_of_every_kind_and_task_two_of_classes_and_one_of_measured_states() -> None:
     configs = [TrainConfig.from_toml(path) for path in CONFIGS]
     found = [(c.kind, c.task or (tasks_of(c.kind) or [""])[0], "state_column" in c.data) for c in configs]
     wanted = [(kind, task, False) for kind in KINDS for task in tasks_of(kind) or [""]]
-    assert sorted(found) == sorted([*wanted, ("SequenceClassifier", "classes", True)])
+    assert sorted(found) == sorted([*wanted, *(("SequenceClassifier", "classes", x) for x in (False, True))])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gattn_tg.cli import output
 from gattn_tg.cli.computer.environment import n_launched
+from gattn_tg.data.genomes.bundled import bundled
 from gattn_tg.data.peak_choices import DRAWN, PeakChoices, read_peak_set
 from gattn_tg.data.peak_folder import CONFIG, PAGE, check_folder, summary, write_peak_set
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.drawings.dataset import peaks_page
 
 VERB = "gattn dataset"
+EXAMPLE = "binding.toml"
+SEEN = 20_000  # sequences that a run sees, each as often as need be: as in bench/biology/study_words.py
+FEWEST_EPOCHS, MOST_EPOCHS, WARMUP_STEPS = 3, 40, 50
+ROWS = 64  # of a batch of the example
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,22 +62,21 @@ def write(arguments: argparse.Namespace) -> int:
 
 
 def _config(parts: Mapping[str, Any]) -> str:
-    """The TOML of a small classifier on these parts."""
+    """The TOML of the example for such sequences, on these parts, with as many passes as their number asks for."""
     files = "".join(f'{part} = "{part}.csv"\n' for part in ("train", "valid", "test") if part in parts)
     carved = "".join(f"{part}_fraction = 0.1  # of train, at random: no contig is held out for it\n"
                      for part in ("valid", "test") if part not in parts)  # fmt: skip
-    return f"""# Positives have label {1}, negatives {0}. `gattn init SequenceClassifier` lists every key.
-[model]
-kind = "SequenceClassifier"
-preset = "tiny"
-
+    example = bundled(EXAMPLE, "configs").read_text(encoding="utf-8")
+    n = len(parts["train"])
+    epochs = min(max(round(SEEN / n), FEWEST_EPOCHS), MOST_EPOCHS)
+    rest = re.sub(r"(?m)^epochs = \d+", f"epochs = {epochs}", example[example.index("[model]"):])
+    rest = re.sub(r"(?m)^warmup_steps = \d+", f"warmup_steps = {min(WARMUP_STEPS, epochs * n // ROWS // 10)}", rest)
+    return f"""# Positives have label 1, negatives 0. A linear model on words of 6 bases and on all vertebrate motifs of
+# JASPAR, beside a small network; `gattn init SequenceClassifier` lists every key.
 [data]
-{files}{carved}
-[train]
-epochs = 10
-monitor = "auc"
-reverse_complement = true
-"""
+{files}{carved}matrices = "jaspar"
+
+{rest}"""
 
 
 def _lines(told: dict[str, Any]) -> list[str]:
