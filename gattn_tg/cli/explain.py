@@ -9,7 +9,7 @@ from gattn_tg.cli import device, interventions, output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.front.explanations import INDEX, require_new
 from gattn_tg.front.load import load
-from gattn_tg.front.why import METHODS, REFERENCES, STEPS
+from gattn_tg.front.why import REFERENCES, STEPS
 from gattn_tg.io import check_bigwig
 
 VERB = "gattn explain"
@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
     bar = Bar("explained", quiet=arguments.json, items="sequences")
     with device.on(arguments.device, arguments.threads), bar:
         found = load(arguments.checkpoint).explain(
-            arguments.input, arguments.bed, method=arguments.method or METHODS[0], target=arguments.target,
-            hold_motifs=arguments.hold_motifs, steps=arguments.steps or STEPS,
-            references=arguments.references or REFERENCES, seed=arguments.seed or 0,
+            arguments.input, arguments.bed, method=arguments.method, target=arguments.target, at=arguments.at,
+            stretch=arguments.stretch, head=arguments.head, hold_motifs=arguments.hold_motifs,
+            steps=arguments.steps or STEPS, references=arguments.references or REFERENCES, seed=arguments.seed or 0,
             batch_size=arguments.batch_size, counted=bar.add,
         )  # fmt: skip
     found.write(arguments.output, overwrite=arguments.overwrite)

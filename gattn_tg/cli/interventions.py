@@ -13,7 +13,8 @@ from gattn_tg.front.interventions import EFFECTS, Interventions
 from gattn_tg.front.load import load
 
 VERB = "gattn explain"
-OF_BASES = ("bed", "method", "hold_motifs", "steps", "references")  # options of explanations base by base
+# options of explanations base by base
+OF_BASES = ("bed", "method", "at", "stretch", "head", "hold_motifs", "steps", "references")
 OF_INSERTION = ("positions", "distances", "strands", "sampled", "shuffle")
 OF_REMOVAL = ("shuffles",)
 OF_BOTH = ("motifs",)

@@ -12,15 +12,16 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.explain.attribution.seqlets import Seqlet, seqlets
 from gattn_tg.explain.attribution.sequences import Attribution
 from gattn_tg.explain.drawings.attention import share_drawing
-from gattn_tg.explain.drawings.logo import HitSpan, glyphs, logo
+from gattn_tg.explain.drawings.logo import HitSpan, glyphs
 from gattn_tg.explain.drawings.page import Tile, legend, page, section, table
+from gattn_tg.explain.drawings.stretches import WHOLE_BP, letters_drawn
 from gattn_tg.front.attention import MotifAttention
 from gattn_tg.io import write_bigwig, write_tsv
 from gattn_tg.io.whole import write_folder
 from gattn_tg.motif import Hit, MotifVocabulary, hits
 from gattn_tg.score.table import Table
 from gattn_tg.seq import Interval, N, decode
-from gattn_tg.types import UInt8
+from gattn_tg.types import Float, UInt8
 
 SHOWN = 20  # sequences on the page; the files hold all
 INDEX, ONE_HOT, SHAP, BASES, SEQLETS, BIGWIG = (
@@ -34,6 +35,7 @@ ABOUT = {
 }  # fmt: skip
 
 
+MUTATES = "mutagenesis"
 SUMS = ("integrated", "expected")  # methods whose contributions add up to a difference of answers
 
 
@@ -134,8 +136,10 @@ class Explanations(Table):
     def _bars(self) -> Iterator[tuple[str, int, int, float]]:
         for place, found in zip(self.places, self.attributions, strict=True):
             total = (found.contributions + found.by_motif)[:: -1 if place.strand == "-" else 1]
-            for i, value in enumerate(total.tolist()):
-                yield place.chrom, place.start + i, place.start + i + 1, value
+            size = dict(self.sizes or {}).get(place.chrom, place.end)
+            for i, value in enumerate(total.tolist(), start=place.start):
+                if 0 <= i < size:  # a window may reach over the ends of its contig
+                    yield place.chrom, i, i + 1, value
 
     def html(self) -> str:
         """The page: letters, motifs, mutations and attention of the first sequences."""
@@ -163,25 +167,35 @@ class Explanations(Table):
         return section("Sequences", "What the model says of each.", shown, wide=True)
 
     def _section(self, k: int) -> str:
-        found, ids, name = self.attributions[k], self.sequences[k], self.names[k]
-        colours = self.vocabulary.colours
-        spans = [HitSpan(hit.start, hit.end, hit.name, colours[hit.id]) for hit in hits(ids, self.vocabulary)]
-        changes = None
-        if self.method == "mutagenesis":
-            own = np.take_along_axis(found.hypothetical, np.minimum(ids, 3)[:, None].astype(np.int64), axis=1)
-            changes = np.where((ids < N)[:, None], found.hypothetical - own, 0.0)
-        label = f"contributions of the bases of {name}"
-        drawing = logo(decode(ids), found.contributions, spans, label, self.unit, changes)
-        about = f"{self.targets[k]}: {found.answer:+.3f} {self.unit}."
-        if changes is not None:
+        about = f"{self.targets[k]}: {self.attributions[k].answer:+.3f} {self.unit}."
+        if len(self.sequences[k]) > WHOLE_BP:
+            about += " Above, all of it; below, letter by letter the stretches that give most."
+        if self.method == MUTATES:
             about += " Under the letters: what every other base would change, teal up and orange down."
-        kinds = dict.fromkeys((span.name, span.colour) for span in spans)
-        content = drawing + legend([(colour, motif) for motif, colour in kinds])
+        content = self.drawing(k)
         if k < len(self.attention):
             look = self.attention[k]
-            content += share_drawing(look.motifs, colours, look.share, look.frequency,
-                                     f"attention by motif in {name}")  # fmt: skip
-        return section(name, about, content, wide=True)
+            content += share_drawing(look.motifs, self.vocabulary.colours, look.share, look.frequency,
+                                     f"attention by motif in {self.names[k]}")  # fmt: skip
+        return section(self.names[k], about, content, wide=True)
+
+    def changes(self, k: int) -> Float[np.ndarray, "n 4"]:
+        """What every other base of a sequence in place of the one that is there adds to the answer; 0 for N."""
+        found, ids = self.attributions[k], self.sequences[k]
+        own = np.take_along_axis(found.hypothetical, np.minimum(ids, 3)[:, None].astype(np.int64), axis=1)
+        changes: np.ndarray = np.where((ids < N)[:, None], found.hypothetical - own, 0.0)
+        return changes
+
+    def drawing(self, k: int) -> str:
+        """Letters, motifs and mutations of a sequence; a page needs `logo.glyphs` once."""
+        found, ids = self.attributions[k], self.sequences[k]
+        colours = self.vocabulary.colours
+        spans = [HitSpan(hit.start, hit.end, hit.name, colours[hit.id]) for hit in hits(ids, self.vocabulary)]
+        drawing, shown = letters_drawn(decode(ids), found.contributions, spans,
+                                       f"contributions of the bases of {self.names[k]}", self.unit,
+                                       self.changes(k) if self.method == MUTATES else None)  # fmt: skip
+        kinds = dict.fromkeys((span.name, span.colour) for span in shown)
+        return drawing + legend([(colour, motif) for motif, colour in kinds])
 
 
 def put(folder: str | Path, fill: Callable[[Path], object], *, overwrite: bool, mark: str = SHAP) -> None:

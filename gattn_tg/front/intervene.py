@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.explain.attribution.target import Target
+from gattn_tg.explain.attribution.target import SequenceTarget
 from gattn_tg.explain.interventions.changed import Ask, Rows
 from gattn_tg.explain.interventions.insertion import Put, effect, effect_of_pair
 from gattn_tg.explain.interventions.named import named, words
@@ -62,7 +62,7 @@ def asking(model: AskedModel, target: str | None, batch_size: int) -> tuple[Ask,
         UnsupportedError: a model that says nothing of whole sequences.
         ConfigError: no such target, or none where there are several.
     """
-    found = Target.of(model.checkpoint)
+    found = SequenceTarget.of(model.checkpoint)
     chosen = found.one(target)
     run = model.network(("explain", batch_size), lambda: Forward(found.model, batch_size, None, found.run))
 

@@ -27,42 +27,58 @@ class Reasons:
 
     def explain(
         self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
-        method: str = "mutagenesis", target: str | None = None, hold_motifs: bool = False, steps: int = STEPS,
-        references: int = REFERENCES, seed: int = 0, batch_size: int = 64, attention: bool = True,
+        method: str | None = None, target: str | None = None, at: int | tuple[int, int] | None = None,
+        stretch: tuple[int, int] | None = None, head: str | None = None, hold_motifs: bool = False,
+        steps: int = STEPS, references: int = REFERENCES, seed: int = 0, batch_size: int = 64, attention: bool = True,
         counted: Callable[[int], None] | None = None,
     ) -> Explanations:
         """What every base of sequences gives to what the model says of them.
 
         Bases and motif ids are both inputs. Mutagenesis finds the motifs of every mutant anew, so a base is counted
-        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other.
+        with the motifs that it makes and breaks; the other methods count bases and motif ids beside each other. Of
+        models of tracks gradients count the bases alone, with the motif ids as they are.
+
+        What is explained is the log odds of a class or label, or a value; of a language model the log odds of one base
+        against the other three, given the bases before it, or of a masked model all others; along a sequence the sum
+        of the counts of bins and tracks, or of the log odds of bases. In a genome (`where`) that is the sum over the
+        place, and the window of training around it is what gives to it.
 
         Args:
             sequences: of at most the length that the model can read; with `where` the FASTA file of a genome.
             where: places in that genome, as `along` takes them; those on "-" are read on that strand.
             method: "mutagenesis" (every base changed to the other three), "gradient" (times input), "integrated"
-                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides).
-            target: class, label or value; None takes the class that the model predicts, or the only answer.
+                (gradients from a sequence of N) or "expected" (from shuffles that keep the dinucleotides); None takes
+                the gradient of models of tracks and of sites, and mutagenesis of others.
+            target: class, label, value, base or track; None takes the class that the model predicts, the base that is
+                there, the sum of all tracks, or the only answer.
+            at: base whose answer is explained, counted from 0 in every sequence or place; along a sequence also (first,
+                end): bins with one of these bases. None takes the last base of a language model, the middle one of a
+                masked model, and along a sequence all.
+            stretch: mutagenesis: only the bases from the first up to the second are changed.
+            head: of models of tracks; None takes the first.
             hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
             steps: integrated and expected: places on the ways where the gradient is taken.
             references: expected: shuffles of every sequence.
             seed: of the shuffles.
-            batch_size: rows per call of the network.
+            batch_size: rows per call of the network, at most; of long sequences fewer, so that memory is bounded.
             attention: also where the model looks in the sequences that a page shows.
             counted: is told of every sequence that is done.
 
         Returns:
-            `contributions` in nats of log odds, or in units of the value; `write(folder)` makes a page and files.
+            `contributions` in nats of log odds, units of the value or counts; `write(folder)` makes a page and files.
 
         Raises:
-            UnsupportedError: a model that says nothing of whole sequences; gradients of a bias of kind ordered or
-                between, or of a model that counts words.
-            ConfigError: an option out of its range, or no such target.
-            FormatError: a sequence longer than the model can read.
+            UnsupportedError: a model that does not say what it answers; gradients of a bias of kind ordered or
+                between, or of a model that reads words.
+            ConfigError: an option out of its range or that the kind does not have, or no such target.
+            CoordinateError: places outside the genome, or whose windows overlap, which a BigWig file cannot hold.
+            FormatError: a sequence longer than the model can read, or without the base that is asked for.
             DivergedError: an answer is not finite.
         """
         self.asked.require_letters("explain")
-        question = Question(method=method, target=target, hold_motifs=hold_motifs, steps=steps, references=references,
-                            seed=seed, batch_size=batch_size, with_attention=attention)
+        question = Question(method=method, target=target, at=at, stretch=stretch, head=head, hold_motifs=hold_motifs,
+                            steps=steps, references=references, seed=seed, batch_size=batch_size,
+                            with_attention=attention)
         if where is None:
             return explained(self.asked, sequences, question, counted)
         return explained_places(self.asked, sequences, where, question, counted)

@@ -16,14 +16,15 @@ from gattn_tg.explain.attribution.target import Target
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_attention
 from gattn_tg.front.explanations import SHOWN, Explanations
-from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.sequences import Sequences, records_of
+from gattn_tg.front.subjects import Subject, subject_of, window_bp
 from gattn_tg.io import Genome, Record
-from gattn_tg.models.forward import Forward
 from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval
 
 METHODS = ("mutagenesis", "gradient", "integrated", "expected")
 STEPS, REFERENCES = 64, 16
+BASES_AT_ONCE = 1 << 17  # of a batch, so that long windows need no more memory than many short ones
 Counted = Callable[[int], None]
 
 
@@ -32,8 +33,11 @@ class Question:
     """How an answer is explained.
 
     Args:
-        method: one of `METHODS`.
-        target: class, label or value; None takes the class that the model predicts, or the only answer.
+        method: one of `METHODS`; None takes the gradient along a sequence, and mutagenesis elsewhere.
+        target: class, label, value, base or track; None as `Trained.explain` says.
+        at: the base, or the bases from the first up to the second, whose answer is explained; None as there.
+        stretch: mutagenesis: only these bases are changed.
+        head: of models of tracks.
         hold_motifs: mutagenesis: keep the motif ids of the sequence in every mutant.
         steps: integrated and expected: places on the ways where the gradient is taken.
         references: expected: shuffles of every sequence.
@@ -42,8 +46,11 @@ class Question:
         with_attention: also where the model looks, for the sequences that a page shows.
     """
 
-    method: str = "mutagenesis"
+    method: str | None = None
     target: str | None = None
+    at: int | tuple[int, int] | None = None
+    stretch: tuple[int, int] | None = None
+    head: str | None = None
     hold_motifs: bool = False
     steps: int = STEPS
     references: int = REFERENCES
@@ -52,49 +59,26 @@ class Question:
     with_attention: bool = True
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
+        if self.method is not None and self.method not in METHODS:
             raise ConfigError(f"explain: expected as method one of {', '.join(METHODS)}, got {self.method!r}; correct "
                               "it")
         for name in ("steps", "references", "batch_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"explain: {name}: expected a number from 1 up, got {getattr(self, name)}; correct "
                                   "it")
-        if self.hold_motifs and self.method != "mutagenesis":
-            raise ConfigError(f"explain: expected hold_motifs for mutagenesis only, got {self.method}, which counts "
-                              "bases and motifs apart; leave it out")
+        for name in ("at", "stretch"):
+            value = getattr(self, name)
+            first, last = (0, 1) if value is None else (value, value + 1) if isinstance(value, int) else value
+            if not 0 <= first < last:
+                raise ConfigError(f"explain: {name}: expected bases from 0 up, the first before the end, got {value}; "
+                                  "correct it")
 
 
 def explained(
     model: AskedModel, sequences: Sequences, question: Question, counted: Counted | None = None
 ) -> Explanations:
     """What the bases of sequences give to what a model says of them; see `Trained.explain`."""
-    target = Target.of(model.checkpoint)
-    records = list(records_of(sequences, most_bp=model.config.longest_bp))
-    for record in records:
-        model.require_length(record)
-    rows = [ids_of(record) for record in records]
-    asked = Asked.of(rows, model.width(max(map(len, rows))), model.vocabulary)
-    key = ("explain", question.method, question.batch_size, question.hold_motifs)
-
-    def answers() -> np.ndarray:
-        return model.network(
-            ("explain", question.batch_size), lambda: Forward(target.model, question.batch_size, None, target.run)
-        )(*asked.inputs)
-
-    chosen = target.chosen(question.target, answers)
-    ask = _method(model, target, question, key)
-    found: list[Attribution] = []
-    for one in model.each_here(ask(asked, chosen)):
-        found.append(one)
-        if counted is not None:
-            counted(1)
-    with_attention = question.with_attention and not model.config.weighs_motifs
-    looks = [motif_attention(model, record) for record in records[:SHOWN]] if with_attention else []
-    return Explanations(
-        names=tuple(record.name for record in records), sequences=tuple(rows),
-        targets=tuple(target.readout.labels[k] for k in chosen.tolist()), attributions=tuple(found),
-        method=question.method, unit=target.unit, vocabulary=model.vocabulary, attention=tuple(looks),
-    )  # fmt: skip
+    return _explained(model, list(records_of(sequences, most_bp=model.config.longest_bp)), question, counted)
 
 
 def explained_places(
@@ -102,6 +86,9 @@ def explained_places(
     counted: Counted | None = None,
 ) -> Explanations:
     """The same for places in a genome, contig by contig.
+
+    Of models of tracks and of sites the answer is that of the place, or of `at` in it; the window of training around
+    its middle is what is explained.
 
     Raises:
         ConfigError: the genome is no file, or no place is named.
@@ -116,20 +103,70 @@ def explained_places(
         if not found:
             raise ConfigError("explain: expected at least one place in the genome, got none; name one")
         check_places(found, opened.sizes, is_bigwig=True)
-        records = [Record(str(place), "", opened.fetch(place)) for place in found]
-        sizes = dict(opened.sizes)
-    return replace(explained(model, records, question, counted), places=tuple(found), sizes=sizes)
+        sizes, wide = dict(opened.sizes), window_bp(model, question.head)
+        seen = found if wide is None else [_around(place, wide) for place in found]
+        check_places([_inside(place, sizes) for place in seen], sizes, is_bigwig=True)
+        records = [Record(str(place), "", opened.fetch(window, pad=True))
+                   for place, window in zip(found, seen, strict=True)]  # fmt: skip
+    offsets = [place.start - window.start if place.strand != "-" else window.end - place.end
+               for place, window in zip(found, seen, strict=True)]  # fmt: skip
+    inner = None if wide is None else [(k, k + len(place)) for k, place in zip(offsets, found, strict=True)]
+    return replace(_explained(model, records, question, counted, inner), places=tuple(seen), sizes=sizes)
+
+
+def _explained(
+    model: AskedModel, records: list[Record], question: Question, counted: Counted | None,
+    inner: list[tuple[int, int]] | None = None,
+) -> Explanations:  # fmt: skip
+    """Explanations of records; `inner` are the bases of each whose answer is asked where `at` counts from them."""
+    for record in records:
+        model.require_length(record)
+    subject = subject_of(model, records, question.target, question.at, question.head, inner, question.batch_size)
+    method = question.method or subject.usual
+    if question.hold_motifs and method != "mutagenesis":
+        raise ConfigError(f"explain: expected hold_motifs for mutagenesis only, got {method}, which counts "
+                          "bases and motifs apart; leave it out")
+    if question.stretch is not None and method != "mutagenesis":
+        raise ConfigError(f"explain: expected a stretch for mutagenesis only, got {method}, which costs the same "
+                          "for all bases; leave it out")
+    batch = min(question.batch_size, max(BASES_AT_ONCE // subject.asked.bases.shape[1], 1))
+    ask = _method(model, subject, replace(question, method=method, batch_size=batch))
+    found: list[Attribution] = []
+    for one in model.each_here(ask(subject.asked, subject.wanted)):
+        found.append(one)
+        if counted is not None:
+            counted(1)
+    with_attention = question.with_attention and not model.config.weighs_motifs
+    looks = [motif_attention(model, record) for record in subject.records[:SHOWN]] if with_attention else []
+    return Explanations(
+        names=tuple(record.name for record in records), sequences=tuple(subject.rows), targets=subject.told,
+        attributions=tuple(found), method=method, unit=subject.target.unit, vocabulary=model.vocabulary,
+        attention=tuple(looks),
+    )  # fmt: skip
 
 
 def _method(
-    model: AskedModel, target: Target, question: Question, key: object
+    model: AskedModel, subject: Subject, question: Question
 ) -> Callable[[Asked, np.ndarray], Iterator[Attribution]]:
     """The method, with its network captured once for equal options."""
+    target: Target = subject.target
+    key, size = (type(target), question.head, question.batch_size), question.batch_size
     if question.method == "mutagenesis":
-        return model.held(
-            key, lambda: Mutagenesis(target, model.vocabulary, question.batch_size, question.hold_motifs))
-    gradients = model.held(("gradients", question.batch_size), lambda: Gradients(target, question.batch_size))
+        return model.held(("mutagenesis", key, question.hold_motifs, question.stretch), lambda: Mutagenesis(
+            target, model.vocabulary, size, question.hold_motifs, question.stretch))
+    gradients = model.held(("gradients", key), lambda: Gradients(target, size))
     if question.method == "gradient":
         return InputGradient(gradients)
     shuffles = question.references if question.method == "expected" else 0
     return PathGradient(gradients, model.vocabulary, question.steps, shuffles, question.seed)
+
+
+def _around(place: Interval, wide: int) -> Interval:
+    """A window of so many bases around the middle of a place."""
+    start = (place.start + place.end - wide) // 2
+    return replace(place, start=start, end=start + wide)
+
+
+def _inside(window: Interval, sizes: dict[str, int]) -> Interval:
+    """What of a window lies in its contig."""
+    return replace(window, start=max(window.start, 0), end=min(window.end, sizes[window.chrom]))

@@ -13,7 +13,9 @@ GC_MEAN, GC_SPREAD = 0.41, 0.1  # of the human genome, over kilobases
 CPG_SPREAD, MOST = 0.02, 3.0  # of CpG per base; observed / expected beyond this comes from a handful of bases
 
 
-def composition(bases: UInt8[Tensor, "b n"], bin_bp: int, widths_bp: Sequence[int]) -> Float[Tensor, "b n/bin f"]:
+def composition(
+    bases: UInt8[Tensor, "b n"] | Float[Tensor, "b n 5"], bin_bp: int, widths_bp: Sequence[int]
+) -> Float[Tensor, "b n/bin f"]:
     """GC content, CpG per base and CpG observed / expected in stretches around the centre of every bin, roughly scaled.
 
         GC = (C + G) / n      CpG per base = CpG / n      CpG o/e = CpG n / (C G)
@@ -21,15 +23,15 @@ def composition(bases: UInt8[Tensor, "b n"], bin_bp: int, widths_bp: Sequence[in
     Beyond the ends of the sequence there is nothing to count, so stretches there are shorter; N is not counted.
 
     Args:
-        bases: ids A C G T N = 0..4.
+        bases: ids A C G T N = 0..4; or weights over them, which count as parts of a base, and have a gradient.
         bin_bp: bases of a bin.
         widths_bp: bases of the stretches, rounded to an odd number of bins.
 
     Source: observed / expected as Gardiner-Garden and Frommer 1987, J Mol Biol 196:261.
     """
-    b, n = bases.shape
-    next_base = bases[:, 1:].pad(((0, 0), (0, 1)), value=4)
-    marks = [bases == 1, bases == 2, (bases == 1) & (next_base == 2), bases < 4]
+    b, n = bases.shape[:2]
+    weighs = dtypes.is_float(bases.dtype)
+    marks = _weighed(bases) if weighs else _counted(bases)
     counts = Tensor.stack(*(m.cast(dtypes.float32).reshape(b, n // bin_bp, bin_bp).sum(2) for m in marks), dim=2)
     counts = counts.contiguous()
     found = []
@@ -39,7 +41,20 @@ def composition(bases: UInt8[Tensor, "b n"], bin_bp: int, widths_bp: Sequence[in
         known = known.maximum(1.0)
         found += [((c + g) / known - GC_MEAN) / GC_SPREAD, cpg / known / CPG_SPREAD,
                   (cpg * known / (c * g).maximum(1.0)).minimum(MOST)]
-    return found[0].cat(*found[1:], dim=2).contiguous().detach()
+    told = found[0].cat(*found[1:], dim=2).contiguous()
+    return told if weighs else told.detach()
+
+
+def _counted(bases: UInt8[Tensor, "b n"]) -> list[Tensor]:
+    """C, G, CpG and known bases, at every base."""
+    next_base = bases[:, 1:].pad(((0, 0), (0, 1)), value=4)
+    return [bases == 1, bases == 2, (bases == 1) & (next_base == 2), bases < 4]
+
+
+def _weighed(weights: Float[Tensor, "b n 5"]) -> list[Tensor]:
+    """The same of weights."""
+    c, g = weights[:, :, 1], weights[:, :, 2]
+    return [c, g, c * g[:, 1:].pad(((0, 0), (0, 1))), weights[:, :, :4].sum(2)]
 
 
 def _around(counts: Tensor, half: int) -> Tensor:

@@ -178,6 +178,8 @@ class TrackModel(Trunk):
 KIND = Kind(TrackConfig, TrackModel, TrackReadout, heads=("heads",))
 
 
-def one_hot(bases: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n 4"]:
-    """A row with one 1 for A C G T, and none for N."""
+def one_hot(bases: UInt8[Tensor, "b n"] | Float[Tensor, "b n 5"]) -> Float[Tensor, "b n 4"]:
+    """A row with one 1 for A C G T, and none for N; of weights over the five, those of the four."""
+    if dtypes.is_float(bases.dtype):
+        return bases[:, :, :4]
     return (bases.unsqueeze(-1) == Tensor.arange(4, dtype=dtypes.uint8)).cast(dtypes.float32)

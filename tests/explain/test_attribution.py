@@ -11,7 +11,7 @@ from gattn_tg.explain.attribution.gradients import Gradients, InputGradient, Pat
 from gattn_tg.explain.attribution.mutagenesis import Mutagenesis
 from gattn_tg.explain.attribution.seqlets import seqlets
 from gattn_tg.explain.attribution.sequences import Asked
-from gattn_tg.explain.attribution.target import Target
+from gattn_tg.explain.attribution.target import SequenceTarget
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import Forward
@@ -23,7 +23,7 @@ from gattn_tg.seq import encode
 VOCABULARY = MotifVocabulary.default()
 N, BATCH = 32, 16
 ROWS = [encode("ACGTATAAAAGGCGCGTTGACATTGCNTAACG"), encode("TTGACGTATAAAAGCAACG")]
-ASKED = Asked.of(ROWS, N, VOCABULARY)
+ASKED = Asked.of(ROWS, N, lambda bases: annotate(bases, VOCABULARY))
 RNG = np.random.default_rng(4)
 
 
@@ -47,15 +47,15 @@ def test_all_methods_give_the_weights_of_a_linear_model() -> None:
     """Up to a constant for each base, which no method can know: contributions are differences between bases."""
     w, m = RNG.standard_normal((N, 5)), RNG.standard_normal(16)
     w[:, 4] = w[:, :4].mean(1)  # an N is worth the mean
-    target = Target(Linear(w, m), ValueReadout(labels=("y",), mean=(0.0,), sd=(1.0,), loss="mse"))
-    gradients, chosen = Gradients(target, BATCH), np.zeros(2, np.int64)
+    target = SequenceTarget(Linear(w, m), ValueReadout(labels=("y",), mean=(0.0,), sd=(1.0,), loss="mse"))
+    gradients, wanted = Gradients(target, BATCH), np.ones((2, 1))
     methods = {
         "mutagenesis": Mutagenesis(target, VOCABULARY, BATCH, hold_motifs=True),
         "gradient": InputGradient(gradients), "integrated": PathGradient(gradients, VOCABULARY, 8),
     }  # fmt: skip
     truth = w[:, :4] - w[:, :4].mean(1, keepdims=True)
     for name, method in methods.items():
-        for i, found in enumerate(method(ASKED, chosen)):
+        for i, found in enumerate(method(ASKED, wanted)):
             n = len(ROWS[i])
             np.testing.assert_allclose(found.hypothetical, truth[:n], atol=2e-5, err_msg=name)
             known = ROWS[i] < 4
@@ -63,12 +63,12 @@ def test_all_methods_give_the_weights_of_a_linear_model() -> None:
             np.testing.assert_allclose(found.contributions[known], own[known], atol=2e-5, err_msg=name)
             if name != "mutagenesis":
                 np.testing.assert_allclose(found.by_motif, (m - m[0])[annotate(ROWS[i], VOCABULARY)], atol=2e-5)
-    expected = list(PathGradient(gradients, VOCABULARY, 16, shuffles=4)(ASKED, chosen))
+    expected = list(PathGradient(gradients, VOCABULARY, 16, shuffles=4)(ASKED, wanted))
     assert max(found.residual for found in expected) < 1e-4
 
 
 @pytest.fixture(scope="module")
-def target() -> Target:
+def target() -> SequenceTarget:
     """A classifier whose motif table is not zero."""
     config = ClassifierConfig(n_classes=3, max_length=N, width=16, n_layers=1, n_heads=2, mlp_ratio=1, dropout=0.0,
                               stem_kernel=3)  # fmt: skip
@@ -77,25 +77,26 @@ def target() -> Target:
         assert layer.motif_bias is not None
         layer.motif_bias.assign(Tensor(RNG.standard_normal(16).astype(np.float32))).realize()
     model.head.weight.assign(model.head.weight * 10).realize()  # answers that differ
-    return Target(model, ClassReadout(labels=("a", "b", "c")))
+    return SequenceTarget(model, ClassReadout(labels=("a", "b", "c")))
 
 
-def test_integrated_gradients_add_up_to_the_difference(target: Target) -> None:
+def test_integrated_gradients_add_up_to_the_difference(target: SequenceTarget) -> None:
     """Within 1 % at 64 steps, bases and motif ids together; expected gradients from the mean of their references."""
     gradients, chosen = Gradients(target, BATCH), np.array([1, 2])
-    for found in PathGradient(gradients, VOCABULARY, 64)(ASKED, chosen):
+    wanted = np.eye(3)[chosen]
+    for found in PathGradient(gradients, VOCABULARY, 64)(ASKED, wanted):
         assert found.residual < 0.01
         assert abs(found.by_motif).max() > 0
-    for found in PathGradient(gradients, VOCABULARY, 128, shuffles=8, seed=3)(ASKED, chosen):
+    for found in PathGradient(gradients, VOCABULARY, 128, shuffles=8, seed=3)(ASKED, wanted):
         assert found.residual < 0.05
-    ends = [x.answer for x in PathGradient(gradients, VOCABULARY, 4)(ASKED, chosen)]
+    ends = [x.answer for x in PathGradient(gradients, VOCABULARY, 4)(ASKED, wanted)]
     forward = Forward(target.model, BATCH, None, target.run)
     np.testing.assert_allclose(ends, forward(*ASKED.inputs)[[0, 1], chosen], atol=1e-6)
 
 
 @pytest.mark.parametrize("hold_motifs", [False, True])
-def test_mutagenesis_is_every_mutant_asked_alone(target: Target, hold_motifs: bool) -> None:
-    found = list(Mutagenesis(target, VOCABULARY, BATCH, hold_motifs)(ASKED, np.array([0, 0])))[1]
+def test_mutagenesis_is_every_mutant_asked_alone(target: SequenceTarget, hold_motifs: bool) -> None:
+    found = list(Mutagenesis(target, VOCABULARY, BATCH, hold_motifs)(ASKED, np.eye(3)[[0, 0]]))[1]
     row = ROWS[1]
     forward = Forward(target.model, BATCH, None, lambda *inputs: target.model(*inputs))
 
@@ -118,9 +119,9 @@ def test_mutagenesis_is_every_mutant_asked_alone(target: Target, hold_motifs: bo
 
 def test_a_bias_that_knows_order_has_no_gradient_in_weights() -> None:
     config = ClassifierConfig(n_classes=2, max_length=N, motif="ordered", width=16, n_layers=1, n_heads=2)
-    target = Target(SequenceClassifier(config), ClassReadout(labels=("a", "b")))
+    target = SequenceTarget(SequenceClassifier(config), ClassReadout(labels=("a", "b")))
     with pytest.raises(UnsupportedError) as caught:
-        list(InputGradient(Gradients(target, 2))(ASKED, np.zeros(2, np.int64)))
+        list(InputGradient(Gradients(target, 2))(ASKED, np.eye(2)[[0, 0]]))
     assert str(caught.value) == ("weights over motif ids: expected a motif bias of kind key or pair or same, got "
                                  "'ordered', which ids alone can have; ask by changing bases instead")  # fmt: skip
 

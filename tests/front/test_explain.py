@@ -113,8 +113,16 @@ def test_what_cannot_be_explained_is_said(model: Trained, home: Path) -> None:
         (ConfigError, "explain: steps: expected a number from 1 up, got 0", lambda: model.explain("ACGT", steps=0)),
         (ConfigError, "expected hold_motifs for mutagenesis only",
          lambda: model.explain("ACGT", method="gradient", hold_motifs=True)),
+        (ConfigError, "explain: expected a stretch for mutagenesis only, got gradient",
+         lambda: model.explain("ACGT", method="gradient", stretch=(0, 2))),
+        (ConfigError, "explain: at: expected bases from 0 up, the first before the end, got (3, 3)",
+         lambda: model.explain("ACGT", at=(3, 3))),
+        (ConfigError, "explain: expected no base for a SequenceClassifier, which answers about a whole sequence, got 1",
+         lambda: model.explain("ACGT", at=1)),
+        (ConfigError, "explain: expected no head for a SequenceClassifier, got 'human'",
+         lambda: model.explain("ACGT", head="human")),
         (UnsupportedError, "explain: expected a model of classes, labels or values of whole sequences, got a GenomicGPT",
-         lambda: gattn_tg.load(home / "gpt").explain("ACGT")),
+         lambda: gattn_tg.load(home / "gpt").marginalize("ACGT", "tata_box")),
     ):  # fmt: skip
         with pytest.raises(error) as caught:
             ask()

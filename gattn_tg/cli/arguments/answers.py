@@ -81,17 +81,28 @@ def variants(verbs: shared.Verbs) -> None:
 def explain(verbs: shared.Verbs) -> None:
     """The options of `gattn explain`."""
     verb = shared.verb(
-        verbs, "explain", "why a model of classes, labels or values says so: letters, mutations, attention"
+        verbs, "explain", "why a model says so, or predicts a base or tracks: letters, mutations, attention"
     )
     shared.checkpoint(verb)
     summary = "FASTA, or CSV/TSV with a column sequence; with --bed the FASTA file of a genome"
     verb.add_argument("input", type=Path, metavar="INPUT", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder to make: index.html, tables, arrays")
     verb.add_argument("--bed", type=Path, default=None, help="these intervals of the genome, with a BigWig")
-    summary = "mutagenesis, gradient, integrated or expected (mutagenesis)"
+    summary = "mutagenesis, gradient, integrated or expected (mutagenesis; of tracks and sites gradient)"
     verb.add_argument("--method", default=None, help=summary)
-    summary = "class, label or value to explain (the predicted class; with --insert and --remove of two the second)"
+    summary = (
+        "class, label, value, base or track to explain (the predicted class, the base that is there, the sum of the "
+        "tracks; with --insert and --remove of two classes the second)"
+    )
     verb.add_argument("--target", default=None, help=summary)
+    summary = (
+        "base whose answer is explained, counted from 0, or of tracks and sites the bases START-END of a sequence or "
+        "place (language models: the last; masked ones: the middle; tracks and sites: all)"
+    )
+    verb.add_argument("--at", type=parse.stretch, default=None, metavar="BASE", help=summary)
+    summary = "mutagenesis: only these bases are changed (all)"
+    verb.add_argument("--stretch", type=parse.stretch, default=None, metavar="START-END", help=summary)
+    verb.add_argument("--head", default=None, help="head of a model of tracks (the first)")
     summary = "mutagenesis: keep the motifs of the sequence; without it every mutant is annotated anew"
     verb.add_argument("--hold-motifs", action="store_true", help=summary)
     summary = "integrated, expected: places where the gradient is taken (64)"

@@ -57,6 +57,15 @@ def places(text: str) -> list[int]:
     return found
 
 
+def stretch(text: str) -> tuple[int, int]:
+    """The bases 120-140, or the base 120, counted from 0; the end is outside."""
+    first, dash, last = text.partition("-")
+    parts = (first, last) if dash else (first,)
+    if not text.isascii() or not all(p.isdecimal() and len(p) <= 9 for p in parts):
+        raise argparse.ArgumentTypeError(f"expected a base or START-END, counted from 0, got {short(text)}")
+    return int(first), int(last) if dash else int(first) + 1
+
+
 def widths(text: str) -> list[int]:
     parts = text.split(",")
     if not text.isascii() or not all(p.isdecimal() and len(p) <= 3 and 8 <= int(p) <= 256 for p in parts):

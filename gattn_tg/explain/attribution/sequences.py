@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import N
 from gattn_tg.types import Float, Int, UInt8
 
@@ -20,24 +19,41 @@ class Asked:
         bases: base ids, padded behind with N.
         motif_ids: motif id of every base.
         lengths: bases of each.
+        places: the base that is asked for, which has an N; None where no base is hidden.
     """
 
     bases: UInt8[np.ndarray, "s n"]
     motif_ids: UInt8[np.ndarray, "s n"]
     lengths: Int[np.ndarray, "s"]
+    places: Int[np.ndarray, "s"] | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[UInt8[np.ndarray, "n"]], width: int, vocabulary: MotifVocabulary) -> Asked:
-        """The sequences, annotated."""
+    def of(
+        cls, rows: Sequence[UInt8[np.ndarray, "n"]], width: int, annotated: Callable[[np.ndarray], np.ndarray],
+        places: Int[np.ndarray, "s"] | None = None,
+    ) -> Asked:
+        """The sequences, padded behind.
+
+        Args:
+            rows: base ids of each.
+            width: bases that they are padded to.
+            annotated: what gives the motif ids of the padded rows.
+            places: base of each that is asked for, and has an N.
+        """
         bases = np.full((len(rows), width), N, np.uint8)
         for held, row in zip(bases, rows, strict=True):
             held[: len(row)] = row
-        return cls(bases, annotate(bases, vocabulary), np.array([len(row) for row in rows], np.int32))
+        return cls(bases, annotated(bases), np.array([len(row) for row in rows], np.int32), places)
 
     @property
-    def inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def inputs(self) -> tuple[np.ndarray, ...]:
         """What the network reads."""
-        return self.bases, self.motif_ids, self.lengths
+        return (self.bases, self.motif_ids, *self.told)
+
+    @property
+    def told(self) -> tuple[Int[np.ndarray, "s"], ...]:
+        """What the network is told of each sequence beside its bases and motif ids."""
+        return (self.lengths,) if self.places is None else (self.lengths, self.places)
 
     def one(self, i: int) -> UInt8[np.ndarray, "n"]:
         """The bases of a sequence."""

@@ -1,10 +1,10 @@
-"""The one number that is explained: log odds of a class or label, or a value."""
+"""The one number that is explained: log odds of a class, label or base, a value, or counts of bins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tinygrad import Tensor
@@ -12,25 +12,58 @@ from tinygrad import Tensor
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
-from gattn_tg.types import Float, Int
+from gattn_tg.motif import MotifVocabulary, annotate
+from gattn_tg.types import Float, Int, UInt8
 
-UNITS = {ClassReadout: "nats of log odds", ValueReadout: "units of the value"}
+NATS = "nats of log odds"
+UNITS = {ClassReadout: NATS, ValueReadout: "units of the value"}
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a model says of whole sequences, as numbers that add up: log odds in nats, or values.
+    """Base: what a model says of sequences, as numbers that add up; what is explained is a weighted sum of them.
+
+    Args:
+        model: a network.
+
+    Attributes:
+        holds_motifs: gradients keep the motif ids, which the network must have as ids.
+    """
+
+    holds_motifs: ClassVar[bool] = False
+
+    model: Any
+
+    @property
+    def unit(self) -> str:
+        """What the numbers are."""
+        return NATS
+
+    def run(self, *inputs: Tensor) -> Float[Tensor, "b c"]:
+        """The numbers for base ids, motif ids, lengths and places where there are some, or for weights in place of ids.
+        """
+        raise NotImplementedError
+
+    def motif_ids(
+        self, bases: UInt8[np.ndarray, "b n"], vocabulary: MotifVocabulary
+    ) -> UInt8[np.ndarray, "b n"]:
+        """The motif ids that the network reads beside bases."""
+        return annotate(bases, vocabulary)
+
+
+@dataclass(frozen=True)
+class SequenceTarget(Target):
+    """What a model says of whole sequences: log odds in nats, or values.
 
     Args:
         model: a network of one output per class, label or value.
         readout: what its outputs mean.
     """
 
-    model: Any
     readout: SequenceReadout
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> Target:
+    def of(cls, checkpoint: Checkpoint) -> SequenceTarget:
         """The answers of a checkpoint.
 
         Raises:
@@ -44,14 +77,12 @@ class Target:
     @property
     def unit(self) -> str:
         """What the numbers are."""
-        return UNITS.get(type(self.readout), "nats of log odds")
+        return UNITS.get(type(self.readout), NATS)
 
     def answers(self, outputs: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
-        """The numbers of all classes, labels or values: of a class against all others, z_c - log(sum exp z others)."""
+        """The numbers of all classes, labels or values."""
         if isinstance(self.readout, ClassReadout):
-            n = outputs.shape[1]
-            own = Tensor(np.eye(n, dtype=bool), device=outputs.device).unsqueeze(0)
-            return outputs - own.where(-1e30, outputs.unsqueeze(1)).logsumexp(-1)
+            return log_odds(outputs)
         if isinstance(self.readout, ValueReadout):
             mean, sd = (Tensor(np.array(x, np.float32), device=outputs.device)
                         for x in (self.readout.mean, self.readout.sd))  # fmt: skip
@@ -76,21 +107,24 @@ class Target:
             return len(labels) - 1
         if asked is None:
             raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
-        return self._known(asked)
+        return known(asked, labels)
 
-    def chosen(self, asked: str | None, answers: Callable[[], Float[np.ndarray, "n c"]]) -> Int[np.ndarray, "n"]:
+    def chosen(
+        self, asked: str | None, n: int, answers: Callable[[], Float[np.ndarray, "n c"]]
+    ) -> Int[np.ndarray, "n"]:
         """Which answer is explained for each sequence.
 
         Args:
             asked: its name; None takes the class that is predicted, or the only answer.
-            answers: of the sequences.
+            n: sequences.
+            answers: gives what the model says of them, where that is asked.
 
         Raises:
             ConfigError: no such name, or none where there are several labels or values.
         """
-        labels, n = self.readout.labels, len(answers())
+        labels = self.readout.labels
         if asked is not None:
-            return np.full(n, self._known(asked))
+            return np.full(n, known(asked, labels))
         if isinstance(self.readout, ClassReadout):
             likeliest: np.ndarray = answers().argmax(1)
             return likeliest
@@ -98,11 +132,22 @@ class Target:
             raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
         return np.zeros(n, np.int64)
 
-    def _known(self, asked: str) -> int:
-        labels = self.readout.labels
-        if asked not in labels:
-            raise ConfigError(f"explain: expected as target one of {_listed(labels)}, got {asked!r}; correct it")
-        return labels.index(asked)
+
+def log_odds(outputs: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+    """Of each class against all others, from logits z: z_c - log(sum exp z others)."""
+    own = Tensor(np.eye(outputs.shape[1], dtype=bool), device=outputs.device).unsqueeze(0)
+    return outputs - own.where(-1e30, outputs.unsqueeze(1)).logsumexp(-1)
+
+
+def known(asked: str, labels: Sequence[str]) -> int:
+    """The number of a name.
+
+    Raises:
+        ConfigError: no such name.
+    """
+    if asked not in labels:
+        raise ConfigError(f"explain: expected as target one of {_listed(labels)}, got {asked!r}; correct it")
+    return labels.index(asked)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ def glyphs() -> str:
 
 def logo(
     letters: str, contributions: Float[np.ndarray, "n"], hits: Sequence[HitSpan], label: str, unit: str,
-    changes: Float[np.ndarray, "n 4"] | None = None,
+    changes: Float[np.ndarray, "n 4"] | None = None, begins: int = 0,
 ) -> str:
     """Letters as high as their contributions, upside down below the line; motifs; a heat map of the changes.
 
@@ -53,6 +53,7 @@ def logo(
         label: what the drawing shows.
         unit: of the contributions.
         changes: what each base in place of the one that is there adds to the answer; None draws none.
+        begins: the place of the first letter, counted from 0, where they are a part of a sequence.
     """
     n = len(letters)
     step = (WIDTH - LEFT - RIGHT) / max(min(n, LINE_BP), LEAST_BP)
@@ -63,17 +64,17 @@ def logo(
     y = 6.0
     for first in range(0, n, LINE_BP):
         last = min(first + LINE_BP, n)
-        y = _letters(parts, letters, contributions, first, last, step, most, y, unit)
-        y = _hits(parts, hits, rows, first, last, step, y)
+        y = _letters(parts, letters, contributions, first, last, step, most, y, unit, begins)
+        y = _hits(parts, hits, rows, first, last, step, y, begins)
         if changes is not None:
-            y = _changes(parts, letters, changes, first, last, step, strongest, y, unit)
+            y = _changes(parts, letters, changes, first, last, step, strongest, y, unit, begins)
         y += GAP
     return svg(WIDTH, y - GAP + 4, parts, label)
 
 
 def _letters(
     parts: list[str], letters: str, contributions: Float[np.ndarray, "n"], first: int, last: int, step: float,
-    most: float, y: float, unit: str,
+    most: float, y: float, unit: str, begins: int,
 ) -> float:
     here = contributions[first:last] / most
     up, down = HIGH * max(float(here.max()), 0.12), HIGH * max(float(-here.min()), 0.12)
@@ -85,7 +86,7 @@ def _letters(
         parts.append(text(LEFT - 6, y + 9, f"{most * up / HIGH:+.2g}", text_anchor="end", fill=MUTED, font_size=10))
     for i in range(first, last):
         value, x = float(contributions[i]) / most, LEFT + (i - first) * step
-        words = tip(f"{letters[i]} at {i + 1}: {contributions[i]:+.3g} {unit}")
+        words = tip(f"{letters[i]} at {begins + i + 1}: {contributions[i]:+.3g} {unit}")
         high = abs(value) * HIGH
         if letters[i] in LETTERS and high > 0.3:
             turned = f"translate({x + 0.05 * step:.2f} {foot - high if value > 0 else foot + high:.2f}) scale("
@@ -93,9 +94,10 @@ def _letters(
             parts.append(element("use", words, href=f"#base-{letters[i]}", transform=turned))
         else:
             parts.append(element("rect", words, x=x, y=foot - 3, width=step, height=6, fill_opacity=0))
-        if (i + 1) % 10 == 0 or i == first:
+        if (begins + i + 1) % 10 == 0 or i == first:
             at = x + step / 2
-            parts.append(text(at, foot + down + 11, str(i + 1), text_anchor="middle", fill=MUTED, font_size=10))
+            shown = str(begins + i + 1)
+            parts.append(text(at, foot + down + 11, shown, text_anchor="middle", fill=MUTED, font_size=10))
     return foot + down + AXIS
 
 
@@ -111,13 +113,14 @@ def _rows(hits: Sequence[HitSpan]) -> list[int]:
 
 
 def _hits(
-    parts: list[str], hits: Sequence[HitSpan], rows: Sequence[int], first: int, last: int, step: float, y: float
+    parts: list[str], hits: Sequence[HitSpan], rows: Sequence[int], first: int, last: int, step: float, y: float,
+    begins: int,
 ) -> float:
     here = [(hit, row) for hit, row in zip(hits, rows, strict=True) if hit.start < last and hit.end > first]
     for hit, row in here:
         start, end = max(hit.start, first), min(hit.end, last)
         x, width = LEFT + (start - first) * step, (end - start) * step
-        about = tip(f"{hit.name}, bases {hit.start + 1} to {hit.end}")
+        about = tip(f"{hit.name}, bases {begins + hit.start + 1} to {begins + hit.end}")
         parts.append(element("rect", about, x=x + 0.5, y=y + row * HIT, width=max(width - 1, 1), height=HIT - 2, rx=2,
                              fill=hit.colour, fill_opacity=0.85))  # fmt: skip
         if width > 5.6 * len(hit.name) + 6:
@@ -131,7 +134,7 @@ def _hits(
 
 def _changes(
     parts: list[str], letters: str, changes: Float[np.ndarray, "n 4"], first: int, last: int, step: float,
-    strongest: float, y: float, unit: str,
+    strongest: float, y: float, unit: str, begins: int,
 ) -> float:
     for k, base in enumerate("ACGT"):
         parts.append(text(LEFT - 6, y + (k + 1) * CELL - 1, base, text_anchor="end", fill=MUTED, font_size=9))
@@ -139,7 +142,7 @@ def _changes(
             value = float(changes[i, k])
             is_own = letters[i] == base
             colour = GRID if is_own else TEAL if value > 0 else ORANGE
-            words = f"{letters[i]} at {i + 1}" + ("" if is_own else f" to {base}: {value:+.3g} {unit}")
+            words = f"{letters[i]} at {begins + i + 1}" + ("" if is_own else f" to {base}: {value:+.3g} {unit}")
             parts.append(element("rect", tip(words), x=LEFT + (i - first) * step, y=y + k * CELL, width=step - 0.4,
                                  height=CELL - 0.4, fill=colour,
                                  fill_opacity=1.0 if is_own else abs(value) / strongest))  # fmt: skip
