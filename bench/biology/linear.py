@@ -19,6 +19,7 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.strengths import LEAST_SD, summary
+from gattn_tg.seq import N
 from gattn_tg.training.tasks.filters import Starts
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03)  # inverse penalties, one of which the validation set chooses
@@ -48,6 +49,18 @@ class Words:
         columns = gap * 4**self.k + words[at]
         shape = (len(data), (self.gaps + 1) * 4**self.k)
         return csr_matrix((np.ones(len(row), np.float32), (row, columns)), shape)  # equal places are added up
+
+
+def placed_words(data: LabelledSequences, k: int) -> csr_matrix:
+    """Which word of k bases begins at each place: for sequences that are aligned to a site."""
+    bases = data.bases.astype(np.int64)
+    n = data.width - k + 1
+    windows = np.lib.stride_tricks.sliding_window_view(bases, k, axis=1)
+    known = (windows < N).all(-1) & (np.arange(n) + k <= np.asarray(data.lengths)[:, None])
+    words = windows @ 4 ** np.arange(k)[::-1]
+    row, place = np.nonzero(known)
+    columns = place * 4**k + words[row, place]
+    return csr_matrix((np.ones(len(row), np.float32), (row, columns)), (len(data), n * 4**k))
 
 
 def motif_strengths(starts: Starts, width: int, data: LabelledSequences) -> np.ndarray:

@@ -7,8 +7,9 @@
 Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
 bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
 `gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
-(`test_auc_both`). "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs" (strengths of all JASPAR matrices)
-and "gapped, motifs" are logistic regressions, see linear.py; their penalty is chosen on the validation set.
+(`test_auc_both`). "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs" (strengths of all JASPAR matrices),
+"gapped, motifs" and "placed" (the two bases at each place, for aligned sequences) are logistic regressions, see linear.py;
+their penalty is chosen on the validation set.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from bench.biology.linear import Parts, Words, beside, fitted, motif_strengths, standardised
+from bench.biology.linear import Parts, Words, beside, fitted, motif_strengths, placed_words, standardised
 from bench.biology.study_bias import SETS, VOCABULARY, Trial, fraction_of, load, study
 from bench.biology.study_motifs import matrices, vocabulary_for
 from bench.record import lines_of, write
@@ -57,12 +58,14 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "jaspar": JASPAR,
     "words, jaspar": {**WORDS, **JASPAR},
     "words, jaspar, slow": {**WORDS, **JASPAR, "learning_rate": 3e-4, "min_learning_rate": 1e-6},
+    "words, jaspar, still": {**WORDS, **JASPAR, "learning_rate": 1e-7, "min_learning_rate": 1e-8},  # linear models only
     "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
     "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
 }
 COUNTED = {"6-mers": (6, 0), "gapped": (6, 6)}  # words of linear models: bases, gaps at most
 BOTH = "gapped, motifs"  # the two of them in one model: the strongest linear model here
-LINEAR = (*COUNTED, "motifs", BOTH)
+PLACED = "placed"  # which two bases stand at each place
+LINEAR = (*COUNTED, "motifs", BOTH, PLACED)
 
 
 def network_of(
@@ -103,6 +106,8 @@ def features_of(design: str, parts: dict[str, LabelledSequences], flips: bool) -
     if design == BOTH:
         (words,), (motifs,) = features_of("gapped", parts, flips), features_of("motifs", parts, flips)
         return beside(words, motifs)
+    if design == PLACED:
+        return [{name: placed_words(part, 2) for name, part in parts.items()}]
     if design in COUNTED:
         words = Words(*COUNTED[design], merges=flips)
         return [{name: words.counts(part) for name, part in parts.items()}]

@@ -10,6 +10,7 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.evaluation import Evaluation
+from gattn_tg.front.filters import ReadMotifs, read_motifs
 from gattn_tg.front.sequences import Sequences, records_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.io import Record
@@ -130,6 +131,21 @@ class TrainedSequences(Trained):
         with self.asked.here():
             found = outcome(self.checkpoint, data, run=self._network(batch_size), both_strands=self._over(both_strands))
         return Evaluation.of_outcomes(self.kind, {"data": found})
+
+    def read_motifs(self, matrices: str | Path | None = None) -> ReadMotifs:
+        """The motifs whose strengths the model reads: what each is now, what it resembles, what it gives to answers.
+
+        Args:
+            matrices: known motifs in the format of MEME, JASPAR, HOMER or HOCOMOCO; None takes all of JASPAR's for
+                vertebrates.
+
+        Raises:
+            UnsupportedError: a model without `filters`.
+            FormatError: the file is malformed.
+        """
+        if not self.config.weighs_motifs:
+            self._refuse("read_motifs", "it was trained without filters")
+        return read_motifs(self.asked, self.answer, matrices)
 
     def _over(self, both_strands: bool | None) -> bool:
         """Whether answers are those of both strands: as asked for, else where training turned them."""

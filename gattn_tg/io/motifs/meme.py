@@ -1,9 +1,9 @@
-"""Motifs in MEME's text: the minimal format, or the whole report."""
+"""Motifs in MEME's text: the minimal format, or the whole report; and the minimal format, written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gattn_tg.errors import FormatError
@@ -15,6 +15,20 @@ MAX_WIDTH = 1000  # no motif is nearly as wide; a file that claims more is damag
 _PROBABILITIES = re.compile(r"letter-probability matrix:(?P<rest>.*)", re.IGNORECASE)
 _ALPHABET = re.compile(r"ALPHABET\s*=\s*(?P<letters>.*)")
 _SETTING = re.compile(r"([A-Za-z]+)=\s*(\S+)")
+
+
+def meme_text(motifs: Iterable[tuple[str, str, Sequence[Sequence[float]]]]) -> str:
+    """The minimal format.
+
+    Args:
+        motifs: (id, name, probabilities of A, C, G, T at each position) of each.
+    """
+    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+    for motif_id, name, rows in motifs:
+        lines += [f"MOTIF {motif_id} {name}", f"letter-probability matrix: alength= 4 w= {len(rows)}"]
+        lines += [" ".join(f"{value:.6f}" for value in row) for row in rows]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def read_meme(path: Path, text: list[Line]) -> Iterator[MotifMatrix]:
