@@ -7,9 +7,9 @@
 Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
 bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
 `gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
-(`test_auc_both`). "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs" (strengths of all JASPAR matrices),
-"gapped, motifs" and "placed" (the two bases at each place, for aligned sequences) are logistic regressions, see linear.py;
-their penalty is chosen on the validation set.
+(`test_auc_both`). Linear models, see linear.py: "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs"
+(strengths of all JASPAR matrices), "gapped, motifs", and "placed" (the two bases at each place, of aligned sequences).
+They are logistic regressions, and their penalty is chosen on the validation set.
 """
 
 from __future__ import annotations

@@ -1,0 +1,115 @@
+"""Do filters that learn find a motif that was planted? Begun at random, and begun as other matrices of JASPAR.
+
+    python bench/biology/recovery.py [--factors CTCF TBP SP1] [--starts random others] [--seeds 0 1 2]
+    python bench/biology/recovery.py --show
+
+Half of the sequences hold one site, drawn from the factor's matrix in JASPAR, at a random place on a random strand of
+the bundled stretch of chromosome 16; the other half does not. A classifier with 32 filters of 19 bases learns to tell
+them apart. "others" are 32 matrices of other factors, each less than .6 similar to the planted one. The line says how
+similar the filter is that resembles the planted matrix most, before and after (`motif.similar`), and the test AUC.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from bench.biology.study_bias import NETWORK, Trial
+from bench.record import lines_of, write
+from gattn_tg.data import LabelledSequences
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, JASPAR, bundled
+from gattn_tg.io import read_fasta, read_matrices
+from gattn_tg.io.motifs.matrix import MotifMatrix
+from gattn_tg.machine import threads
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.motif import annotate
+from gattn_tg.motif.from_matrices import scored
+from gattn_tg.motif.similar import frequencies, nearest
+from gattn_tg.seq import encode, reverse_complement
+from gattn_tg.training.tasks.filters import begin
+
+BENCH = "recovery"
+WIDTH, FILTERS, FILTER_WIDTH = 200, 32, 19
+EXAMPLES, HELD_OUT, PASSES = 4_000, 1_000, 16
+UNLIKE = 0.6
+DESIGN = {"filters": FILTERS, "filter_width": FILTER_WIDTH}
+
+
+def shares(matrix: MotifMatrix) -> np.ndarray:
+    """Frequencies of a matrix."""
+    counts = np.array(matrix.counts, dtype=np.float64)
+    return counts / counts.sum(1, keepdims=True)
+
+
+def examples(planted: np.ndarray, n: int, rng: np.random.Generator) -> LabelledSequences:
+    """n sequences, every second one with a site."""
+    (record,) = read_fasta(bundled(ALPHA_GLOBIN))
+    genome = encode(record.sequence)
+    bases = np.stack([genome[start : start + WIDTH] for start in rng.integers(0, len(genome) - WIDTH, n)])
+    for row in bases[1::2]:
+        site = np.array([rng.choice(4, p=p) for p in planted], dtype=np.uint8)
+        at = int(rng.integers(0, WIDTH - len(site) + 1))
+        row[at : at + len(site)] = site if rng.random() < 0.5 else reverse_complement(site)
+    labels = (np.arange(n) % 2).astype(np.int32)
+    return LabelledSequences(bases, annotate(bases), np.full(n, WIDTH, np.int32), labels, ("free", "bound"))
+
+
+def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
+    """Train what has no line yet."""
+    done = {(x["factor"], x["start"], x["seed"]) for x in lines_of(BENCH)}
+    matrices = list(read_matrices(bundled(JASPAR)))
+    trial: Trial | None = None
+    for factor in factors:
+        planted = next(shares(m) for m in matrices if m.name == factor)
+        unlike = [m.counts for m in matrices if nearest(shares(m)[None], [planted])[0].similarity < UNLIKE]
+        for start in starts:
+            for seed in seeds:
+                if (factor, start, seed) in done:
+                    continue
+                rng, began = np.random.default_rng(seed), time.perf_counter()
+                train, valid, test = (examples(planted, n, rng) for n in (EXAMPLES, HELD_OUT, HELD_OUT))
+                others = scored([unlike[i] for i in rng.permutation(len(unlike))[:FILTERS]], 1e-3)
+                trial = trial or Trial(replace(NETWORK, merge_strands=True), DESIGN, train)
+                trial.train(train, valid, PASSES, seed, True, keeps_best=True,
+                            begins=lambda model: begin(model, others if start == "others" else [], train, seed))  # noqa: B023
+                auc, after = trial.auc(test), closest(trial.model, planted)
+                fresh = SequenceClassifier(trial.config, seed=seed)
+                begin(fresh, others if start == "others" else [], train, seed)
+                before = closest(fresh, planted)
+                write(BENCH, {"factor": factor, "start": start, "seed": seed, "examples": EXAMPLES, "passes": PASSES,
+                              "before": round(before, 3), "after": round(after, 3), "test_auc": round(auc, 4),
+                              "seconds": round(time.perf_counter() - began, 1)})  # fmt: skip
+                print(f"{factor} {start} seed {seed}: similarity {before:.3f} -> {after:.3f}, test AUC {auc:.4f}",
+                      flush=True)
+
+
+def closest(model: SequenceClassifier, planted: np.ndarray) -> float:
+    """How similar the filter is that resembles a matrix most."""
+    assert model.filters is not None
+    filters = frequencies(model.filters.weight.numpy().transpose(0, 2, 1))
+    return max(match.similarity for match in nearest(filters, [planted]))
+
+
+def show() -> None:
+    """A line for each factor and start."""
+    lines = lines_of(BENCH)
+    for factor, start in dict.fromkeys((x["factor"], x["start"]) for x in lines):
+        own = [x for x in lines if (x["factor"], x["start"]) == (factor, start)]
+        told = ", ".join(f"{x['before']:.2f} -> {x['after']:.2f}" for x in own)
+        print(f"{factor:8}{start:10}{told}; test AUC {np.mean([x['test_auc'] for x in own]):.3f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--factors", nargs="+", default=["CTCF", "TBP", "SP1"])
+    parser.add_argument("--starts", nargs="+", choices=("random", "others"), default=["random", "others"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--show", action="store_true")
+    a = parser.parse_args()
+    if not a.show:
+        threads.set_threads(None)
+        run(a.factors, a.starts, a.seeds)
+    show()
