@@ -138,8 +138,13 @@ class Form:
                   for word in self.words(dna)]
         return np.repeat(np.arange(len(widths)), widths)
 
-    def outputs(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors of the last block, and logits of the words, of one sequence of tokens, in float64."""
+    def outputs(self, tokens: list[str], shares: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors of the last block, and logits of the words, of one sequence of tokens, in float64.
+
+        Args:
+            tokens: by name.
+            shares: of each word of the vocabulary in each token, in place of one word each.
+        """
         w = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): x.astype(np.float64)
              for name, x in self.weights().items()}
         head = "bert" if self.is_bert else "esm"
@@ -154,7 +159,8 @@ class Form:
 
         rows = {token: i for i, token in enumerate(self.vocabulary)}
         n = len(tokens)
-        x = w[f"{head}.embeddings.word_embeddings.weight"][[rows[token] for token in tokens]]
+        x = np.eye(len(rows))[[rows[token] for token in tokens]] if shares is None else shares
+        x = x @ w[f"{head}.embeddings.word_embeddings.weight"]
         if not self.is_rotary and not self.is_mosaic:
             first = 0 if self.is_bert else 2
             x = x + w[f"{head}.embeddings.position_embeddings.weight"][first : first + n]

@@ -10,6 +10,7 @@ from gattn_tg.models.config import NO_MOTIF
 from gattn_tg.models.imported.block import ImportedBlock
 from gattn_tg.models.imported.config import MASKED, UNKNOWN, ImportedConfig
 from gattn_tg.models.imported.pairs import NONE, pairs
+from gattn_tg.models.imported.soft import soft_tokens
 from gattn_tg.models.imported.tokens import Tokens, n_tokens, places_of, tokens_of
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.attention import AttentionConfig
@@ -91,20 +92,23 @@ class ImportedTrunk(Trunk):
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         hidden: Tensor | None = None,
     ) -> Tokens:
-        """The tokens of sequences, see `imported.tokens.tokens_of`."""
+        """The tokens of sequences, see `imported.tokens.tokens_of`; of weights in place of ids, see `soft_tokens`."""
+        if dtypes.is_float(bases.dtype) and hidden is None:
+            return soft_tokens(self.config, bases, motif_ids, lengths)
         return tokens_of(self.config, bases, motif_ids, lengths, hidden)
 
     def embedded(self, ids: Int[Tensor, "b m"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b m w"]:
         """What the first block reads of tokens.
 
         Args:
-            ids: rows of the table of words.
+            ids: rows of the table of words, or weights over them.
             lengths: valid tokens of each row.
         """
         c, m = self.config, ids.shape[1]
         x = self.words(ids)
         if c.token_dropout:
-            masked = ids == c.row(MASKED[c.words])
+            row = c.row(MASKED[c.words])
+            masked = ids[..., row] > 0 if dtypes.is_float(ids.dtype) else ids == row
             share = masked.sum(1).cast(dtypes.float32) / lengths
             x = masked.unsqueeze(-1).where(0.0, x) * (KEPT / (1 - share)).reshape(-1, 1, 1)
         if self.types is not None:
