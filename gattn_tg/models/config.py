@@ -12,6 +12,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.nn.kmers import LONGEST
 from gattn_tg.nn.soft_motifs import SOFT
+from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 
 POSITIONS = ("rope", "learned", "both", "none")
@@ -94,6 +95,8 @@ class TrunkConfig(Config):
         motif_start: what the entries for a motif begin with; 0 is plain attention, 1 attends to motifs from the start.
         tie_strands: id map under reverse complement that ties the tables; empty for none.
         embed_motifs: whether motif ids are embedded beside the bases.
+        window_bp: bases on either side that attention sees from a base (from a bin, for bins); 0 for all. Time then
+            grows with the length of a sequence and not with its square, and layers carry what is further away.
         rope_theta: base of the rotary wavelengths.
         rope_scaling: for contexts longer than those of training: "linear" divides positions by rope_factor, "ntk"
             stretches the long wavelengths only, "none" changes nothing.
@@ -118,6 +121,7 @@ class TrunkConfig(Config):
     motif_start: float = 0.0
     tie_strands: tuple[int, ...] = ()
     embed_motifs: bool = True
+    window_bp: int = 0
     rope_theta: float = 10_000.0
     rope_scaling: str = "none"
     rope_factor: float = 1.0
@@ -127,7 +131,7 @@ class TrunkConfig(Config):
         self.require_from(1, "width", "n_heads", "mlp_ratio")
         self.require_from(1, "n_layers", most=MAX_LAYERS)
         self.require_from(1, "n_motifs", most=MAX_MOTIFS)
-        self.require_from(0, "n_kv_heads")
+        self.require_from(0, "n_kv_heads", "window_bp")
         self.require_one_of("motif", (*BIASES, NO_MOTIF))
         self.require_one_of("rope_scaling", SCALINGS)
         self.require(0.0 <= self.dropout < 1.0, "dropout", "a share from 0 up to 1 (1 excluded)")
@@ -165,6 +169,12 @@ class TrunkConfig(Config):
     def token_bp(self) -> int:
         """Bases that one token of the attention stands for."""
         return 1
+
+    @property
+    def window_size(self) -> Window | None:
+        """Tokens (left, right) that attention sees from one; None for all."""
+        tokens = self.window_bp // self.token_bp
+        return (tokens, tokens) if tokens else None
 
     def least_floats(self, positions: int, *, is_training: bool) -> int:
         """Numbers that are in memory at once for a row of so many positions, at the least.

@@ -47,6 +47,7 @@ class GPTConfig(TrunkConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_from(1, "context")
+        self.require(not self.window_bp, "window_bp", "0; context says how far back attention looks")
         object.__setattr__(self, "words", tuple(self.words))
         if len(set(self.words)) < len(self.words) or any(not 2 <= k <= LONGEST for k in self.words):
             raise ConfigError(f"GPTConfig words: expected different lengths from 2 to {LONGEST}, got {self.words}")

@@ -71,6 +71,7 @@ class TrackConfig(TrunkConfig):
             raise ConfigError(f"TrackConfig bin_bp: expected a power of two from 4 up, got {self.bin_bp}")
         if self.crop_bp < 0 or self.crop_bp % self.bin_bp:
             raise ConfigError(f"TrackConfig crop_bp: expected a multiple of bin_bp={self.bin_bp}, got {self.crop_bp}")
+        self.require(self.window_bp % self.bin_bp == 0, "window_bp", f"a multiple of bin_bp = {self.bin_bp}")
         if max(self.bin_ranks, default=0) >= self.n_motifs or min(self.bin_ranks, default=0) < 0:
             raise ConfigError(f"TrackConfig bin_ranks: expected motif ids below n_motifs={self.n_motifs}, got "
                               f"{self.bin_ranks}")

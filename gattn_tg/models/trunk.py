@@ -58,14 +58,14 @@ class Trunk:
         Args:
             rng: source of the weights.
             is_causal: a token sees only itself and what is before it.
-            window_size: tokens kept (left, right) of each one; None keeps all.
+            window_size: tokens kept (left, right) of each one; None takes the configuration's.
         """
         c = self.config
         motif = None if c.motif == NO_MOTIF else c.motif
         attention = AttentionConfig(
             width=c.width, n_heads=c.n_heads, n_kv_heads=c.n_kv_heads or None, motif=motif, n_motifs=c.n_weights,
             per_head=c.per_head, motif_start=c.motif_start, tie_strands=c.tie_strands or None if motif else None,
-            rope=c.rope(), is_causal=is_causal, window_size=window_size)
+            rope=c.rope(), is_causal=is_causal, window_size=window_size or c.window_size)
         self.blocks = [Block(attention, c.mlp_ratio, c.dropout, rng) for _ in range(c.n_layers)]
         self.norm = LayerNorm(c.width)
 

@@ -97,6 +97,7 @@ class ImportedConfig(TrunkConfig):
             pair.count(" ") == 1 and pair.replace(" ", "") in self.pieces for pair in self.merges[:LONGEST]))
         self.require(fits, "pieces", "words of byte-pair encoding, each once, with all that merges make")
         self.require(not self.n_kv_heads, "n_kv_heads", "0, as many as n_heads")
+        self.require(not self.window_bp, "window_bp", "0, as such an encoder sees all of its tokens")
         if self.positions == "learned":
             least = self.first_position + self.n_frame + 1
             self.require(self.n_positions >= least, "n_positions", f"at least {least}")
