@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gattn_tg.models.config import ClassifierConfig
     from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
     from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+    from gattn_tg.models.sites.config import SiteConfig
+    from gattn_tg.models.sites.network import SiteModel
     from gattn_tg.models.tracks import TrackConfig, TrackModel
     from gattn_tg.motif import MotifVocabulary, annotate
     from gattn_tg.nn.attention import GenomicAttention
@@ -46,6 +48,8 @@ __all__ = [
     "Record",
     "Rope",
     "SequenceClassifier",
+    "SiteConfig",
+    "SiteModel",
     "TrackConfig",
     "TrackModel",
     "__version__",
@@ -81,6 +85,8 @@ _HOME = {
     "TrackConfig": "gattn_tg.models.tracks",
     "PerBaseModel": "gattn_tg.models.bases",
     "PerBaseConfig": "gattn_tg.models.bases",
+    "SiteModel": "gattn_tg.models.sites.network",
+    "SiteConfig": "gattn_tg.models.sites.config",
     "GattnError": "gattn_tg.errors",
 }
 

@@ -31,7 +31,7 @@ INNER: dict[str, list[set[str]]] = {
     "ops": [{"attention"}, set()],
     "training": [{"run", "rehearsal", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"},
                  set()],
-    "data": [{"__init__"}, {"marks", "pieces", "peak_choices", "placed"}, {"genomes", "tables"}, set()],
+    "data": [{"__init__"}, {"sites", "marks", "pieces", "peak_choices", "placed"}, {"genomes", "tables"}, set()],
     "explain": [set(), {"drawings"}],
     "io": [{"__init__"}, {"motifs"}, set()],
 }

@@ -26,6 +26,7 @@ SEQUENCE_BP = 200
 READS, READ_BP, READS_SEED = 400, 100, 20261128  # of each class
 BOUND, BOUND_BP, BOUND_SEED, FACTOR = 500, 101, 20261129, "CTCF"  # of each class
 METHYLATED, UNMETHYLATED, TUMOUR_CELLS, UNMEASURED = 0.85, 0.1, 0.75, 0.1
+COVERAGE, SHORE_BP = 8.0, 500.0  # mean reads of a CpG; bases from an island over which methylation comes back
 PARTS = ("train", "train", "train", "valid", "test")  # windows are dealt out in this order, again and again
 
 
@@ -56,6 +57,8 @@ def files() -> dict[str, bytes]:
     tracks = "identifier\tdescription\ncpg\tCOUNT:CpG sites of the bin\nisland\tCOUNT:bases of the bin in CpG islands\n"
     return {
         "practice_binding.csv.gz": gzip.compress(binding(place, ids).encode(), mtime=0),
+        "practice_methylation.tsv.gz": gzip.compress(methylation(place, np.flatnonzero(is_cpg), in_island).encode(),
+                                                     mtime=0),
         "practice_reads.csv.gz": gzip.compress(reads(place, ids, in_island).encode(), mtime=0),
         "practice_sequences.csv.gz": gzip.compress(sequences(place, ids, is_cpg, in_island).encode(), mtime=0),
         "practice_sites.tsv.gz": gzip.compress(sites.encode(), mtime=0),
@@ -63,6 +66,22 @@ def files() -> dict[str, bytes]:
         "practice_targets.npz": arrays.getvalue(),
         "practice_tracks.tsv": tracks.encode(),
     }
+
+
+def methylation(place: Interval, at: np.ndarray, in_island: np.ndarray) -> str:
+    """CpG sites with the reads that cover them, and those of them that are methylated: few in islands, more and more
+    of them the farther away from the next island a site lies."""
+    rng = np.random.default_rng(READS_SEED)
+    inside = np.flatnonzero(in_island)
+    k = np.searchsorted(inside, at).clip(1, len(inside) - 1)
+    away = np.minimum(np.abs(inside[k - 1] - at), np.abs(inside[k] - at)) * ~in_island[at]
+    share = METHYLATED + (UNMETHYLATED - METHYLATED) * np.exp(-away / SHORE_BP)
+    reads = rng.poisson(COVERAGE, len(at))
+    said = rng.binomial(reads, share)
+    lines = ["chrom\tstart\tend\tmethylated\treads"]
+    lines += [f"{place.chrom}\t{place.start + i}\t{place.start + i + 2}\t{m}\t{n}"
+              for i, m, n in zip(at.tolist(), said.tolist(), reads.tolist(), strict=True)]  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import WINDOWS, TrainedAlong
+from gattn_tg.front.sites import TrainedSites
 from gattn_tg.io.bigwig import SUFFIXES, check_bigwig
 from gattn_tg.score.along import check_places, columns_of, intervals_of, open_genome, places
 from gattn_tg.score.profiles import (
@@ -79,6 +80,26 @@ def scan(arguments: argparse.Namespace, model: TrainedSequences, is_first: bool 
         found = collected(told, scanner, sizes, columns=columns, wanted=wanted, aside=path.absolute().parent)
     found.write(path, overwrite=arguments.overwrite)
     report(arguments, found, time.perf_counter() - began)
+    return 0
+
+
+def sites(arguments: argparse.Namespace, model: TrainedSites, is_first: bool = True) -> int:
+    """Writes the answers of a model of sparse sites: of those that it finds, or of those that --sites lists."""
+    path = check(arguments)
+    began = time.perf_counter()
+    found = model.along(
+        arguments.input, arguments.bed, sites=arguments.sites, both_strands=arguments.both_strands,
+        batch_size=min(arguments.batch_size, WINDOWS), regions=arguments.regions,
+    )  # fmt: skip
+    if not is_first:
+        return 0
+    found.write(path, overwrite=arguments.overwrite)
+    seconds = time.perf_counter() - began
+    if arguments.json:
+        output.say_json({"output": str(path), "sites": len(found), "site_bp": found.site_bp,
+                         "tracks": list(found.tracks), "seconds": round(seconds, 2)})
+    else:
+        output.say(f"{len(found):,} sites of {found.site_bp} bp, {found.tracks[0]} -> {path}  ({seconds:.1f} s)")
     return 0
 
 

@@ -15,6 +15,7 @@ from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.load import load
+from gattn_tg.front.sites import TrainedSites
 from gattn_tg.front.trained import Trained
 from gattn_tg.io import Record, write_tsv
 from gattn_tg.io.tables import tsv_line
@@ -32,6 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
         model = load(arguments.checkpoint, mpi.own_device(world))
         model.asked.over, is_first = mpi.over(world), world.rank == 0
+        if isinstance(model, TrainedSites):
+            _refuse(arguments, model, ("stride", "head", "tracks", *along.OF_SCANS))
+            return along.sites(arguments, model, is_first)
+        _refuse(arguments, model, ("sites",))
         if isinstance(model, TrainedAlong):
             _refuse(arguments, model, ("stride", *along.OF_SCANS))
             return along.run(arguments, model, is_first)

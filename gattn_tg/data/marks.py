@@ -1,11 +1,10 @@
-"""Labels of single bases, and windows over them, in blocks that belong to one part each."""
+"""Labels of single bases, and windows over them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ import numpy as np
 from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.draws import PLACE, Draw, flips
 from gattn_tg.data.genomes.stretches import Windowed
-from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.fields import rows as lines_of
 from gattn_tg.io.fields import whole
@@ -72,33 +70,6 @@ def read_marks(path: str | Path, column: str) -> list[Marks]:
         starts, ends, labels = (np.array(x) for x in zip(*sites, strict=True))
         marks.append(Marks(chrom, starts.astype(np.int64), ends.astype(np.int64), labels.astype(bool)))
     return marks
-
-
-def split_blocks(
-    marks: Sequence[Marks], block_bp: int, shares: Sequence[float], seed: int, fold: int = 0
-) -> tuple[list[Interval], ...]:
-    """Deal stretches of `block_bp` with labels out to parts, so that neighbouring sites stay together.
-
-    Args:
-        marks: labelled sites.
-        block_bp: bases of a block; many times the distance over which labels are alike.
-        shares: of the blocks, one per part; the first part takes what is left over.
-        seed: of the order in which blocks are dealt.
-        fold: the order begins so many last parts later; with a last share of 1/4, folds 0 to 3 have it once around.
-
-    Raises:
-        ConfigError: fewer blocks than parts need.
-    """
-    firsts = [(m.chrom, int(b) * block_bp) for m in marks for b in np.unique(m.starts // block_bp)]
-    blocks = [Interval(chrom, first, first + block_bp) for chrom, first in firsts]
-    sizes = [round(share * len(blocks)) for share in shares[1:]]
-    sizes = [len(blocks) - sum(sizes), *sizes]
-    if min(sizes) < 1:
-        raise ConfigError(f"split_blocks: expected at least one block for each of {len(sizes)} parts, got "
-                          f"{len(blocks)} blocks of {block_bp} bases; make them shorter or the shares larger")
-    order = np.roll(shuffled(len(blocks), seed), fold * sizes[-1])
-    cuts = np.cumsum([0, *sizes])
-    return tuple(sorted(blocks[i] for i in order[a:b]) for a, b in pairwise(cuts))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gattn_tg.front.answers import TrainedLabels, TrainedValues
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
 from gattn_tg.front.language import TrainedEncoder, TrainedGPT
+from gattn_tg.front.sites import TrainedSites
 from gattn_tg.front.trained import Trained
 from gattn_tg.machine import devices, toolchain
 from gattn_tg.models import checkpoint
@@ -25,6 +26,7 @@ from gattn_tg.models.readouts import (
     TrackReadout,
     ValueReadout,
 )
+from gattn_tg.models.sites.readout import SparseReadout
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,
@@ -32,6 +34,7 @@ TRAINED: dict[type[Readout], type[Trained]] = {
     ValueReadout: TrainedValues,
     TrackReadout: TrainedAlong,
     SiteReadout: TrainedAlong,
+    SparseReadout: TrainedSites,
     NextBaseReadout: TrainedGPT,
     MaskedReadout: TrainedEncoder,
 }

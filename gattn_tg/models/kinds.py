@@ -9,10 +9,11 @@ from gattn_tg.models import bases, classifier, encoder, gpt, tracks
 from gattn_tg.models.imported import classifier as imported_classifier
 from gattn_tg.models.imported import encoder as imported_encoder
 from gattn_tg.models.kind import Kind
+from gattn_tg.models.sites import network as sites
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (
-        classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND, imported_encoder.KIND,
+        classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND, sites.KIND, imported_encoder.KIND,
         imported_classifier.KIND,
     )
 }

@@ -254,23 +254,14 @@ class TrackReadout(Readout):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SiteReadout(Readout):
-    """The probability of yes for each base.
+class BlockReadout(Readout):
+    """Base of the answers about sites of a genome, of which stretches were dealt out to the parts of the data.
 
     Args:
-        window_bp: bases that the model saw at once; its inner half was learnt.
-        site_bp: bases of a site, which is labelled at its first base on either strand; 2 for CpG.
-        blocks: intervals of each part of the data: train, valid, test.
+        blocks: intervals of each part: train, valid, test.
     """
 
-    window_bp: int
-    site_bp: int
     blocks: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.site_bp <= self.window_bp <= LONGEST_BP:
-            raise ConfigError(f"SiteReadout: expected 1 <= site_bp <= window_bp <= {LONGEST_BP:,}, got {self.site_bp} "
-                              f"and {self.window_bp}")
 
     @classmethod
     def from_about(cls, about: Mapping[str, Any]) -> Self | None:
@@ -281,6 +272,24 @@ class SiteReadout(Readout):
     def to_about(self) -> dict[str, Any]:
         """The fields, blocks by the name of their part."""
         return {**super().to_about(), "blocks": {name: list(part) for name, part in self.blocks}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteReadout(BlockReadout):
+    """The probability of yes for each base.
+
+    Args:
+        window_bp: bases that the model saw at once; its inner half was learnt.
+        site_bp: bases of a site, which is labelled at its first base on either strand; 2 for CpG.
+    """
+
+    window_bp: int
+    site_bp: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.site_bp <= self.window_bp <= LONGEST_BP:
+            raise ConfigError(f"SiteReadout: expected 1 <= site_bp <= window_bp <= {LONGEST_BP:,}, got {self.site_bp} "
+                              f"and {self.window_bp}")
 
 
 @dataclass(frozen=True, kw_only=True)

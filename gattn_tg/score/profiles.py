@@ -26,8 +26,82 @@ SOME_BINS = 1 << 16  # that are Python numbers at once: they are many times as l
 LONGEST_NAME = 100  # of a track, as a file name
 
 
+class Placed(Table):
+    """Base of the results along a genome: numbers at places, which have a column for each track.
+
+    Attributes:
+        tracks: names of the columns.
+        sizes: bases of every contig, for BigWig files.
+    """
+
+    tracks: tuple[str, ...]
+    sizes: Mapping[str, int]
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write by the name: .npz, .tsv, .bedgraph or .bw of one track, or a folder with a BigWig file per track.
+
+        Raises:
+            ConfigError: several tracks for one BigWig or bedGraph file.
+            GattnError: the file exists, or cannot be written.
+            MissingExtraError: BigWig, and pybigtools is not installed.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ARRAYS:
+            self.to_npz(path, overwrite=overwrite)
+        elif ends_in(path, TABLES):
+            self.to_tsv(path, overwrite=overwrite)
+        elif ends_in(path, BEDGRAPH):
+            self.to_bedgraph(path, overwrite=overwrite)
+        else:
+            self.to_bigwig(path, overwrite=overwrite)
+
+    def to_npz(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the arrays."""
+        raise NotImplementedError
+
+    def to_bigwig(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write one track to a file that ends in .bw or .bigwig, or every track to a file in a folder.
+
+        Raises:
+            ConfigError: several tracks for one file.
+            GattnError: a file exists, or cannot be written.
+            MissingExtraError: pybigtools is not installed.
+        """
+        path = Path(path)
+        if path.suffix.lower() in BIGWIG:
+            require_one(path, self.tracks)
+            write_bigwig(path, dict(self.sizes), self._bars(0), overwrite=overwrite)
+            return
+        if path.exists() and not (overwrite and path.is_dir()):
+            raise GattnError(f"{path}: expected a new folder, got one that exists; choose another name or overwrite it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:  # all files or none
+            for k, label in enumerate(labels(self.tracks)):
+                write_bigwig(Path(aside) / f"{label}.bw", dict(self.sizes), self._bars(k))
+            path.mkdir(exist_ok=True)
+            for done in sorted(Path(aside).iterdir()):
+                put_file(done, path / done.name)
+
+    def to_bedgraph(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write one track as lines of contig, start, end and number, six digits of each; packed where it ends in .gz.
+
+        Raises:
+            ConfigError: several tracks.
+            GattnError: the file exists, or cannot be written.
+        """
+        path = Path(path)
+        require_one(path, self.tracks)
+        with replacing(path, overwrite=overwrite) as file:
+            for chrom, start, end, value in self._bars(0):
+                file.write(f"{field(chrom)}\t{start}\t{end}\t{value:.6g}\n")
+
+    def _bars(self, column: int) -> Iterator[tuple[str, int, int, float]]:
+        """Contig, start, end and number of one track, contig by contig and sorted by start."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, repr=False)
-class GenomeValues(Table):
+class GenomeValues(Placed):
     """What a model says along intervals: one row of values per bin.
 
     Args:
@@ -67,24 +141,6 @@ class GenomeValues(Table):
         for chrom, start, end, row in self._bins():
             yield [chrom, start, end, *row]
 
-    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write by the name: .npz, .tsv, .bedgraph or .bw of one track, or a folder with a BigWig file per track.
-
-        Raises:
-            ConfigError: several tracks for one BigWig or bedGraph file.
-            GattnError: the file exists, or cannot be written.
-            MissingExtraError: BigWig, and pybigtools is not installed.
-        """
-        path = Path(path)
-        if path.suffix.lower() == ARRAYS:
-            self.to_npz(path, overwrite=overwrite)
-        elif ends_in(path, TABLES):
-            self.to_tsv(path, overwrite=overwrite)
-        elif ends_in(path, BEDGRAPH):
-            self.to_bedgraph(path, overwrite=overwrite)
-        else:
-            self.to_bigwig(path, overwrite=overwrite)
-
     def to_npz(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write `values` of all bins, `ends` of the intervals in them, `intervals`, `tracks` and `bin_bp`."""
         ends = np.cumsum([0, *(len(values) for values in self.values)])
@@ -94,42 +150,6 @@ class GenomeValues(Table):
                 file, values=np.concatenate(list(self.values) or empty), ends=ends, bin_bp=self.bin_bp,
                 intervals=np.array([str(interval) for interval in self.intervals]), tracks=np.array(self.tracks),
             )  # fmt: skip
-
-    def to_bigwig(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write one track to a file that ends in .bw or .bigwig, or every track to a file in a folder.
-
-        Raises:
-            ConfigError: several tracks for one file.
-            GattnError: a file exists, or cannot be written.
-            MissingExtraError: pybigtools is not installed.
-        """
-        path = Path(path)
-        if path.suffix.lower() in BIGWIG:
-            require_one(path, self.tracks)
-            write_bigwig(path, dict(self.sizes), self._bars(0), overwrite=overwrite)
-            return
-        if path.exists() and not (overwrite and path.is_dir()):
-            raise GattnError(f"{path}: expected a new folder, got one that exists; choose another name or overwrite it")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:  # all files or none
-            for k, label in enumerate(labels(self.tracks)):
-                write_bigwig(Path(aside) / f"{label}.bw", dict(self.sizes), self._bars(k))
-            path.mkdir(exist_ok=True)
-            for done in sorted(Path(aside).iterdir()):
-                put_file(done, path / done.name)
-
-    def to_bedgraph(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write one track as lines of contig, start, end and number, six digits of each; packed where it ends in .gz.
-
-        Raises:
-            ConfigError: several tracks.
-            GattnError: the file exists, or cannot be written.
-        """
-        path = Path(path)
-        require_one(path, self.tracks)
-        with replacing(path, overwrite=overwrite) as file:
-            for chrom, start, end, value in self._bars(0):
-                file.write(f"{field(chrom)}\t{start}\t{end}\t{value:.6g}\n")
 
     def _bars(self, column: int) -> Iterator[tuple[str, int, int, float]]:
         """Bins of one track as BigWig has them."""

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from gattn_tg.data.genomes.stretches import Stretches, open_windows
-from gattn_tg.data.marks import MarkedWindows, Marks, read_marks, split_blocks
+from gattn_tg.data.marks import MarkedWindows, Marks, read_marks
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
+from gattn_tg.data.sites.blocks import split_blocks
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, ShapeError
 from gattn_tg.metrics.correlation import by_group, pearson
@@ -138,7 +139,7 @@ def test_blocks_go_to_one_part_each(cpgs: Marks) -> None:
     assert [len(p) for p in parts] == [5, 2, 3]
     assert len({block for part in parts for block in part}) == 10
     assert parts == split_blocks([cpgs], 100, (0.5, 0.2, 0.3), seed=0)
-    with pytest.raises(ConfigError, match="at least one block for each of 3 parts, got 1 blocks"):
+    with pytest.raises(ConfigError, match="at least one with labels for each of 3 parts, got 1;"):
         split_blocks([cpgs], 5000, (0.5, 0.2, 0.3), seed=0)
 
 

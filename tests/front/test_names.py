@@ -16,12 +16,12 @@ PACKAGE = ROOT / "gattn_tg"
 NAMES = {
     "load", "train", "attention", "MotifBias", "Rope", "GenomicAttention", "annotate", "MotifVocabulary", "encode",
     "decode", "Interval", "Record", "SequenceClassifier", "ClassifierConfig", "GenomicGPT", "GPTConfig",
-    "MaskedEncoder", "EncoderConfig", "TrackModel", "TrackConfig", "PerBaseModel", "PerBaseConfig", "GattnError",
-    "__version__",
+    "MaskedEncoder", "EncoderConfig", "TrackModel", "TrackConfig", "PerBaseModel", "PerBaseConfig", "SiteModel",
+    "SiteConfig", "GattnError", "__version__",
 }  # fmt: skip
 # what a verb may say for itself: arguments, progress, files and the text of results, in so many lines
-# lines; predict and along each serve several kinds of input: sequences, places, windows all along a genome
-VERBS = {"predict": 115, "along": 125, "evaluate": 110, "generate": 45, "variants": 90, "explain": 80}
+# lines; predict and along each serve several kinds of input: sequences, places, sites, windows all along a genome
+VERBS = {"predict": 118, "along": 150, "evaluate": 110, "generate": 45, "variants": 90, "explain": 80}
 ROOMS = {"cli", "front", "errors", "io", "score"}
 
 

@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "MaskedEncoder": {},
     "TrackModel": {"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 8, "composition_bp": (8,)},
     "PerBaseModel": {},
+    "SiteModel": {"around_bp": 16, "pool_bp": 8, "local_width": 8, "stem_kernel": 3, "composition_bp": (8,)},
     "ImportedEncoder": {"word_bp": 3, "mlp_width": 32, "motif": "key"},
     "ImportedClassifier": {"n_classes": 2, "max_length": N, "word_bp": 3, "mlp_width": 32, "motif": "key"},
 }
@@ -43,6 +44,11 @@ def gradients(kind: str, scale: float, device: Device = None, reads: int = 0) ->
     arrays = {"bases": rng.integers(0, 4, (2, N)).astype(np.uint8), "ids": rng.integers(0, 16, (2, N)).astype(np.uint8)}
     if kind not in ("GenomicGPT", "TrackModel", "PerBaseModel"):
         arrays["lengths"] = np.array([N, N - 9], np.int32)
+    if kind == "SiteModel":
+        around = (2, N, 16)
+        arrays["bases"], arrays["ids"] = (rng.integers(0, top, around).astype(np.uint8) for top in (4, 16))
+        arrays["positions"] = np.sort(rng.integers(0, 9_999, (2, N))).astype(np.int32)
+        arrays["facts"] = rng.standard_normal((2, N, 8)).astype(np.float32)
     if kind in ("MaskedEncoder", "ImportedEncoder"):
         arrays["places"] = np.array([[3, 17], [40, 2]], np.int32)
     loss = (model(*to_tensors(arrays, device).values()) * scale).square().sum() / scale

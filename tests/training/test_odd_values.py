@@ -34,7 +34,8 @@ WHERE = "run.toml: [table]"
 def required(table: Any) -> dict[str, Any]:
     missing = dataclasses.MISSING
     fields = [f for f in dataclasses.fields(table) if f.default is missing and f.default_factory is missing]
-    return {f.name: NEEDED[f.name] for f in fields}
+    either = {"label_column": "m"} if "count_column" in {f.name for f in dataclasses.fields(table)} else {}
+    return {**{f.name: NEEDED[f.name] for f in fields}, **either}
 
 
 def numbers(value: object) -> list[float]:

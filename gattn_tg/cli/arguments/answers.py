@@ -28,6 +28,8 @@ def predict(verbs: shared.Verbs) -> None:
         help="along a genome: in these intervals only; for a "
         "model of sequences without --stride: the window around each, one line of the table",
     )
+    summary = "models of sparse sites: BED of the sites that are wanted, with their names (all that the model finds)"
+    verb.add_argument("--sites", type=Path, default=None, metavar="BED", help=summary)
     summary = (
         "classes all along a genome: a window every BASES; the bin [s, s+BASES) gets what the model says of the window "
         "around s + BASES//2, of two classes in one BigWig the second"

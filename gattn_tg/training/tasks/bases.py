@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data.genomes.stretches import open_windows, vocabulary_in
-from gattn_tg.data.marks import MarkedWindows, read_marks, split_blocks
+from gattn_tg.data.marks import MarkedWindows, read_marks
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
@@ -25,52 +25,29 @@ from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.tasks.blocks import BlockSettings
 from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.types import Bool, Float
 
 MONITORS = {"auc": True, "average_precision": True, "loss": False}
 
 
-@dataclass(frozen=True)
-class BaseSettings:
+@dataclass(frozen=True, kw_only=True)
+class BaseSettings(BlockSettings):
     """The [data] table of a `PerBaseModel`.
 
     Args:
-        genome: FASTA file, or a folder that `gattn preprocess` wrote.
-        labels: TSV with a header: chrom, start, end and a column of 0 and 1. Bases that no line names have no label.
-        label_column: That column.
+        label_column: Column of `labels` with 0 and 1. Bases that no line names have no label.
         window_bp: Bases that the model sees at once; sites in the inner half are predicted.
-        block_bp: Sites are dealt out to training, validation and test in blocks of so many bases.
-        valid_fraction: Share of the blocks that the best weights are chosen by.
-        test_fraction: Share of the blocks that are looked at once at the end; 0 for no test.
-        split_seed: Seed of that choice; it does not depend on the seed of the run.
-        fold: Which of the folds of that choice: with test_fraction = 0.25, folds 0 to 3 test every block once.
-        both_strands: Predict with the mean logit of both strands.
-        vocabulary: "default", or the path of a motif vocabulary in TOML; a folder as genome brings its own.
-        regions: Records of the FASTA file that are named `chrom:start-end` lie there in the genome; without it a name
-            is that of a contig, whatever it looks like.
     """
 
-    genome: str
-    labels: str
     label_column: str
     window_bp: int = 2_048
-    block_bp: int = 20_000
-    valid_fraction: float = 0.15
-    test_fraction: float = 0.25
-    split_seed: int = 0
-    fold: int = 0
-    both_strands: bool = True
-    vocabulary: str = "default"
-    regions: bool = False
 
     def __post_init__(self) -> None:
-        require(0 < self.valid_fraction < 1, "valid_fraction", "a share between 0 and 1", self.valid_fraction)
-        require(0 <= self.test_fraction < 1, "test_fraction", "a share from 0 up to 1 (1 excluded)", self.test_fraction)
-        require(self.test_fraction > 0 or not self.fold, "fold", "0 without a test", self.fold)
+        super().__post_init__()
         holds = self.window_bp >= 4 and self.window_bp % 4 == 0
         require(holds, "window_bp", "a multiple of 4 from 4 up", self.window_bp)
-        require(self.fold >= 0, "fold", "0 or more", self.fold)
         require(self.block_bp >= self.window_bp, "block_bp", "at least window_bp", self.block_bp)
 
 
@@ -134,19 +111,17 @@ class Bases:
             config.resolve(choices.genome), config.vocabulary(choices.vocabulary), regions=choices.regions
         )
         marks = read_marks(config.file("labels", choices.labels), choices.label_column)
-        held_out = [share for share in (choices.valid_fraction, choices.test_fraction) if share]
-        shares = (1 - sum(held_out), *held_out)
-        parts = split_blocks(marks, choices.block_bp, shares, choices.split_seed, choices.fold)
-        train, valid, *test = (
-            MarkedWindows(genome, marks, part, choices.window_bp, rc=config.train.reverse_complement and i == 0)
-            for i, part in enumerate(parts)
-        )
+        parts = {
+            name: MarkedWindows(genome, marks, part, choices.window_bp,
+                                rc=config.train.reverse_complement and name == "train")
+            for name, part in choices.parts(config, marks).items()
+        }  # fmt: skip
         kind = kind_of(config.kind, str(config.path))
         shape = config.model_settings(kind.config, {"n_labels": 1})
         config.require_motifs(shape, genome.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         return cls(
-            model, BaseData(train, valid, test[0] if test else None), config.train,
+            model, BaseData(parts["train"], parts["valid"], parts.get("test")), config.train,
             both_strands=choices.both_strands, device=device, n_ranks=n_ranks,
         )  # fmt: skip
 

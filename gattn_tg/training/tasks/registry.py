@@ -17,6 +17,7 @@ from gattn_tg.models.readouts import (
     TrackReadout,
     ValueReadout,
 )
+from gattn_tg.models.sites.readout import SparseReadout
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Device, Task, TaskKind
 from gattn_tg.training.tasks.bases import Bases
@@ -25,6 +26,7 @@ from gattn_tg.training.tasks.heads import Heads
 from gattn_tg.training.tasks.labels import Labels
 from gattn_tg.training.tasks.language import Language
 from gattn_tg.training.tasks.mask import Mask
+from gattn_tg.training.tasks.sites import Sites
 from gattn_tg.training.tasks.values import Values
 
 TASKS: dict[type[Readout], TaskKind[Any]] = {
@@ -35,6 +37,7 @@ TASKS: dict[type[Readout], TaskKind[Any]] = {
     MaskedReadout: Mask,
     TrackReadout: Heads,
     SiteReadout: Bases,
+    SparseReadout: Sites,
 }
 
 
