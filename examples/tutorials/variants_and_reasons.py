@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What does this variant do, and why does the model say so?
+# # What does this variant do, why does the model say so, and which motifs matter?
 #
 # Ask a trained model what variants change, find the bases that its answer rests on, and see that both agree. The model
 # tells splice sites apart. It is trained first, on bundled data, in some seconds. With a model of your own, begin at
@@ -89,6 +89,22 @@ print("not explained:", f"{integrated.residual:.2%}")
 print("correlation:", round(float(np.corrcoef(contributions, integrated.contributions + integrated.by_motif)[0, 1]), 2))
 
 # %% [markdown]
+# ## 4. Which motifs matter?
+#
+# Put a motif into sequences that are no junctions, and see what it does: the mean change of the log odds of a donor,
+# with its interval, on the strand of the gene. `beyond` is what it does beyond the same letters in another order.
+
+# %%
+neither = [s for s, k in zip(table.sequences, table.labels, strict=True) if table.label_names[k] == "n"][:64]
+motifs = ["splice_donor", "splice_acceptor", "tata_box", "e_box"]
+for one in model.marginalize(neither, motifs, target="ei", strands="+", positions=[28]).found:
+    print(f"{one.name:<20} {one.effect.shown}   beyond {one.beyond.shown}")
+
+# %% [markdown]
+# `gattn explain CKPT new.fa --insert splice_donor -o motifs` does the same, `--remove` takes motifs out. Which motifs
+# tell two groups of sequences apart, and how sure that is, says `model.discover(positives, negatives)` or `gattn
+# discover CKPT positives.fa negatives.fa -o found`; it needs sequences that the model has not learnt from.
+#
 # `why.write("why")` makes a folder with a page (letters, every mutation, motifs, attention by motif), tables, and
 # arrays for tf-modisco. On the command line this is `gattn explain CKPT new.fa -o why`, or with `--bed` for places in a
 # genome.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 
 from gattn_tg.cli.demo import learn, locus, verb
 from gattn_tg.cli.main import main
+from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
+from gattn_tg.io import read_fasta
 from gattn_tg.metrics.classes import Metrics
 from gattn_tg.models import checkpoint
+from gattn_tg.seq import Interval
 
 
 @pytest.fixture
@@ -58,6 +62,11 @@ def test_writes_everything_and_ends_with_the_accuracy(
     for row in shown:
         assert f"{row[3]} chr16:{int(row[1]):,} ({row[2]})" in page
     assert "95% interval, one seed each" in page
+    variant = re.search(r"A variant: chr16:([0-9,]+) ([ACGT])&gt;([ACGT]) does most of all 180 changes", page)
+    assert variant is not None
+    record = next(read_fasta(bundled(ALPHA_GLOBIN)))
+    at = int(variant[1].replace(",", "")) - 1 - Interval.parse(record.name).start
+    assert chr(record.sequence[at]).upper() == variant[2] != variant[3]
     assert "</html>" in (home / "summary.html").read_text()
 
     assert main(["demo", "-o", str(home), "--epochs", "1"]) == 2

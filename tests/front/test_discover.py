@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from tinygrad import Tensor
 
+import gattn_tg
 from gattn_tg.cli.main import main
 from gattn_tg.explain.evidence import agreed, of_effects, of_labels
 from gattn_tg.explain.interventions.changed import places
 from gattn_tg.explain.interventions.named import all_named
+from gattn_tg.front.attention import motif_excess
 from gattn_tg.metrics.chance import difference, mean, p_of_labels, p_of_signs, q_values
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.seq import decode, encode
+from gattn_tg.seq import N, decode, encode
 
 VOCABULARY = MotifVocabulary.default()
 RNG = np.random.default_rng(8)
@@ -103,3 +105,18 @@ def test_the_command_fills_a_folder(home: Path, tmp_path: Path, capsys: pytest.C
     assert "expected positives that are not among the negatives, got 8 sequences in both" in capsys.readouterr().err
     assert main(["discover", str(home / "2"), *groups, "-o", str(out)]) == 2
     assert "expected a new folder, got one that exists" in capsys.readouterr().err
+
+
+def test_attention_beyond_the_share_of_bases_is_that_of_each_sequence_alone(home: Path) -> None:
+    """Many padded sequences at once, beside one at a time without padding."""
+    model = gattn_tg.load(home / "2")
+    lengths = np.array([32, 20, 27])
+    bases = np.full((3, 32), N, np.uint8)
+    for row, n in zip(bases, lengths, strict=True):
+        row[:n] = BASES[n, 30 : 30 + n]
+    excess = motif_excess(model.asked, bases, lengths, batch_size=2)
+    for row, n, found in zip(bases, lengths, excess, strict=True):
+        alone = model.motif_attention(row[:n])
+        np.testing.assert_allclose(found, alone.share.mean((0, 1)) - alone.frequency, atol=1e-6)
+        np.testing.assert_allclose(found.sum(), 0, atol=1e-6)
+    assert np.abs(excess).max() > 1e-3

@@ -1,4 +1,4 @@
-"""Two sites of the stretch explained: a known one and one that is shown wrongly, by what the model attends to."""
+"""Two sites of the stretch explained by what the model attends to, and of the known one every change of a base."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import gattn_tg
 from gattn_tg.cli.demo.locus import CHROM, LABELS, Locus
 from gattn_tg.front.attention import MotifAttention
+from gattn_tg.front.explanations import Explanations
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.splice import Candidate
 from gattn_tg.seq import encode
@@ -26,6 +27,8 @@ class Explained:
         is_known: whether RefSeq has it.
         motif_ids: of each base of the window.
         attention: exact shares, per layer and head.
+        why: what every base of the window gives to the log odds of a junction, and what its changes would; None where
+            that was not asked.
     """
 
     site: Candidate
@@ -33,6 +36,7 @@ class Explained:
     is_known: bool
     motif_ids: UInt8[np.ndarray, "n"]
     attention: MotifAttention
+    why: Explanations | None = None
 
     @property
     def title(self) -> str:
@@ -54,6 +58,22 @@ class Explained:
         return f"{self.title}, p={self.probability:.2f}: {what}"
 
 
+    @property
+    def variant(self) -> str:
+        """Of all changes of one base in the window, the one that takes most from the answer, on the + strand."""
+        if self.why is None:
+            return ""
+        changes = self.why.changes(0)
+        i, alt = np.unravel_index(int(changes.argmin()), changes.shape)
+        n, own = len(changes), self.why.sequences[0][i]
+        forward = self.site.strand == "+"
+        at = self.site.position + (int(i) - n // 2 if forward else n // 2 - 1 - int(i))
+        ref, new = ("ACGT"[base if forward else 3 - base] for base in (int(own), int(alt)))
+        answer = self.why.attributions[0].answer
+        return (f"{CHROM}:{at + 1:,} {ref}>{new} does most of all {3 * n} changes of one base around it: the log odds "
+                f"of a {self.site.kind} fall from {answer:+.2f} to {answer + changes.min():+.2f} nats")
+
+
 def explained(folder: Path, locus: Locus, vocabulary: MotifVocabulary) -> list[Explained]:
     """The known site with the highest probability, and the one of its kind that is not known and has the highest.
 
@@ -67,12 +87,13 @@ def explained(folder: Path, locus: Locus, vocabulary: MotifVocabulary) -> list[E
     kind = locus.sites[rows[0]].kind if rows[0] is not None else next(iter(LABELS))
     rows.append(best(locus.probability, ~locus.real & locus.of_kind(kind)))
     found = []
-    for row in rows:
+    for k, row in enumerate(rows):
         if row is not None:
             site = locus.sites[row]
+            why = None if k else model.explain(site.window, target=LABELS[site.kind], attention=False)
             found.append(Explained(
                 site, float(locus.probability[row]), bool(locus.real[row]),
-                annotate(encode(site.window.sequence), vocabulary), model.motif_attention(site.window),
+                annotate(encode(site.window.sequence), vocabulary), model.motif_attention(site.window), why,
             ))  # fmt: skip
     return found
 

@@ -10,16 +10,18 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.cli.demo.explained import Explained
 from gattn_tg.cli.demo.learn import Outcome, compared, margin
-from gattn_tg.cli.demo.locus import SHOWN, Locus, shown_line, verdicts
+from gattn_tg.cli.demo.locus import CHROM, SHOWN, Locus, shown_line, verdicts
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
 from gattn_tg.explain.drawings.attention import received_drawing, share_drawing
 from gattn_tg.explain.drawings.line_chart import Line, line_chart
+from gattn_tg.explain.drawings.logo import glyphs
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section
 from gattn_tg.explain.drawings.precision import Ranking, precision_chart
 from gattn_tg.explain.drawings.svg import BLUE, INK, MUTED, ORANGE, TEAL
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency
+from gattn_tg.front.explanations import Explanations
 from gattn_tg.metrics.precision import precision_recall
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.score.junctions import Judgement
@@ -65,6 +67,7 @@ def demo_page(
             _zoom(locus),
             pair(*_precisions(locus)),
             *(_explained(one, vocabulary) for one in two),
+            *(_why(one, one.why) for one in two if one.why is not None),
         ],
         "Splice junctions: Towell, Noordewier and Shavlik, UCI repository (CC BY 4.0). Genome: GRCh38, public domain. "
         "Exons: NCBI RefSeq. "
@@ -221,3 +224,16 @@ def _explained(one: Explained, vocabulary: MotifVocabulary) -> str:
         + legend([(TEAL, "more than an equal share"), (ORANGE, "less")]),
         wide=True,
     )  # fmt: skip
+
+
+def _why(one: Explained, why: Explanations) -> str:
+    return section(
+        f"What every base does: {one.site.kind} {CHROM}:{one.site.position + 1:,} ({one.site.strand})",
+        "Every base of the window was changed to each of the other three, its motifs found anew, and the model asked "
+        f"again. Letters are as high as what they give to the log odds of a {one.site.kind}, in nats, read along the "
+        f"strand, the junction behind base {len(why.sequences[0]) // 2}; below them what every other base would "
+        f"change, teal up and orange down. A variant: {one.variant}. The commands gattn variants and gattn explain "
+        "tell this of any variant, sequence and model.",
+        glyphs() + why.drawing(0),
+        wide=True,
+    )

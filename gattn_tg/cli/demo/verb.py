@@ -131,5 +131,7 @@ def report(outcomes: list[Outcome], locus: Locus, two: list[Explained], home: Pa
         say(line)
     for one in two:
         say(one.line)
+        if one.why is not None:
+            say(f"  {one.variant}")
     say()
     say(f"look at {home / 'summary.html'}")

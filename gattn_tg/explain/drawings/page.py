@@ -38,12 +38,37 @@ th { text-align: left; color: #66717e; font-weight: 600; font-size: 12.5px;
   border-bottom: 1px solid #d9d5cb; padding: 5px 10px 5px 0; }
 td { border-bottom: 1px solid #efece5; padding: 6px 10px 6px 0; }
 td.n, th.n { text-align: right; }
+th button { all: unset; cursor: pointer; }
+th button:focus-visible { outline: 2px solid #0f766e; outline-offset: 2px; }
+th[aria-sort=ascending] button::after { content: " \\25B4"; }
+th[aria-sort=descending] button::after { content: " \\25BE"; }
 footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
 h2, td:not(.n) { overflow-wrap: anywhere; }
 @media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
   .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; } }
 """
+
+LEAST_SORTED = 3  # rows of a table that can be sorted
+SORTS = """
+for (const table of document.querySelectorAll("table.sorts")) {
+  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  heads.forEach((head, i) => head.firstChild.addEventListener("click", () => {
+    const falls = head.getAttribute("aria-sort") === "descending" ? 1 : -1, isNumber = head.className === "n";
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", falls < 0 ? "descending" : "ascending");
+    const of = row => row.cells[i].textContent.replace(/,/g, "");
+    const order = (a, b) => {
+      if (!isNumber) return falls * of(a).localeCompare(of(b), undefined, {numeric: true});
+      const x = parseFloat(of(a)), y = parseFloat(of(b));
+      return isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : falls * (x - y);
+    };
+    body.append(...[...body.rows].sort(order));
+  }));
+}
+"""
+"""A click on a head sorts the table by its column, the largest first, a second click the smallest; what is no number
+stands last. Without scripts the table stands as it was written."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +98,17 @@ def legend(entries: Sequence[tuple[str, str]]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose other columns are numbers."""
+    """A table whose first column is text and whose other columns are numbers; a longer one is sorted by a click."""
 
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(f"<{tag}{' class=n' if i else ''}>{escape(c)}</{tag}>" for i, c in enumerate(row))
+    def cells(tag: str, row: Sequence[str], inside: str = "{}") -> str:
+        return "".join(
+            f"<{tag}{' class=n' if i else ''}>{inside.format(escape(c))}</{tag}>" for i, c in enumerate(row)
+        )
 
+    sorts = len(rows) >= LEAST_SORTED
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+    named = cells("th", head, '<button type="button">{}</button>' if sorts else "{}")
+    return f"<table{' class=sorts' if sorts else ''}><thead><tr>{named}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def page(kicker: str, title: str, lead: str, tiles: Sequence[Tile], sections: Sequence[str], footer: str) -> str:
@@ -88,10 +117,12 @@ def page(kicker: str, title: str, lead: str, tiles: Sequence[Tile], sections: Se
         f'<div class="tile{" key" if t.is_key else ""}"><b>{escape(t.value)}</b><span>{escape(t.label)}</span></div>'
         for t in tiles
     )
+    content = "".join(sections)
+    script = f"<script>{SORTS}</script>" if "<table class=sorts>" in content else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main><header>"
         f'<p class="kicker">{escape(kicker)}</p><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p></header>'
-        f'<div class="tiles">{shown}</div>{"".join(sections)}<footer>{escape(footer)}</footer></main></body></html>\n'
+        f'<div class="tiles">{shown}</div>{content}<footer>{escape(footer)}</footer></main>{script}</body></html>\n'
     )

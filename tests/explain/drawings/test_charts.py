@@ -81,6 +81,17 @@ def test_a_page_loads_nothing() -> None:
     assert not re.search(r"<(script|link|img|iframe)", html)
 
 
+def test_a_table_of_several_rows_is_sorted_by_a_click() -> None:
+    """By a script of the page itself; names stay text."""
+    short, long = (page.table(["<b>", "r"], [["<i>", "1"]] * n) for n in (page.LEAST_SORTED - 1, page.LEAST_SORTED))
+    assert "<button" not in short
+    assert long.count('<button type="button">') == 2
+    assert '<th><button type="button">&lt;b&gt;</button></th><th class=n>' in long
+    html = page.page("k", "t", "lead", [], [page.section("t", "a", long)], "end")
+    assert html.count("<script") == html.count("<script>") == 1
+    assert "<script" not in page.page("k", "t", "lead", [], [page.section("t", "a", short)], "end")
+
+
 def test_a_chart_of_epochs_names_them_and_counts_in_whole_ones() -> None:
     drawn = line_chart([Line("a", "#111111", [1, 2], [0.1, 0.5], 2)], "x", "epoch")
     words = re.findall(r">([^<>]+)</text>", drawn)
