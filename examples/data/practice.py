@@ -101,7 +101,7 @@ def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: n
 
 
 def binding(place: Interval, ids: np.ndarray) -> str:
-    """Stretches of 101 bases, into half of which one site of CTCF was put, drawn from JASPAR's matrix, on either strand."""
+    """Stretches of 101 bases; in half of them one site of CTCF, drawn from JASPAR's matrix, on either strand."""
     rng = np.random.default_rng(BOUND_SEED)
     counts = np.array(next(x.counts for x in read_matrices(bundled(JASPAR)) if x.name == FACTOR))
     shares = counts / counts.sum(1, keepdims=True)
