@@ -213,6 +213,23 @@ def methylation() -> str:
     return markdown(["AUC (without isolated sites)", *folds], rows)
 
 
+def methylation_sites() -> str:
+    """The newest run: each score within every fold, and all folds on one scale."""
+    lines = lines_of("methylation_sites")[-1:]
+    rows = []
+    for x in lines:
+        all_sites, kept = x["all"], x["without_isolated"]
+        for who in all_sites["pooled"]:
+            told = [f"{a:.3f} ({b:.3f})" for a, b in zip(all_sites["each"][who], kept["each"][who], strict=True)]
+            told += [f"{all_sites[key][who]:.3f} ({kept[key][who]:.3f})" for key in ("within", "pooled")]
+            rows.append([who, *told])
+        for who, (low, high) in all_sites["within_less"].items():
+            rows.append([f"model less {who}, 95 %", *[""] * len(x["folds"]), f"{low:+.3f} to {high:+.3f}",
+                         "{:+.3f} to {:+.3f}".format(*all_sites["pooled_less"][who])])
+    folds = (f"fold {fold}" for x in lines for fold in x["folds"])
+    return markdown(["AUC (without isolated sites)", *folds, "mean within folds", "pooled"], rows)
+
+
 def methylation_reads() -> str:
     header = ["cut by", "score", "AUC", "AUC within folds", *(f"error at share {s} (interval holds it)" for s in MIXED)]
     rows = [[f"{x['by']}, {x['folds']} folds, {len(x['seeds'])} seeds", who, f"{x['auc'][who]:.3f}",
@@ -234,8 +251,8 @@ def mpra() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
-                            decode, convolution, cold, language, tracks, methylation, methylation_reads,
-                            pretraining, study_words, mpra)
+                            decode, convolution, cold, language, tracks, methylation, methylation_sites,
+                            methylation_reads, pretraining, study_words, mpra)
 }
 
 
