@@ -1,4 +1,4 @@
-"""`window_bp`: an answer depends on bases within the window of every layer and on no others, for all kinds but two."""
+"""`window_bp`: an answer depends on bases within the window of every layer and on no others; some kinds refuse it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_base_changes_answers_within_the_window_only(kind: str) -> None:
 
 
 def test_windows_that_mean_nothing_are_refused() -> None:
-    for kind, fields in (("GenomicGPT", {"context": 8}), ("ImportedEncoder", {"word_bp": 3})):
+    for kind, fields in (("GenomicGPT", {"context": 8}), ("ImportedEncoder", {"word_bp": 3}), ("SiteModel", {})):
         with pytest.raises(ConfigError, match="window_bp"):
             KINDS[kind].config(**SIZES, **fields, window_bp=8)
     with pytest.raises(ConfigError, match="a multiple of bin_bp = 8"):

@@ -42,6 +42,7 @@ class SiteConfig(TrunkConfig):
         nearest = f"a multiple of pool_bp = {self.pool_bp}"
         self.require(self.around_bp % self.pool_bp == 0, "around_bp", nearest)
         self.require(self.stem_kernel % 2 == 1, "stem_kernel", "an odd number of bases")
+        self.require(not self.window_bp, "window_bp", "0; [data] n_sites says how many sites attend to each other")
         fits = all(1 <= span <= MOST_FAR_BP for span in self.composition_bp)
         self.require(fits, "composition_bp", f"distances from 1 to {MOST_FAR_BP}")
         known = all(0 <= motif < self.n_motifs for motif in self.site_ranks)
