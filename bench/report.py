@@ -239,6 +239,14 @@ def methylation_reads() -> str:
     return markdown(header, rows)
 
 
+def attribution() -> str:
+    lines = newest("attribution", "weights", "method", "seed")
+    rows = [[x["method"], x["weights"], f"{x['auprc']:.3f}", f"{x['auprc_informative']:.3f}",
+             f"{x['share_planted']:.2f}", f"{x['explained'] / x['seconds']:.1f}"] for x in lines]  # fmt: skip
+    head = ["method", "weights", "AUPRC of planted bases", "of those that tell half a bit", "chance", "sequences/s"]
+    return markdown(head, rows)
+
+
 def mpra() -> str:
     """A row for each element, a column for each score, and the means below."""
     lines = newest("mpra", "score")
@@ -252,7 +260,7 @@ def mpra() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
-                            methylation_reads, pretraining, study_words, mpra)
+                            methylation_reads, pretraining, study_words, attribution, mpra)
 }
 
 
