@@ -10,7 +10,6 @@ code. Its other statements, thousands of nodes that nothing reads again, are dro
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
 import os
@@ -57,9 +56,9 @@ class Remembered:
         if (found := self.get(TABLE, key)) is not None:
             return lambda: found
         began = time.perf_counter()
-        compiler = _Later(renderer.compiler, submit)
-        later = copy.copy(renderer)
-        later.compiler = compiler
+        compiler = _Later(renderer, submit)
+        later = object.__new__(type(renderer))  # copy.copy would build it anew, and open the compiler's library again
+        later.__dict__.update(renderer.__dict__, compiler=compiler)
         program = lean(self.lower(ast, later))
         _Clock.seconds += time.perf_counter() - began
 
@@ -76,13 +75,13 @@ class Remembered:
 class _Later:
     """A compiler that answers at once with nothing, while the real one works."""
 
-    def __init__(self, compiler: Any, submit: Compile) -> None:
-        self._compiler, self._submit = compiler, submit
+    def __init__(self, renderer: Any, submit: Compile) -> None:
+        self._renderer, self._submit = renderer, submit
         self._result: Callable[[], bytes] | None = None
 
     def compile_cached(self, source: str) -> bytes:
-        """Begin to compile; empty."""
-        self._result = self._submit(functools.partial(self._compiler.compile_cached, source))
+        """Begin to compile; empty. Only here is the compiler looked at, as its library may be missing."""
+        self._result = self._submit(functools.partial(self._renderer.compiler.compile_cached, source))
         return b""
 
     def put_into(self, program: UOp) -> UOp:

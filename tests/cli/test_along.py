@@ -134,7 +134,7 @@ def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.npz"
     assert main(["predict", str(home / "sites"), str(home / "g.fa"), "--regions", "-o", str(out)]) == 0
     values = np.load(out)["values"]
-    assert profiles.shape == (190, 1)
+    assert values.shape == (190, 1)
     bases = sequences(home)[0]
     wide, ids = np.full(WINDOW, 4, np.uint8), np.zeros(WINDOW, np.uint8)
     wide[24:], ids[24:] = bases[:72], annotate(bases)[:72]

@@ -162,9 +162,11 @@ def differences(kind: str, ref: np.ndarray, alt: np.ndarray, case: tuple[str, in
 
 
 def test_every_kind_of_answers_can_be_asked_for_variants() -> None:
-    assert set(ANSWERS) == {readout for kind in KINDS.values() for readout in (kind.readout, *kind.others)}
+    """All but models of sparse sites, which a variant makes and breaks: they refuse."""
+    asked = {name: kind for name, kind in KINDS.items() if name != "SiteModel"}
+    assert set(ANSWERS) == {readout for kind in asked.values() for readout in (kind.readout, *kind.others)}
     # imports answer as a MaskedEncoder or a SequenceClassifier does
-    assert set(MODELS) == {kind for kind in KINDS if not kind.startswith("Imported")}
+    assert set(MODELS) == {kind for kind in asked if not kind.startswith("Imported")}
 
 
 @pytest.mark.parametrize("kind", MODELS)
