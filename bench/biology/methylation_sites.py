@@ -3,7 +3,7 @@
     python bench/biology/methylation_sites.py [--folds 0 1 2 3] [--seeds 0 1 2] [--dry]
 
 Which of 12,046 CpGs of chr22 are called methylated in IMR90 cells; blocks of 10 kb and folds are those of
-bench/biology/methylation.py, settings those of bench/configs/methylation_sites.toml, which no test block has chosen.
+bench/biology/methylation.py, settings those of bench/configs/methylation_sites.toml, from a draft that had seen fold 0.
 The labels of neighbours are no input: sites of test blocks are tokens in training, with sequence and without a label.
 
 An uncalled site whose neighbours in its block are called is probably not covered (the table says no more), so training
