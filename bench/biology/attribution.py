@@ -30,6 +30,7 @@ from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models import checkpoint
 from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.seq import N, decode, encode
 from gattn_tg.seq.strand import reverse_complement
 
@@ -62,11 +63,11 @@ def planted(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows with a site in a random half; label of each; and per base 0 outside, 1 + bits at each base of a site."""
     rows, labels, bits = rows.copy(), rng.random(len(rows)) < 0.5, np.zeros(rows.shape)
-    p = counts / counts.sum(1, keepdims=True)
+    p = of_counts(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_column = 2 + np.nansum(np.where(p > 0, p * np.log2(p), 0.0), axis=1)
     for row, mark in zip(rows[labels], np.flatnonzero(labels), strict=True):
-        site, told = np.array([rng.choice(4, p=column) for column in p], np.uint8), of_column
+        site, told = drawn(p, rng), of_column
         if rng.random() < 0.5:
             site, told = reverse_complement(site[None])[0], of_column[::-1]
         at = int(rng.integers(0, row.size - site.size + 1))

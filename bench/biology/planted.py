@@ -26,6 +26,7 @@ from gattn_tg.io import read_matrices
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.motif import vocabulary_of
+from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.motif.threshold import log_odds
 from gattn_tg.seq import N, decode
 from gattn_tg.seq.strand import reverse_complement
@@ -66,8 +67,7 @@ def planted(
     for row, wanted in zip(out, labels, strict=True):
         free = np.ones(row.size, bool)
         for k in np.flatnonzero(wanted):
-            columns = np.array(matrices[k][2])
-            site = np.array([rng.choice(4, p=column / column.sum()) for column in columns], np.uint8)
+            site = drawn(of_counts(matrices[k][2]), rng)
             site = reverse_complement(site[None])[0] if rng.random() < 0.5 else site
             places = [i for i in range(row.size - site.size + 1) if free[i : i + site.size].all()]
             at = int(rng.choice(places))

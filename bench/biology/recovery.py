@@ -22,12 +22,12 @@ from bench.record import lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, JASPAR, bundled
 from gattn_tg.io import read_fasta, read_matrices
-from gattn_tg.io.motifs.matrix import MotifMatrix
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.motif import annotate
+from gattn_tg.motif.frequencies import drawn, of_counts, of_log_odds
 from gattn_tg.motif.from_matrices import scored
-from gattn_tg.motif.similar import frequencies, nearest
+from gattn_tg.motif.similar import nearest
 from gattn_tg.seq import encode, reverse_complement
 from gattn_tg.training.tasks.filters import begin
 
@@ -38,19 +38,13 @@ UNLIKE = 0.6
 DESIGN = {"filters": FILTERS, "filter_width": FILTER_WIDTH}
 
 
-def shares(matrix: MotifMatrix) -> np.ndarray:
-    """Frequencies of a matrix."""
-    counts = np.array(matrix.counts, dtype=np.float64)
-    return counts / counts.sum(1, keepdims=True)
-
-
 def examples(planted: np.ndarray, n: int, rng: np.random.Generator) -> LabelledSequences:
     """n sequences, every second one with a site."""
     (record,) = read_fasta(bundled(ALPHA_GLOBIN))
     genome = encode(record.sequence)
     bases = np.stack([genome[start : start + WIDTH] for start in rng.integers(0, len(genome) - WIDTH, n)])
     for row in bases[1::2]:
-        site = np.array([rng.choice(4, p=p) for p in planted], dtype=np.uint8)
+        site = drawn(planted, rng)
         at = int(rng.integers(0, WIDTH - len(site) + 1))
         row[at : at + len(site)] = site if rng.random() < 0.5 else reverse_complement(site)
     labels = (np.arange(n) % 2).astype(np.int32)
@@ -63,8 +57,8 @@ def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
     matrices = list(read_matrices(bundled(JASPAR)))
     trial: Trial | None = None
     for factor in factors:
-        planted = next(shares(m) for m in matrices if m.name == factor)
-        unlike = [m.counts for m in matrices if nearest(shares(m)[None], [planted])[0].similarity < UNLIKE]
+        planted = next(of_counts(m.counts) for m in matrices if m.name == factor)
+        unlike = [m.counts for m in matrices if nearest(of_counts(m.counts)[None], [planted])[0].similarity < UNLIKE]
         for start in starts:
             for seed in seeds:
                 if (factor, start, seed) in done:
@@ -89,7 +83,7 @@ def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
 def closest(model: SequenceClassifier, planted: np.ndarray) -> float:
     """How similar the filter is that resembles a matrix most."""
     assert model.filters is not None
-    filters = frequencies(model.filters.weight.numpy().transpose(0, 2, 1))
+    filters = of_log_odds(model.filters.weight.numpy().transpose(0, 2, 1))
     return max(match.similarity for match in nearest(filters, [planted]))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, JASPAR, bundled
 from gattn_tg.io import read_fasta, read_matrices
 from gattn_tg.io.gtf import read_gtf
+from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.motif.islands import cpg_islands
 from gattn_tg.seq import Interval, decode, encode, reverse_complement
 
@@ -103,13 +104,12 @@ def sequences(place: Interval, ids: np.ndarray, is_cpg: np.ndarray, in_island: n
 def binding(place: Interval, ids: np.ndarray) -> str:
     """Stretches of 101 bases; in half of them one site of CTCF, drawn from JASPAR's matrix, on either strand."""
     rng = np.random.default_rng(BOUND_SEED)
-    counts = np.array(next(x.counts for x in read_matrices(bundled(JASPAR)) if x.name == FACTOR))
-    shares = counts / counts.sum(1, keepdims=True)
+    shares = next(of_counts(x.counts) for x in read_matrices(bundled(JASPAR)) if x.name == FACTOR)
     lines = ["name,sequence,label"]
     for n, start in enumerate(rng.choice(len(ids) - BOUND_BP, 2 * BOUND, replace=False).tolist()):
         part = ids[start : start + BOUND_BP].copy()
         if n % 2:
-            site = np.array([rng.choice(4, p=p) for p in shares], dtype=np.uint8)
+            site = drawn(shares, rng)
             at = int(rng.integers(0, BOUND_BP - len(site) + 1))
             part[at : at + len(site)] = site if rng.random() < 0.5 else reverse_complement(site)
         name = f"{place.chrom}:{place.start + start}-{place.start + start + BOUND_BP}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,15 @@ import numpy as np
 
 from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.explain.drawings.logo import glyphs
-from gattn_tg.explain.drawings.motif_logo import information, motif_logo
+from gattn_tg.explain.drawings.motif_logo import motif_logo
 from gattn_tg.explain.drawings.page import Tile, page, section
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.explanations import put
 from gattn_tg.io import read_matrices
 from gattn_tg.io.motifs.meme import meme_text
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout
-from gattn_tg.motif.similar import Match, frequencies, nearest
+from gattn_tg.motif.frequencies import information, of_counts, of_log_odds
+from gattn_tg.motif.similar import Match, nearest
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float
 
@@ -112,24 +113,16 @@ def read_motifs(model: AskedModel, readout: SequenceReadout, matrices: str | Pat
     known = list(read_matrices(bundled(JASPAR) if matrices is None else matrices))
     with model.here():
         bits = model.model.filters.weight.numpy().transpose(0, 2, 1)
-        evidence = model.model.evidence
-        weights = evidence.weight.numpy().astype(np.float64) * evidence.scale / np.sqrt(evidence.weight.shape[0])
-    answers, weights = named(readout, weights)
-    strongest, total = np.split(weights, 2)
+        effects = model.model.evidence.effects()
+    answers, effects = named(readout, effects)
+    strongest, total = np.split(effects, 2)
     order = np.argsort(-(np.abs(strongest) + np.abs(total)).sum(1), kind="stable")
-    motifs = frequencies(bits)[order]
-    matches = nearest(motifs, [shares(matrix.counts) for matrix in known])
+    motifs = of_log_odds(bits)[order]
+    matches = nearest(motifs, [of_counts(matrix.counts) for matrix in known])
     return ReadMotifs(
         tuple(order.tolist()), motifs, tuple(known[x.which].name for x in matches),
         tuple(known[x.which].id for x in matches), tuple(matches), answers, strongest[order], total[order],
     )  # fmt: skip
-
-
-def shares(counts: Sequence[Sequence[float]]) -> Float[np.ndarray, "w 4"]:
-    """Frequencies of a matrix of counts."""
-    found = np.asarray(counts, dtype=np.float64)
-    result: np.ndarray = found / found.sum(1, keepdims=True)
-    return result
 
 
 def named(

@@ -18,9 +18,9 @@ from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.pool import inside, pool
 from gattn_tg.nn.strengths import Evidence, summary
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
-N_BASES = 5  # A C G T N; padding is N
 ROWS = 64  # sequences whose motifs are found at once
 # Strengths of motifs beside counts of words, both brought to length 1: of logistic regressions on both, those with .3
 # to .5 were the best on the validation rows of three sets (bench/biology/study_words.py, "gapped, motifs").

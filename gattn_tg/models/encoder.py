@@ -19,9 +19,9 @@ from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.nn.pool import inside
 from gattn_tg.ops.lookup import rows_at
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
-N_BASES = 5  # A C G T and N, which is also the mask: a masked base is an unknown base
 LONGEST = 6  # 4096 k-mers to choose from
 
 

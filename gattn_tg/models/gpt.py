@@ -18,9 +18,9 @@ from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
-N_BASES = 5  # A C G T and N, which is also what stands before the first base
 N_PREDICTED = 4  # A C G T
 
 

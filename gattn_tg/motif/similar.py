@@ -29,13 +29,6 @@ class Match(NamedTuple):
     offset: int
 
 
-def frequencies(bits: Float[np.ndarray, "... 4"]) -> Float[np.ndarray, "... 4"]:
-    """Base frequencies of which these are the log odds in bits, up to a constant for each position."""
-    odds = np.exp2(bits - bits.max(-1, keepdims=True))
-    shares: np.ndarray = odds / odds.sum(-1, keepdims=True)
-    return shares
-
-
 def nearest(motifs: Float[np.ndarray, "t w 4"], known: Sequence[Float[np.ndarray, "v 4"]]) -> list[Match]:
     """The best match of every motif.
 

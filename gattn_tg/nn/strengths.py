@@ -38,6 +38,12 @@ class Evidence:
         spread = np.maximum(found.std(0, dtype=np.float64), LEAST_SD) / self.scale
         self.sd.replace(Tensor(spread.astype(np.float32)))
 
+    def effects(self) -> Float[np.ndarray, "2t o"]:
+        """What one standard deviation more of each f, as `calibrate` saw it, adds to the answers."""
+        weight = self.weight.numpy().astype(np.float64)
+        found: np.ndarray = weight * self.scale / np.sqrt(len(weight))
+        return found
+
     def __call__(self, strengths: Float[Tensor, "b n t"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b o"]:
         """The answers, from strengths of every motif at every base."""
         f = (summary(strengths, lengths) - self.mean) / self.sd

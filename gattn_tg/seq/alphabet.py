@@ -18,6 +18,9 @@ T: Final = 3
 N: Final = 4
 """No base: unknown, ambiguous or padding."""
 
+N_BASES: Final = 5
+"""How many ids there are, N included."""
+
 LETTERS: Final = b"ACGTN"
 """The letter of each id."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gattn_tg.motif.similar import frequencies, nearest
+from gattn_tg.motif.frequencies import of_log_odds
+from gattn_tg.motif.similar import nearest
 from gattn_tg.motif.threshold import log_odds
 
 RNG = np.random.default_rng(3)
@@ -44,7 +45,7 @@ def test_similarity_is_the_correlation_over_the_best_alignment() -> None:
 
 def test_frequencies_are_those_that_log_odds_were_made_of() -> None:
     counts = [(10.0, 0.0, 90.0, 0.0), (25.0, 25.0, 25.0, 25.0)]
-    found = frequencies(log_odds(counts))
+    found = of_log_odds(log_odds(counts))
     assert found.sum(1) == pytest.approx([1, 1])
     assert found[1] == pytest.approx([0.25] * 4)
     assert found[0] == pytest.approx([0.1, 0.0, 0.9, 0.0], abs=0.02)

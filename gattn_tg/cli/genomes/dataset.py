@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,7 @@ from gattn_tg.explain.drawings.dataset import peaks_page
 VERB = "gattn dataset"
 EXAMPLE = "binding.toml"
 SEEN = 20_000  # sequences that a run sees, each as often as need be: as in bench/biology/study_words.py
-FEWEST_EPOCHS, MOST_EPOCHS, WARMUP_STEPS = 3, 40, 50
-ROWS = 64  # of a batch of the example
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 40
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,10 +67,11 @@ def _config(parts: Mapping[str, Any]) -> str:
     carved = "".join(f"{part}_fraction = 0.1  # of train, at random: no contig is held out for it\n"
                      for part in ("valid", "test") if part not in parts)  # fmt: skip
     example = bundled(EXAMPLE, "configs").read_text(encoding="utf-8")
-    n = len(parts["train"])
+    n, usual = len(parts["train"]), tomllib.loads(example)["train"]
     epochs = min(max(round(SEEN / n), FEWEST_EPOCHS), MOST_EPOCHS)
+    warmup = min(usual["warmup_steps"], epochs * n // usual["batch_size"] // 10)
     rest = re.sub(r"(?m)^epochs = \d+", f"epochs = {epochs}", example[example.index("[model]"):])
-    rest = re.sub(r"(?m)^warmup_steps = \d+", f"warmup_steps = {min(WARMUP_STEPS, epochs * n // ROWS // 10)}", rest)
+    rest = re.sub(r"(?m)^warmup_steps = \d+", f"warmup_steps = {warmup}", rest)
     return f"""# Positives have label 1, negatives 0. A linear model on words of 6 bases and on all vertebrate motifs of
 # JASPAR, beside a small network; `gattn init SequenceClassifier` lists every key.
 [data]

@@ -13,11 +13,11 @@ from gattn_tg.errors import ConfigError, CoordinateError
 from gattn_tg.motif.iupac import find_pattern, masks
 from gattn_tg.seq.alphabet import N
 from gattn_tg.seq.interval import Interval
+from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.types import Int
 
 READ_BP = 1 << 24  # bases of a genome that are looked through at once
 LONGEST_PATTERN = 64
-COMPLEMENTS = str.maketrans("ACGTRYKMBDHVSWN", "TGCAYRMKVHDBSWN")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def require_pattern(pattern: str) -> None:
     masks(pattern)
     if len(pattern) > LONGEST_PATTERN:
         raise ConfigError(f"pattern: expected at most {LONGEST_PATTERN} letters, got {len(pattern)}; shorten it")
-    other = pattern.translate(COMPLEMENTS)[::-1]
+    other = reverse_complement(pattern)
     if other != pattern:
         raise ConfigError(f"pattern: expected one that reads the same on both strands, as CG, got {pattern!r}, which "
                           f"is {other!r} on the other; leave it out and list the sites")

@@ -16,9 +16,9 @@ from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import N
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
-N_BASES = 5
 LEAST = 1e-12  # of a difference that a residual is a share of
 
 

@@ -13,9 +13,8 @@ from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.ops.lookup import rows_at
 from gattn_tg.seq import N
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, UInt8
-
-N_IDS = 5  # A C G T N
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,8 @@ class NextBase(Target):
     def run(self, *inputs: Tensor) -> Float[Tensor, "b 4"]:
         """Log odds behind the last of `lengths` bases; an N for the start is put in front."""
         bases, motif_ids, lengths = inputs
-        x = self.model.hidden(_with_start(bases, N, N_IDS), _with_start(motif_ids, 0, int(self.model.config.n_motifs)))
+        n_motifs = int(self.model.config.n_motifs)
+        x = self.model.hidden(_with_start(bases, N, N_BASES), _with_start(motif_ids, 0, n_motifs))
         return log_odds(self.model.to_bases(rows_at(x, lengths.unsqueeze(1)))[:, 0].float())
 
     def motif_ids(self, bases: UInt8[np.ndarray, "b n"], vocabulary: MotifVocabulary) -> UInt8[np.ndarray, "b n"]:

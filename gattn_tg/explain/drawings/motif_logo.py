@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.explain.drawings.svg import INK, element, svg, tip
+from gattn_tg.motif.frequencies import information
 from gattn_tg.types import Float
 
 COLUMN, HIGH = 16.0, 56.0  # width of a position, height of two bits
@@ -34,10 +35,3 @@ def motif_logo(frequencies: Float[np.ndarray, "w 4"], label: str) -> str:
                 words = tip(f"{letter} at {i + 1}: {row[base]:.0%}")
                 parts.append(element("use", words, href=f"#base-{letter}", transform=moved))
     return svg(len(bits) * COLUMN, HIGH + 1, parts, label)
-
-
-def information(frequencies: Float[np.ndarray, "w 4"]) -> Float[np.ndarray, "w"]:
-    """What each position tells, in bits: 2 where one base is certain, 0 where all are even."""
-    p = np.maximum(frequencies, 1e-12)
-    bits: np.ndarray = np.maximum(2 + (p * np.log2(p)).sum(1), 0.0)
-    return bits

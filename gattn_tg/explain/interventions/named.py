@@ -10,6 +10,7 @@ import numpy as np
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import jaspar_matrices, read_matrices, select
 from gattn_tg.motif import Consensus, Matrix, MotifClass, MotifVocabulary, long_enough, vocabulary_of
+from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.seq import encode
 from gattn_tg.seq.alphabet import IUPAC
 from gattn_tg.seq.strand import reverse_complement
@@ -89,10 +90,8 @@ def words(motif: MotifClass, n: int, seed: int | None = None) -> list[UInt8[np.n
     found = []
     for _ in range(n):
         if isinstance(motif.rule, Matrix):
-            p = np.array(motif.rule.counts, float)
-            p /= p.sum(1, keepdims=True)
-            drawn = p.argmax(1) if rng is None else np.array([rng.choice(4, p=row) for row in p])
-            word = drawn.astype(np.uint8)
+            p = of_counts(motif.rule.counts)
+            word = p.argmax(1).astype(np.uint8) if rng is None else drawn(p, rng)
         else:
             assert isinstance(motif.rule, Consensus)  # `named` gives no other
             patterns = motif.rule.patterns

@@ -12,9 +12,8 @@ from gattn_tg.models.imported.config import FIRST, LAST, PAD, UNKNOWN, ImportedC
 from gattn_tg.models.imported.tokens import Tokens, tokens_of
 from gattn_tg.nn.pool import valid_positions
 from gattn_tg.ops.lookup import rows_at
+from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
-
-N_BASES = 5  # A C G T N
 
 
 def soft_tokens(
