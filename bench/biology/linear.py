@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.metrics.classes import auc
+from gattn_tg.metrics.classes import measure
 from gattn_tg.models.forward import Forward
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.motif_filters import MotifFilters
@@ -88,14 +88,14 @@ def fitted(choices: list[Parts], labels: dict[str, np.ndarray]) -> dict[str, flo
 
     Args:
         choices: features of the parts train, valid and test.
-        labels: 0 or 1 for each row of these parts.
+        labels: class of each row of these parts.
     """
     models = [(x, c, LogisticRegression(C=c, max_iter=300).fit(x["train"], labels["train"]))
               for x in choices for c in STRENGTHS]  # fmt: skip
-    judged = [auc(labels["valid"] == 1, model.decision_function(x["valid"])) for x, _, model in models]
+    judged = [measure(labels["valid"], model.predict_proba(x["valid"])).auc for x, _, model in models]
     best = int(np.argmax(judged))
     x, strength, model = models[best]
-    found = auc(labels["test"] == 1, model.decision_function(x["test"]))
+    found = measure(labels["test"], model.predict_proba(x["test"])).auc
     return {"strength": strength, "valid_auc": judged[best], "test_auc": found}
 
 

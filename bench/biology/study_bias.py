@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 
@@ -81,7 +82,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
 class Set:
     """A labelled set: files, passes over it at each fraction, and how the plain layers differ."""
 
-    files: tuple[str, str | None, str]  # train, validation (None: a tenth of train), test
+    files: tuple[str, str | None, str | None]  # train, validation (None: a tenth of train), test (None: a fifth)
     passes: dict[float, int]
     network: ClassifierConfig = NETWORK
     flips: bool = True
@@ -94,6 +95,9 @@ SETS = {
     # windows aligned to the start of transcription: the site lies at a fixed place, so both strands are not equal
     "promoter300_tata": Set(("promoter300_tata_train", None, "promoter300_tata_dev"), {0.1: 24, 0.25: 12, 1.0: 6},
                             flips=False),
+    # junctions in the middle of 400 bases: donor, acceptor, neither
+    "splice400": Set(("splice400", None, None), {0.1: 24, 0.25: 12, 1.0: 6}, replace(NETWORK, n_classes=3),
+                      flips=False),
 }
 
 
@@ -159,12 +163,12 @@ def load(name: str) -> dict[str, LabelledSequences]:
     """Train, validation and test of a set."""
     train, valid, test = (None if f is None else read_labelled(DATA / f"{f}.csv.gz") for f in SETS[name].files)
     whole = encode_labelled(train, VOCABULARY)
-    parts = {"train": whole, "test": encode_labelled(test, VOCABULARY, whole.width, whole.label_names)}
-    if valid is not None:
-        return parts | {"valid": encode_labelled(valid, VOCABULARY, whole.width, whole.label_names)}
-    n = len(whole) // 10
-    kept, held = split(whole.labels, [len(whole) - n, n], 0, groups=train.sequences)
-    return parts | {"train": whole.subset(kept), "valid": whole.subset(held)}
+    given = {part: encode_labelled(table, VOCABULARY, whole.width, whole.label_names)
+             for part, table in (("valid", valid), ("test", test)) if table is not None}  # fmt: skip
+    shares = {part: len(whole) // n for part, n in (("valid", 10), ("test", 5)) if part not in given}
+    sizes = [len(whole) - sum(shares.values()), *shares.values()]
+    rows = split(whole.labels, sizes, 0, groups=train.sequences) if shares else [np.arange(len(whole))]
+    return given | {part: whole.subset(some) for part, some in zip(("train", *shares), rows, strict=True)}
 
 
 def fraction_of(train: LabelledSequences, fraction: float, seed: int) -> LabelledSequences:

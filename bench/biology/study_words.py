@@ -59,6 +59,14 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "words, jaspar": {**WORDS, **JASPAR},
     "words, jaspar, slow": {**WORDS, **JASPAR, "learning_rate": 3e-4, "min_learning_rate": 1e-6},
     "words, jaspar, still": {**WORDS, **JASPAR, "learning_rate": 1e-7, "min_learning_rate": 1e-8},  # linear models only
+    # which word stands at each place, for sequences aligned to a site
+    "placed 1": {"placed": 1},
+    "placed 2": {"placed": 2},
+    "placed 2, learned": {"placed": 2, "positions": "learned"},
+    "placed 2, still": {"placed": 2, "learning_rate": 1e-7, "min_learning_rate": 1e-8},
+    "placed 2, slow": {"placed": 2, "learning_rate": 3e-4, "min_learning_rate": 1e-6},
+    "placed 2, fast": {"placed": 2, "kmer_rate": 8.0},
+    "words, jaspar, placed 2": {**WORDS, **JASPAR, "placed": 2},
     "words, jaspar filters": {**WORDS, **FILTERS, "chosen": True},
     "words, jaspar filters pair": {**WORDS, **FILTERS, "motif": "pair", "per_head": True, "chosen": True},
 }

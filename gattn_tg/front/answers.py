@@ -107,6 +107,10 @@ class TrainedSequences(Trained):
         if longest is not None and isinstance(width, int) and width > longest:
             raise ConfigError(f"along: expected for width at most {longest} bases, which the model was made for, got "
                               f"{width}; take a smaller one")
+        only = self.config.only_bp
+        if only is not None and width != only:
+            raise ConfigError(f"along: expected for width {only} bases, as the model sees what stands at each place, "
+                              f"got {width}; leave it out")
         run: Run = self._network(batch_size)
         run = over_strands(run, self.vocabulary) if self._over(both_strands) else run
         return Scanner(run, self.vocabulary, self.labels, width=width, stride=stride, max_unknown=max_unknown,

@@ -82,7 +82,7 @@ class AskedModel:
         return run
 
     def require_length(self, record: Record) -> None:
-        """Refuse a sequence that is longer than the model can read.
+        """Refuse a sequence that is longer than the model can read, or not of the one length that it reads.
 
         Raises:
             FormatError: as above.
@@ -91,6 +91,10 @@ class AskedModel:
         if longest is not None and len(record.sequence) > longest:
             raise FormatError(f"{record.name}: expected at most {longest} bases, which the model was made for, got "
                               f"{len(record.sequence)}; cut windows of {longest} bases")
+        only = self.config.only_bp
+        if only is not None and len(record.sequence) != only:
+            raise FormatError(f"{record.name}: expected {only} bases, as the model sees what stands at each place, got "
+                              f"{len(record.sequence)}; cut windows of {only} bases")
 
     def require_letters(self, method: str) -> None:
         """Refuse what has only letters where the model reads measured states too.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.errors import ShapeError
+from gattn_tg.errors import FormatError, ShapeError
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.kind import Kind
@@ -16,6 +16,7 @@ from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
+from gattn_tg.nn.placed import Placed
 from gattn_tg.nn.pool import inside, pool
 from gattn_tg.nn.strengths import Evidence, summary
 from gattn_tg.seq.alphabet import N_BASES
@@ -30,7 +31,8 @@ BESIDE_WORDS = 0.4
 class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
-    With `kmers`, what a linear model on counts of words says is added to the answers. With `filters`, strengths of
+    With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
+    sees every word at its place. With `filters`, strengths of
     motifs take the place of motif ids, and what a linear model on the strength of each motif in the whole sequence says
     is added, too.
 
@@ -58,6 +60,7 @@ class SequenceClassifier(Trunk):
         self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
         self.evidence = Evidence(c.filters, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if c.filters else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
+        self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
 
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
@@ -76,7 +79,23 @@ class SequenceClassifier(Trunk):
         answers = self.head(self.pool(self.attend(x, motifs, lengths), lengths))
         if self.evidence is not None:
             answers = answers + self.evidence(motifs, lengths)
+        if self.placed is not None:
+            answers = answers + self.placed(bases)
         return answers if self.kmers is None else answers + self.kmers(bases, lengths)
+
+    def encoded(
+        self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None
+    ) -> UInt8[np.ndarray, "b n"] | Int[np.ndarray, "b n"]:
+        """The bases.
+
+        Raises:
+            FormatError: with `placed`, a sequence of another length than those of training.
+        """
+        only = self.config.only_bp
+        if only is not None and lengths is not None and (other := lengths[lengths != only]).size:
+            raise FormatError(f"placed: expected sequences of {only} bases, all aligned to the same place, got one of "
+                              f"{other[0]}; cut windows of {only} bases around the site, or train with placed = 0")
+        return bases
 
     def calibrate(self, bases: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]) -> None:
         """Take how strong motifs are in these sequences as usual; for models with `filters`."""
@@ -106,6 +125,6 @@ class SequenceClassifier(Trunk):
 
 
 KIND = Kind(
-    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers", "evidence"),
+    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers", "placed", "evidence"),
     others=(LabelReadout, ValueReadout),
 )  # fmt: skip

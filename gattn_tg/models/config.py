@@ -11,6 +11,7 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.nn.kmers import LONGEST
+from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
@@ -166,6 +167,11 @@ class TrunkConfig(Config):
         return None
 
     @property
+    def only_bp(self) -> int | None:
+        """Bases of every sequence, where the model reads one length only."""
+        return None
+
+    @property
     def token_bp(self) -> int:
         """Bases that one token of the attention stands for."""
         return 1
@@ -206,6 +212,9 @@ class ClassifierConfig(TrunkConfig):
         kmer_gaps: the halves of a word may stand up to so many bases apart.
         merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
             (`reverse_complement`).
+        placed: bases of the words (1, 2 or 3) that a linear model beside the network sees, each at its place; 0 for
+            none. For sequences aligned to a site, as splice junctions: all have one length, and other lengths are
+            refused. With `reverse_complement` a sequence counts turned about its middle as well.
         filters: motifs whose strength at every base is computed; 0 for none, or for as many as [data] `matrices` has.
             They begin as those matrices, or as the matrices of the vocabulary, the others at random. A linear model
             beside the network sees the strongest site and the sum of each. Strengths take the place of motif ids:
@@ -221,6 +230,7 @@ class ClassifierConfig(TrunkConfig):
     kmers: int = 0
     kmer_gaps: int = 0
     merge_strands: bool = False
+    placed: int = 0
     filters: int = 0
     filter_width: int = 15
 
@@ -231,6 +241,7 @@ class ClassifierConfig(TrunkConfig):
         self.require_one_of("pool", POOLS)
         self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
         self.require_from(0, "kmer_gaps", most=self.max_length)
+        self.require_from(0, "placed", most=min(LONGEST_PLACED, self.max_length))
         most = MAX_MOTIFS if self.reads_motifs else MAX_FILTERS
         others = ', or motif = "none" and embed_motifs = false' if self.filters > most == MAX_MOTIFS else ""
         self.require(0 <= self.filters <= most, "filters", f"from 0 to {most}{others}")
@@ -243,6 +254,11 @@ class ClassifierConfig(TrunkConfig):
     def longest_bp(self) -> int | None:
         """Bases of the longest sequence."""
         return self.max_length
+
+    @property
+    def only_bp(self) -> int | None:
+        """Bases of every sequence, where words are seen at their places."""
+        return self.max_length if self.placed else None
 
     @property
     def n_weights(self) -> int:

@@ -47,8 +47,9 @@ class TrainSettings:
         weight_decay: Decoupled decay of weight matrices; biases, norms and motif tables have none.
         motif_rate: Learning rate of the motif tables in multiples of the others; they start at zero, are few and get
             small gradients.
-        kmer_rate: Peak of the schedule for the linear models of `kmers` and `filters`, which learn by gradient descent
-            with momentum: AdamW would take as large a step for a word that is seen once as for one that is seen often.
+        kmer_rate: Peak of the schedule for the linear models of `kmers`, `placed` and `filters`, which learn by
+            gradient descent with momentum: AdamW would take as large a step for a word that is seen once as for one
+            that is seen often.
         filter_rate: Learning rate of `filters` in multiples of the others; 0 leaves the matrices as they are.
         trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
         lora_rank: Updates of this rank (8, for instance) are learnt for the affine maps of the blocks, and all that

@@ -18,7 +18,7 @@ from gattn_tg.training.task import Device
 N = 64
 SHAPE = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "dropout": 0.0}
 FIELDS: dict[str, dict[str, Any]] = {
-    "SequenceClassifier": {"n_classes": 2, "max_length": N, "kmers": 4, "kmer_gaps": 2, "pool": "both"},
+    "SequenceClassifier": {"n_classes": 2, "max_length": N, "kmers": 4, "kmer_gaps": 2, "placed": 2, "pool": "both"},
     "GenomicGPT": {},
     "MaskedEncoder": {},
     "TrackModel": {"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 8, "composition_bp": (8,)},

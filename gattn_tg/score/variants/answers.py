@@ -41,6 +41,10 @@ class SequenceAnswers(Answers):
                                    "not; what changes with a variant has no name")
         refuse_tracks(checkpoint, options)
         self.width = checked_width(options.window or config.max_length, config.longest_bp)
+        self.is_padded = config.only_bp is not None  # a window at the end of a contig is as long as the others
+        if self.is_padded and self.width != config.only_bp:
+            raise ConfigError(f"variants: expected a window of {config.only_bp} bases, as the model sees what stands "
+                              f"at each place, got {self.width}; leave it out")
         self.rows = options.batch_size
         forward, (what, read) = Forward(checkpoint.model, self.rows), _read(readout)
         run: Run = lambda *inputs: read(forward.batch(*inputs))  # noqa: E731

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Answers:
         rows: windows per call that are computed at once.
     """
 
-    is_padded: ClassVar[bool] = False
+    is_padded: bool = False
     width: int
     columns: list[Column]
     rows: int

@@ -36,7 +36,7 @@ def is_motif_table(name: str) -> bool:
 
 def is_linear(name: str) -> bool:
     """True for the weights of the linear models beside a network."""
-    return name.split(".")[0] in ("kmers", "evidence")
+    return name.split(".")[0] in ("kmers", "placed", "evidence")
 
 
 def multiple(name: str, settings: TrainSettings) -> float:

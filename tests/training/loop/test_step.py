@@ -36,5 +36,6 @@ def test_the_linear_model_beside_a_network_learns_by_descent_with_momentum() -> 
     velocity = [1.0, 1.9, 2.71]
     np.testing.assert_allclose(weight.numpy(), 1 - 200 * 0.005 * slope * sum(velocity), rtol=1e-5)
     assert is_linear("kmers.weight")
+    assert is_linear("placed.weight")
     assert not is_decayed("kmers.weight", weight)
     assert not is_decayed("filters.weight", weight)
