@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.front.load import folder_of
 from gattn_tg.io.whole import new_folder
 from gattn_tg.models import checkpoint
 from gattn_tg.models.imported.folder import CONFIG
 from gattn_tg.models.imported.trunk import ImportedTrunk
 from gattn_tg.models.imported.writing import FILES, Written, written
+from gattn_tg.training.keep.folder import weights_of
 
 
 def convert_model(path: str | Path, output: str | Path, *, overwrite: bool = False) -> Written:
@@ -29,7 +29,7 @@ def convert_model(path: str | Path, output: str | Path, *, overwrite: bool = Fal
         UnsupportedError: a model of another kind, or one that computes what no class of transformers does.
         GattnError: something is at `output`.
     """
-    loaded = checkpoint.load(folder_of(Path(path)), "CPU")
+    loaded = checkpoint.load(weights_of(Path(path)), "CPU")
     if not isinstance(loaded.model, ImportedTrunk):
         raise UnsupportedError(f"{path}: expected an encoder that was imported, or learnt on from one, got a "
                                f"{loaded.kind.name}, for which transformers has no class; keep it as it is")

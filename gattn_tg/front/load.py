@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tinygrad.helpers import DEV, Context
 
-from gattn_tg.errors import FormatError
 from gattn_tg.front.answers import TrainedLabels, TrainedValues
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
@@ -27,6 +26,7 @@ from gattn_tg.models.readouts import (
     ValueReadout,
 )
 from gattn_tg.models.sites.readout import SparseReadout
+from gattn_tg.training.keep.folder import weights_of
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,
@@ -61,7 +61,7 @@ def load(path: str | Path, device: str | None = None) -> Trained:
         >>> model.predict(["ACGTTGCA", "TTGACATA"]).predicted  # doctest: +SKIP
         ('no', 'yes')
     """
-    folder = folder_of(Path(path))
+    folder = weights_of(Path(path))
     chosen = device_of(device)
     with nullcontext() if chosen is None else Context(DEV=chosen):
         loaded = checkpoint.load(folder)
@@ -83,17 +83,3 @@ def device_of(wish: str | None) -> str | None:
     if devices.kind_of(chosen) == "CPU":
         toolchain.require()
     return chosen
-
-
-def folder_of(path: Path) -> Path:
-    """The folder of the checkpoint: itself, or `best/` of a run.
-
-    Raises:
-        FormatError: a run that has no best weights yet.
-    """
-    if (path / checkpoint.CONFIG).exists() or not (path / "run.json").exists():
-        return path
-    if not (path / "best").exists():
-        raise FormatError(f"{path}: expected a run with best/, got one without; it has not been validated yet: name a "
-                          "folder in its checkpoints/, or resume its training")
-    return path / "best"

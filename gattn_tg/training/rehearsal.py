@@ -17,7 +17,7 @@ from gattn_tg.machine import lowered
 from gattn_tg.machine.memory import peak_bytes
 from gattn_tg.models.checkpoint import described
 from gattn_tg.training.config import TrainConfig
-from gattn_tg.training.keep.folder import RunFolder
+from gattn_tg.training.keep.folder import RunFolder, weights_of
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.start import take_over
 from gattn_tg.training.loop.watch import N_COMPILING, Validated, Watcher
@@ -93,7 +93,7 @@ def rehearse(
         config: what to train on what.
         seed: instead of the one in the file.
         device: where to train.
-        start: an earlier checkpoint to begin with.
+        start: an earlier checkpoint, or the folder of a run, to begin with.
 
     Raises:
         ConfigError, FormatError, DivergedError: as `training.run.train`.
@@ -101,6 +101,7 @@ def rehearse(
     began = time.perf_counter()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
+    start = None if start is None else weights_of(start)
     config = config.beginning_with(None if start is None else described(start))
     task = task_of(config, device=device)
     started = take_over(task.model, start, task.vocabulary) if start else None

@@ -10,7 +10,7 @@ from gattn_tg.io.whole import write_bytes, write_text
 from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.checkpoint import described
 from gattn_tg.training.config import TrainConfig
-from gattn_tg.training.keep.folder import Mode, RunFolder
+from gattn_tg.training.keep.folder import Mode, RunFolder, weights_of
 from gattn_tg.training.loop.communicator import Alone, Communicator
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.start import Start, take_over
@@ -64,7 +64,7 @@ def train(
         watcher: Told about every step and validation.
         communicator: The other processes, each of which makes the same call; None trains alone.
         from_checkpoint: Name of the checkpoint to go on from, with mode "resume"; "" takes the newest whole one.
-        start: An earlier checkpoint whose weights the model begins with, as far as they fit; `[train] trunk_rate` says
+        start: An earlier checkpoint, or the folder of a run, whose weights the model begins with, as far as they fit; `[train] trunk_rate` says
             how fast they learn.
 
     Raises:
@@ -75,6 +75,7 @@ def train(
     others = communicator or Alone()
     if seed is not None:
         config = replace(config, train=replace(config.train, seed=seed))
+    start = None if start is None else weights_of(start)
     config = config.beginning_with(None if start is None else described(start))
     task = task_of(config, device=device, n_ranks=others.n_ranks)
     started = take_over(task.model, start, task.vocabulary) if start else None

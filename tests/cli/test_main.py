@@ -166,7 +166,10 @@ def test_finetune_takes_what_fits(run: Path, capsys: pytest.CaptureFixture[str])
     home = run / "tuned"
     config = run / "tune.toml"
     config.write_text(CONFIG.replace("epochs = 2", "epochs = 1\ntrunk_rate = 0.0"))
-    command = ["finetune", str(run / "run" / "best"), str(config), "-o", str(home)]
+    command = ["finetune", str(run / "run"), str(config), "-o", str(home)]  # the folder of a run means its best/
+    assert main([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_steps"] > 0
+    assert not home.exists()
     assert main(command) == 0
     err = capsys.readouterr().err
     assert "from the SequenceClassifier: embed_" in err

@@ -54,7 +54,7 @@ def mpi(verb: Parser) -> None:
 
 
 def checkpoint(verb: Parser) -> None:
-    verb.add_argument("checkpoint", type=Path, metavar="CKPT", help="folder with model.safetensors and config.json")
+    verb.add_argument("checkpoint", type=Path, metavar="CKPT", help="folder of a run, or of its checkpoint")
 
 
 def batch(verb: Parser) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io.whole import OLD, PART, remove, tidy, write_folder
+from gattn_tg.models.checkpoint import CONFIG
 from gattn_tg.training.keep.checkpoints import Checkpoints
 from gattn_tg.training.keep.journal import Journal
 from gattn_tg.training.keep.lock import Lock
@@ -110,3 +111,17 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def weights_of(path: Path) -> Path:
+    """The folder of the checkpoint that a user means: the folder itself, or `best/` of a run.
+
+    Raises:
+        FormatError: a run that has no best weights yet.
+    """
+    if (path / CONFIG).exists() or not (path / "run.json").exists():
+        return path
+    if not (path / "best").exists():
+        raise FormatError(f"{path}: expected a run with best/, got one without; it has not been validated yet: name a "
+                          "folder in its checkpoints/, or resume its training")
+    return path / "best"
