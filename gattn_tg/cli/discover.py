@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - began
     if arguments.json:
         output.say_json({"output": str(arguments.output), "found": list(found.names), "motifs": len(found),
-                         "positives": found.n_positive, "negatives": found.n_negative, "seconds": round(seconds, 2)})
+                         "method": found.method, "positives": found.n_positive, "negatives": found.n_negative,
+                         "seconds": round(seconds, 2)})
         return 0
     output.tell(f"{VERB}: {HELD_OUT}")
     output.say(f"{found.summary} -> {arguments.output / INDEX}  ({seconds:.1f} s)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,15 @@ BINS = 30  # of a sequence, for positions
 class Search:
     """How motifs are looked for; the fields are the arguments of `Trained.discover`.
 
+    `method` is one of `why.METHODS`; None takes gradients, and mutagenesis where a model has none in its bases.
+
     Raises:
         ConfigError: an option out of its range.
     """
 
     target: str | None = None
     matrices: str | Path | None = None
-    method: str = "gradient"
+    method: str | None = None
     backgrounds: int = 64
     shuffles: int = 4
     asked: int = 40
@@ -56,6 +58,10 @@ def discovered(
     counted: Counted | None = None,
 ) -> Discoveries:
     """What tells positives from negatives; see `Trained.discover`."""
+    if search.method is None:
+        has_gradients = all(model.config.has_base_gradients for model in models)
+        search = replace(search, method="gradient" if has_gradients else "mutagenesis")
+    assert search.method is not None
     rows, positive = _groups(models[0], positives, negatives)
     motifs = all_named(models[0].vocabulary, search.matrices)
     sites = [places(motif, rows.bases) for motif in motifs]
@@ -77,8 +83,8 @@ def discovered(
     found = agreed(hits, put_in)
     return Discoveries(
         n_positive=int(positive.sum()), n_negative=int((~positive).sum()), n_models=len(models), target=label,
-        unit=unit, motifs=tuple(motifs), shares=_shares(sites, positive), hits=hits, insertion=put_in,
-        removal=taken_out, attention=attention, agree=_agree(insertion, put_in), found=found,
+        method=search.method, unit=unit, motifs=tuple(motifs), shares=_shares(sites, positive), hits=hits,
+        insertion=put_in, removal=taken_out, attention=attention, agree=_agree(insertion, put_in), found=found,
         positions=_positions(joint, rows, positive, search.seed),
     )  # fmt: skip
 

@@ -54,6 +54,7 @@ class Discoveries(Table):
         n_positive, n_negative: sequences of both groups.
         n_models: that were asked; every number is the mean over them.
         target: class, label or value that answers are of.
+        method: by which contributions of bases were found.
         unit: of effects and contributions.
         motifs: that were looked for.
         shares: of the positives, and of the negatives, that have each.
@@ -67,6 +68,7 @@ class Discoveries(Table):
     n_negative: int
     n_models: int
     target: str
+    method: str
     unit: str
     motifs: tuple[MotifClass, ...]
     shares: Float[np.ndarray, "m 2"]
@@ -97,7 +99,7 @@ class Discoveries(Table):
     def summary(self) -> str:
         """How much of what."""
         return f"{int(self.found.sum())} of {len(self):,} motifs found in {self.n_positive:,} positives against " \
-               f"{self.n_negative:,} negatives, {self.n_models} checkpoints"
+               f"{self.n_negative:,} negatives, {self.n_models} checkpoints, by {self.method}"
 
     @property
     def header(self) -> list[str]:
@@ -148,8 +150,8 @@ class Discoveries(Table):
             "gattn discover", "Which motifs tell them apart",
             f"A motif is found where sites of it that the answer {self.target} rests on are more frequent in one "
             f"group, and where it moves the answer that way when it is put in: both with q of at most {LEVEL:g} "
-            f"(Benjamini-Hochberg, of permutation p). Effects are in {self.unit}, lines are 95 % intervals. "
-            f"{HELD_OUT}", tiles, sections,
+            f"(Benjamini-Hochberg, of permutation p). What bases give was found by {self.method}. Effects are in "
+            f"{self.unit}, lines are 95 % intervals. {HELD_OUT}", tiles, sections,
             "It says what models use, not what the cell does. Research use, not diagnosis.",
         )  # fmt: skip
 

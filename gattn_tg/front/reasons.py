@@ -144,7 +144,7 @@ class Reasons:
 
     def discover(
         self, positives: Sequences, negatives: Sequences, *, others: Sequence[Reasons] = (), target: str | None = None,
-        matrices: str | Path | None = None, method: str = "gradient", backgrounds: int = 64, shuffles: int = 4,
+        matrices: str | Path | None = None, method: str | None = None, backgrounds: int = 64, shuffles: int = 4,
         asked: int = 40, seed: int = 0, batch_size: int = 64, counted: Callable[[int], None] | None = None,
     ) -> Discoveries:
         """Which motifs and positions tell two groups of sequences apart, with evidence from several sides.
@@ -158,7 +158,8 @@ class Reasons:
             others: further models of the same task, as those of other seeds; evidence is the mean over all.
             target: class, label or value; None takes the only one, or of two classes the second.
             matrices: file of motif matrices to look for beside the vocabulary of the model.
-            method: of the contributions, as `explain` takes it.
+            method: of the contributions, as `explain` takes it; None takes gradients, and mutagenesis where a model has
+                none in its bases, as one that counts words.
             backgrounds: sequences that motifs are put into or taken out of, at most, and whose attention is asked.
             shuffles: of every sequence a motif is taken out of.
             asked: motifs that are put in and taken out, those with the smallest p first.

@@ -172,6 +172,11 @@ class TrunkConfig(Config):
         return None
 
     @property
+    def has_base_gradients(self) -> bool:
+        """Whether weights over bases may stand in place of their ids, so that an answer has a gradient in them."""
+        return self.motif in (NO_MOTIF, *SOFT)
+
+    @property
     def token_bp(self) -> int:
         """Bases that one token of the attention stands for."""
         return 1
@@ -259,6 +264,11 @@ class ClassifierConfig(TrunkConfig):
     def only_bp(self) -> int | None:
         """Bases of every sequence, where words are seen at their places."""
         return self.max_length if self.placed else None
+
+    @property
+    def has_base_gradients(self) -> bool:
+        """Not where words are counted, either."""
+        return super().has_base_gradients and not self.kmers
 
     @property
     def n_weights(self) -> int:

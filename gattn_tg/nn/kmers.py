@@ -52,7 +52,7 @@ class Kmers:
         """
         if not dtypes.is_int(bases.dtype):
             raise UnsupportedError("kmers: expected base ids, which words are counted of, got weights over bases; "
-                                   "ask by changing bases instead")
+                                   "explain by mutagenesis")
         words = self.words(bases, lengths).contiguous()
         n_words = (words >= 0).sum((1, 2)).maximum(1).float()
         return word_sums(self.weight, words) / n_words.sqrt().unsqueeze(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tinygrad import Tensor
 
 import gattn_tg
 from gattn_tg.cli.main import main
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.explain.evidence import agreed, of_effects, of_labels
 from gattn_tg.explain.interventions.changed import places
 from gattn_tg.explain.interventions.named import all_named
@@ -89,7 +91,7 @@ def test_the_command_fills_a_folder(home: Path, tmp_path: Path, capsys: pytest.C
     options = ["--batch-size", "16", "--backgrounds", "4", "--shuffles", "1"]
     assert main(["discover", str(home / "2"), *groups, *options, "-o", str(out)]) == 0
     told = capsys.readouterr()
-    assert "of 10 motifs found in 8 positives against 8 negatives, 1 checkpoints ->" in told.out
+    assert "of 10 motifs found in 8 positives against 8 negatives, 1 checkpoints, by gradient ->" in told.out
     assert "The sequences must be ones that no model has learnt from" in told.err
     assert sorted(p.name for p in out.iterdir()) == ["index.html", "motifs.tsv", "positions.tsv"]
     rows = {line.split("\t")[0]: line.split("\t") for line in (out / "motifs.tsv").read_text().splitlines()}
@@ -105,6 +107,43 @@ def test_the_command_fills_a_folder(home: Path, tmp_path: Path, capsys: pytest.C
     assert "expected positives that are not among the negatives, got 8 sequences in both" in capsys.readouterr().err
     assert main(["discover", str(home / "2"), *groups, "-o", str(out)]) == 2
     assert "expected a new folder, got one that exists" in capsys.readouterr().err
+
+
+def test_a_model_that_counts_words_is_asked_by_mutagenesis(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the shipped design of binding does; gradients that are asked for are refused with what to do."""
+    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3,
+                              kmers=2)
+    model = SequenceClassifier(config, seed=2)
+    checkpoint.save(model, tmp_path / "w", readout=ClassReadout(labels=("no", "yes")), vocabulary=VOCABULARY)
+    groups = [str(home / "pos.fa"), str(home / "neg.fa")]
+    options = ["--batch-size", "16", "--backgrounds", "4", "--shuffles", "1"]
+    assert main(["discover", str(tmp_path / "w"), *groups, *options, "-o", str(tmp_path / "found")]) == 0
+    assert "1 checkpoints, by mutagenesis ->" in capsys.readouterr().out
+    assert "What bases give was found by mutagenesis" in (tmp_path / "found" / "index.html").read_text()
+    asked = ["discover", str(tmp_path / "w"), *groups, *options, "--method", "gradient", "-o", str(tmp_path / "no")]
+    assert main(asked) == 2
+    assert "expected base ids, which words are counted of, got weights over bases; explain by mutagenesis" in \
+        capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("fields", "has"), [
+    ({}, True), ({"kmers": 2}, False), ({"motif": "ordered"}, False), ({"motif": "between"}, False),
+    ({"placed": 2}, True), ({"motif": "none"}, True),
+])
+def test_which_models_have_gradients_of_bases(fields: dict[str, object], has: bool) -> None:
+    """What the configuration says is what a call with weights in place of ids does."""
+    config = ClassifierConfig.from_dict({"n_classes": 2, "max_length": 8, "width": 8, "n_layers": 1, "n_heads": 1,
+                                         **fields})
+    assert config.has_base_gradients == has
+    bases, motifs = Tensor(np.eye(5, dtype=np.float32)[np.zeros((1, 8), int)]), Tensor.zeros(1, 8, 16).contiguous()
+    ask = partial(SequenceClassifier(config), bases, motifs, Tensor(np.array([8], np.int32)))
+    if has:
+        assert ask().shape == (1, 2)
+    else:
+        with pytest.raises(UnsupportedError):
+            ask()
 
 
 def test_attention_beyond_the_share_of_bases_is_that_of_each_sequence_alone(home: Path) -> None:

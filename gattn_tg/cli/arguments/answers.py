@@ -157,8 +157,11 @@ def discover(verbs: shared.Verbs) -> None:
     verb.add_argument("--motifs", type=Path, default=None, metavar="FILE", help=summary)
     summary = "class, label or value (the only one, or of two classes the second)"
     verb.add_argument("--target", default=None, help=summary)
-    summary = "contributions of bases: gradient, integrated, expected or mutagenesis (gradient)"
-    verb.add_argument("--method", default="gradient", help=summary)
+    summary = (
+        "contributions of bases: gradient, integrated, expected or mutagenesis (gradient; mutagenesis for models that "
+        "count words, which have no gradients of bases)"
+    )
+    verb.add_argument("--method", default=None, help=summary)
     summary = "sequences that a motif is put into or taken out of, at most (64)"
     verb.add_argument("--backgrounds", type=parse.whole(2, parse.MOST_ROWS), default=64, help=summary)
     summary = "shuffles of every sequence that a motif is taken out of (4)"

@@ -140,6 +140,11 @@ class ImportedConfig(TrunkConfig):
         return {"overlapping": most + self.word_bp - 1, "blocks": most * self.word_bp,
                 "pairs": most * LEAST_MEAN}[self.words]  # fmt: skip
 
+    @property
+    def has_base_gradients(self) -> bool:
+        """Not with byte-pair encoding, either, which another base cuts in other places."""
+        return super().has_base_gradients and self.words != "pairs"
+
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""
         return super().rope() if self.positions == "rope" else None
