@@ -91,6 +91,14 @@ class Trained(Reasons):
         """
         self._refuse("generate", "only a model that predicts the next base can write sequences")
 
+    def read_motifs(self, matrices: str | Path | None = None) -> Any:
+        """The motifs that `filters` have learnt, of models of whole sequences.
+
+        Raises:
+            UnsupportedError: another kind of model, or one without filters.
+        """
+        self._refuse("read_motifs", "only a classifier with filters learns motifs")
+
     def embed(self, sequences: Sequences, *, batch_size: int = 16) -> Embedding:
         """Hidden vectors of sequences, the output of the last block: one per base, or per bin for models of tracks.
 

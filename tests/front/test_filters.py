@@ -9,11 +9,13 @@ import pytest
 from tinygrad import Tensor
 
 import gattn_tg
+from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.io import read_matrices
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.threshold import log_odds
@@ -76,3 +78,41 @@ def test_of_three_classes_each_has_its_own_answer_and_they_add_up_to_nothing(tmp
 def test_a_model_without_filters_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="without filters"):
         saved(tmp_path / "none", 2, 0).read_motifs()
+
+
+def test_the_command_fills_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = saved(tmp_path / "two", 2, 2)
+    out, asked = tmp_path / "found", ["motifs", str(tmp_path / "two"), "--file", str(known(tmp_path))]
+    assert main([*asked, "-o", str(out)]) == 0
+    assert "2 motifs ->" in (told := capsys.readouterr().out)
+    assert told.splitlines()[1].split()[:5] == ["filter", "1", "like", "two", "similarity"]
+    assert sorted(path.name for path in out.iterdir()) == ["index.html", "motifs.meme", "motifs.tsv"]
+    model.read_motifs(known(tmp_path)).to_tsv(tmp_path / "same.tsv")
+    assert (out / "motifs.tsv").read_text() == (tmp_path / "same.tsv").read_text()
+
+
+@pytest.mark.parametrize(("more", "text"), [
+    (["-o", "{}/found"], "{}/found: expected a new folder, got one that exists"),
+    ([], "motifs: expected a folder for the motifs of {}/two, got none; add -o FOLDER"),
+    (["--jaspar", "CTCF", "-o", "{}/new"], "--jaspar: expected no checkpoint with it, got one; leave one of the two"),
+    (["--file", "{}/none.meme", "-o", "{}/new"], "none.meme"),
+])
+def test_what_the_command_cannot_do_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], text: str
+) -> None:
+    saved(tmp_path / "two", 2, 2)
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "mine.txt").write_text("kept")
+    assert main(["motifs", str(tmp_path / "two"), *(x.format(tmp_path) for x in more)]) == 2
+    assert text.format(tmp_path) in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "found" / "mine.txt").read_text() == "kept"
+
+
+def test_kinds_that_have_no_filters_refuse_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = GenomicGPT(GPTConfig(width=16, n_layers=1, n_heads=2, mlp_ratio=1))
+    checkpoint.save(model, tmp_path / "gpt", vocabulary=MotifVocabulary.default())
+    assert main(["motifs", str(tmp_path / "gpt"), "-o", str(tmp_path / "new")]) == 2
+    assert "read_motifs: a GenomicGPT cannot: " in capsys.readouterr().err

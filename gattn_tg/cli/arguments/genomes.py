@@ -25,9 +25,15 @@ def annotate(verbs: shared.Verbs) -> None:
 
 def motifs(verbs: shared.Verbs) -> None:
     """The options of `gattn motifs`."""
-    verb = shared.verb(verbs, "motifs", "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER")
+    summary = (
+        "a motif vocabulary from JASPAR names, or from a file of MEME, JASPAR or HOMER; of a checkpoint with filters "
+        "the motifs that it has learnt"
+    )
+    verb = shared.verb(verbs, "motifs", summary)
+    summary = "folder of a run, or of its checkpoint: tell what its filters are now, which known motif each resembles"
+    verb.add_argument("checkpoint", type=Path, nargs="?", default=None, metavar="CKPT", help=summary)
     verb.add_argument("--jaspar", type=parse.names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
-    summary = "motif file (- is standard input); all of it, or those of --jaspar"
+    summary = "motif file (- is standard input); all of it, or those of --jaspar; with CKPT the known motifs (JASPAR)"
     verb.add_argument("--file", type=Path, default=None, help=summary)
     verb.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
     verb.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
@@ -39,7 +45,8 @@ def motifs(verbs: shared.Verbs) -> None:
     summary = "the K-th of N equal parts of the file; a vocabulary holds 255 motifs"
     verb.add_argument("--part", type=parse.part, default=None, metavar="K/N", help=summary)
     verb.add_argument("--with-default", action="store_true", help="add the classes of the default vocabulary")
-    verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
+    summary = "TOML to write (standard output), or with CKPT a folder"
+    verb.add_argument("-o", "--output", type=Path, default=None, help=summary)
     shared.overwrite(verb, "replace the output file")
 
 

@@ -1,10 +1,11 @@
-"""`gattn motifs --jaspar CTCF,SP1,TBP -o vocab.toml`."""
+"""`gattn motifs --jaspar CTCF,SP1,TBP -o vocab.toml`, and `gattn motifs CKPT -o found/`."""
 
 from __future__ import annotations
 
 import argparse
 
 from gattn_tg.cli import output
+from gattn_tg.cli.genomes import learnt
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import MotifMatrix, jaspar_matrices, read_matrices, replacing, select
 from gattn_tg.motif import Matrix, MotifVocabulary, long_enough, score_threshold, vocabulary_of
@@ -14,7 +15,9 @@ SHOWN = 5  # names of a list that a message repeats
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes a vocabulary of matrices; without -o it goes to standard output."""
+    """Writes a vocabulary of matrices, without -o to standard output; of a checkpoint the motifs that it has learnt."""
+    if arguments.checkpoint is not None:
+        return learnt.run(arguments)
     output.check("gattn motifs", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     matrices, source = chosen(arguments)
     base = MotifVocabulary.default() if arguments.with_default else None
