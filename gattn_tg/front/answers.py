@@ -11,9 +11,8 @@ import numpy as np
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.filters import ReadMotifs, read_motifs
-from gattn_tg.front.sequences import Sequences, records_of
+from gattn_tg.front.sequences import Sequences
 from gattn_tg.front.trained import Trained
-from gattn_tg.io import Record
 from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.models.strands import Run, over_strands
@@ -56,8 +55,8 @@ class TrainedSequences(Trained):
         """One row of numbers for each sequence, one after the other, for files that do not fit into memory."""
         where = str(sequences) if isinstance(sequences, str | Path) else "predict"
         return answers(
-            self.checkpoint, self._records(sequences), self._network(batch_size), batch_size=batch_size, where=where,
-            both_strands=self._over(both_strands),
+            self.checkpoint, self.asked.records(sequences), self._network(batch_size), batch_size=batch_size,
+            where=where, both_strands=self._over(both_strands),
         )  # fmt: skip
 
     def along(  # type: ignore[override]
@@ -154,11 +153,6 @@ class TrainedSequences(Trained):
     def _over(self, both_strands: bool | None) -> bool:
         """Whether answers are those of both strands: as asked for, else where training turned them."""
         return self.answer.both_strands if both_strands is None else both_strands
-
-    def _records(self, sequences: Sequences) -> Iterator[Record]:
-        columns = self.answer
-        return records_of(sequences, most_bp=self.config.longest_bp, sequence=columns.sequence_column,
-                          name=columns.name_column, states=columns.state_column)  # fmt: skip
 
     def _network(self, batch_size: int) -> Callable[..., np.ndarray]:
         run = self.asked.network(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))

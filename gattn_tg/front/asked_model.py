@@ -13,10 +13,11 @@ from tinygrad.helpers import Context
 
 from gattn_tg.data.labelled import padded_states
 from gattn_tg.errors import FormatError, UnsupportedError
-from gattn_tg.front.sequences import ids_of, padded
+from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.motif import annotate, causal_ids
 from gattn_tg.score.in_turns import Over
 from gattn_tg.score.sequences import states_of
@@ -80,6 +81,18 @@ class AskedModel:
                 return network(*arrays)
 
         return run
+
+    def records(self, sequences: Sequences) -> Iterator[Record]:
+        """The sequences of what a user gives, tables by the columns of training, files no further than is read.
+
+        Raises:
+            ConfigError, FormatError, ShapeError: as `front.sequences.records_of`.
+        """
+        readout, most_bp = self.checkpoint.readout, self.config.longest_bp
+        if not isinstance(readout, SequenceReadout):
+            return records_of(sequences, most_bp=most_bp)
+        return records_of(sequences, most_bp=most_bp, sequence=readout.sequence_column, name=readout.name_column,
+                          states=readout.state_column)  # fmt: skip
 
     def require_length(self, record: Record) -> None:
         """Refuse a sequence that is longer than the model can read, or not of the one length that it reads.

@@ -17,7 +17,7 @@ from gattn_tg.explain.interventions.named import named, words
 from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.interventions import NOTHING, Insertion, Insertions, Interval, Removal, Removals
-from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.sequences import Sequences, ids_of
 from gattn_tg.metrics.chance import mean
 from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifClass, annotate
@@ -83,7 +83,7 @@ def rows_of(model: AskedModel, sequences: Sequences) -> Rows:
     Raises:
         FormatError: a malformed one, or one longer than the model can read.
     """
-    records = list(records_of(sequences, most_bp=model.config.longest_bp))
+    records = list(model.records(sequences))
     for record in records:
         model.require_length(record)
     rows = [ids_of(record) for record in records]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,9 +13,8 @@ from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.reasons import Reasons
-from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.sequences import Sequences, ids_of
 from gattn_tg.front.variants import VariantQuestion, variant_effects
-from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
@@ -105,7 +104,7 @@ class Trained(Reasons):
         Raises:
             FormatError: a sequence longer than the model can read.
         """
-        records = list(self._records(sequences))
+        records = list(self.asked.records(sequences))
         for record in records:
             self.asked.require_length(record)
         rows = [ids_of(record) for record in records]
@@ -137,7 +136,7 @@ class Trained(Reasons):
         """
         if self.config.weighs_motifs:
             self._refuse("motif_attention", "its motifs are filters, of which every base has a strength and none an id")
-        record, *others = self._records(sequence)
+        record, *others = self.asked.records(sequence)
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
         self.asked.require_length(record)
@@ -229,10 +228,6 @@ class Trained(Reasons):
         c = self.config
         return (f"{type(self).__name__}({self.kind}, {self.n_parameters:,} parameters, {c.n_layers} layers of "
                 f"{c.n_heads} heads, width {c.width}, motif {c.motif}, {str(self.folder)!r})")
-
-    def _records(self, sequences: Sequences) -> Iterator[Record]:
-        """The sequences of what a user gives, read as the data of training was."""
-        return records_of(sequences)
 
     def _refuse(self, method: str, reason: str) -> NoReturn:
         raise UnsupportedError(f"{method}: a {self.kind} cannot: {reason}")

@@ -16,7 +16,7 @@ from gattn_tg.explain.attribution.target import Target
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_attention
 from gattn_tg.front.explanations import SHOWN, Explanations
-from gattn_tg.front.sequences import Sequences, records_of
+from gattn_tg.front.sequences import Sequences
 from gattn_tg.front.subjects import Subject, subject_of, window_bp
 from gattn_tg.io import Genome, Record
 from gattn_tg.score.along import check_places, intervals_of
@@ -78,7 +78,7 @@ def explained(
     model: AskedModel, sequences: Sequences, question: Question, counted: Counted | None = None
 ) -> Explanations:
     """What the bases of sequences give to what a model says of them; see `Trained.explain`."""
-    return _explained(model, list(records_of(sequences, most_bp=model.config.longest_bp)), question, counted)
+    return _explained(model, list(model.records(sequences)), question, counted)
 
 
 def explained_places(

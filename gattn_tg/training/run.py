@@ -64,8 +64,8 @@ def train(
         watcher: Told about every step and validation.
         communicator: The other processes, each of which makes the same call; None trains alone.
         from_checkpoint: Name of the checkpoint to go on from, with mode "resume"; "" takes the newest whole one.
-        start: An earlier checkpoint, or the folder of a run, whose weights the model begins with, as far as they fit; `[train] trunk_rate` says
-            how fast they learn.
+        start: An earlier checkpoint, or the folder of a run, whose weights the model begins with, as far as they fit;
+            `[train] trunk_rate` says how fast they learn.
 
     Raises:
         ConfigError: Settings or folder do not fit, or another run writes to the folder.

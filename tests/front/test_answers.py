@@ -153,3 +153,13 @@ def test_the_page_of_classes_shows_the_confusion(tmp_path: Path) -> None:
         found.to_html(tmp_path / "x.html")
     with pytest.raises(UnsupportedError, match="to_html: a TrackModel cannot"):
         Evaluation("TrackModel", {"valid": {"loss": 1.0}}).to_html(tmp_path / "y.html")
+
+
+def test_every_question_reads_tables_by_the_columns_of_training(home: Path, models: dict[str, Any]) -> None:
+    model, table = models["labels"], home / "labels.csv"
+    told, same = (model.explain(given, target=HOSTILE, method="gradient") for given in (table, SEQUENCES))
+    assert told.names == tuple(f"p{i}" for i in range(6)) == model.embed(table).names
+    for one, other in zip(told.attributions, same.attributions, strict=True):
+        np.testing.assert_array_equal(one.contributions, other.contributions)
+    put_in, again = (model.marginalize(given, "ACGT", target=HOSTILE) for given in (table, SEQUENCES))
+    assert put_in.found == again.found

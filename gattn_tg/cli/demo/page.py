@@ -10,7 +10,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.cli.demo.explained import Explained
 from gattn_tg.cli.demo.learn import Outcome, compared, margin
-from gattn_tg.cli.demo.locus import CHROM, SHOWN, Locus, shown_line, verdicts
+from gattn_tg.cli.demo.locus import CHROM, GENOMIC_SHARE, SHOWN, TRAINED_SHARE, Locus, shown_line, verdicts
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
 from gattn_tg.explain.drawings.attention import received_drawing, share_drawing
@@ -232,8 +232,10 @@ def _why(one: Explained, why: Explanations) -> str:
         "Every base of the window was changed to each of the other three, its motifs found anew, and the model asked "
         f"again. Letters are as high as what they give to the log odds of a {one.site.kind}, in nats, read along the "
         f"strand, the junction behind base {len(why.sequences[0]) // 2}; below them what every other base would "
-        f"change, teal up and orange down. A variant: {one.variant}. The commands gattn variants and gattn explain "
-        "tell this of any variant, sequence and model.",
+        f"change, teal up and orange down. These log odds are what the model itself says, which learnt "
+        f"from windows of which {TRAINED_SHARE:.0%} were real; the probability {one.probability:.2f} counts in that of "
+        f"all GT and AG of a genome about {GENOMIC_SHARE:.0%} are. A variant: {one.variant}. The commands gattn "
+        "variants and gattn explain tell this of any variant, sequence and model.",
         glyphs() + why.drawing(0),
         wide=True,
     )
