@@ -30,6 +30,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
 CLASSIFIER = "SequenceClassifier"
 FLOATS = ("F64", "F32", "F16", "BF16")  # types that weights may have; they become float32
+ORIGIN = ("origin", "family", "licence", "tokens")  # of `extra`: goes on in whatever is learnt from the weights
 NAMED = ("labels", "vocabulary")  # what the file has beside `about`, as it had before there was more than a classifier
 
 

@@ -126,6 +126,13 @@ def test_a_head_and_updates_of_low_rank_are_learnt_on_an_import(home: Path, tmp_
             not change.any()), name
     assert any(np.abs(x).max() > 0 for x in model.motif_table().tables.values())
     assert model.evaluate().outcomes["valid"].truth.shape == (12,)
+    of_import = gattn_tg.load(home / "bert").checkpoint.extra
+    assert of_import["licence"]
+    for learnt in (model.checkpoint, checkpoint.load(next((run / "checkpoints").iterdir()))):
+        assert {key: learnt.extra[key] for key in of_import} == of_import, "licence, name and tokens go on"
+    again = tmp_path / "again"
+    assert main(["finetune", str(run / "best"), str(config), "-o", str(again), "--seed", "5"]) == 0
+    assert gattn_tg.load(again).checkpoint.extra["licence"] == of_import["licence"]
 
 
 def test_import_tells_the_form_and_the_licence_and_replaces_nothing(

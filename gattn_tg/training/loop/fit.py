@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tinygrad import Tensor
@@ -82,6 +83,7 @@ class Fit:
         self.n_steps = settings.steps or settings.epochs * self.task.steps_per_epoch
         self.progress = Progress()
         self.updates = Updates()
+        self.extra: dict[str, Any] = {}  # for every checkpoint beside the step
 
     def begin_with(self, start: Start) -> None:
         """Learns on from weights that the model was given, as fast as [train] says.
@@ -91,6 +93,7 @@ class Fit:
         """
         settings = self.settings
         self.origin = start.digest
+        self.extra = dict(start.origin)
         self.rates = dict.fromkeys(start.loaded, settings.trunk_rate if not settings.lora_rank else 0.0)
         if settings.lora_rank:
             self.updates.begin(self.task.model, start.loaded, settings.lora_rank, settings.seed)
@@ -293,7 +296,7 @@ class Fit:
 
     def _write_model(self, folder: Path) -> None:
         checkpoint.write(self.task.model, folder, readout=self.task.readout, vocabulary=self.task.vocabulary,
-                         extra={"step": self.progress.step})
+                         extra={**self.extra, "step": self.progress.step})
 
     def _resumed(self, step: Step, name: str) -> dict[str, Float[np.ndarray, "..."]] | None:
         """Takes weights, moments and position of a checkpoint; gives the best weights so far."""

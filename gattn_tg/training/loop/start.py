@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Start:
         digest: Of the weights.
         partly: Motif embedding and tables of which only the classes that both have were taken over.
         classes: Which motif classes these are; None where none were taken over.
+        origin: What the checkpoint says of an import that it comes from: its licence, its name, its tokens.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Start:
     digest: str
     partly: tuple[str, ...] = ()
     classes: Classes | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> Start:
@@ -86,6 +89,7 @@ def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> St
         digest=digest.hexdigest(),
         partly=tuple(of_motifs) if source.classes.new else (),
         classes=source.classes if of_motifs else None,
+        origin={key: value for key, value in written.get("extra", {}).items() if key in checkpoint.ORIGIN},
     )
 
 
