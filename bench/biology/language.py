@@ -99,7 +99,7 @@ def trained(folder: Path, minutes: float) -> tuple[Language, dict[str, object]]:
     plan = folder / "plan.json"
     if not plan.is_file():
         probe = Progress()
-        train(configuration(folder, FEW, FEW), folder / "probe", mode="overwrite", watcher=probe)
+        train(configuration(folder, FEW, FEW), folder / "probe", mode="overwrite", watcher=probe).fitted.finished()
         speed = float(np.median(probe.speeds))
         per_step = 32 * WIDTH / (speed * PROBED_SHARE)
         steps = max(int((minutes * 60 - SPARE_SECONDS) / per_step), FEW)
@@ -108,6 +108,8 @@ def trained(folder: Path, minutes: float) -> tuple[Language, dict[str, object]]:
     print(f"{steps} steps planned", flush=True)
     watcher = Progress(minutes * 60)
     run = train(configuration(folder, steps, max(steps // 8, 1)), folder / "run", mode="resume", watcher=watcher)
+    if not watcher.is_over:
+        run.fitted.finished()
     task = run.task
     assert isinstance(task, Language)
     about = {"steps": run.fitted.step, "steps_planned": steps, "seconds": round(run.fitted.seconds, 1),

@@ -96,7 +96,7 @@ def measure(fold: int, config: TrainConfig) -> tuple[dict[str, object], dict[str
     begin = time.perf_counter()
     task = task_of(config)
     assert isinstance(task, Bases)
-    fitted = Fit(task, config.train).run()
+    fitted = Fit(task, config.train).run().finished()
     minutes = (time.perf_counter() - begin) / 60
     labels, logits = task.predict(task.data.test)
     genome = task.data.train.genome

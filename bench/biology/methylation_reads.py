@@ -84,7 +84,7 @@ def trained(
         reverse_complement=True, monitor="loss", seed=seed, patience=a.patience,
     )  # fmt: skip
     task = Classify(SequenceClassifier(config, seed=seed), train, valid, VOCABULARY, settings)
-    done = Fit(task, settings).run()
+    done = Fit(task, settings).run().finished()
     p = task.forward(*test.inputs).astype(np.float64)
     table = next(iter(task.model.motif_table(motif_frequency(data.motif_ids, data.lengths, N_IDS)).values()))
     return np.log(p[:, 1] / p[:, 0]), max(v.metrics["auc"] for v in done.validations), table

@@ -75,7 +75,7 @@ def one_fold(
     for seed in seeds:
         task = task_of(replace(config, train=replace(config.train, seed=seed)))
         assert isinstance(task, Sites)
-        steps.append(Fit(task, task.settings).run().best_step)
+        steps.append(Fit(task, task.settings).run().finished().best_step)
         at = np.searchsorted(task.data.rows.starts, starts)  # tokens are all CpGs of the stretch
         each.append(task.predict(np.isin(task.data.rows.starts, starts))[at])
     train, valid, test = (task.data.parts[name][at] for name in ("train", "valid", "test"))

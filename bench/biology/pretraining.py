@@ -50,7 +50,7 @@ def tuned(name: str, fraction: float, seed: int, encoder: Path | None, trunk_rat
                              seed=seed)
     task = Classify(model, rows, parts["valid"], VOCABULARY, settings, held_out=parts["test"])
     loaded = take_over(model, encoder, VOCABULARY).loaded if encoder else ()
-    fitted = Fit(task, settings, rates=dict.fromkeys(loaded, trunk_rate)).run()
+    fitted = Fit(task, settings, rates=dict.fromkeys(loaded, trunk_rate)).run().finished()
     test = task.test()
     assert test is not None
     best = max(v.metrics["auc"] for v in fitted.validations)
@@ -70,7 +70,7 @@ def main() -> None:
     if a.threads:
         threads.set_threads(a.threads)
     if not (a.encoder / "best").is_dir():
-        train(TrainConfig.from_toml(CONFIG), a.encoder, watcher=Progress())
+        train(TrainConfig.from_toml(CONFIG), a.encoder, watcher=Progress()).fitted.finished()
     steps = checkpoint.load(a.encoder / "best").extra["step"]
     done = {(x["set"], x["fraction"], x["seed"], x["beginning"]) for x in lines_of("pretraining")}
     for name, seed, beginning in itertools.product(a.sets, a.seeds, BEGINNINGS):

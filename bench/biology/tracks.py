@@ -95,7 +95,7 @@ def main() -> None:
     start = time.perf_counter()
     task = task_of(config)
     assert isinstance(task, Tracks)
-    fitted = Fit(task, config.train, watcher=Progress()).run()
+    fitted = Fit(task, config.train, watcher=Progress()).run().finished()
     minutes = (time.perf_counter() - start) / 60
     test = task.test()
     assert test is not None

@@ -83,7 +83,7 @@ def limited(home: Path, margin: int, steps: int) -> None:
 
     for name in ("small", "large"):
         (home / f"{name}.toml").write_text(CONFIG.format(train=name, steps=steps))
-    train(TrainConfig.from_toml(home / "small.toml"), home / "run_small")
+    train(TrainConfig.from_toml(home / "small.toml"), home / "run_small").fitted.finished()
     base = held()
     resource.setrlimit(resource.RLIMIT_DATA, (base + margin, base + margin))
     large = sum(path.stat().st_size for path in (home / "large").iterdir())
@@ -94,7 +94,9 @@ def limited(home: Path, margin: int, steps: int) -> None:
     else:
         refused = False
     began = time.perf_counter()
-    task = train(TrainConfig.from_toml(home / "large.toml"), home / "run_large").task
+    run = train(TrainConfig.from_toml(home / "large.toml"), home / "run_large")
+    run.fitted.finished()
+    task = run.task
     lines = [json.loads(line) for line in (home / "run_large" / "metrics.jsonl").read_text().splitlines()]
     waited = [line["waited"] for line in lines if "waited" in line]
     print(json.dumps({

@@ -34,6 +34,7 @@ def train(
         ConfigError: settings or folder do not fit.
         FormatError: a file of the data is malformed.
         DivergedError: the loss is not finite.
+        KeyboardInterrupt: Ctrl-C, after the run was saved; the same call with mode="resume" goes on with it.
     """
     read = config if isinstance(config, TrainConfig) else TrainConfig.from_toml(config)
     home = Path(folder) if folder is not None else Path("runs") / read.path.stem
@@ -41,4 +42,5 @@ def train(
     with nullcontext() if chosen is None else Context(DEV=chosen):
         done = run.train(read, home, mode=mode, seed=seed, watcher=watcher,
                          start=None if start is None else Path(start))
+    done.fitted.finished()
     return load(done.folder, chosen)

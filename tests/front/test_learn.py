@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.training.loop.watch import Watcher
 
 
 def configuration(folder: Path, kind: str) -> list[str]:
@@ -47,6 +49,19 @@ def test_a_new_model_of_classes_is_one_entry_in_the_table_of_kinds(
     model = gattn_tg.train(tmp_path / "x.toml", tmp_path / "run")
     assert (model.kind, type(model.model), model.labels) == ("Toy", Toy, ("no", "yes"))
     assert len(model.predict(rows[:3])) == 3
+
+
+def test_ctrl_c_stops_the_script_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    """A script never goes on with the half-trained model."""
+
+    class Pressing(Watcher):
+        def stepped(self, step: int, loss: float, rate: float, n_rows: int) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    configuration(tmp_path, "SequenceClassifier")
+    with pytest.raises(KeyboardInterrupt, match="stopped at step 1 and saved; resume it"):
+        gattn_tg.train(tmp_path / "x.toml", tmp_path / "run", watcher=Pressing())
+    assert gattn_tg.train(tmp_path / "x.toml", tmp_path / "run", mode="resume").labels == ("no", "yes")
 
 
 def test_a_configuration_becomes_a_loaded_model(tmp_path: Path) -> None:

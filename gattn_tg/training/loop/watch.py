@@ -116,6 +116,16 @@ class Fitted:
     steps_per_epoch: int
     seconds: float
 
+    def finished(self) -> Fitted:
+        """Itself; for scripts, which would go on with half a model where Ctrl-C was meant to stop them.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C ended the run, which was saved first.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt(f"training was stopped at step {self.step} and saved; resume it")
+        return self
+
 
 class Watcher:
     """Listens to a run and does nothing; override what is of interest."""
