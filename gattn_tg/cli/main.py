@@ -21,7 +21,7 @@ CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the messa
 # verbs whose module has another name or stands in a room of its own
 HOMES = {"finetune": "train", "import": "importing",
          **{verb: f"genomes.{verb}" for verb in ("annotate", "motifs", "extract", "dataset", "preprocess")},
-         **{verb: f"computer.{verb}" for verb in ("bench", "doctor", "cache")}}
+         **{verb: f"computer.{verb}" for verb in ("bench", "doctor", "cache", "export")}}
 HELP = "help"  # `gattn help VERB` is `gattn VERB --help`
 
 

@@ -1,15 +1,21 @@
-"""From the checkpoint of an imported encoder to a folder that another project loads."""
+"""From a checkpoint to files that other projects load, or that run without Python: a page, a library, a module."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from gattn_tg.errors import UnsupportedError
-from gattn_tg.io.whole import new_folder
+from tinygrad.helpers import Context
+
+from gattn_tg.errors import GattnError, UnsupportedError
+from gattn_tg.export.targets import BESIDE, check_target, files_of
+from gattn_tg.io.whole import new_folder, write_bytes
 from gattn_tg.models import checkpoint
 from gattn_tg.models.imported.folder import CONFIG
 from gattn_tg.models.imported.trunk import ImportedTrunk
 from gattn_tg.models.imported.writing import FILES, Written, written
+from gattn_tg.models.readouts import Readout, SequenceReadout
+from gattn_tg.score.splice import DINUCLEOTIDES, GENOMIC_SHARE, LABELS, TRAINED_SHARE
 from gattn_tg.training.keep.folder import weights_of
 
 
@@ -38,3 +44,57 @@ def convert_model(path: str | Path, output: str | Path, *, overwrite: bool = Fal
         for name, content in found.files.items():
             (folder / name).write_bytes(content)
     return found
+
+
+def export_model(path: str | Path, output: str | Path, *, half: bool = False, overwrite: bool = False) -> list[Path]:
+    """Write a trained model as what its name ends in.
+
+    Args:
+        path: a checkpoint, or the folder of a run.
+        output: NAME.html, a page for any browser; NAME.js, a module with NAME.d.ts; NAME.wasm; NAME.c, or NAME.so
+            (.dylib) for this machine, with NAME.h and, of large models, NAME.weights.
+        half: pages and modules: large weights as float16, which halves the file.
+        overwrite: replace files that are there.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: another ending.
+        UnsupportedError: a model that cannot be exported, with the reason.
+        FormatError: no checkpoint there, or a damaged one.
+        MissingExtraError: ziglang, which compiles, is not installed.
+        GattnError: a file is there already.
+    """
+    output = Path(output)
+    check_target(output, half=half)
+    _require_new([output, *(output.with_suffix(ending) for ending in BESIDE[output.suffix])], overwrite)
+    with Context(DEV="CPU"):
+        loaded = checkpoint.load(weights_of(Path(path)), "CPU")
+        files = files_of(loaded, output, half=half, extra=splice_sites(loaded.readout))
+    made = [output.with_name(name) for name in files]
+    try:
+        for place, content in zip(made, files.values(), strict=True):
+            write_bytes(Path(os.path.realpath(place)), content)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise GattnError(f"{output}: expected a file that can be written, got: {reason}; check the folder, its "
+                         "permissions and the free space") from error
+    return made
+
+
+def splice_sites(readout: Readout | None) -> dict[str, object]:
+    """Where a page looks for junctions, of models whose classes are those of splice windows; else nothing."""
+    if not isinstance(readout, SequenceReadout) or not set(LABELS.values()) <= set(readout.labels):
+        return {}
+    kinds = [[kind, pair.decode(), ahead, readout.labels.index(LABELS[kind])]
+             for kind, (pair, ahead) in DINUCLEOTIDES.items()]  # fmt: skip
+    return {"sites": kinds, "prior": [TRAINED_SHARE, GENOMIC_SHARE]}
+
+
+def _require_new(paths: list[Path], overwrite: bool) -> None:
+    for path in paths:
+        if path.exists() and not path.is_file():
+            raise GattnError(f"{path}: expected a regular file, got a folder or device; choose another name")
+        if path.exists() and not overwrite:
+            raise GattnError(f"{path}: expected a new file, got one that exists; choose another name or remove it")

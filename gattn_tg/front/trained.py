@@ -11,6 +11,7 @@ import numpy as np
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
+from gattn_tg.front.converting import export_model
 from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.reasons import Reasons
 from gattn_tg.front.sequences import Sequences, ids_of
@@ -223,6 +224,24 @@ class Trained(Reasons):
         if found.outcomes:
             return Evaluation.of_outcomes(self.kind, found.outcomes)
         return Evaluation(self.kind, {"valid": found.valid, "test": found.test})
+
+    def export(self, output: str | Path, *, half: bool = False, overwrite: bool = False) -> list[Path]:
+        """Write the model as files that run without Python; see `front.converting.export_model`.
+
+        Args:
+            output: NAME.html, .js, .wasm, .c, or the library of this system (.so, .dylib).
+            half: pages and modules: large weights as float16.
+            overwrite: replace files that are there.
+
+        Returns:
+            The files.
+
+        Raises:
+            UnsupportedError: a model that cannot be exported, with the reason.
+            ConfigError: another ending.
+            GattnError: a file is there already.
+        """
+        return export_model(self.folder, output, half=half, overwrite=overwrite)
 
     def __repr__(self) -> str:
         c = self.config

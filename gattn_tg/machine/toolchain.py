@@ -15,7 +15,8 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def find(environ: MutableMapping[str, str] | None = None) -> Compiler | None:
     for name in names:
         if found := shutil.which(name, path=path):
             return Compiler(found, "clang")
-    return Compiler(str(ZIGCC), "ziglang") if os.name == "posix" and _zig() else None
+    return Compiler(str(ZIGCC), "ziglang") if os.name == "posix" and zig() else None
 
 
 def configure(environ: MutableMapping[str, str] | None = None) -> None:
@@ -69,10 +70,10 @@ def configure(environ: MutableMapping[str, str] | None = None) -> None:
     if compiler is None or environ.get("CC") or Path(compiler.path).name == "clang":
         return
     if compiler.origin == "ziglang":
-        zig = _zig()
-        if zig is None or not _executable(ZIGCC):
+        found = zig()
+        if found is None or not _executable(ZIGCC):
             return
-        environ.setdefault("GATTN_ZIG", zig)
+        environ.setdefault("GATTN_ZIG", found)
     environ["CC"] = compiler.path
 
 
@@ -149,8 +150,24 @@ def flags(cpuinfo: str = "/proc/cpuinfo") -> frozenset[str]:
 @functools.cache
 def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
     """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
+    if _Assumed.bits is not None:
+        return _Assumed.bits
     words = flags(cpuinfo)
     return 512 if "avx512f" in words else 256 if "avx2" in words else 128
+
+
+class _Assumed:
+    bits: int | None = None
+
+
+@contextmanager
+def assuming(bits: int) -> Iterator[None]:
+    """`vector_bits` is this inside: for kernels that run on another machine."""
+    before, _Assumed.bits = _Assumed.bits, bits
+    try:
+        yield
+    finally:
+        _Assumed.bits = before
 
 
 def vector_name() -> str:
@@ -171,7 +188,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 @functools.cache
-def _zig() -> str | None:
+def zig() -> str | None:
     """Path of the zig executable of the installed `ziglang` package."""
     spec = importlib.util.find_spec("ziglang")
     for folder in (spec.submodule_search_locations or []) if spec else []:

@@ -23,7 +23,7 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 
 def no_zig(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain, "_zig", lambda: None)
+    monkeypatch.setattr(toolchain, "zig", lambda: None)
 
 
 def test_clang_on_the_path_is_left_to_tinygrad(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_newest_versioned_clang_is_named(tmp_path: Path) -> None:
 
 @posix_only
 def test_zig_is_taken_where_no_clang_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain, "_zig", lambda: "/somewhere/zig")
+    monkeypatch.setattr(toolchain, "zig", lambda: "/somewhere/zig")
     environ = {"PATH": str(tmp_path)}
     toolchain.configure(environ)
     assert environ["CC"] == str(toolchain.ZIGCC)

@@ -63,6 +63,19 @@ def convert(verbs: shared.Verbs) -> None:
     shared.overwrite(verb, "replace a folder of such files that is there")
 
 
+def export(verbs: shared.Verbs) -> None:
+    """The options of `gattn export`."""
+    verb = shared.verb(verbs, "export", "a model that runs without Python: a page for any browser, C, WebAssembly")
+    shared.checkpoint(verb)
+    summary = (
+        "NAME.html, one page that needs nothing else; NAME.js, a module for other pages; NAME.wasm; NAME.c, or NAME.so "
+        "(.dylib) for this machine, with a header"
+    )
+    verb.add_argument("-o", "--output", type=Path, required=True, help=summary)
+    verb.add_argument("--half", action="store_true", help="page and module: weights as float16, half the size")
+    shared.overwrite(verb, "replace files that are there")
+
+
 def evaluate(verbs: shared.Verbs) -> None:
     """The options of `gattn evaluate`."""
     verb = shared.verb(verbs, "evaluate", "metrics of a checkpoint on held-out data")

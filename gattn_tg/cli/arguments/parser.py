@@ -19,6 +19,7 @@ Genomic attention with a learnable motif bias, on CPUs and every GPU.
   gattn finetune run/best new.toml train a new head on a trained trunk
   gattn import dnabert -o ckpt     a model of another project, as a checkpoint: DNABERT, Nucleotide Transformer
   gattn convert ckpt --to hf -o folder   and back, as files that transformers loads
+  gattn export run/best -o page.html   the model as a page for any browser; or C, WebAssembly
   gattn predict run/best new.fa    classes of new sequences, or tracks and sites along them
   gattn variants run/best genome.fa new.vcf   what variants do to what the model says
   gattn explain run/best new.fa -o why        the bases that an answer rests on
@@ -35,6 +36,7 @@ VERBS = (
     learning.finetune,
     learning.importing,
     learning.convert,
+    learning.export,
     answers.predict,
     answers.variants,
     answers.explain,

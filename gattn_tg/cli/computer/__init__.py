@@ -1,1 +1,1 @@
-"""Verbs about this computer: what it has, how fast it is, and the kernels that are kept on it."""
+"""Verbs about computers: what this one has, how fast it is, the kernels kept on it; and models for other ones."""

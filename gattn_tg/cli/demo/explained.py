@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 import gattn_tg
-from gattn_tg.cli.demo.locus import CHROM, LABELS, Locus
+from gattn_tg.cli.demo.locus import CHROM, Locus
 from gattn_tg.front.attention import MotifAttention
 from gattn_tg.front.explanations import Explanations
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.score.splice import Candidate
+from gattn_tg.score.splice import LABELS, Candidate
 from gattn_tg.seq import encode
 from gattn_tg.types import UInt8
 

@@ -17,18 +17,13 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.junctions import Judgement, is_real, judged, junctions, weight_matrix_scores
 from gattn_tg.score.predict import fields, header, predict
-from gattn_tg.score.splice import Candidate, candidates, with_prior
+from gattn_tg.score.splice import GENOMIC_SHARE, LABELS, TRAINED_SHARE, Candidate, candidates, with_prior
 from gattn_tg.types import Bool, Float
 
 WINDOW = 60  # bases of a splice window, the junction in its middle
 CHROM, ZOOM = "chr16", (267_000, 290_000)  # RGS11, ARHGDIG, PDIA2 and the end of AXIN1: many exons in little space
 SHOWN = 0.5  # probability above which a predicted site is shown
 
-# A third of the windows that are a donor or neither are donors (acceptors alike); in a stretch dense with genes it is
-# about one GT or AG in a hundred (RefSeq in this one: 70 of 5,783).
-TRAINED_SHARE, GENOMIC_SHARE = 0.32, 0.01
-
-LABELS = {"donor": "ei", "acceptor": "ie"}  # classes of the training windows
 # position counts from 1; known: in RefSeq
 COLUMNS = ["chrom", "position", "strand", "kind", "probability", "shown", "known"]
 

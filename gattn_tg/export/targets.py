@@ -1,0 +1,74 @@
+"""The files that a model becomes, by the ending of the name that is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.export.module import module
+from gattn_tg.export.page import page
+from gattn_tg.export.program import BROWSER_BITS, program_of
+from gattn_tg.models.checkpoint import Checkpoint
+
+LIBRARY = {"darwin": ".dylib"}.get(sys.platform, ".so")
+PAGES, HALVES = (".html",), (".html", ".js")
+BESIDE: dict[str, tuple[str, ...]] = {  # what is written beside the file of an ending
+    ".html": (), ".js": (".d.ts",), ".wasm": (".h",), ".c": (".h", ".weights"), ".so": (".h", ".weights"),
+    ".dylib": (".h", ".weights"),
+}  # fmt: skip
+
+
+def check_target(path: Path, *, half: bool = False) -> None:
+    """Refuse a name or an option before any work is done for it.
+
+    Raises:
+        ConfigError: no ending that a model can have, or halves of a target that has none.
+        UnsupportedError: the library of another system.
+    """
+    if path.suffix not in BESIDE:
+        raise ConfigError(f"export: {path}: expected a name that ends in {', '.join(BESIDE)}, got "
+                          f"{path.suffix or 'no ending'}; name one of them")
+    if half and path.suffix not in HALVES:
+        raise ConfigError(f"export: expected half weights for {' or '.join(HALVES)}, got {path.suffix}, which reads "
+                          "them as they are; leave it out")
+    if path.suffix in (".so", ".dylib") and path.suffix != LIBRARY:
+        raise UnsupportedError(f"export: {path}: expected {LIBRARY}, the library of this system, got {path.suffix}; "
+                               "export .c and compile it there")
+
+
+def files_of(
+    checkpoint: Checkpoint, path: Path, *, half: bool = False, extra: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """The content of every file by its name, the one that was asked for first; equal models give equal bytes.
+
+    Args:
+        checkpoint: a model with its weights on the CPU.
+        path: what `check_target` lets pass.
+        half: store large weights as float16.
+        extra: what a page must know of the model beside its form.
+
+    Raises:
+        UnsupportedError: a model that is not exported, with the reason.
+        FormatError: a checkpoint that does not say how it was trained.
+        MissingExtraError: ziglang is not installed.
+    """
+    check_target(path, half=half)
+    ending, name = path.suffix, path.stem
+    is_library = ending == LIBRARY
+    program = program_of(checkpoint, None if is_library else BROWSER_BITS)
+    if ending == ".html":
+        return {path.name: page(program, half=half, extra=dict(extra or {})).encode()}
+    if ending == ".js":
+        text, types = module(program, half=half)
+        return {path.name: text.encode(), f"{name}.d.ts": types.encode()}
+    if ending == ".wasm":
+        code, layout = program.webassembly(embedded=True)
+        return {path.name: code, f"{name}.h": program.c(name, embedded=True)[1].encode()}
+    source, header, layout = program.c(name)
+    beside = {f"{name}.h": header.encode()}
+    if "WEIGHTS[]" not in source:
+        beside[f"{name}.weights"] = layout.weights
+    return {path.name: program.library(ending)[0] if is_library else source.encode(), **beside}

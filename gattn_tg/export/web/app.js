@@ -1,0 +1,123 @@
+// The page: what is asked, a sequence in, answers out.
+import {along, answer, explain, generate, likelihood, variant} from "./ask.js";
+import {readFasta, readText} from "./dna.js";
+import {logo, sites, tracks} from "./draw.js";
+import {Pool} from "./pool.js";
+
+const $ = id => document.getElementById(id), PAYLOAD = JSON.parse($("payload").textContent), ABOUT = PAYLOAD.about;
+const MOST_ROWS = 200, MOST_SHOWN = 50;
+const VARIANT = ["One variant", variant, ["variant"]];
+const MODES = ABOUT.task === "next" ? [["How likely each base is", likelihood, []], ["New bases behind it", generate, ["length", "temperature", "seed"]], VARIANT]
+  : ABOUT.margin !== undefined ? [["Along the sequence", along, []], VARIANT]
+  : [[ABOUT.sites ? "Where the sites are" : "What it is", answer, []], ["Why: every change of a base", explain, ["target"]], VARIANT];
+const OPTIONS = {variant: ["Variant", "text", "", "1234:A>C"], length: ["New bases", "number", 60, ""], temperature: ["Temperature", "number", 1, ""],
+                 seed: ["Seed", "number", 0, ""], target: ["Class or column to explain", "text", "", ABOUT.labels.join(", ")]};
+
+function make(name, attributes = {}, ...inside) {
+  const out = Object.assign(document.createElement(name), attributes);
+  out.append(...inside);
+  return out;
+}
+
+let pool, question = MODES[0];
+MODES.forEach((mode, i) => {
+  const choice = make("input", {type: "radio", name: "mode", id: `mode${i}`, checked: !i});
+  choice.addEventListener("change", () => choose(mode));
+  $("modes").append(make("label", {}, choice, ` ${mode[0]}`));
+});
+
+function choose(mode) {
+  question = mode;
+  $("options").replaceChildren(...mode[2].map(key => {
+    const [label, type, value, placeholder] = OPTIONS[key];
+    return make("label", {}, `${label} `, make("input", {type, id: key, value, placeholder, min: 0, step: "any"}));
+  }));
+}
+
+function options() {
+  const out = {};
+  for (const key of question[2]) {
+    const value = $(key).value.trim(), isNumber = OPTIONS[key][1] === "number";
+    if (isNumber && (value === "" || !(+value >= 0) || (key === "length" && (+value < 1 || +value % 1)))) throw new Error(`${OPTIONS[key][0]}: write a number${key === "length" ? " from 1 up" : " of 0 or more"}.`);
+    if (key === "target" && value && !ABOUT.labels.includes(value)) throw new Error(`The model knows ${ABOUT.labels.join(", ")}, and not ${value}.`);
+    out[key] = isNumber ? +value : value;
+  }
+  return out;
+}
+
+const download = (name, text) => {
+  const url = URL.createObjectURL(new Blob([text], {type: "text/plain"})), link = make("a", {href: url, download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+};
+
+const tsv = ({head, rows}) => [head, ...rows].map(row => row.join("\t")).join("\n") + "\n";
+const bedgraph = (found, at) => found.tracks[at].values.reduce((text, v, i) => Number.isNaN(v) ? text : text + `${found.record}\t${i * found.step}\t${(i + 1) * found.step}\t${+v.toPrecision(6)}\n`, "");
+const bed = found => found.strong.map(s => [found.table.rows[0][0], s.position - (s.kind === "donor" ? 0 : 2), s.position + (s.kind === "donor" ? 2 : 0), s.kind, Math.round(1000 * s.score), s.strand].join("\t") + "\n").join("");
+
+function show(found, length) {
+  const {head, rows} = found.table, card = make("section", {}, make("h2", {textContent: found.title}), make("p", {textContent: found.note}));
+  const drawing = found.sites ? sites(found, ABOUT.motifs) : found.tracks ? tracks(found.tracks, length) : found.grid ? logo(found) : null;
+  if (drawing) card.append(make("div", {className: "scroll", tabIndex: 0}, drawing));
+  if (found.letters) card.append(make("textarea", {readOnly: true, rows: 4, value: found.letters}));
+  const buttons = make("p", {className: "row"}), save = (label, name, text) => { const b = make("button", {type: "button", textContent: label}); b.onclick = () => download(name, text()); buttons.append(b); };
+  save("Save the table (TSV)", found.file, () => tsv(found.table));
+  if (found.strong?.length) save("Save the sites (BED)", "sites.bed", () => bed(found));
+  found.tracks?.slice(0, 4).forEach((t, i) => save(`Save ${t.name} (bedGraph)`, `${t.name}.bedgraph`, () => bedgraph(found, i)));
+  const body = make("tbody", {}, ...rows.slice(0, MOST_ROWS).map(row => make("tr", {}, ...row.map(cell => make("td", {textContent: cell})))));
+  card.append(buttons, make("div", {className: "scroll", tabIndex: 0}, make("table", {}, make("thead", {}, make("tr", {}, ...head.map(h => make("th", {textContent: h})))), body)));
+  if (rows.length > MOST_ROWS) card.append(make("p", {textContent: `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")} rows; the file has all.`}));
+  return card;
+}
+
+/** Asks about every record; what the page shows is drawn by `go`. */
+async function ask(text, wanted, tick = () => {}) {
+  const records = readFasta(text), [, run] = question, out = [];
+  pool ??= new Pool(PAYLOAD, $("worker").textContent);
+  await pool.ready;
+  for (const [i, record] of records.entries()) out.push({record, found: await run(pool, record, wanted, f => tick((i + f) / records.length))});
+  return out;
+}
+
+async function go() {
+  const began = performance.now();
+  $("go").disabled = true; $("stop").disabled = false; $("bar").hidden = false; $("bar").value = 0; $("say").textContent = "…";
+  $("out").replaceChildren();
+  try {
+    const found = await ask($("sequence").value, options(), f => { $("bar").value = f; $("say").textContent = `${Math.round(100 * f)} %`; });
+    $("out").append(...found.slice(0, MOST_SHOWN).map(x => show(x.found, x.record.ids.length)));
+    if (found.length > 1 && found[0].found.table.head.join() === found[found.length - 1].found.table.head.join()) {
+      const all = {head: found[0].found.table.head, rows: found.flatMap(x => x.found.table.rows)}, save = make("button", {type: "button", textContent: `Save all ${found.length} records (TSV)`});
+      save.onclick = () => download(found[0].found.file, tsv(all));
+      $("out").prepend(make("section", {}, make("p", {className: "row"}, save)));
+    }
+    $("say").textContent = `Done in ${((performance.now() - began) / 1000).toFixed(1)} s.` + (found.length > MOST_SHOWN ? ` The first ${MOST_SHOWN} of ${found.length} records are shown; the file has all.` : "");
+  } catch (error) {
+    $("say").textContent = error.message;
+    if (pool?.cancelled || !(await pool?.ready.then(() => true, () => false))) pool = undefined;
+  }
+  $("go").disabled = false; $("stop").disabled = true; $("bar").hidden = true;
+}
+
+function example() {
+  const letters = "ACGT"; let state = 7, text = "";
+  const length = ABOUT.task === "next" ? Math.min(200, ABOUT.width - 1) : ABOUT.margin !== undefined ? ABOUT.width : ABOUT.sites ? 2000 : Math.min(ABOUT.width, 200);
+  for (let i = 0; i < length; i++) { state = state * 1103515245 + 12345 & 0x7fffffff; text += letters[state >> 16 & 3]; }
+  $("sequence").value = `>example\n${text.replace(/.{60}/g, "$&\n").trim()}\n`;
+}
+
+async function take(file) {
+  try { $("sequence").value = await readText(file); $("say").textContent = file.name; } catch (error) { $("say").textContent = error.message; }
+}
+
+$("go").addEventListener("click", go);
+$("stop").addEventListener("click", () => pool?.cancel());
+$("example").addEventListener("click", example);
+$("file").addEventListener("change", () => $("file").files[0] && take($("file").files[0]));
+$("sequence").addEventListener("dragover", event => { event.preventDefault(); $("sequence").classList.add("over"); });
+$("sequence").addEventListener("dragleave", () => $("sequence").classList.remove("over"));
+$("sequence").addEventListener("drop", event => { event.preventDefault(); $("sequence").classList.remove("over"); if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]); });
+if (location.hash.startsWith("#ask=")) {       // opened with a question in its address: it answers by itself
+  $("sequence").value = decodeURIComponent(location.hash.slice(5));
+  go();
+} else if (location.hash === "#example") { example(); go(); }

@@ -1,0 +1,85 @@
+// A compiled model in WebAssembly: rows of bases in, numbers out. No dependencies, no requests.
+
+/** Bytes of base64 text packed with gzip. */
+export async function unpack(text) {
+  const packed = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  return new Uint8Array(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+}
+
+/** Weights as float32: the ranges [to, from, count, isHalf] that are marked are stored as float16. */
+export function widened(bytes, halves) {
+  if (!halves) return bytes;
+  const src = new DataView(bytes.buffer, bytes.byteOffset), out = new DataView(new ArrayBuffer(halves.size));
+  for (const [to, from, count, isHalf] of halves.parts)
+    for (let i = 0; i < count; i++)
+      if (isHalf) out.setFloat32(to + 4 * i, half(src.getUint16(from + 2 * i, true)), true);
+      else out.setUint8(to + i, bytes[from + i]);
+  return new Uint8Array(out.buffer);
+}
+
+function half(h) {
+  const e = h >> 10 & 31, m = h & 1023, s = h & 32768 ? -1 : 1;
+  return e === 31 ? (m ? NaN : s * Infinity) : e ? s * 2 ** (e - 15) * (1 + m / 1024) : s * 2 ** -24 * m;
+}
+
+export class Model {
+  /** payload: {wasm, weights, halves, about}, as `gattn export` writes it. */
+  static async load(payload) {
+    const {instance} = await WebAssembly.instantiate(await unpack(payload.wasm), {});
+    return new Model(instance.exports, widened(await unpack(payload.weights), payload.halves), payload.about);
+  }
+
+  constructor(exports, weights, about) {
+    this.exports = exports;
+    this.about = about;
+    this.perRow = about.answers.reduce((a, b) => a * b, 1);
+    this.top = exports.__heap_base.value;
+    const at = this.take(weights.length);
+    this.bytes().set(weights, at);
+    exports.gattn_use_weights(at);
+    const {rows, width} = about;
+    this.at = {bases: this.take(rows * width), motifs: this.take(rows * width), lengths: this.take(4 * rows),
+               answers: this.take(4 * rows * this.perRow), memory: this.take(exports.gattn_memory_bytes())};
+  }
+
+  bytes() { return new Uint8Array(this.exports.memory.buffer); }
+
+  /** So many bytes of the module's memory. */
+  take(size) {
+    const at = this.top + 63 & ~63, memory = this.exports.memory;
+    this.top = at + size;
+    const missing = Math.ceil((this.top - memory.buffer.byteLength) / 65536);
+    if (missing > 0) memory.grow(missing);
+    return at;
+  }
+
+  /** The motif id of every base. */
+  motifs(bases) {
+    const n = bases.length, before = this.top;
+    const [at, out] = [this.take(n), this.take(n)], memory = this.take(this.exports.gattn_motif_bytes(n));
+    this.bytes().set(bases, at);
+    this.exports.gattn_motifs(at, n, out, memory);
+    this.top = before;
+    return this.bytes().slice(out, out + n);
+  }
+
+  /**
+   * Answers to at most `about.rows` sequences, each padded to `about.width` bases with 4: `perRow` numbers of each.
+   * Motif ids that are not given are found in each sequence by itself.
+   */
+  run(bases, lengths, motifs) {
+    const {rows, width, motifs: known} = this.about, count = lengths.length, flat = new Uint8Array(rows * width).fill(4);
+    flat.set(bases.subarray(0, count * width));
+    const ids = new Uint8Array(rows * width), all = new Int32Array(rows).fill(width);
+    all.set(lengths);
+    if (motifs) ids.set(motifs);
+    else if (known.length)
+      for (let r = 0; r < count; r++) ids.set(this.motifs(flat.subarray(r * width, (r + 1) * width)), r * width);
+    this.bytes().set(flat, this.at.bases);
+    this.bytes().set(ids, this.at.motifs);
+    this.bytes().set(new Uint8Array(all.buffer), this.at.lengths);
+    const {bases: b, motifs: m, lengths: n, answers: y, memory} = this.at;
+    this.exports.gattn_run(b, m, n, y, memory);
+    return new Float32Array(this.exports.memory.buffer.slice(y, y + 4 * count * this.perRow));
+  }
+}
