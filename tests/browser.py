@@ -1,4 +1,4 @@
-"""A Chromium without a window, driven through a pipe: pages are opened from files, and what they ask the net for is seen."""
+"""A Chromium without a window, driven through a pipe: pages are opened from files, and what they ask for is seen."""
 
 from __future__ import annotations
 

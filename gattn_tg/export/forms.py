@@ -101,8 +101,8 @@ def _of_sequences(checkpoint: Checkpoint, readout: SequenceReadout) -> Form:
         require_symmetric(checkpoint.vocabulary)
     about: dict[str, Any] = {"task": readout.task, "labels": list(readout.labels), "shortest": readout.shortest,
                              "both_strands": readout.both_strands}  # fmt: skip
-    if getattr(config, "placed", 0):
-        about["only"] = width  # a linear model on each place: sequences of another length mean something else
+    if config.only_bp is not None:
+        about["only"] = config.only_bp  # a linear model on each place: sequences of another length mean something else
     said = "logits of the classes: a softmax makes probabilities of them"
     if isinstance(readout, LabelReadout):
         said = "logits of the labels: a sigmoid makes probabilities of them"
