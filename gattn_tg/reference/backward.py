@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gattn_tg.reference.bias import NO_BIAS, PER_KEY_KINDS, Bias, table_index, tie
-from gattn_tg.reference.forward import is_broken, per_query_head, probabilities, without_broken
+from gattn_tg.reference.forward import Relative, is_broken, per_query_head, probabilities, without_broken
 from gattn_tg.reference.rope import Rope, rotate
 from gattn_tg.reference.visible import PerToken, Window, coordinates, visible
 from gattn_tg.types import Float, Int
@@ -15,12 +15,13 @@ from gattn_tg.types import Float, Int
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """Gradients of `sum(do * o) + sum(dlse * lse)`; dtable is of the untied table, None without a bias."""
+    """Gradients of `sum(do * o) + sum(dlse * lse)`; dtable is of the untied table; both None without."""
 
     dq: Float[np.ndarray, "b h n d"]
     dk: Float[np.ndarray, "b g m d"]
     dv: Float[np.ndarray, "b g m e"]
     dtable: Float[np.ndarray, "*shape"] | None
+    drelative: Relative | None = None
 
 
 def attention_backward(
@@ -38,6 +39,7 @@ def attention_backward(
     scale: float | None = None,
     dlse: Float[np.ndarray, "b h n"] | None = None,
     slopes: Float[np.ndarray, "h"] | None = None,
+    relative: Relative | None = None,
 ) -> Gradients:
     """Computes the gradients of attention: `dS = p * (do v^T - delta + dlse)`, `delta = sum_j p * (do v^T)`.
 
@@ -46,7 +48,8 @@ def attention_backward(
 
     Args:
         do: Gradient of the output.
-        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale, slopes: As in `attention`.
+        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale, slopes, relative: As in
+            `attention`.
         dlse: Gradient of lse, when the caller used it; of no effect for queries that see nothing.
 
     A query that sees a NaN or an infinity, or whose do or dlse holds one, has a NaN dS for every key that it sees: its
@@ -59,7 +62,7 @@ def attention_backward(
     positions_q, positions_k = coordinates(positions, (b, n, m))
     scale = d**-0.5 if scale is None else scale
     p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
-                         slopes)
+                         slopes, relative)
     seen = np.broadcast_to(visible((b, n, m), is_causal, window_size, lengths, segments)[:, None], p.shape)
     broken = is_broken(do) if dlse is None else is_broken(do) | ~np.isfinite(dlse)
     p = np.where(seen & (broken & p.any(-1))[..., None], np.nan, p)
@@ -74,9 +77,18 @@ def attention_backward(
     dq = rotate(scale * ds @ per_query_head(turned_k, h), rope, positions_q, inverse=True)
     dk = rotate(summed_over_group(scale * ds.swapaxes(-1, -2) @ turned_q, g), rope, positions_k, inverse=True)
     dv = summed_over_group(p.swapaxes(-1, -2) @ do, g)
-    if bias is None:
-        return Gradients(dq, dk, dv, None)
-    return Gradients(dq, dk, dv, gathered(bias, table_index(bias, (b, n, m), positions_q, positions_k), ds))
+    dtable = None if bias is None else gathered(bias, table_index(bias, (b, n, m), positions_q, positions_k), ds)
+    return Gradients(dq, dk, dv, dtable, None if relative is None else drelative(relative, ds))
+
+
+def drelative(relative: Relative, ds: Float[np.ndarray, "b h n m"]) -> Relative:
+    """Gives the gradients of both factors of the products that were added by distance."""
+    of_q, of_k = (without_broken(np.asarray(x, np.float64)) for x in relative)
+    n, m = ds.shape[2:]
+    by_distance = np.zeros((*ds.shape[:3], n + m - 1))
+    for i in range(n):
+        by_distance[:, :, i, n - 1 - i : n - 1 - i + m] = ds[:, :, i]
+    return by_distance @ of_k, np.einsum("bhir,bhic->hrc", by_distance, of_q)
 
 
 def summed_over_group(x: Float[np.ndarray, "b h m d"], g: int) -> Float[np.ndarray, "b g m d"]:

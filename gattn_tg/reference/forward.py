@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from gattn_tg.reference.bias import NO_BIAS, PER_KEY_KINDS, Bias, table_index, tie
 from gattn_tg.reference.rope import Rope, rotate
 from gattn_tg.reference.visible import PerToken, Window, coordinates, visible
 from gattn_tg.types import Bool, Float, Int
+
+Relative: TypeAlias = tuple[Float[np.ndarray, "b h n c"], Float[np.ndarray, "h r c"]]
 
 
 def attention(
@@ -24,6 +28,7 @@ def attention(
     scale: float | None = None,
     return_lse: bool = False,
     slopes: Float[np.ndarray, "h"] | None = None,
+    relative: Relative | None = None,
 ) -> Float[np.ndarray, "b h n e"] | tuple[Float[np.ndarray, "b h n e"], Float[np.ndarray, "b h n"]]:
     """Computes `o = softmax(scale * R q (R k)^T + bias) v` over the visible keys, in float64.
 
@@ -41,6 +46,8 @@ def attention(
         scale: Factor of the products, d ** -0.5 unless given.
         return_lse: Also give the log of the sum of exponentials of every row.
         slopes: Of each query head: what every token between query and key takes from the score (ends aligned).
+        relative: Queries (b, h, n, c) and one key (h, n + m - 1, c) for each distance j - (i + m - n) from 1 - m on,
+            whose product is added to the score as it is, neither scaled nor rotated.
 
     Returns:
         o, or (o, lse). A query that sees nothing, or only scores of -inf, has o = 0 and lse = -inf.
@@ -49,7 +56,7 @@ def attention(
     Source: Vaswani et al. 2017, equation 1.
     """
     p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
-                           slopes)
+                           slopes, relative)
     o = p @ per_query_head(without_broken(np.asarray(v, np.float64)), p.shape[1])
     return (o, lse) if return_lse else o
 
@@ -67,10 +74,12 @@ def probabilities(
     scale: float | None = None,
     v: Float[np.ndarray, "b g m e"] | None = None,
     slopes: Float[np.ndarray, "h"] | None = None,
+    relative: Relative | None = None,
 ) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
     """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys.
 
-    A score is NaN where q, k or, if given, v of its query or key holds a NaN or an infinity.
+    A score is NaN where q, k or, if given, v of its query or key, or one of both `relative`, holds a NaN or an
+    infinity.
     """
     q, k = np.asarray(q, np.float64), np.asarray(k, np.float64)
     b, h, n, d = q.shape
@@ -83,6 +92,10 @@ def probabilities(
     if slopes is not None:
         s = s - np.asarray(slopes, np.float64)[:, None, None] * distances(n, m)
     broken = is_broken(q)[..., None]
+    if relative is not None:
+        of_q, of_k = (np.asarray(x, np.float64) for x in relative)
+        s = s + of_distances(without_broken(of_q) @ without_broken(of_k).swapaxes(-1, -2), m)
+        broken = broken | of_distances(is_broken(of_q)[..., None] | is_broken(of_k)[:, None], m)
     if bias is not None:
         added = spread(bias, table_index(bias, (b, n, m), positions_q, positions_k))
         s, broken = s + added, broken & ~np.isneginf(added)
@@ -95,6 +108,13 @@ def probabilities(
 def distances(n: int, m: int) -> Int[np.ndarray, "n m"]:
     """Tokens from query i to key j, |i + m - n - j|."""
     return np.asarray(np.abs(np.arange(m - n, m)[:, None] - np.arange(m)))
+
+
+def of_distances(x: Float[np.ndarray, "*b n r"], m: int) -> Float[np.ndarray, "*b n m"]:
+    """Takes for query i and key j the entry of their distance, x[i, j - i + n - 1]."""
+    n = x.shape[-2]
+    i, j = np.arange(n)[:, None], np.arange(m)
+    return x[..., i, j - i + n - 1]
 
 
 def softmax(

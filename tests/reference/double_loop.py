@@ -23,6 +23,7 @@ DEFAULTS = {
     "segments": None,
     "scale": None,
     "slopes": None,
+    "relative": None,
 }
 
 
@@ -94,6 +95,9 @@ class Call:
         s = scale * sum(a * c for a, c in zip(query, key, strict=True))
         if self.slopes is not None:
             s -= float(self.slopes[x]) * abs(self.place(i) - j)
+        if self.relative is not None:
+            there = self.relative[1][x, j - self.place(i) + self.m - 1]  # distances begin at 1 - m
+            s += sum(a * c for a, c in zip(self.relative[0][b, x, i], there, strict=True))
         return s if self.bias is None else s + self.bias_of(b, x, i, j)
 
     def turned(self, vector, position):
@@ -157,6 +161,7 @@ def attention_backward(do, q, k, v, dlse=None, **keywords):
     table = None if call.bias is None else call.bias.table
     dq, dk, dv = (np.zeros(x.shape) for x in (q, k, v))
     dtable = None if table is None else np.zeros(table.shape)
+    drelative = None if call.relative is None else tuple(np.zeros(x.shape) for x in call.relative)
     scale = 1 / math.sqrt(call.d) if call.scale is None else call.scale
     for b, x, i, j in np.ndindex(call.b, call.h, call.n, call.m):
         if not call.sees(b, i, j):
@@ -171,6 +176,10 @@ def attention_backward(do, q, k, v, dlse=None, **keywords):
         apart = call.coordinate_k(b, j) - call.coordinate_q(b, i)
         dq[b, x, i] += ds * scale * np.array(call.turned(k[b, y, j], apart))
         dk[b, y, j] += ds * scale * np.array(call.turned(q[b, x, i], -apart))
+        if drelative is not None:
+            r = j - call.place(i) + call.m - 1
+            drelative[0][b, x, i] += ds * call.relative[1][x, r]
+            drelative[1][x, r] += ds * call.relative[0][b, x, i]
         where = None if table is None else call.entry(b, i, j)
         if where is None:
             continue
@@ -180,4 +189,4 @@ def attention_backward(do, q, k, v, dlse=None, **keywords):
         else:
             dtable[head + where] += ds / 2
             dtable[head + call.other_strand(where)] += ds / 2
-    return SimpleNamespace(dq=dq, dk=dk, dv=dv, dtable=dtable)
+    return SimpleNamespace(dq=dq, dk=dk, dv=dv, dtable=dtable, drelative=drelative)

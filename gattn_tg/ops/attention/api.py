@@ -34,14 +34,14 @@ def attention(
     q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ...,
-    return_lse: Literal[False] = ..., slopes: Tensor | None = ...,
+    return_lse: Literal[False] = ..., slopes: Tensor | None = ..., relative: tuple[Tensor, Tensor] | None = ...,
 ) -> Tensor: ...
 @overload
 def attention(
     q: Tensor, k: Tensor, v: Tensor, bias: MotifBias | None = ..., rope: Rope | None = ...,
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ..., *,
-    return_lse: Literal[True], slopes: Tensor | None = ...,
+    return_lse: Literal[True], slopes: Tensor | None = ..., relative: tuple[Tensor, Tensor] | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 def attention(
     q: Float[Tensor, "b h n d"],
@@ -58,6 +58,7 @@ def attention(
     impl: str = "auto",
     return_lse: bool = False,
     slopes: Float[Tensor, "h"] | None = None,
+    relative: tuple[Float[Tensor, "b h n c"], Float[Tensor, "h r c"]] | None = None,
 ) -> Float[Tensor, "b h n e"] | tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Attention with motif bias and rotary positions, differentiable in q, k, v and bias.table.
 
@@ -81,6 +82,9 @@ def attention(
         return_lse: also return the log-sum-exp of every score row, in nats.
         slopes: of each query head, in nats per token: what the distance of a key takes from its score (ALiBi, Press et
             al. 2022). Distances are those of places, as in masks, not of positions. Slopes are constants: no gradient.
+        relative: queries (b, h, n, c) and one key (h, n + m - 1, c) for each distance j - (i + m - n) of places from
+            1 - m on; their product is added to the score as it is, neither scaled nor rotated (Shaw et al. 2018; Dai et
+            al. 2019). Differentiable in both. Only `lazy` serves it, whose memory grows with n m.
 
     Returns:
         o in the dtype of v, and with return_lse also lse in float32. A query that sees nothing gives o = 0 and
@@ -106,7 +110,8 @@ def attention(
         (1, 2, 8, 16)
     """
     problem = build(q, k, v, bias=bias, rope=rope, positions=positions, is_causal=is_causal, window_size=window_size,
-                    lengths=lengths, segments=segments, scale=scale, slopes=slopes)
+                    lengths=lengths, segments=segments, scale=scale, slopes=slopes,
+                    relative=relative)
     o, lse = choose(problem, impl).run(problem)
     return (o, lse) if return_lse else o
 

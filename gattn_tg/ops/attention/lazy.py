@@ -49,6 +49,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     if problem.slopes is not None:
         s = s - problem.slopes.reshape(1, h, 1, 1) * distances(n, m)
     s = s + of_row + of_key.unsqueeze(2)
+    if problem.relative is not None:
+        s = s + by_distance(*problem.relative, m)
     seen = visible(problem)
     if seen is not None:
         s = seen.where(s, -math.inf)
@@ -72,6 +74,20 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
 def distances(n: int, m: int) -> Float[Tensor, "n m"]:
     """Tokens from query i to key j, |i + m - n - j|, as float32."""
     return (Tensor.arange(m - n, m).reshape(n, 1) - Tensor.arange(m)).abs().cast(dtypes.float32)
+
+
+def by_distance(q: Float[Tensor, "b h n c"], keys: Float[Tensor, "h r c"], m: int) -> Float[Tensor, "b h n m"]:
+    """<q[i], keys[j - i + n - 1]> of every query i and key j, nan where one of both holds a nan or an infinity.
+
+    The products with all r = n + m - 1 distances are taken and shifted, so that row i begins n - 1 - i later.
+    """
+    b, h, n, _ = q.shape
+    q, keys, r = q.cast(dtypes.float32), keys.cast(dtypes.float32), n + m - 1
+    s = without_broken(q).matmul(without_broken(keys).unsqueeze(0).transpose(-1, -2))
+    s = (s < LIMIT).where(s, LIMIT)
+    s = (s > -LIMIT).where(s, -LIMIT) + broken(q).unsqueeze(-1) + broken(keys).reshape(1, h, 1, r)
+    flat = s.reshape(b, h, n * r).pad((None, None, (0, n)))[:, :, n - 1 : n - 1 + n * (r - 1)]
+    return flat.reshape(b, h, n, r - 1)[..., :m] if r > 1 else s
 
 
 def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:

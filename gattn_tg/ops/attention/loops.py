@@ -28,6 +28,8 @@ def refuse(problem: Problem) -> str | None:
         return f"expected operands on a CPU, got {devices[0]}"
     if not cpu.compiles_well():
         return "tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG"
+    if problem.relative is not None:
+        return "it adds no products by distance (relative=)"
     if problem.q.dtype not in STORED:
         return f"expected operands of float32, float16 or bfloat16, got {problem.q.dtype}"
     if max(d, e) > WIDEST:

@@ -33,6 +33,8 @@ def plan(score: Score, d: int, e: int, device: str, dtype: DType) -> Plan | str:
 
 def refuse(problem: Problem) -> str | None:
     """Why this implementation does not serve the call, or None."""
+    if problem.relative is not None:
+        return "it adds no products by distance (relative=)"
     *_, d, e = problem.sizes
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:

@@ -26,6 +26,7 @@ class Problem:
     causal: j <= i + m - n;  window (left, right): i + m - n - left <= j <= i + m - n + right, None = unbounded;
     lengths: j < lengths[b];  segments: segments_q[b, i] == segments_k[b, j].
     `slopes` take slopes[h] |i + m - n - j| from the scores of head h.
+    `relative` adds <relative[0][b, h, i], relative[1][h, j - i + n - 1]>: r = n + m - 1 distances from 1 - m on.
     """
 
     q: Float[Tensor, "b h n d"]
@@ -42,6 +43,7 @@ class Problem:
     segments_q: Int[Tensor, "b n"] | None = None
     segments_k: Int[Tensor, "b m"] | None = None
     slopes: Float[Tensor, "h"] | None = None
+    relative: tuple[Float[Tensor, "b h n c"], Float[Tensor, "h r c"]] | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
@@ -68,7 +70,7 @@ class Problem:
 def build(
     q: Tensor, k: Tensor, v: Tensor, *, bias: MotifBias | None, rope: Rope | None, positions: Pair | None,
     is_causal: bool, window_size: Window | None, lengths: Tensor | None, segments: Pair | None, scale: float | None,
-    slopes: Tensor | None = None,
+    slopes: Tensor | None = None, relative: tuple[Tensor, Tensor] | None = None,
 ) -> Problem:
     """Check an attention call and fill in its defaults.
 
@@ -114,7 +116,8 @@ def build(
     if scale is not None and not abs(scale) <= LARGEST_SCALE:  # nan too
         raise ConfigError(f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5")
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
-                   _window(window_size), lengths, segments_q, segments_k, _fit_slopes(slopes, h, n + m))
+                   _window(window_size), lengths, segments_q, segments_k, _fit_slopes(slopes, h, n + m),
+                   _fit_relative(relative, b, h, n, m))
 
 
 def _fit_slopes(slopes: Tensor | None, h: int, reach: int) -> Tensor | None:
@@ -127,6 +130,22 @@ def _fit_slopes(slopes: Tensor | None, h: int, reach: int) -> Tensor | None:
     most, slopes = LARGEST_SCORE / reach, slopes.detach().cast(dtypes.float32)
     slopes = (slopes > most).where(most, slopes)  # nan stays
     return (slopes < -most).where(-most, slopes)
+
+
+def _fit_relative(
+    relative: tuple[Tensor, Tensor] | None, b: int, h: int, n: int, m: int
+) -> tuple[Tensor, Tensor] | None:
+    if relative is None:
+        return None
+    of_q, of_k = relative
+    if len(of_q.shape) != 4 or tuple(of_q.shape[:3]) != (b, h, n) or not dtypes.is_float(of_q.dtype):
+        raise ShapeError(f"attention: expected relative queries of floats of shape {(b, h, n)} and a width, got "
+                         f"{of_q.dtype} of shape {tuple(of_q.shape)}")
+    wanted = (h, n + m - 1, of_q.shape[3])
+    if tuple(of_k.shape) != wanted or not dtypes.is_float(of_k.dtype):
+        raise ShapeError(f"attention: expected relative keys of floats of shape {wanted}, one for each distance from "
+                         f"{1 - m} to {n - 1}, got {of_k.dtype} of shape {tuple(of_k.shape)}")
+    return of_q, of_k
 
 
 def _fit_bias(bias: MotifBias, b: int, h: int, n: int, m: int) -> MotifBias:

@@ -61,6 +61,8 @@ def layouts(score: Score, d: int, e: int, device: str) -> Layouts | str:
 
 def refuse(problem: Problem) -> str | None:
     """Why this implementation does not serve the call, or None."""
+    if problem.relative is not None:
+        return "it adds no products by distance (relative=)"
     devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
     *_, d, e = problem.sizes
     if problem.q.dtype not in STORED:
