@@ -13,7 +13,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.kinds import kind_of, kind_of_model
+from gattn_tg.models.kinds import KINDS, kind_of, kind_of_model
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.keep.state import restore, snapshot
 from gattn_tg.training.loop.motif_rows import EMBEDDING, TABLE, Classes, matched, motif_axes, moved, tied
@@ -70,10 +70,12 @@ def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> St
     before = snapshot({name: parameters[name] for name in shared}) if shared else {}
     fits = {name: x for name in shared if (x := source.value(name, before[name], model)) is not None}
     if not fits:
+        heirs = [k.name for k in KINDS.values() if k.inherits and isinstance(config, k.inherits)]
+        cure = (f'write kind = "{heirs[-1]}" in [model]' if heirs and type(model).__name__ not in heirs else
+                "give width, n_layers and n_heads of the checkpoint in [model]")  # fmt: skip
         raise ConfigError(
             f"{folder}: expected a checkpoint with weights of the same name and shape as those of the new model, "
-            f"but a {kind} came of which nothing fits; give width, n_layers and n_heads of the "
-            "checkpoint in [model]"
+            f"but a {kind} came of which nothing fits a {type(model).__name__}; {cure}"
         )
     restore({name: parameters[name] for name in fits}, fits)
     digest = hashlib.sha256()

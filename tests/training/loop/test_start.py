@@ -16,6 +16,8 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.imported.config import ImportedConfig
+from gattn_tg.models.imported.encoder import ImportedEncoder
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.attention.bias import MotifBias
@@ -62,9 +64,16 @@ def test_nothing_fits(gpt: Path) -> None:
         def __init__(self) -> None:
             self.embed_bases = Tensor.zeros(3).contiguous()
 
-    message = "weights of the same name and shape .*, but a GenomicGPT came of which nothing fits; give"
+    message = "weights of the same name and shape .*, but a GenomicGPT came of which nothing fits a PerBaseModel; give"
     with pytest.raises(ConfigError, match=message):
         take_over(PerBaseModel(), gpt, VOCABULARY)
+
+
+def test_an_import_tells_which_kind_learns_on_from_it(tmp_path: Path) -> None:
+    config = ImportedConfig(word_bp=1, mlp_width=8, n_positions=8, width=8, n_layers=1, n_heads=2)
+    checkpoint.save(ImportedEncoder(config), tmp_path / "import")
+    with pytest.raises(ConfigError, match='a SequenceClassifier; write kind = "ImportedClassifier" in'):
+        take_over(SequenceClassifier(replace(tiny.MODEL, width=4), seed=2), tmp_path / "import", VOCABULARY)
 
 
 SHAPE: dict[str, Any] = {"n_classes": 2, "width": 8, "n_layers": 1, "n_heads": 2, "stem_kernel": 0}
