@@ -14,8 +14,7 @@ from gattn_tg.machine import toolchain
 SECONDS = 600
 HEADER = "model.h"  # what sources include
 SHOWN = 600  # characters of what the compiler says that a message repeats
-# -fno-builtin: the loop of our own memset is not taken for a call of memset
-FLAGS = ("-O3", "-g0", "-std=c11", "-fno-math-errno", "-ffreestanding", "-fno-builtin", "-fno-ident",
+FLAGS = ("-O3", "-g0", "-std=c11", "-fno-math-errno", "-ffreestanding", "-fno-ident",
          "-fno-stack-protector", "-fno-sanitize=all", "-fvisibility=hidden", "-w", "-DGATTN_FREESTANDING")  # fmt: skip
 WASM = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory", "-nostdlib", "-Wl,--no-entry",
         "-Wl,-z,stack-size=262144", "-Wl,--export=__heap_base", "-Wl,--strip-all")  # fmt: skip

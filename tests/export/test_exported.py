@@ -23,11 +23,19 @@ from gattn_tg.errors import ConfigError, GattnError, UnsupportedError
 from gattn_tg.export.forms import form_of
 from gattn_tg.export.motifs import ROOM, motif_source
 from gattn_tg.front.trained import Trained
-from gattn_tg.machine import zig
+from gattn_tg.machine import toolchain, zig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import ClassReadout, MaskedReadout
+from gattn_tg.models.readouts import (
+    ClassReadout,
+    MaskedReadout,
+    NextBaseReadout,
+    Readout,
+    SiteReadout,
+    TrackHead,
+    TrackReadout,
+)
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.rules import AtRich, CpgIslands, Matrix
@@ -276,3 +284,49 @@ def test_too_much_gets_a_sentence_and_work_can_be_cancelled(browser: Browser) ->
     browser.until("document.getElementById('stop').disabled")
     assert browser.run("document.getElementById('say').textContent") == "Cancelled."
     assert said(browser, LETTERS).startswith("Done in")
+
+
+ALONG = ">s\n" + decode(np.random.default_rng(6).integers(0, 4, 150).astype(np.uint8))
+HEAD = TrackHead(head="human", tracks=("a", "b"), scale=(1.0, 2.0), soft_clip=0.5, window_bp=96)
+OTHERS: dict[str, tuple[dict[str, Any], Readout]] = {
+    "PerBaseModel": (SIZES, SiteReadout(window_bp=64, site_bp=2)),
+    "TrackModel": ({"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 32, "composition_bp": (),
+                    **SIZES}, TrackReadout(heads=(HEAD,))),
+    "GenomicGPT": ({"context": 32, **SIZES}, NextBaseReadout(width=160)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_pages_of_other_kinds_answer_as_python_does(name: str, browser: Browser, tmp_path: Path) -> None:
+    sizes, readout = OTHERS[name]
+    kind = KINDS[name]
+    checkpoint.save(kind.model(kind.config.from_dict({**sizes}), seed=2), tmp_path / "c", readout=readout,
+                    vocabulary=VOCABULARY)  # fmt: skip
+    model = gattn_tg.load(tmp_path / "c", "CPU")
+    browser.open(model.export(tmp_path / "page.html")[0])
+    assert said(browser, ALONG).startswith("Done in")
+    found = np.array([[float(x) for x in row[3:]] for row in cells(browser)])
+    letters = ALONG[3:]
+    if name == "GenomicGPT":
+        np.testing.assert_allclose(found[:, 0], model.predict([letters]).bits[0], atol=TOLERANCE)
+        assert said(browser, ALONG[:60], mode=1, length="5", temperature="0").startswith("Done in")
+        assert cells(browser)[0][1] == ALONG[3:60] + model.generate(ALONG[3:60], length=5, temperature=0).sequences[0]
+    else:
+        np.testing.assert_allclose(found, model.predict([letters]).values[0], atol=TOLERANCE)
+    assert browser.errors == []
+
+
+def test_the_examples_in_c_and_python_say_what_the_model_says(home: Path, model: Trained) -> None:
+    examples, compiler = Path(__file__).parents[2] / "examples" / "export", toolchain.zig()
+    assert compiler is not None
+    model.export(home / LIBRARY, overwrite=True)
+    told = [subprocess.run([sys.executable, examples / "ask.py", home / LIBRARY, LETTERS], capture_output=True,
+                           text=True, check=True).stdout]  # fmt: skip
+    model.export(home / "model.c", overwrite=True)
+    subprocess.run([compiler, "cc", "-O1", f"-I{home}", home / "model.c", examples / "ask.c", "-o", home / "ask"],
+                   check=True, capture_output=True)  # fmt: skip
+    told.append(subprocess.run([home / "ask", LETTERS], capture_output=True, text=True, check=True).stdout)
+    for text in told:
+        z = np.array([float(x) for x in text.split()])
+        p = np.exp(z) / np.exp(z).sum()
+        np.testing.assert_allclose(p, model.predict([LETTERS]).probabilities[0], atol=TOLERANCE)
