@@ -119,9 +119,11 @@ def weights_of(path: Path) -> Path:
     Raises:
         FormatError: a run that has no best weights yet.
     """
-    if (path / CONFIG).exists() or not (path / "run.json").exists():
+    if (path / CONFIG).exists():
         return path
-    if not (path / "best").exists():
+    if (path / "best").exists():
+        return path / "best"
+    if (path / "run.json").exists():
         raise FormatError(f"{path}: expected a run with best/, got one without; it has not been validated yet: name a "
                           "folder in its checkpoints/, or resume its training")
-    return path / "best"
+    return path
