@@ -109,6 +109,16 @@ def throughput() -> str:
                      "PyTorch bases/s", "ratio"], rows)
 
 
+def imports() -> str:
+    lines = newest("imports", "model", "threads")
+    rows = [[x["model"], f"{x['parameters']:,}", f"{x['batch']} x {x['tokens']:,}", str(x["threads"]),
+             *(f"{x['times'][side]['median_ms']:,.0f}" if side in x["times"] else "-"
+               for side in ("ours", "eager", "compiled")), f"{x['ratio']:.2f}",
+             *(f"{x['memory_mib'][side]:,.0f}" for side in ("ours", "eager"))] for x in lines]  # fmt: skip
+    return markdown(["model", "parameters", "batch x tokens", "threads", "gattn_tg ms", "PyTorch ms",
+                     "PyTorch compiled ms", "ratio", "gattn_tg MiB", "PyTorch MiB"], rows)
+
+
 def study_bias() -> str:
     def row(r: Line) -> list[str]:
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
@@ -260,7 +270,7 @@ def mpra() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
-                            methylation_reads, pretraining, study_words, attribution, mpra)
+                            methylation_reads, pretraining, study_words, attribution, mpra, imports)
 }
 
 

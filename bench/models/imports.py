@@ -1,0 +1,223 @@
+"""Forward passes of models of other projects beside the originals in PyTorch: DNABERT-1 and the Nucleotide Transformer.
+
+    python bench/models/imports.py [--models dnabert_1 nt_v2_50m] [--threads 1 2] [--rounds 10]
+
+Real sizes and random weights, written by the classes of transformers and imported from their files. Hidden vectors
+become logits of all words on both sides. Both get the same tokens, and their logits are compared before anything is
+timed. PyTorch runs as it is, and compiled where `torch.compile` can. Memory is the peak of a process that holds one of
+the two and runs it three times, less that of the same process before it holds a model. One JSON line per case goes to
+bench/results/imports.jsonl. It needs transformers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DEV", "CPU")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import numpy as np
+import torch
+import transformers
+from tinygrad import Tensor, TinyJit
+from tinygrad.helpers import Context
+
+from bench.record import REST_SECONDS, alternate, summary, write
+from gattn_tg.machine import threads
+from gattn_tg.models.imported.reading import imported
+
+ALLOWED = 2e-5  # of the largest logit: both sum in float32, in other orders
+SIDES = ("ours", "eager", "compiled")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An original with its vocabulary, and how many tokens it is given."""
+
+    make: Callable[[], torch.nn.Module]
+    vocabulary: list[str]
+    batch: int
+    tokens: int
+
+
+class Gated(torch.nn.Module):
+    """The perceptron of the Nucleotide Transformer v2, which transformers has not."""
+
+    def __init__(self, width: int, inside: int) -> None:
+        super().__init__()
+        self.dense = torch.nn.Linear(width, 2 * inside, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate, value = self.dense(x).chunk(2, -1)
+        return torch.nn.functional.silu(gate) * value
+
+
+def dnabert() -> torch.nn.Module:
+    """The sizes of DNABERT-1 with words of 6 bases: those of BERT."""
+    return transformers.BertForMaskedLM(transformers.BertConfig(vocab_size=len(BERT)))
+
+
+def nucleotide_transformer() -> torch.nn.Module:
+    """The sizes of the Nucleotide Transformer v2 with 50 million weights."""
+    config = transformers.EsmConfig(
+        vocab_size=len(ESM), max_position_embeddings=2050, position_embedding_type="rotary", token_dropout=False,
+        emb_layer_norm_before=False, pad_token_id=1, mask_token_id=2, hidden_size=512, num_hidden_layers=12,
+        num_attention_heads=16, intermediate_size=2048,
+    )
+    model = transformers.EsmForMaskedLM(config)
+    for layer in model.esm.encoder.layer:
+        layer.intermediate, layer.output.dense = Gated(512, 2048), torch.nn.Linear(2048, 512, bias=False)
+    return model
+
+
+WORDS = ["".join(word) for word in itertools.product("ATCG", repeat=6)]
+BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+ESM = ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *WORDS, *"ATCGN", "<bos>"]
+CASES = {
+    "dnabert_1": Case(dnabert, BERT, 4, 512),
+    "nt_v2_50m": Case(nucleotide_transformer, ESM, 1, 1000),
+}
+
+
+def peak_mib() -> float:
+    """The most main memory that this process held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def runner(
+    side: str, case: Case, model: torch.nn.Module, folder: Path, is_compared: bool = False
+) -> Callable[[], np.ndarray]:
+    """What gives the logits of all words, each side in the order of its own rows, or to be compared in theirs."""
+    ids = np.random.default_rng(0).integers(6, 6 + 4**6 - 1, (case.batch, case.tokens))
+    if side != "ours":
+        peer = torch.compile(model) if side == "compiled" else model
+
+        def run_peer() -> np.ndarray:
+            with torch.inference_mode():
+                logits: np.ndarray = peer(input_ids=torch.tensor(ids)).logits.numpy()
+            return logits
+
+        return run_peer
+    found = imported(folder)
+    order = [case.vocabulary.index(name) for name in found.row_names]  # of our rows, there
+    back = np.argsort(order)  # of their rows, here
+    in_order = back if is_compared else None
+    given = Tensor(back[ids].astype(np.int32)).realize()
+    motifs = Tensor(np.zeros(ids.shape, np.uint8)).realize()
+    lengths = Tensor(np.full(case.batch, case.tokens, np.int32)).realize()
+    run = TinyJit(lambda x, m, n: found.model.words_of(found.model.of_tokens(x, m, n)).realize())
+
+    def run_ours() -> np.ndarray:
+        with Context(TRAINING=0):
+            logits: np.ndarray = run(given, motifs, lengths).numpy()
+        return logits if in_order is None else logits[..., in_order]
+
+    return run_ours
+
+
+def saved(case: Case, folder: Path) -> torch.nn.Module:
+    """A new original, and its files."""
+    torch.manual_seed(0)
+    model = case.make().eval()
+    model.save_pretrained(folder)  # type: ignore[operator]
+    (folder / "vocab.txt").write_text("\n".join(case.vocabulary) + "\n")
+    return model
+
+
+def measured(name: str, n_threads: int, rounds: int) -> dict[str, Any]:
+    """One case on so many threads: times of both, and how far apart their logits are."""
+    case = CASES[name]
+    torch.set_num_threads(n_threads)
+    threads.set_threads(n_threads)
+    with tempfile.TemporaryDirectory() as folder:
+        model = saved(case, Path(folder))
+        began = time.perf_counter()
+        ours = runner("ours", case, model, Path(folder))
+        load_s = time.perf_counter() - began
+        compared = runner("ours", case, model, Path(folder), is_compared=True)
+    runners = {"ours": ours, "eager": runner("eager", case, model, Path())}
+    truth, began = runners["eager"](), time.perf_counter()
+    found = compared()
+    first_s = time.perf_counter() - began
+    error = float(np.abs(found - truth).max() / np.abs(truth).max())
+    if not error <= ALLOWED:
+        raise SystemExit(f"{name}: logits differ by {error:.1e} of the largest, {ALLOWED:.0e} is allowed")
+    refused = ""
+    try:
+        compiled = runner("compiled", case, model, Path())
+        compiled()
+        runners["compiled"] = compiled
+    except Exception as reason:  # whatever a compiler that is not there raises: the line says that there is none
+        refused = type(reason).__name__
+    times = {side: summary(taken) for side, taken in alternate(runners, rounds, 300.0, rest=REST_SECONDS).items()}
+    best = min(times[side]["median_ms"] for side in times if side != "ours")
+    return {
+        "model": name, "parameters": sum(p.numel() for p in model.parameters()), "batch": case.batch,
+        "tokens": case.tokens, "threads": n_threads, "difference": error, "load_s": round(load_s, 2),
+        "first_s": round(first_s, 2), "times": times, "ratio": round(best / times["ours"]["median_ms"], 3),
+        "not_compiled": refused, "transformers": transformers.__version__, "torch": torch.__version__,
+        "memory_mib": {side: memory(name, side, n_threads) for side in ("ours", "eager")},
+    }  # fmt: skip
+
+
+def memory(name: str, side: str, n_threads: int) -> float:
+    """MiB that one side takes, measured in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved(CASES[name], Path(folder))
+        command = [sys.executable, __file__, "--models", name, "--threads", str(n_threads), "--alone", side, folder]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+
+
+def alone(name: str, side: str, folder: Path, n_threads: int) -> float:
+    """The same, in this process."""
+    torch.set_num_threads(n_threads)
+    threads.set_threads(n_threads)
+    before, case = peak_mib(), CASES[name]
+    with torch.device("meta"):
+        model = case.make()
+    if side != "ours":
+        model = model.to_empty(device="cpu").eval()  # of its numbers nothing depends here
+    run = runner(side, case, model, folder)
+    for _ in range(3):
+        run()
+    return round(peak_mib() - before, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)  # in a process that the bench started
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    if a.alone:
+        print(alone(a.models[0], a.alone[0], Path(a.alone[1]), a.threads[0]))
+        return
+    for name, n_threads in itertools.product(a.models, a.threads):
+        if not a.here:  # a process each, because PyTorch's threads of one case disturb the next
+            command = [sys.executable, __file__, "--here", "--models", name, "--threads", str(n_threads), "--rounds",
+                       str(a.rounds)]  # fmt: skip
+            subprocess.run(command, check=True)
+            continue
+        line = measured(name, n_threads, a.rounds)
+        write("imports", line)
+        print(json.dumps({key: line[key] for key in ("model", "threads", "ratio", "difference", "memory_mib")}))
+
+
+if __name__ == "__main__":
+    main()
