@@ -10,7 +10,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.cli.demo.explained import Explained
 from gattn_tg.cli.demo.learn import Outcome, compared, margin
-from gattn_tg.cli.demo.locus import CHROM, GENOMIC_SHARE, SHOWN, TRAINED_SHARE, Locus, shown_line, verdicts
+from gattn_tg.cli.demo.locus import CHROM, SHOWN, Locus, shown_line, verdicts
 from gattn_tg.data import LabelledSequences
 from gattn_tg.explain.drawings import charts
 from gattn_tg.explain.drawings.attention import received_drawing, share_drawing
@@ -25,6 +25,7 @@ from gattn_tg.front.explanations import Explanations
 from gattn_tg.metrics.precision import precision_recall
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.score.junctions import Judgement
+from gattn_tg.score.splice import GENOMIC_SHARE, TRAINED_SHARE
 from gattn_tg.seq import encode
 from gattn_tg.seq.composition import cpg_observed_expected, gc_fraction
 
