@@ -18,6 +18,18 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 
 
+def choose_device() -> None:
+    """Puts tensors where `gattn` puts them: what DEV says, else a GPU that works, else the CPU, and never on an OpenCL
+    driver that only plays the part of a GPU.
+    """
+    from tinygrad.helpers import DEV
+
+    from gattn_tg.front.load import device_of
+
+    if (chosen := device_of(None)) is not None:
+        DEV.value = chosen
+
+
 def alternate(
     runners: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 60.0, warm: int = 2, rest: float = 0.0
 ) -> dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ from tinygrad.nn.state import get_state_dict
 
 from bench.biology.study_motifs import annotated, vocabulary_for
 from bench.biology.study_table import show
-from bench.record import ROOT, lines_of, write
+from bench.record import ROOT, choose_device, lines_of, write
 from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.io import read_labelled
 from gattn_tg.machine import threads
@@ -105,6 +105,7 @@ class Trial:
     """One design at one length of sequence: compiled once, trained from new weights as often as wanted."""
 
     def __init__(self, network: ClassifierConfig, design: Mapping[str, Any], data: LabelledSequences) -> None:
+        choose_device()
         changes = dict(design)
         own = {name: changes.pop(name) for name in OF_TRAINING if name in changes}
         self.settings = replace(SETTINGS, **own)

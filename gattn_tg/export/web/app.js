@@ -103,7 +103,7 @@ function example() {
   const letters = "ACGT"; let state = 7, text = "";
   const length = ABOUT.task === "next" ? Math.min(200, ABOUT.width - 1) : ABOUT.margin !== undefined ? ABOUT.width : ABOUT.sites ? 2000 : Math.min(ABOUT.width, 200);
   for (let i = 0; i < length; i++) { state = state * 1103515245 + 12345 & 0x7fffffff; text += letters[state >> 16 & 3]; }
-  $("sequence").value = `>example\n${text.replace(/.{60}/g, "$&\n").trim()}\n`;
+  $("sequence").value = `>random_letters\n${text.replace(/.{60}/g, "$&\n").trim()}\n`;
 }
 
 async function take(file) {
