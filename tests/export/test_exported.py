@@ -261,6 +261,10 @@ def test_a_page_tells_what_a_variant_does(browser: Browser, model: Trained) -> N
     first = cells(browser)[0]
     np.testing.assert_allclose([float(x) for x in first[1:3]], model.predict([LETTERS, other]).probabilities[:, 0],
                                atol=TOLERANCE)  # fmt: skip
+    placed = f">chr9:100-133\n{LETTERS}"
+    assert said(browser, placed, mode=2, variant=f"chr9:110:{LETTERS[9]}>{other[9]}").startswith("Done in")
+    assert cells(browser)[0] == first
+    assert "Base 10 of the sequence, whose name counts from 0" in browser.run("document.body.textContent")
     wrong = "ACGT"["ACGT".index(LETTERS[9]) - 1]
     assert said(browser, LETTERS, mode=2, variant=f"10:{wrong}>T").startswith(f"At 10 the sequence has {LETTERS[9]}")
 

@@ -153,21 +153,22 @@ export function alleles({name, ids}, text, width) {
   while (same < Math.min(ref.length, alt.length) && ref[same] === alt[same]) same++;
   const middle = at + same, from = s => s.length <= width ? 0 : Math.max(0, Math.min(middle - (width >> 1), s.length - width));
   const start = Math.min(from(ids), from(other));
-  return [ids.slice(start, start + width), other.slice(start, start + width)];
+  const counted = place ? ` Base ${at + 1} of the sequence, whose name counts from 0, as those of bedtools; samtools counts from 1.` : "";
+  return [ids.slice(start, start + width), other.slice(start, start + width), counted];
 }
 
 export async function variant(pool, record, {variant: text}, tick) {
-  const {about} = pool, {labels} = about, room = about.task === "next" ? about.width - 1 : about.width, [ref, alt] = alleles(record, text, room);
+  const {about} = pool, {labels} = about, room = about.task === "next" ? about.width - 1 : about.width, [ref, alt, counted] = alleles(record, text, room);
   const row = (what, a, b) => [what, shown(a), shown(b), shown(b - a)], head = ["answer", "reference", "alternative", "difference"], file = "variant.tsv", title = `${record.name} ${text.trim()}`;
   if (about.task === "next") {
     const [a, b] = [await bits(pool, ref, tick), await bits(pool, alt, tick)].map(x => -x.filter(v => !Number.isNaN(v)).reduce((s, v) => s + v, 0));
-    return {title, note: "log2 of the probability of the window.", table: {head, rows: [row("log2 likelihood", a, b)]}, file};
+    return {title, note: "log2 of the probability of the window." + counted, table: {head, rows: [row("log2 likelihood", a, b)]}, file};
   }
   if (about.margin !== undefined) {
     const [a, b] = [await values(pool, ref, tick), await values(pool, alt, tick)], sum = v => v.reduce((s, x) => s + x, 0);
-    return {title, note: `Sums of ${about.unit} over the window.`, table: {head, rows: labels.map((l, c) => row(l, sum(a[c]), sum(b[c])))}, file};
+    return {title, note: `Sums of ${about.unit} over the window.${counted}`, table: {head, rows: labels.map((l, c) => row(l, sum(a[c]), sum(b[c])))}, file};
   }
   const [a, b] = await pool.answers(2, i => i ? alt : ref, tick), odds = about.task !== "values";
   const rows = labels.flatMap((l, c) => [row(l, a[c], b[c]), ...(odds ? [row(`log odds of ${l}`, strength(about, a, c), strength(about, b, c))] : [])]);
-  return {title, note: `Both alleles in a window of ${ref.length} bases.`, table: {head, rows}, file};
+  return {title, note: `Both alleles in a window of ${ref.length} bases.${counted}`, table: {head, rows}, file};
 }
