@@ -14,7 +14,7 @@ from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
 
 PACKAGE = Path(gattn_tg.__file__).parent
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OPTION = re.compile(r"(?<![\w,-])--[a-z][a-z0-9-]*")  # not -Wl,--strip-all, which is for a linker
 VERB = re.compile(r"\bgattn ([a-z]+)")
 OTHERS = {
     "machine": {"--target", "--version"},  # of compilers

@@ -156,7 +156,7 @@ def test_longer_sequences_than_there_are_positions_for_are_refused(
 ) -> None:
     (tmp_path / "long.fa").write_text(f">x\n{'ACGT' * 20}\n")
     assert main(["embed", str(home / "bert"), str(tmp_path / "long.fa"), "-o", str(tmp_path / "x.npz")]) == 2
-    assert f"x: expected at most {PLACES} bases, which the model was made for, got 80" in capsys.readouterr().err
+    assert f"expected sequences of at most {PLACES} bases, got a longer one, 'x'" in capsys.readouterr().err
     assert not (tmp_path / "x.npz").exists()
 
 
