@@ -147,7 +147,6 @@ def flags(cpuinfo: str = "/proc/cpuinfo") -> frozenset[str]:
     return frozenset(found.group(1).split() if found else ())
 
 
-@functools.cache
 def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
     """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
     if _Assumed.bits is not None:

@@ -120,6 +120,15 @@ def test_vector_width_is_read_from_cpuinfo(tmp_path: Path) -> None:
     assert toolchain.vector_bits(str(tmp_path / "absent")) == 128
 
 
+def test_vectors_of_another_machine_are_assumed_inside_only() -> None:
+    """Whatever was asked before, and nothing of it stays."""
+    own = toolchain.vector_bits()
+    for bits in (128, 256, 512):
+        with toolchain.assuming(bits):
+            assert toolchain.vector_bits() == bits
+        assert toolchain.vector_bits() == own
+
+
 @posix_only
 def test_training_step_without_clang(tmp_path: Path) -> None:
     """A child process whose PATH holds no clang trains one step with ziglang's clang."""
