@@ -64,10 +64,10 @@ class Program:
         source, text, layout = self.c("model", embedded=embedded)
         return zig.webassembly(source, text, EXPORTED), layout
 
-    def library(self, suffix: str) -> tuple[bytes, str, Layout]:
-        """A shared library for this machine, the text of its header, and where everything lies."""
-        source, text, layout = self.c("model")
-        return zig.library(source, text, suffix), text, layout
+    def library(self, suffix: str) -> bytes:
+        """A shared library for this machine."""
+        source, text, _ = self.c("model")
+        return zig.library(source, text, suffix)
 
 
 def program_of(checkpoint: Checkpoint, bits: int | None = BROWSER_BITS) -> Program:

@@ -65,10 +65,10 @@ def files_of(
         text, types = module(program, half=half)
         return {path.name: text.encode(), f"{name}.d.ts": types.encode()}
     if ending == ".wasm":
-        code, layout = program.webassembly(embedded=True)
+        code = program.webassembly(embedded=True)[0]
         return {path.name: code, f"{name}.h": program.c(name, embedded=True)[1].encode()}
     source, header, layout = program.c(name)
     beside = {f"{name}.h": header.encode()}
     if "WEIGHTS[]" not in source:
         beside[f"{name}.weights"] = layout.weights
-    return {path.name: program.library(ending)[0] if is_library else source.encode(), **beside}
+    return {path.name: program.library(ending) if is_library else source.encode(), **beside}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tinygrad.helpers import Context
 
-from gattn_tg.errors import GattnError, UnsupportedError
+from gattn_tg.errors import UnsupportedError
 from gattn_tg.export.targets import BESIDE, check_target, files_of
-from gattn_tg.io.whole import new_folder, write_bytes
+from gattn_tg.io.replacing import replacing_path, require_new
+from gattn_tg.io.whole import new_folder
 from gattn_tg.models import checkpoint
 from gattn_tg.models.imported.folder import CONFIG
 from gattn_tg.models.imported.trunk import ImportedTrunk
@@ -68,18 +68,15 @@ def export_model(path: str | Path, output: str | Path, *, half: bool = False, ov
     """
     output = Path(output)
     check_target(output, half=half)
-    _require_new([output, *(output.with_suffix(ending) for ending in BESIDE[output.suffix])], overwrite)
+    for wanted in (output, *(output.with_suffix(ending) for ending in BESIDE[output.suffix])):
+        require_new(wanted, overwrite=overwrite)
     with Context(DEV="CPU"):
         loaded = checkpoint.load(weights_of(Path(path)), "CPU")
         files = files_of(loaded, output, half=half, extra=splice_sites(loaded.readout))
     made = [output.with_name(name) for name in files]
-    try:
-        for place, content in zip(made, files.values(), strict=True):
-            write_bytes(Path(os.path.realpath(place)), content)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise GattnError(f"{output}: expected a file that can be written, got: {reason}; check the folder, its "
-                         "permissions and the free space") from error
+    for place, content in zip(made, files.values(), strict=True):
+        with replacing_path(place, overwrite=overwrite) as temporary:
+            temporary.write_bytes(content)
     return made
 
 
@@ -90,11 +87,3 @@ def splice_sites(readout: Readout | None) -> dict[str, object]:
     kinds = [[kind, pair.decode(), ahead, readout.labels.index(LABELS[kind])]
              for kind, (pair, ahead) in DINUCLEOTIDES.items()]  # fmt: skip
     return {"sites": kinds, "prior": [TRAINED_SHARE, GENOMIC_SHARE]}
-
-
-def _require_new(paths: list[Path], overwrite: bool) -> None:
-    for path in paths:
-        if path.exists() and not path.is_file():
-            raise GattnError(f"{path}: expected a regular file, got a folder or device; choose another name")
-        if path.exists() and not overwrite:
-            raise GattnError(f"{path}: expected a new file, got one that exists; choose another name or remove it")

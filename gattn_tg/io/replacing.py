@@ -60,11 +60,11 @@ def replacing_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Pat
         GattnError: the file exists, is not a regular file, or cannot be written.
     """
     shown, path = Path(path), Path(os.path.realpath(path))
-    _check(shown, path, overwrite)
+    require_new(shown, overwrite=overwrite)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        _check(shown, path, overwrite)
+        require_new(shown, overwrite=overwrite)
         put_file(temporary, path)
     except OSError as error:
         raise GattnError(
@@ -75,10 +75,13 @@ def replacing_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Pat
         temporary.unlink(missing_ok=True)
 
 
-def _check(shown: Path, path: Path, overwrite: bool) -> None:
+def require_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse a name that is taken; a symbolic link is followed.
+
+    Raises:
+        GattnError: a file is there and is not to be replaced, or something that is no regular file.
+    """
     if path.exists() and not path.is_file():
-        raise GattnError(
-            f"{shown}: expected a regular file, got a folder or device; choose another name"
-        )
+        raise GattnError(f"{path}: expected a regular file, got a folder or device; choose another name")
     if path.exists() and not overwrite:
-        raise GattnError(f"{shown}: expected a new file, got one that exists; choose another name or remove it")
+        raise GattnError(f"{path}: expected a new file, got one that exists; choose another name or remove it")

@@ -32,9 +32,8 @@ class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
     With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
-    sees every word at its place. With `filters`, strengths of
-    motifs take the place of motif ids, and what a linear model on the strength of each motif in the whole sequence says
-    is added, too.
+    sees every word at its place. With `filters`, strengths of motifs take the place of motif ids, and what a linear
+    model on the strength of each motif in the whole sequence says is added, too.
 
     Args:
         config: sizes and choices.
