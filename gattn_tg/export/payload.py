@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gattn_tg.export.layout import Layout
+from gattn_tg.export.layout import Layout, lay_out
 from gattn_tg.export.program import Program, about
 from gattn_tg.machine.captured import Captured
 
@@ -25,10 +25,10 @@ def payload(program: Program, *, half: bool, extra: dict[str, Any] | None = None
         half: store large constants as float16, which halves them and changes answers a little.
         extra: what else a page must know.
     """
-    code, layout = program.webassembly(embedded=False)
+    layout = lay_out(program.captured)
     weights, halves = halved(layout, program.captured) if half else (layout.weights, None)
-    return {"wasm": packed(code), "weights": packed(weights), "halves": halves, "about": {**about(program),
-            **(extra or {})}}  # fmt: skip
+    return {"wasm": packed(program.webassembly), "weights": packed(weights), "halves": halves,
+            "about": {**about(program), **(extra or {})}}  # fmt: skip
 
 
 def packed(data: bytes) -> str:

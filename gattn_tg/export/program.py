@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tinygrad.helpers import Context
@@ -59,10 +60,16 @@ class Program:
         return source, header(name, self.shape, layout, title=title, answers=self.form.answers, version=__version__,
                               embedded=inside), layout  # fmt: skip
 
-    def webassembly(self, *, embedded: bool) -> tuple[bytes, Layout]:
-        """A WebAssembly module, and where everything lies."""
-        source, text, layout = self.c("model", embedded=embedded)
-        return zig.webassembly(source, text, EXPORTED), layout
+    @cached_property
+    def webassembly(self) -> bytes:
+        """A WebAssembly module that is handed its weights; compiled once."""
+        source, text, _ = self.c("model", embedded=False)
+        return zig.webassembly(source, text, EXPORTED)
+
+    def whole_webassembly(self) -> bytes:
+        """A WebAssembly module that holds its weights."""
+        source, text, _ = self.c("model", embedded=True)
+        return zig.webassembly(source, text, EXPORTED)
 
     def library(self, suffix: str) -> bytes:
         """A shared library for this machine."""

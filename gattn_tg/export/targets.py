@@ -10,7 +10,7 @@ from typing import Any
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.export.module import module
 from gattn_tg.export.page import page
-from gattn_tg.export.program import BROWSER_BITS, program_of
+from gattn_tg.export.program import BROWSER_BITS, Program, program_of
 from gattn_tg.models.checkpoint import Checkpoint
 
 LIBRARY = {"darwin": ".dylib"}.get(sys.platform, ".so")
@@ -39,34 +39,41 @@ def check_target(path: Path, *, half: bool = False) -> None:
                                "export .c and compile it there")
 
 
+def captured_for(checkpoint: Checkpoint, path: Path) -> Program:
+    """A model captured for what is to be made of it: for the vectors of this machine, or of any.
+
+    Raises:
+        UnsupportedError: a model that is not exported, with the reason.
+        FormatError: a checkpoint that does not say how it was trained.
+    """
+    return program_of(checkpoint, None if path.suffix == LIBRARY else BROWSER_BITS)
+
+
 def files_of(
-    checkpoint: Checkpoint, path: Path, *, half: bool = False, extra: Mapping[str, Any] | None = None
+    program: Program, path: Path, *, half: bool = False, extra: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """The content of every file by its name, the one that was asked for first; equal models give equal bytes.
 
     Args:
-        checkpoint: a model with its weights on the CPU.
+        program: what `captured_for` gave.
         path: what `check_target` lets pass.
         half: store large weights as float16.
         extra: what a page must know of the model beside its form.
 
     Raises:
-        UnsupportedError: a model that is not exported, with the reason.
-        FormatError: a checkpoint that does not say how it was trained.
+        UnsupportedError: the compiler refuses the kernels.
         MissingExtraError: ziglang is not installed.
     """
     check_target(path, half=half)
     ending, name = path.suffix, path.stem
     is_library = ending == LIBRARY
-    program = program_of(checkpoint, None if is_library else BROWSER_BITS)
     if ending == ".html":
         return {path.name: page(program, half=half, extra=dict(extra or {})).encode()}
     if ending == ".js":
         text, types = module(program, half=half)
         return {path.name: text.encode(), f"{name}.d.ts": types.encode()}
     if ending == ".wasm":
-        code = program.webassembly(embedded=True)[0]
-        return {path.name: code, f"{name}.h": program.c(name, embedded=True)[1].encode()}
+        return {path.name: program.whole_webassembly(), f"{name}.h": program.c(name, embedded=True)[1].encode()}
     source, header, layout = program.c(name)
     beside = {f"{name}.h": header.encode()}
     if "WEIGHTS[]" not in source:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tinygrad.helpers import Context
 
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.export.targets import BESIDE, check_target, files_of
+from gattn_tg.export.targets import BESIDE, captured_for, check_target, files_of
 from gattn_tg.io.replacing import replacing_path, require_new
 from gattn_tg.io.whole import new_folder
 from gattn_tg.models import checkpoint
@@ -72,7 +72,8 @@ def export_model(path: str | Path, output: str | Path, *, half: bool = False, ov
         require_new(wanted, overwrite=overwrite)
     with Context(DEV="CPU"):
         loaded = checkpoint.load(weights_of(Path(path)), "CPU")
-        files = files_of(loaded, output, half=half, extra=splice_sites(loaded.readout))
+        program = captured_for(loaded, output)
+    files = files_of(program, output, half=half, extra=splice_sites(loaded.readout))
     made = [output.with_name(name) for name in files]
     for place, content in zip(made, files.values(), strict=True):
         with replacing_path(place, overwrite=overwrite) as temporary:

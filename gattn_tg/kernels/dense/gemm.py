@@ -100,8 +100,9 @@ class Gemm:
         if self.rows == "km":
             shares = 1 if self.n < WIDE * self.m else self.parts
             return next((self.panels // s for s in range(shares, self.panels + 1) if self.panels % s == 0), 1)
-        most = max(1, CACHED // (4 * self.depth * self.width))
-        return next((d for d in range(most, 1, -1) if self.panels % d == 0 and self.panels // d >= self.parts), 1)
+        panels = self.panels
+        most = min(panels, max(1, CACHED // (4 * self.depth * self.width)))
+        return next((d for d in range(most, 1, -1) if panels % d == 0 and panels // d >= self.parts), 1)
 
     @property
     def groups(self) -> int:

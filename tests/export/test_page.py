@@ -1,0 +1,189 @@
+"""Exported pages and modules of JavaScript answer as the model does; a page opened from a folder asks nobody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Browser
+from exported import LETTERS, TOLERANCE, classifier, saved
+
+from gattn_tg.cli.main import main
+from gattn_tg.export.program import Program, program_of
+from gattn_tg.export.targets import files_of
+from gattn_tg.front.trained import Trained
+from gattn_tg.models.readouts import NextBaseReadout, Readout, SiteReadout, TrackHead, TrackReadout
+from gattn_tg.seq import decode
+
+pytest.importorskip("ziglang", reason="ziglang compiles what is exported")
+NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> Trained:
+    return classifier(home / "ckpt")
+
+
+@pytest.fixture(scope="module")
+def program(model: Trained) -> Program:
+    return program_of(model.checkpoint)
+
+
+def written(program: Program, path: Path, *, half: bool = False) -> Path:
+    """The files of a name."""
+    for name, content in files_of(program, path, half=half).items():
+        path.with_name(name).write_bytes(content)
+    return path
+
+
+def test_equal_models_give_equal_bytes_whose_sizes_are_told(
+    home: Path, program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = home / "page.html"
+    assert main(["export", str(home / "ckpt"), "-o", str(page), "--half", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == {str(page): page.stat().st_size}
+    assert page.read_bytes() == files_of(program, page, half=True)["page.html"]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.parametrize("half", [False, True])
+def test_node_runs_the_module(home: Path, model: Trained, program: Program, half: bool) -> None:
+    written(program, home / "module.js", half=half).rename(home / "module.mjs")
+    (home / "ask.mjs").write_text(
+        "import {encode, load, meaning} from './module.mjs';\nconst m = await load();\n"
+        "console.log(JSON.stringify(meaning(m.about, m.run(encode(process.argv[2]), [process.argv[2].length]))));"
+    )
+    assert NODE is not None
+    done = subprocess.run([NODE, "ask.mjs", LETTERS], cwd=home, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    # float16 keeps 11 bits of each weight, and the answers are of size 1
+    np.testing.assert_allclose(json.loads(done.stdout), model.predict([LETTERS]).probabilities[0],
+                               atol=2e-2 if half else TOLERANCE)  # fmt: skip
+    assert "export declare function load" in (home / "module.d.ts").read_text()
+
+
+@pytest.fixture(scope="module")
+def opened(home: Path) -> Iterator[Browser]:
+    """A browser without a page."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with closing(Browser(CHROMIUM, home / "profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(opened: Browser, home: Path, program: Program) -> Browser:
+    """A browser with the page of the model, opened from its folder."""
+    opened.open(written(program, home / "browser.html"))
+    return opened
+
+
+def said(browser: Browser, sequence: str, mode: int = 0, **options: str) -> str:
+    """What the page says in the end, asked about a sequence."""
+    fill = "".join(f"document.getElementById('{key}').value = {json.dumps(value)};" for key, value in options.items())
+    browser.run(f"document.getElementById('mode{mode}').click(); {fill}"
+                f"document.getElementById('sequence').value = {json.dumps(sequence)};"
+                "document.getElementById('go').click()")
+    browser.until("document.getElementById('stop').disabled")
+    return str(browser.run("document.getElementById('say').textContent"))
+
+
+def cells(browser: Browser) -> list[list[str]]:
+    """The rows of the first table."""
+    found: list[list[str]] = browser.run(
+        "[...document.querySelector('tbody').rows].map(row => [...row.cells].map(cell => cell.textContent))")
+    return found
+
+
+def test_a_page_answers_from_a_folder_and_asks_nobody(browser: Browser, model: Trained) -> None:
+    assert said(browser, f">one\r\n{LETTERS[:20]}\r\n{LETTERS[20:]}\r\n").startswith("Done in")
+    (row,) = cells(browser)
+    np.testing.assert_allclose([float(x) for x in row[1:]], model.predict([LETTERS]).probabilities[0], atol=TOLERANCE)
+    long = LETTERS * 9
+    assert said(browser, long).startswith("Done in")
+    scanned = cells(browser)
+    starts = [int(row[1]) for row in scanned]
+    windows = [long[max(s - 20 + 25, 0) : s + 20 + 25] for s in starts if s + 45 <= len(long) and s >= 0]
+    want = model.predict(windows).probabilities
+    found = np.array([[float(x) for x in row[3:]] for row in scanned])[: len(windows)]
+    np.testing.assert_allclose(found, want, atol=TOLERANCE)
+    assert [url for url in browser.requests if not url.startswith(("blob:", "data:"))] == []
+    assert browser.errors == []
+
+
+def test_a_page_explains_as_python_does(browser: Browser, model: Trained) -> None:
+    assert said(browser, LETTERS, mode=1, target="a").startswith("Done in")
+    found = np.array([[float(x) for x in row[4:]] for row in cells(browser)])
+    np.testing.assert_allclose(found, model.explain([LETTERS], target="a", attention=False).changes(0), atol=2e-4)
+
+
+def test_a_page_tells_what_a_variant_does(browser: Browser, model: Trained) -> None:
+    other = LETTERS[:9] + ("A" if LETTERS[9] != "A" else "C") + LETTERS[10:]
+    assert said(browser, LETTERS, mode=2, variant=f"10:{LETTERS[9]}>{other[9]}").startswith("Done in")
+    first = cells(browser)[0]
+    np.testing.assert_allclose([float(x) for x in first[1:3]], model.predict([LETTERS, other]).probabilities[:, 0],
+                               atol=TOLERANCE)  # fmt: skip
+    placed = f">chr9:100-133\n{LETTERS}"
+    assert said(browser, placed, mode=2, variant=f"chr9:110:{LETTERS[9]}>{other[9]}").startswith("Done in")
+    assert cells(browser)[0] == first
+    assert "Base 10 of the sequence, whose name counts from 0" in browser.run("document.body.textContent")
+    wrong = "ACGT"["ACGT".index(LETTERS[9]) - 1]
+    assert said(browser, LETTERS, mode=2, variant=f"10:{wrong}>T").startswith(f"At 10 the sequence has {LETTERS[9]}")
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("", "Paste a sequence"), (">one\nACGTJ", 'one: "J" is no letter for a base of DNA'),
+    (">one\n>two\nACGT", "one: there are no bases behind this name"), ("A\0C", "This is no text"),
+])  # fmt: skip
+def test_bad_input_gets_a_sentence(browser: Browser, text: str, sentence: str) -> None:
+    assert said(browser, text).startswith(sentence)
+
+
+def test_too_much_gets_a_sentence_and_work_can_be_cancelled(browser: Browser) -> None:
+    refused = browser.run("try { readFasta('A'.repeat(1.1 * MOST_BASES + 1)) } catch (error) { error.message }")
+    assert "too much for a page" in refused
+    browser.run("document.getElementById('mode0').click();"
+                "document.getElementById('sequence').value = 'ACGTTGCA'.repeat(20000);"
+                "document.getElementById('go').click(); document.getElementById('stop').click()")
+    browser.until("document.getElementById('stop').disabled")
+    assert browser.run("document.getElementById('say').textContent") == "Cancelled."
+    assert said(browser, LETTERS).startswith("Done in")
+
+
+ALONG = ">s\n" + decode(np.random.default_rng(6).integers(0, 4, 150).astype(np.uint8))
+HEAD = TrackHead(head="human", tracks=("a", "b"), scale=(1.0, 2.0), soft_clip=0.5, window_bp=96)
+OTHERS: dict[str, tuple[dict[str, Any], Readout]] = {
+    "PerBaseModel": ({}, SiteReadout(window_bp=64, site_bp=2)),
+    "TrackModel": ({"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 32, "composition_bp": ()},
+                   TrackReadout(heads=(HEAD,))),
+    "GenomicGPT": ({"context": 32}, NextBaseReadout(width=160)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_pages_of_other_kinds_answer_as_python_does(name: str, opened: Browser, tmp_path: Path) -> None:
+    sizes, readout = OTHERS[name]
+    model = saved(tmp_path / "c", name, readout, **{"n_layers": 1, **sizes})
+    opened.open(written(program_of(model.checkpoint), tmp_path / "page.html"))
+    assert said(opened, ALONG).startswith("Done in")
+    found = np.array([[float(x) for x in row[3:]] for row in cells(opened)])
+    letters = ALONG[3:]
+    if name == "GenomicGPT":
+        np.testing.assert_allclose(found[:, 0], model.predict([letters]).bits[0], atol=TOLERANCE)
+        assert said(opened, ALONG[:60], mode=1, length="5", temperature="0").startswith("Done in")
+        assert cells(opened)[0][1] == ALONG[3:60] + model.generate(ALONG[3:60], length=5, temperature=0).sequences[0]
+    else:
+        np.testing.assert_allclose(found, model.predict([letters]).values[0], atol=TOLERANCE)
+    assert opened.errors == []
