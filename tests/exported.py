@@ -19,7 +19,7 @@ SIZES: dict[str, Any] = {"width": 16, "n_layers": 2, "n_heads": 2, "mlp_ratio": 
 VOCABULARY = MotifVocabulary.default()
 # unlike kernels: exported tiles are 128 bits wide, so sums of 16 to 64 float32 are added in another order
 TOLERANCE = 2e-5
-CLASSES = ClassReadout(labels=("a", "b</script>", "c"), shortest=20)
+CLASSES = ClassReadout(labels=("a", "b</script>", "c"), shortest=20, both_strands=True)
 LETTERS = decode(np.random.default_rng(5).integers(0, 4, 33).astype(np.uint8))
 
 

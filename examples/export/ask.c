@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "model.h"
+#if GATTN_WEIGHTS_BESIDE
+#include <fcntl.h>
+#include <sys/mman.h>
+#endif
 
 static const char LETTERS[] = "ACGT";
 
@@ -14,6 +18,11 @@ int main(int count, char **words) {
   const char *letters = count > 1 ? words[1] : "";
   int n = (int)strlen(letters);
   if (n < 1 || n > GATTN_WIDTH) return fprintf(stderr, "expected 1 to %d letters, got %d\n", GATTN_WIDTH, n), 2;
+#if GATTN_WEIGHTS_BESIDE
+  void *weights = mmap(NULL, GATTN_WEIGHTS_BYTES, PROT_READ, MAP_PRIVATE, open("model.weights", O_RDONLY), 0);
+  if (weights == MAP_FAILED) return fprintf(stderr, "expected model.weights in this folder\n"), 2;
+  gattn_use_weights(weights);
+#endif
   static uint8_t bases[GATTN_ROWS * GATTN_WIDTH], motifs[GATTN_ROWS * GATTN_WIDTH];
   static int32_t lengths[GATTN_ROWS];
   static float answers[GATTN_ROWS * GATTN_ANSWERS];

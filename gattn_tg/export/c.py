@@ -45,6 +45,7 @@ extern "C" {{
 #define GATTN_WIDTH {width}
 #define GATTN_ANSWERS {answered}   /* float32 numbers of one row: {shape} */
 #define GATTN_WEIGHTS_BYTES {weights}
+#define GATTN_WEIGHTS_BESIDE {beside}   /* 1: they are handed over before the first call */
 
 /* Bytes of memory that gattn_run works in. */
 size_t gattn_memory_bytes(void);
@@ -125,7 +126,8 @@ def header(name: str, shape: Shape, layout: Layout, *, title: str, answers: str,
     return HEADER.format(
         title=_comment(title), version=version, batch=shape.rows, width=shape.width, answers=_comment(answers),
         guard=re.sub(r"\W", "_", name).upper(), answered=shape.n_answers, shape=" x ".join(map(str, shape.answers)),
-        weights=len(layout.weights), reads=f"Answers to all rows; {reads}.", weights_note=note,
+        weights=len(layout.weights), beside=int(not embedded), reads=f"Answers to all rows; {reads}.",
+        weights_note=note,
     )  # fmt: skip
 
 

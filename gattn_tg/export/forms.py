@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.errors import FormatError, UnsupportedError
+from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.imported.trunk import ImportedTrunk
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.imported.config import ImportedConfig
+from gattn_tg.models.imported.tokens import places_of
 from gattn_tg.models.readouts import (
     LabelReadout,
     NextBaseReadout,
@@ -61,12 +63,17 @@ class Form:
         return [*ids, np.full(self.rows, self.width, np.int32)] if self.reads_lengths else ids
 
 
-def form_of(checkpoint: Checkpoint) -> Form:
+def form_of(checkpoint: Checkpoint, head: str | None = None) -> Form:
     """The form of a trained model.
+
+    Args:
+        checkpoint: the model.
+        head: of a model of tracks; None takes all of them.
 
     Raises:
         UnsupportedError: a model that is not exported, with the reason.
         FormatError: a checkpoint that does not say how it was trained.
+        ConfigError: no such head, or several that see windows of other sizes.
     """
     name, readout, vocabulary = checkpoint.kind.name, checkpoint.readout, checkpoint.vocabulary
     if name in WHY_NOT:
@@ -78,10 +85,12 @@ def form_of(checkpoint: Checkpoint) -> Form:
     if readout is None:
         raise FormatError(f"export: expected a checkpoint of a {name} that says what its answers mean, got one that "
                           "does not; was it written by `gattn train`?")
+    if head is not None and not isinstance(readout, TrackReadout):
+        raise ConfigError(f"export: expected no head for a {name}, got {head!r}; leave it out")
     if isinstance(readout, SequenceReadout):
         return _of_sequences(checkpoint, readout)
     if isinstance(readout, TrackReadout):
-        return _of_tracks(checkpoint, readout)
+        return _of_tracks(checkpoint, readout, head)
     if isinstance(readout, SiteReadout):
         return _of_bases(checkpoint, readout)
     assert isinstance(readout, NextBaseReadout)  # all others are refused above
@@ -90,7 +99,7 @@ def form_of(checkpoint: Checkpoint) -> Form:
 
 def _of_sequences(checkpoint: Checkpoint, readout: SequenceReadout) -> Form:
     model, config = checkpoint.model, checkpoint.config
-    if isinstance(model, ImportedTrunk) and config.words == "pairs":
+    if isinstance(config, ImportedConfig) and config.words == "pairs":
         raise UnsupportedError("export: expected tokens that follow from the bases, got a model whose words of "
                                "byte-pair encoding are cut in Python; ask it there")
     width = config.longest_bp
@@ -103,6 +112,9 @@ def _of_sequences(checkpoint: Checkpoint, readout: SequenceReadout) -> Form:
                              "both_strands": readout.both_strands}  # fmt: skip
     if config.only_bp is not None:
         about["only"] = config.only_bp  # a linear model on each place: sequences of another length mean something else
+    if isinstance(config, ImportedConfig):
+        places = [n for n in (config.most_tokens, places_of(config, width)) if n is not None]
+        about["tokens"] = {"words": config.words, "bp": config.word_bp, "frame": config.n_frame, "most": min(places)}
     said = "logits of the classes: a softmax makes probabilities of them"
     if isinstance(readout, LabelReadout):
         said = "logits of the labels: a sigmoid makes probabilities of them"
@@ -111,17 +123,37 @@ def _of_sequences(checkpoint: Checkpoint, readout: SequenceReadout) -> Form:
         said = ("logarithms of values over their means in training" if readout.loss == "poisson" else
                 "values in standard deviations of training above their means")
     return _form(checkpoint, lambda *given: model(*given).float(), width, f"Answers are {said}: "
-                 f"{', '.join(readout.labels)}.", about)  # fmt: skip
+                 f"{', '.join(readout.labels)}.{_limits(config)}", about)  # fmt: skip
 
 
-def _of_tracks(checkpoint: Checkpoint, readout: TrackReadout) -> Form:
-    model, config, head = checkpoint.model, checkpoint.config, readout.heads[0]
-    about = {"task": "tracks", "labels": list(head.tracks), "margin": config.crop_bp, "bin": config.token_bp,
-             "scale": list(head.scale), "soft_clip": head.soft_clip, "unit": "expected counts"}  # fmt: skip
-    named = f" of the head {head.head}" if len(readout.heads) > 1 else ""
-    return _form(checkpoint, lambda *given: model(*given, head.head).float(), head.window_bp,
-                 f"Answers are rates of the tracks{named} in bins of {config.token_bp} bases, before they are scaled "
-                 "to counts.", about)  # fmt: skip
+def _limits(config: TrunkConfig) -> str:
+    """Which rows a model cannot read, for those who fill them."""
+    if config.only_bp is not None:
+        return f" Rows have {config.only_bp} bases, no more and no fewer."
+    if not isinstance(config, ImportedConfig):
+        return ""
+    if config.words == "overlapping":
+        return f" Rows have at least {config.word_bp} bases, which make one word."
+    return f" Every N is a token, and ends a word of {config.word_bp} bases: rows with many of them have no place."
+
+
+def _of_tracks(checkpoint: Checkpoint, readout: TrackReadout, head: str | None) -> Form:
+    model, config = checkpoint.model, checkpoint.config
+    heads = readout.heads if head is None else (readout.of(head),)
+    if len({one.window_bp for one in heads}) > 1:
+        sizes = ", ".join(f"{one.head} {one.window_bp}" for one in heads)
+        raise ConfigError(f"export: expected heads that see windows of one size, got {sizes} bases; name one head")
+    labels = [name if len(heads) == 1 else f"{one.head}: {name}" for one in heads for name in one.tracks]
+    about = {
+        "task": "tracks", "labels": labels, "margin": config.crop_bp, "bin": config.token_bp, "unit": "expected counts",
+        "scale": [float(x) for one in heads for x in one.scale],
+        "soft_clip": [one.soft_clip for one in heads for _ in one.tracks],
+    }  # fmt: skip
+
+    names = [one.head for one in heads]
+    answers = f"rates of {', '.join(labels)} in bins of {config.token_bp} bases, before they are scaled to counts"
+    return _form(checkpoint, lambda *given: model.rates(*given, names).float(), heads[0].window_bp,
+                 f"Answers are {answers}.", about)  # fmt: skip
 
 
 def _of_bases(checkpoint: Checkpoint, readout: SiteReadout) -> Form:
@@ -145,9 +177,9 @@ def _form(
     if not 0 < width <= LONGEST_BP:
         raise UnsupportedError(f"export: expected windows of 1 to {LONGEST_BP:,} bases, got {width:,}; ask the model "
                                "in Python")
-    vocabulary, model = checkpoint.vocabulary, checkpoint.model
+    vocabulary, model, config = checkpoint.vocabulary, checkpoint.model, checkpoint.config
     rows = max(1, min(MOST_ROWS, AT_ONCE_BP // width))
-    motifs = _motifs(vocabulary.names, vocabulary.colours) if checkpoint.config.reads_motifs else []
+    motifs = _motifs(vocabulary.names, vocabulary.colours) if config.reads_motifs and not config.weighs_motifs else []
     shared = {"kind": checkpoint.kind.name, "rows": rows, "width": width, "motifs": motifs,
               "complement": list(vocabulary.complement), "parameters": int(model.n_parameters)}  # fmt: skip
     return Form(function, rows, width, bool(model.reads_lengths), answers, {**shared, **about})

@@ -72,23 +72,23 @@ class Program:
         return zig.webassembly(source, text, EXPORTED)
 
     def library(self, suffix: str) -> bytes:
-        """A shared library for this machine."""
+        """A shared library, see `zig.library`."""
         source, text, _ = self.c("model")
         return zig.library(source, text, suffix)
 
 
-def program_of(checkpoint: Checkpoint, bits: int | None = BROWSER_BITS) -> Program:
+def program_of(checkpoint: Checkpoint, bits: int | None = BROWSER_BITS, head: str | None = None) -> Program:
     """Capture a model whose weights are on the CPU.
 
     Args:
         checkpoint: the model.
         bits: of the vectors that its kernels are cut for; None takes those of this machine.
+        head: of a model of tracks; None takes all of them.
 
     Raises:
-        UnsupportedError: a model that is not exported, with the reason.
-        FormatError: a checkpoint that does not say how it was trained.
+        UnsupportedError, FormatError, ConfigError: as `form_of`.
     """
-    form = form_of(checkpoint)
+    form = form_of(checkpoint, head)
     with Context(DEV="CPU"), plain_cpu(bits):
         captured = capture(form.function, form.inputs)
     return Program(form, captured, motif_source(checkpoint.vocabulary, is_causal=bool(checkpoint.model.is_causal)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.export.module import module
 from gattn_tg.export.page import page
 from gattn_tg.export.program import BROWSER_BITS, Program, program_of
+from gattn_tg.machine import zig
 from gattn_tg.models.checkpoint import Checkpoint
 
-LIBRARY = {"darwin": ".dylib"}.get(sys.platform, ".so")
-PAGES, HALVES = (".html",), (".html", ".js")
+LIBRARIES, HALVES = (".so", ".dylib"), (".html", ".js")
 BESIDE: dict[str, tuple[str, ...]] = {  # what is written beside the file of an ending
     ".html": (), ".js": (".d.ts",), ".wasm": (".h",), ".c": (".h", ".weights"), ".so": (".h", ".weights"),
     ".dylib": (".h", ".weights"),
@@ -26,7 +25,7 @@ def check_target(path: Path, *, half: bool = False) -> None:
 
     Raises:
         ConfigError: no ending that a model can have, or halves of a target that has none.
-        UnsupportedError: the library of another system.
+        UnsupportedError: the library of Linux on another system.
     """
     if path.suffix not in BESIDE:
         raise ConfigError(f"export: {path}: expected a name that ends in {', '.join(BESIDE)}, got "
@@ -34,19 +33,18 @@ def check_target(path: Path, *, half: bool = False) -> None:
     if half and path.suffix not in HALVES:
         raise ConfigError(f"export: expected half weights for {' or '.join(HALVES)}, got {path.suffix}, which reads "
                           "them as they are; leave it out")
-    if path.suffix in (".so", ".dylib") and path.suffix != LIBRARY:
-        raise UnsupportedError(f"export: {path}: expected {LIBRARY}, the library of this system, got {path.suffix}; "
-                               "export .c and compile it there")
+    if path.suffix == ".so" and zig.here() != ".so":
+        raise UnsupportedError(f"export: {path}: expected {zig.here()}, the library of this system, got .so; export .c "
+                               "and compile it there")
 
 
-def captured_for(checkpoint: Checkpoint, path: Path) -> Program:
-    """A model captured for what is to be made of it: for the vectors of this machine, or of any.
+def captured_for(checkpoint: Checkpoint, path: Path, head: str | None = None) -> Program:
+    """A model, or one head of it, captured for what is to be made of it: for the vectors of this machine, or of any.
 
     Raises:
-        UnsupportedError: a model that is not exported, with the reason.
-        FormatError: a checkpoint that does not say how it was trained.
+        UnsupportedError, FormatError, ConfigError: as `form_of`.
     """
-    return program_of(checkpoint, None if path.suffix == LIBRARY else BROWSER_BITS)
+    return program_of(checkpoint, None if path.suffix == zig.here() else BROWSER_BITS, head)
 
 
 def files_of(
@@ -66,7 +64,6 @@ def files_of(
     """
     check_target(path, half=half)
     ending, name = path.suffix, path.stem
-    is_library = ending == LIBRARY
     if ending == ".html":
         return {path.name: page(program, half=half, extra=dict(extra or {})).encode()}
     if ending == ".js":
@@ -78,4 +75,4 @@ def files_of(
     beside = {f"{name}.h": header.encode()}
     if "WEIGHTS[]" not in source:
         beside[f"{name}.weights"] = layout.weights
-    return {path.name: program.library(ending) if is_library else source.encode(), **beside}
+    return {path.name: program.library(ending) if ending in LIBRARIES else source.encode(), **beside}

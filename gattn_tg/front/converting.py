@@ -46,7 +46,9 @@ def convert_model(path: str | Path, output: str | Path, *, overwrite: bool = Fal
     return found
 
 
-def export_model(path: str | Path, output: str | Path, *, half: bool = False, overwrite: bool = False) -> list[Path]:
+def export_model(
+    path: str | Path, output: str | Path, *, half: bool = False, head: str | None = None, overwrite: bool = False
+) -> list[Path]:
     """Write a trained model as what its name ends in.
 
     Args:
@@ -54,13 +56,14 @@ def export_model(path: str | Path, output: str | Path, *, half: bool = False, ov
         output: NAME.html, a page for any browser; NAME.js, a module with NAME.d.ts; NAME.wasm; NAME.c, or NAME.so
             (.dylib) for this machine, with NAME.h and, of large models, NAME.weights.
         half: pages and modules: large weights as float16, which halves the file.
+        head: of a model of tracks; None takes all of them.
         overwrite: replace files that are there.
 
     Returns:
         The files.
 
     Raises:
-        ConfigError: another ending.
+        ConfigError: another ending, no such head, or several heads that see windows of other sizes.
         UnsupportedError: a model that cannot be exported, with the reason.
         FormatError: no checkpoint there, or a damaged one.
         MissingExtraError: ziglang, which compiles, is not installed.
@@ -72,7 +75,7 @@ def export_model(path: str | Path, output: str | Path, *, half: bool = False, ov
         require_new(wanted, overwrite=overwrite)
     with Context(DEV="CPU"):
         loaded = checkpoint.load(weights_of(Path(path)), "CPU")
-        program = captured_for(loaded, output)
+        program = captured_for(loaded, output, head)
     files = files_of(program, output, half=half, extra=splice_sites(loaded.readout))
     made = [output.with_name(name) for name in files]
     for place, content in zip(made, files.values(), strict=True):

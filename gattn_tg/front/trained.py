@@ -225,12 +225,15 @@ class Trained(Reasons):
             return Evaluation.of_outcomes(self.kind, found.outcomes)
         return Evaluation(self.kind, {"valid": found.valid, "test": found.test})
 
-    def export(self, output: str | Path, *, half: bool = False, overwrite: bool = False) -> list[Path]:
+    def export(
+        self, output: str | Path, *, half: bool = False, head: str | None = None, overwrite: bool = False
+    ) -> list[Path]:
         """Write the model as files that run without Python; see `front.converting.export_model`.
 
         Args:
             output: NAME.html, .js, .wasm, .c, or the library of this system (.so, .dylib).
             half: pages and modules: large weights as float16.
+            head: of a model of tracks; None takes all of them.
             overwrite: replace files that are there.
 
         Returns:
@@ -238,10 +241,10 @@ class Trained(Reasons):
 
         Raises:
             UnsupportedError: a model that cannot be exported, with the reason.
-            ConfigError: another ending.
+            ConfigError: another ending, no such head, or several heads that see windows of other sizes.
             GattnError: a file is there already.
         """
-        return export_model(self.folder, output, half=half, overwrite=overwrite)
+        return export_model(self.folder, output, half=half, head=head, overwrite=overwrite)
 
     def __repr__(self) -> str:
         c = self.config

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,8 @@ FLAGS = ("-O3", "-g0", "-std=c11", "-fno-math-errno", "-ffreestanding", "-fno-id
 WASM = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory", "-nostdlib", "-Wl,--no-entry",
         "-Wl,-z,stack-size=262144", "-Wl,--export=__heap_base", "-Wl,--strip-all")  # fmt: skip
 SHARED = ("-shared", "-fPIC", "-nostdlib")
+MACS = ("aarch64", "x86_64")  # processors of Macs
+FAT, PAGE_BITS = 0xCAFEBABE, 14  # the mark of a file for several processors; pages of Macs have 16 kB
 
 
 def webassembly(source: str, header: str, exported: Sequence[str]) -> bytes:
@@ -37,7 +41,7 @@ def webassembly(source: str, header: str, exported: Sequence[str]) -> bytes:
 
 
 def library(source: str, header: str, suffix: str) -> bytes:
-    """A shared library for this machine, with its widest vectors.
+    """A shared library: for this machine with its widest vectors, or for every Mac where this machine is none.
 
     Args:
         source: includes `HEADER`; what is not static in it and marked as visible is exported.
@@ -47,7 +51,28 @@ def library(source: str, header: str, suffix: str) -> bytes:
     Raises:
         MissingExtraError, UnsupportedError: as `webassembly`.
     """
-    return _compiled(source, header, [*SHARED, "-mcpu=native"], f"model{suffix}")
+    if suffix == here():
+        return _compiled(source, header, [*SHARED, "-mcpu=native"], f"model{suffix}")
+    return fat([_compiled(source, header, [*SHARED, "-target", f"{name}-macos"], f"model{suffix}") for name in MACS])
+
+
+def here() -> str:
+    """How the names of shared libraries end on this system."""
+    return ".dylib" if sys.platform == "darwin" else ".so"
+
+
+def fat(slices: Sequence[bytes]) -> bytes:
+    """Mach-O files of several processors as one file, from which macOS takes the one that it needs.
+
+    Source: <mach-o/fat.h>: big-endian, for each file its processor, place, size, and the power of two it is aligned to.
+    """
+    at, table, body = 1 << PAGE_BITS, b"", b""
+    for one in slices:
+        body += bytes(-len(body) % (1 << PAGE_BITS))
+        processor, kind = struct.unpack_from("<II", one, 4)
+        table += struct.pack(">IIIII", processor, kind, at + len(body), len(one), PAGE_BITS)
+        body += one
+    return (struct.pack(">II", FAT, len(slices)) + table).ljust(at, b"\0") + body
 
 
 def _compiled(source: str, header: str, options: Sequence[str], name: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -131,7 +131,15 @@ class TrackModel(Trunk):
             ShapeError: a length that does not fit.
             ConfigError: no such head.
         """
-        return softplus(self.heads[self._head(head)](self.features(bases, motif_ids)))
+        return self.rates(bases, motif_ids, [self._head(head)])
+
+    def rates(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], heads: Sequence[str]
+    ) -> Float[Tensor, "b p k"]:
+        """The same of several heads, whose tracks stand beside each other."""
+        seen = self.features(bases, motif_ids)
+        first, *others = (softplus(self.heads[name](seen)) for name in heads)
+        return first.cat(*others, dim=-1) if others else first
 
     def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p 2w"]:
         """What the heads read: 2 width channels and the composition per bin that is not cropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from exported import CLASSES, LETTERS, SIZES, TOLERANCE, VOCABULARY, classifier
 
 from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.export import program as program_module
 from gattn_tg.export.forms import form_of
 from gattn_tg.export.motifs import ROOM, motif_source
 from gattn_tg.export.program import Program, program_of
@@ -84,18 +86,39 @@ def test_no_launch_is_lost_and_long_has_64_bits(home: Path, program: Program) ->
     assert not re.search(r"(?<!long )\blong\b(?! long)", text)  # 32 bits in WebAssembly
 
 
-def test_the_examples_in_c_and_python_say_what_the_model_says(home: Path, model: Trained, program: Program) -> None:
-    examples, compiler = Path(__file__).parents[2] / "examples" / "export", toolchain.zig()
+@pytest.mark.parametrize("largest", [0, program_module.LARGE_BYTES], ids=["beside", "inside"])
+def test_the_examples_in_c_and_python_say_what_the_model_says(
+    largest: int, home: Path, model: Trained, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights in the C, and in a file beside it that is mapped into memory; in the debug mode of zig, too."""
+    monkeypatch.setattr(program_module, "LARGE_BYTES", largest)
+    files = files_of(program, home / "model.c")
+    assert ("model.weights" in files) == (largest == 0)
+    for name, content in files.items():
+        (home / name).write_bytes(content)
+    examples, compiler, library = Path(__file__).parents[2] / "examples" / "export", toolchain.zig(), home / LIBRARY
     assert compiler is not None
-    told = [subprocess.run([sys.executable, examples / "ask.py", home / LIBRARY, LETTERS], capture_output=True,
-                           text=True, check=True).stdout]  # fmt: skip
-    subprocess.run([compiler, "cc", "-O0", f"-I{home}", home / "model.c", examples / "ask.c", "-o", home / "ask"],
-                   check=True, capture_output=True)  # fmt: skip
-    told.append(subprocess.run([home / "ask", LETTERS], capture_output=True, text=True, check=True).stdout)
-    for text in told:
-        z = np.array([float(x) for x in text.split()])
+    for more in (["-shared", "-fPIC", "-o", library], [f"-I{home}", examples / "ask.c", "-o", home / "ask"]):
+        subprocess.run([compiler, "cc", "-O0", "model.c", *more], cwd=home, check=True, capture_output=True)
+    for command in ([home / "ask"], [sys.executable, examples / "ask.py", library]):
+        told = subprocess.run([*command, LETTERS], capture_output=True, text=True, check=True, cwd=home).stdout
+        z = np.array([float(x) for x in told.split()])
         p = np.exp(z) / np.exp(z).sum()
-        np.testing.assert_allclose(p, model.predict([LETTERS]).probabilities[0], atol=TOLERANCE)
+        np.testing.assert_allclose(p, model.predict([LETTERS], both_strands=False).probabilities[0], atol=TOLERANCE)
+
+
+def test_a_library_for_macs_has_one_part_for_each_of_their_processors() -> None:
+    found = zig.library('__attribute__((visibility("default"))) int gattn_one(void) { return 1; }', "", ".dylib")
+    if sys.platform == "darwin":
+        pytest.skip("a Mac makes a library of its own")
+    mark, n = struct.unpack_from(">II", found)
+    assert (mark, n) == (0xCAFEBABE, 2)
+    for i, processor in enumerate((0x0100000C, 0x01000007)):  # arm64 and x86_64
+        named, _, at, size, _ = struct.unpack_from(">IIIII", found, 8 + 20 * i)
+        one = found[at : at + size]
+        assert (named, *struct.unpack_from("<II", one)) == (processor, 0xFEEDFACF, processor)
+        assert b"_gattn_one" in one
+    assert at + size == len(found)
 
 
 def test_the_command_line_refuses_in_a_line(home: Path, model: Trained, capsys: pytest.CaptureFixture[str]) -> None:

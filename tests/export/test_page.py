@@ -13,14 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import Browser
-from exported import LETTERS, TOLERANCE, classifier, saved
+from exported import LETTERS, TOLERANCE, VOCABULARY, classifier, saved
+from foreign import FORMS
+from tinygrad import Tensor
 
 from gattn_tg.cli.main import main
+from gattn_tg.errors import FormatError
+from gattn_tg.explain.attribution.target import log_odds
+from gattn_tg.export.forms import form_of
 from gattn_tg.export.program import Program, program_of
 from gattn_tg.export.targets import files_of
 from gattn_tg.front.trained import Trained
-from gattn_tg.models.readouts import NextBaseReadout, Readout, SiteReadout, TrackHead, TrackReadout
-from gattn_tg.seq import decode
+from gattn_tg.models import checkpoint
+from gattn_tg.models.forward import Forward
+from gattn_tg.models.imported.classifier import ImportedClassifier
+from gattn_tg.models.imported.config import ImportedClassifierConfig
+from gattn_tg.models.imported.reading import imported
+from gattn_tg.models.readouts import ClassReadout, NextBaseReadout, Readout, SiteReadout, TrackHead, TrackReadout
+from gattn_tg.seq import N, decode, encode
 
 pytest.importorskip("ziglang", reason="ziglang compiles what is exported")
 NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium")
@@ -69,9 +79,37 @@ def test_node_runs_the_module(home: Path, model: Trained, program: Program, half
     done = subprocess.run([NODE, "ask.mjs", LETTERS], cwd=home, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     # float16 keeps 11 bits of each weight, and the answers are of size 1
-    np.testing.assert_allclose(json.loads(done.stdout), model.predict([LETTERS]).probabilities[0],
+    np.testing.assert_allclose(json.loads(done.stdout), model.predict([LETTERS], both_strands=False).probabilities[0],
                                atol=2e-2 if half else TOLERANCE)  # fmt: skip
     assert "export declare function load" in (home / "module.d.ts").read_text()
+
+
+WHOLE = """
+import {readFileSync} from "node:fs";
+const bases = JSON.parse(process.argv[2]), {instance} = await WebAssembly.instantiate(readFileSync("model.wasm"));
+const {gattn_memory_bytes, gattn_run, memory, __heap_base} = instance.exports, cells = 64 * 40;
+const at = __heap_base.value, motifs = at + cells, lengths = motifs + cells, out = lengths + 4 * 64;
+memory.grow(Math.ceil((gattn_memory_bytes() + 3 * cells) / 65536));
+new Uint8Array(memory.buffer).set(bases, at);
+new Int32Array(memory.buffer).fill(33, lengths >> 2, (lengths >> 2) + 64);
+gattn_run(at, motifs, lengths, out, out + 4 * 64 * 3);
+console.log(JSON.stringify([...new Float32Array(memory.buffer, out, 3)]));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_a_module_of_webassembly_alone_holds_its_weights_and_needs_nothing(
+    home: Path, model: Trained, program: Program
+) -> None:
+    written(program, home / "model.wasm")
+    (home / "whole.mjs").write_text(WHOLE)
+    row = np.full((1, 40), N, np.uint8)
+    row[0, :33] = np.where(encode(LETTERS) == 0, N, encode(LETTERS))
+    assert NODE is not None
+    done = subprocess.run([NODE, "whole.mjs", json.dumps(row[0].tolist())], cwd=home, capture_output=True, text=True,
+                          timeout=60, check=True)  # fmt: skip
+    want = Forward(model.model, 1)(row, np.zeros_like(row), np.array([33], np.int32))
+    np.testing.assert_allclose(json.loads(done.stdout), want[0], atol=TOLERANCE)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +128,11 @@ def browser(opened: Browser, home: Path, program: Program) -> Browser:
     return opened
 
 
-def said(browser: Browser, sequence: str, mode: int = 0, **options: str) -> str:
+def said(browser: Browser, sequence: str, mode: int | None = 0, **options: str) -> str:
     """What the page says in the end, asked about a sequence."""
     fill = "".join(f"document.getElementById('{key}').value = {json.dumps(value)};" for key, value in options.items())
-    browser.run(f"document.getElementById('mode{mode}').click(); {fill}"
+    chosen = "" if mode is None else f"document.getElementById('mode{mode}').click();"
+    browser.run(f"{chosen} {fill}"
                 f"document.getElementById('sequence').value = {json.dumps(sequence)};"
                 "document.getElementById('go').click()")
     browser.until("document.getElementById('stop').disabled")
@@ -124,23 +163,63 @@ def test_a_page_answers_from_a_folder_and_asks_nobody(browser: Browser, model: T
 
 
 def test_a_page_explains_as_python_does(browser: Browser, model: Trained) -> None:
-    assert said(browser, LETTERS, mode=1, target="a").startswith("Done in")
+    assert said(browser, LETTERS, mode=1, target="0").startswith("Done in")
     found = np.array([[float(x) for x in row[4:]] for row in cells(browser)])
     np.testing.assert_allclose(found, model.explain([LETTERS], target="a", attention=False).changes(0), atol=2e-4)
 
 
-def test_a_page_tells_what_a_variant_does(browser: Browser, model: Trained) -> None:
+def numbers(rows: list[list[str]]) -> list[float]:
+    """Log odds of both alleles and their difference, class by class."""
+    return [float(x) for row in rows if row[0].startswith("log odds of") for x in row[1:]]
+
+
+def effects(model: Trained, base: str, folder: Path) -> list[float]:
+    """The same of another base at the tenth place, as Python has them: means over both strands."""
+    (folder / "g.fa").write_text(f">s\n{LETTERS}\n")
+    (found,) = model.variants(folder / "g.fa", [f"s:10:{LETTERS[9]}>{base}"])
+    return list(found.scores)
+
+
+def test_a_page_tells_what_a_variant_does(browser: Browser, model: Trained, tmp_path: Path) -> None:
     other = LETTERS[:9] + ("A" if LETTERS[9] != "A" else "C") + LETTERS[10:]
     assert said(browser, LETTERS, mode=2, variant=f"10:{LETTERS[9]}>{other[9]}").startswith("Done in")
     first = cells(browser)[0]
     np.testing.assert_allclose([float(x) for x in first[1:3]], model.predict([LETTERS, other]).probabilities[:, 0],
                                atol=TOLERANCE)  # fmt: skip
+    assert numbers(cells(browser)) == pytest.approx(effects(model, other[9], tmp_path), abs=2e-4)
     placed = f">chr9:100-133\n{LETTERS}"
     assert said(browser, placed, mode=2, variant=f"chr9:110:{LETTERS[9]}>{other[9]}").startswith("Done in")
     assert cells(browser)[0] == first
     assert "Base 10 of the sequence, whose name counts from 0" in browser.run("document.body.textContent")
     wrong = "ACGT"["ACGT".index(LETTERS[9]) - 1]
     assert said(browser, LETTERS, mode=2, variant=f"10:{wrong}>T").startswith(f"At 10 the sequence has {LETTERS[9]}")
+
+
+def test_log_odds_of_sure_answers_are_those_of_python(browser: Browser) -> None:
+    """Far from the middle a probability is 1, and its log odds would be infinite."""
+    z = np.array([[90, -60, 3], [0.5, 0.25, 0.125]], np.float32)
+    found = browser.run(f"{z.tolist()}.map(z => strengths({{task: 'classes'}}, Float32Array.from(z)))")
+    np.testing.assert_allclose(found, log_odds(Tensor(z)).numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "nt1"])
+def test_sequences_that_make_no_tokens_or_too_many_are_refused_as_in_python(
+    name: str, browser: Browser, tmp_path: Path
+) -> None:
+    encoder = imported(FORMS[name].write(tmp_path)).model
+    told = {**json.loads(encoder.config.to_json()), "n_classes": 2, "max_length": 60, "n_positions": 40}
+    model = ImportedClassifier(ImportedClassifierConfig.from_dict(told | {"max_length": 36}))
+    form = form_of(checkpoint.Checkpoint(model, VOCABULARY, ClassReadout(labels=("a", "b"))))
+    rows = [LETTERS[:2], LETTERS, LETTERS[:30] + "NNN", "ANCGNT" * 6]
+    told = browser.run(f"{json.dumps(rows)}.map(row => unreadable({json.dumps(form.about)}, encode(row)))")
+    for row, why in zip(rows, told, strict=True):
+        try:
+            model.encoded(encode(row)[None], np.array([len(row)]))
+        except FormatError:
+            assert why
+        else:
+            assert why == ""
+    assert {bool(why) for why in told} == {False, True}
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
@@ -164,10 +243,11 @@ def test_too_much_gets_a_sentence_and_work_can_be_cancelled(browser: Browser) ->
 
 ALONG = ">s\n" + decode(np.random.default_rng(6).integers(0, 4, 150).astype(np.uint8))
 HEAD = TrackHead(head="human", tracks=("a", "b"), scale=(1.0, 2.0), soft_clip=0.5, window_bp=96)
+MOUSE = TrackHead(head="mouse", tracks=("c",), scale=(3.0,), soft_clip=0.0, window_bp=96)
 OTHERS: dict[str, tuple[dict[str, Any], Readout]] = {
     "PerBaseModel": ({}, SiteReadout(window_bp=64, site_bp=2)),
-    "TrackModel": ({"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 32, "composition_bp": ()},
-                   TrackReadout(heads=(HEAD,))),
+    "TrackModel": ({"heads": (("human", 2), ("mouse", 1)), "stem_width": 32, "bin_bp": 8, "crop_bp": 32, "composition_bp": ()},
+                   TrackReadout(heads=(HEAD, MOUSE))),
     "GenomicGPT": ({"context": 32}, NextBaseReadout(width=160)),
 }  # fmt: skip
 
@@ -184,6 +264,12 @@ def test_pages_of_other_kinds_answer_as_python_does(name: str, opened: Browser, 
         np.testing.assert_allclose(found[:, 0], model.predict([letters]).bits[0], atol=TOLERANCE)
         assert said(opened, ALONG[:60], mode=1, length="5", temperature="0").startswith("Done in")
         assert cells(opened)[0][1] == ALONG[3:60] + model.generate(ALONG[3:60], length=5, temperature=0).sequences[0]
-    else:
+    elif name == "PerBaseModel":
         np.testing.assert_allclose(found, model.predict([letters]).values[0], atol=TOLERANCE)
+    else:
+        want = np.concatenate([model.predict([letters], head=head).values[0] for head in ("human", "mouse")], 1)
+        np.testing.assert_allclose(found, want, atol=TOLERANCE)
+        opened.run("document.getElementById('tracks').options[2].selected = true")
+        assert said(opened, ALONG, mode=None).startswith("Done in")
+        assert [float(row[3]) for row in cells(opened)] == pytest.approx(want[:, 2], abs=TOLERANCE)
     assert opened.errors == []

@@ -17,14 +17,20 @@ export function meaning(about, z) {
   if (about.task === "labels" || about.task === "bases") return Array.from(z, sigmoid);
   if (about.task === "values")
     return Array.from(z, (v, i) => about.loss === "poisson" ? about.mean[i] * Math.exp(v) : about.mean[i] + about.sd[i] * v);
-  if (about.task === "tracks") { const k = about.labels.length; return Array.from(z, (v, i) => counts(v, about.scale[i % k], about.soft_clip)); }
+  if (about.task === "tracks") { const k = about.labels.length; return Array.from(z, (v, i) => counts(v, about.scale[i % k], about.soft_clip[i % k])); }
   return Array.from(z);
 }
 
-/** What is explained of a row: the log odds of a class or label, or a value, from its meaning. */
-export function strength(about, p, target) {
-  if (about.task === "values") return p[target];
-  return Math.log(p[target]) - Math.log(about.task === "classes" ? p.reduce((s, x, i) => i === target ? s : s + x, 0) : 1 - p[target]);
+/**
+ * What is compared of a row, for every class, label or column: a value, or log odds, of the numbers themselves, which
+ * lose nothing where a probability is near 0 or 1.
+ */
+export function strengths(about, z) {
+  if (about.task !== "classes") return about.task === "values" ? meaning(about, z) : Array.from(z);
+  return Array.from(z, (own, i) => {
+    const others = z.filter((_, k) => k !== i), top = Math.max(...others);
+    return own - top - Math.log(others.reduce((sum, x) => sum + Math.exp(x - top), 0));
+  });
 }
 
 /** -log2 of the probability of each base, and the log2 probabilities: z are logits behind every base of a row. */

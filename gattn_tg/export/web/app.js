@@ -5,13 +5,15 @@ import {logo, sites, tracks} from "./draw.js";
 import {Pool} from "./pool.js";
 
 const $ = id => document.getElementById(id), PAYLOAD = JSON.parse($("payload").textContent), ABOUT = PAYLOAD.about;
-const MOST_ROWS = 200, MOST_SHOWN = 50;
-const VARIANT = ["One variant", variant, ["variant"]];
+const MOST_ROWS = 200, MOST_SHOWN = 50, MOST_TRACKS = 12, SELECT_LINES = 6;
+const CHOICE = ABOUT.margin !== undefined && ABOUT.labels.length > 1 ? ["tracks"] : [];
+const VARIANT = ["One variant", variant, ["variant", ...CHOICE]];
 const MODES = ABOUT.task === "next" ? [["How likely each base is", likelihood, []], ["New bases behind it", generate, ["length", "temperature", "seed"]], VARIANT]
-  : ABOUT.margin !== undefined ? [["Along the sequence", along, []], VARIANT]
+  : ABOUT.margin !== undefined ? [["Along the sequence", along, CHOICE], VARIANT]
   : [[ABOUT.sites ? "Where the sites are" : "What it is", answer, []], ["Why: every change of a base", explain, ["target"]], VARIANT];
 const OPTIONS = {variant: ["Variant", "text", "", "1234:A>C"], length: ["New bases", "number", 60, ""], temperature: ["Temperature", "number", 1, ""],
-                 seed: ["Seed", "number", 0, ""], target: ["Class or column to explain", "text", "", ABOUT.labels.join(", ")]};
+                 seed: ["Seed", "number", 0, ""], target: ["What to explain", "select", ABOUT.task === "values" ? 0 : "", ""],
+                 tracks: ["Tracks (none chosen: all)", "several", "", ""]};
 
 function make(name, attributes = {}, ...inside) {
   const out = Object.assign(document.createElement(name), attributes);
@@ -29,18 +31,24 @@ MODES.forEach((mode, i) => {
 function choose(mode) {
   question = mode;
   $("options").replaceChildren(...mode[2].map(key => {
-    const [label, type, value, placeholder] = OPTIONS[key];
+    const [label, type, value, placeholder] = OPTIONS[key], isMany = type === "several";
+    if (isMany || type === "select") {
+      const choices = ABOUT.labels.map((text, i) => new Option(text, i));
+      if (value === "" && !isMany) choices.unshift(new Option("the likeliest", ""));
+      return make("label", {}, `${label} `, make("select", {id: key, multiple: isMany, size: isMany ? Math.min(SELECT_LINES, choices.length) : 1}, ...choices));
+    }
     return make("label", {}, `${label} `, make("input", {type, id: key, value, placeholder, min: 0, step: "any"}));
   }));
 }
 
+choose(question);
+
 function options() {
   const out = {};
   for (const key of question[2]) {
-    const value = $(key).value.trim(), isNumber = OPTIONS[key][1] === "number";
+    const type = OPTIONS[key][1], value = $(key).value.trim(), isNumber = type === "number";
     if (isNumber && (value === "" || !(+value >= 0) || (key === "length" && (+value < 1 || +value % 1)))) throw new Error(`${OPTIONS[key][0]}: write a number${key === "length" ? " from 1 up" : " of 0 or more"}.`);
-    if (key === "target" && value && !ABOUT.labels.includes(value)) throw new Error(`The model knows ${ABOUT.labels.join(", ")}, and not ${value}.`);
-    out[key] = isNumber ? +value : value;
+    out[key] = type === "several" ? Array.from($(key).selectedOptions, choice => +choice.value) : type === "select" ? (value === "" ? null : +value) : isNumber ? +value : value;
   }
   return out;
 }
@@ -57,15 +65,16 @@ const bed = found => found.strong.map(s => [found.table.rows[0][0], s.position -
 
 function show(found, length) {
   const {head, rows} = found.table, card = make("section", {}, make("h2", {textContent: found.title}), make("p", {textContent: found.note}));
-  const drawing = found.sites ? sites(found, ABOUT.motifs) : found.tracks ? tracks(found.tracks, length) : found.grid ? logo(found) : null;
+  const drawing = found.sites ? sites(found, ABOUT.motifs) : found.tracks ? tracks(found.tracks.slice(0, MOST_TRACKS), length) : found.grid ? logo(found) : null;
   if (drawing) card.append(make("div", {className: "scroll", tabIndex: 0}, drawing));
   if (found.letters) card.append(make("textarea", {readOnly: true, rows: 4, value: found.letters}));
   const buttons = make("p", {className: "row"}), save = (label, name, text) => { const b = make("button", {type: "button", textContent: label}); b.onclick = () => download(name, text()); buttons.append(b); };
   save("Save the table (TSV)", found.file, () => tsv(found.table));
   if (found.strong?.length) save("Save the sites (BED)", "sites.bed", () => bed(found));
-  found.tracks?.slice(0, 4).forEach((t, i) => save(`Save ${t.name} (bedGraph)`, `${t.name}.bedgraph`, () => bedgraph(found, i)));
+  found.tracks?.slice(0, MOST_TRACKS).forEach((t, i) => save(`Save ${t.name} (bedGraph)`, `${t.name}.bedgraph`, () => bedgraph(found, i)));
   const body = make("tbody", {}, ...rows.slice(0, MOST_ROWS).map(row => make("tr", {}, ...row.map(cell => make("td", {textContent: cell})))));
   card.append(buttons, make("div", {className: "scroll", tabIndex: 0}, make("table", {}, make("thead", {}, make("tr", {}, ...head.map(h => make("th", {textContent: h})))), body)));
+  if (found.tracks?.length > MOST_TRACKS) card.append(make("p", {textContent: `The first ${MOST_TRACKS} of ${found.tracks.length} are drawn; the table has all.`}));
   if (rows.length > MOST_ROWS) card.append(make("p", {textContent: `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")} rows; the file has all.`}));
   return card;
 }

@@ -1,6 +1,6 @@
 // The questions of a page, each an async function (pool, record, options, tick) -> what is shown of it:
 // {title, note, table: {head, rows}, tracks: [{name, values}], step, letters, file}.
-import {meaning, strength, surprise} from "./answers.js";
+import {meaning, strengths, surprise} from "./answers.js";
 import {decode, encode, flip, LETTERS} from "./dna.js";
 
 const STRIDE = 50, MOST_UNKNOWN = 0.1, MOST_EXPLAINED = 2000;
@@ -78,8 +78,11 @@ export async function values(pool, ids, tick) {
   return out;
 }
 
+const chosen = ({labels}, {tracks = []}) => tracks.length ? tracks : labels.map((_, c) => c);
+
 export async function along(pool, {name, ids}, options, tick) {
-  const found = await values(pool, ids, tick), {labels, bin, unit} = pool.about;
+  const {bin, unit} = pool.about, which = chosen(pool.about, options), every = await values(pool, ids, tick);
+  const found = which.map(c => every[c]), labels = which.map(c => pool.about.labels[c]);
   const rows = Array.from(found[0], (_, i) => [name, i * bin, Math.min((i + 1) * bin, ids.length), ...found.map(v => shown(v[i]))]);
   return {title: name, note: `${ids.length.toLocaleString("en")} bases, ${unit} in bins of ${bin}.`, tracks: labels.map((label, c) => ({name: label, values: found[c]})), step: bin, record: name,
           table: {head: ["chrom", "start", "end", ...labels], rows}, file: "along.tsv"};
@@ -128,13 +131,13 @@ export async function explain(pool, {name, ids}, {target}, tick) {
   if (ids.length > Math.min(width, MOST_EXPLAINED)) throw new Error(`Only a sequence of at most ${Math.min(width, MOST_EXPLAINED)} bases is explained, and this one has ${ids.length}. Cut out the part you ask about.`);
   const changes = [null];
   for (let i = 0; i < ids.length; i++) for (let b = 0; b < 4; b++) if (b !== ids[i]) changes.push([i, b]);
-  const p = await pool.answers(changes.length, k => { const w = ids.slice(); if (k) w[changes[k][0]] = changes[k][1]; return w; }, tick);
-  const of = labels.indexOf(target), which = of >= 0 ? of : about.task === "values" ? 0 : p[0].indexOf(Math.max(...p[0]));
-  const own = strength(about, p[0], which), grid = Array.from({length: ids.length}, () => new Float64Array(4));
-  changes.forEach((c, k) => { if (k) grid[c[0]][c[1]] = strength(about, p[k], which) - own; });
+  const p = await pool.answers(changes.length, k => { const w = ids.slice(); if (k) w[changes[k][0]] = changes[k][1]; return w; }, tick, strengths, false);
+  const which = target ?? p[0].indexOf(Math.max(...p[0]));
+  const own = p[0][which], grid = Array.from({length: ids.length}, () => new Float64Array(4));
+  changes.forEach((c, k) => { if (k) grid[c[0]][c[1]] = p[k][which] - own; });
   const gives = grid.map((row, i) => ids[i] < 4 ? -row.reduce((a, b) => a + b, 0) / 4 : 0);
   const what = about.task === "values" ? labels[which] : `log odds of ${labels[which]}`;
-  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does.", ids, grid, gives,
+  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does." + (about.both_strands ? " This strand alone is explained." : ""), ids, grid, gives,
           table: {head: ["name", "position", "base", "gives", "to_A", "to_C", "to_G", "to_T"], rows: grid.map((row, i) => [name, i + 1, LETTERS[ids[i]], shown(gives[i]), ...Array.from(row, shown)])}, file: "explained.tsv"};
 }
 
@@ -157,7 +160,8 @@ export function alleles({name, ids}, text, width) {
   return [ids.slice(start, start + width), other.slice(start, start + width), counted];
 }
 
-export async function variant(pool, record, {variant: text}, tick) {
+export async function variant(pool, record, options, tick) {
+  const text = options.variant;
   const {about} = pool, {labels} = about, room = about.task === "next" ? about.width - 1 : about.width, [ref, alt, counted] = alleles(record, text, room);
   const row = (what, a, b) => [what, shown(a), shown(b), shown(b - a)], head = ["answer", "reference", "alternative", "difference"], file = "variant.tsv", title = `${record.name} ${text.trim()}`;
   if (about.task === "next") {
@@ -166,9 +170,10 @@ export async function variant(pool, record, {variant: text}, tick) {
   }
   if (about.margin !== undefined) {
     const [a, b] = [await values(pool, ref, tick), await values(pool, alt, tick)], sum = v => v.reduce((s, x) => s + x, 0);
-    return {title, note: `Sums of ${about.unit} over the window.${counted}`, table: {head, rows: labels.map((l, c) => row(l, sum(a[c]), sum(b[c])))}, file};
+    return {title, note: `Sums of ${about.unit} over the window.${counted}`, table: {head, rows: chosen(about, options).map(c => row(labels[c], sum(a[c]), sum(b[c])))}, file};
   }
-  const [a, b] = await pool.answers(2, i => i ? alt : ref, tick), odds = about.task !== "values";
-  const rows = labels.flatMap((l, c) => [row(l, a[c], b[c]), ...(odds ? [row(`log odds of ${l}`, strength(about, a, c), strength(about, b, c))] : [])]);
+  const both = i => i ? alt : ref, [a, b] = await pool.answers(2, both, tick);
+  const [x, y] = about.task === "values" ? [] : await pool.answers(2, both, tick, strengths);
+  const rows = labels.flatMap((l, c) => [row(l, a[c], b[c]), ...(x ? [row(`log odds of ${l}`, x[c], y[c])] : [])]);
   return {title, note: `Both alleles in a window of ${ref.length} bases.${counted}`, table: {head, rows}, file};
 }

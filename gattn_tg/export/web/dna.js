@@ -20,6 +20,21 @@ export function flip(ids) {
   return out;
 }
 
+/** Why a model cannot read bases, as gattn_tg.models.imported says it of words; "" where it can. */
+export function unreadable({only, tokens}, ids) {
+  if (only && ids.length !== only) return `The model reads sequences of ${only} bases, all aligned to the same place, and this one has ${ids.length}.`;
+  if (!tokens) return "";
+  const {words, bp, frame, most} = tokens;
+  if (words === "overlapping") return ids.length < bp ? `The model reads words of ${bp} bases, and this sequence has ${ids.length}.` : "";
+  let n = frame, run = 0;
+  for (let i = 0; i <= ids.length; i++) {
+    if (ids[i] < 4) { run++; continue; }
+    n += Math.floor(run / bp) + run % bp + (i < ids.length);
+    run = 0;
+  }
+  return n > most ? `This sequence makes ${n} tokens, since every N is a token and ends a word, and the model has places for ${most}. Cut out the part you ask about.` : "";
+}
+
 /** Records {name, ids} of FASTA, or of letters alone; throws an Error with a sentence. */
 export function readFasta(text) {
   if (!text.trim()) throw new Error("Paste a sequence, or choose a FASTA file: there is none yet.");

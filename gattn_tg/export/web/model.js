@@ -1,4 +1,5 @@
 // A compiled model in WebAssembly: rows of bases in, numbers out. No dependencies, no requests.
+import {unreadable} from "./dna.js";
 
 /** Bytes of base64 text packed with gzip. */
 export async function unpack(text) {
@@ -70,6 +71,10 @@ export class Model {
   run(bases, lengths, motifs) {
     const {rows, width, motifs: known} = this.about, count = lengths.length, flat = new Uint8Array(rows * width).fill(4);
     flat.set(bases.subarray(0, count * width));
+    for (let r = 0; r < count; r++) {
+      const why = unreadable(this.about, flat.subarray(r * width, r * width + lengths[r]));
+      if (why) throw new Error(why);
+    }
     const ids = new Uint8Array(rows * width), all = new Int32Array(rows).fill(width);
     all.set(lengths);
     if (motifs) ids.set(motifs);

@@ -36,7 +36,7 @@ export class Pool {
   /** Raw answers to n windows: window(i) gives base ids, motifs(i) their motif ids where those are known. */
   async raw(n, window, tick = () => {}, motifs = null) {
     await this.ready;
-    const {rows, width, only} = this.about, out = new Float32Array(n * this.perRow);
+    const {rows, width} = this.about, out = new Float32Array(n * this.perRow);
     let next = 0, done = 0;
     await Promise.all(this.workers.map(async worker => {
       while (next < n) {
@@ -44,7 +44,6 @@ export class Pool {
         const lengths = new Int32Array(to - from), known = motifs && new Uint8Array(rows * width);
         for (let i = from; i < to; i++) {
           const ids = window(i);
-          if (only && ids.length !== only) throw new Error(`The model reads sequences of ${only} bases, all aligned to the same place, and this one has ${ids.length}.`);
           bases.set(ids, (i - from) * width);
           lengths[i - from] = ids.length;
           known?.set(motifs(i), (i - from) * width);
@@ -57,11 +56,11 @@ export class Pool {
     return out;
   }
 
-  /** What the model says of n windows, one array each: of both strands their mean, where training turned strands. */
-  async answers(n, window, tick = () => {}) {
-    const two = this.about.both_strands, times = two ? 2 : 1;
+  /** What the model says of n windows, one array each, as `read` takes it: of both strands their mean, where training turned strands. */
+  async answers(n, window, tick = () => {}, read = meaning, two = this.about.both_strands) {
+    const times = two ? 2 : 1;
     const z = await this.raw(n * times, i => two && i % 2 ? flip(window(i >> 1)) : window(two ? i >> 1 : i), tick);
-    const rows = Array.from({length: n * times}, (_, i) => meaning(this.about, z.subarray(i * this.perRow, (i + 1) * this.perRow)));
+    const rows = Array.from({length: n * times}, (_, i) => read(this.about, z.subarray(i * this.perRow, (i + 1) * this.perRow)));
     return two ? Array.from({length: n}, (_, i) => rows[2 * i].map((x, k) => (x + rows[2 * i + 1][k]) / 2)) : rows;
   }
 }
