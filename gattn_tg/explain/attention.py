@@ -67,7 +67,7 @@ def layers(
         layer, c = block.attention, block.attention.config
         q, k, _ = layer.heads(block.attended(x))
         options = {"bias": layer.bias(ids), "rope": c.rope, "is_causal": c.is_causal,
-                   "window_size": c.window_size, "lengths": within, "impl": c.impl, "slopes": c.slopes(q)}  # fmt: skip
+                   "window_size": c.window_size, "lengths": within, "impl": c.impl, **layer.of_distance(q)}  # fmt: skip
         yield Layer(q.contiguous().realize(), k.contiguous().realize(), ids, options)
         x = block(x, ids, within).contiguous().realize()
 

@@ -136,7 +136,7 @@ def _along(
 ) -> Subject:
     """Sums over tracks and over the bins, or bases, that have a base of a stretch."""
     readout, config = model.checkpoint.readout, model.config
-    crop = int(getattr(config, "crop_bp", 0))
+    crop, bp = int(getattr(config, "crop_bp", 0)), int(getattr(config, "bin_bp", config.token_bp))
     target: Target
     if isinstance(readout, TrackReadout):
         of_head = readout.of(head)
@@ -146,8 +146,9 @@ def _along(
         names = ("probability",) if n_labels == 1 else tuple(f"label_{i}" for i in range(n_labels))
         target, unit = SiteTarget(model.model), "labels"
     columns = list(range(len(names))) if asked is None else [known(asked, names)]
-    rows, bp = [ids_of(record) for record in records], config.token_bp
-    width = max(-(-max(map(len, rows)) // bp) * bp, window_bp(model, head) or 0, 2 * crop + bp)
+    rows, token_bp = [ids_of(record) for record in records], config.token_bp
+    least = max(max(map(len, rows)), window_bp(model, head) or 0, 2 * crop + bp)
+    width = -(-least // token_bp) * token_bp
     wanted, told = np.zeros((len(rows), (width - 2 * crop) // bp, len(names))), []
     for k, (record, row) in enumerate(zip(records, rows, strict=True)):
         start, end = inner[k] if inner is not None else (0, len(row))

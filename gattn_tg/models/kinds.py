@@ -8,13 +8,14 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models import bases, classifier, encoder, gpt, tracks
 from gattn_tg.models.imported import classifier as imported_classifier
 from gattn_tg.models.imported import encoder as imported_encoder
+from gattn_tg.models.imported.tracks import network as imported_tracks
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.sites import network as sites
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (
         classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND, sites.KIND, imported_encoder.KIND,
-        imported_classifier.KIND,
+        imported_classifier.KIND, imported_tracks.KIND,
     )
 }
 

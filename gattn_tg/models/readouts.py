@@ -237,8 +237,8 @@ class TrackReadout(Readout):
             raise ConfigError(f"expected heads with tracks {str(config.heads)[:80]}, got {str(found)[:80]}")
         for head in self.heads:
             n = head.window_bp
-            if n and (n % config.bin_bp or n <= 2 * config.crop_bp):
-                raise ConfigError(f"expected for window_bp a multiple of {config.bin_bp} above {2 * config.crop_bp}, "
+            if n and (n % config.token_bp or n <= 2 * config.crop_bp):
+                raise ConfigError(f"expected for window_bp a multiple of {config.token_bp} above {2 * config.crop_bp}, "
                                   f"got {n}")
 
     def of(self, name: str | None) -> TrackHead:

@@ -41,6 +41,8 @@ class AttentionConfig:
         window_size: keys kept (left, right) of a query; None keeps all.
         proj_bias: whether the projections add a bias.
         alibi: whether the distance of a key takes from its score, in each head by another slope.
+        key_width: channels of a query and of a key of a head; 0 for width / n_heads.
+        value_width: channels of a value of a head; 0 for width / n_heads.
         out_proj: whether the merged heads pass a last projection.
         impl: implementation of the attention, see `gattn_tg.attention`.
 
@@ -61,6 +63,8 @@ class AttentionConfig:
     window_size: Window | None = None
     proj_bias: bool = False
     alibi: bool = False
+    key_width: int = 0
+    value_width: int = 0
     out_proj: bool = True
     impl: str = "auto"
 
@@ -86,8 +90,13 @@ class AttentionConfig:
 
     @property
     def head_width(self) -> int:
-        """Channels of one head."""
-        return self.width // self.n_heads
+        """Channels of a query and of a key of one head."""
+        return self.key_width or self.width // self.n_heads
+
+    @property
+    def out_width(self) -> int:
+        """Channels of a value of one head."""
+        return self.value_width or self.width // self.n_heads
 
     def bias(self, table: Tensor, motif_ids: Tensor) -> MotifBias | None:
         """The motif bias with a table among bases with these ids; None without a kind."""
@@ -132,10 +141,10 @@ class GenomicAttention:
         c = AttentionConfig(**sizes, **choices) if config is None else config
         rng = np.random.default_rng(0) if rng is None else rng
         self.config = c
-        self.q_proj = Linear(c.width, c.width, rng, bias=c.proj_bias)
+        self.q_proj = Linear(c.width, c.n_heads * c.head_width, rng, bias=c.proj_bias)
         self.k_proj = Linear(c.width, c.key_heads * c.head_width, rng, bias=c.proj_bias)
-        self.v_proj = Linear(c.width, c.key_heads * c.head_width, rng, bias=c.proj_bias)
-        self.out_proj = Linear(c.width, c.width, rng, bias=c.proj_bias) if c.out_proj else None
+        self.v_proj = Linear(c.width, c.key_heads * c.out_width, rng, bias=c.proj_bias)
+        self.out_proj = Linear(c.n_heads * c.out_width, c.width, rng, bias=c.proj_bias) if c.out_proj else None
         self.motif_bias: Tensor | None = None
         if c.motif is not None:
             of_head = (c.n_motifs,) * KINDS[c.motif].axes
@@ -160,8 +169,12 @@ class GenomicAttention:
                 lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q)))
         o = attention(
             q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
-            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q))
+            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, **self.of_distance(q))
         return self.merged(o)
+
+    def of_distance(self, q: Float[Tensor, "b h n d"]) -> dict[str, Any]:
+        """The arguments of `attention` that say how scores depend on the distance of a key, by what `heads` gave."""
+        return {"slopes": self.config.slopes(q)}
 
     def heads(
         self, x: Float[Tensor, "b n w"]
@@ -169,7 +182,7 @@ class GenomicAttention:
         """Queries, keys and values of every head."""
         (b, n, _), c = x.shape, self.config
         q, k, v = (
-            projection(x).reshape(b, n, heads, c.head_width).transpose(1, 2)
+            projection(x).reshape(b, n, heads, -1).transpose(1, 2)
             for projection, heads in ((self.q_proj, c.n_heads), (self.k_proj, c.key_heads), (self.v_proj, c.key_heads))
         )
         return q, k, v

@@ -12,6 +12,8 @@ from gattn_tg.kernels.tiles.epilogue import GELU_CUBE, GELU_SCALE, LOG2E, ROOT_H
 from gattn_tg.kernels.tiles.tile import EXP2
 from gattn_tg.types import Float
 
+QUICK = 1.702  # Hendrycks and Gimpel 2016, Gaussian Error Linear Units, section 2
+
 
 def exp2_nonpositive(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """2**x for x <= 0, about 1 ulp in float32; 0 below -126.5, also for x = -inf."""
@@ -32,6 +34,11 @@ def sigmoid_of(y: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (y > 0).where(1.0, small) / (1 + small)
 
 
+def sigmoid(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """1 / (1 + exp(-x)) in float32, without overflow."""
+    return sigmoid_of(x.cast(dtypes.float32) * LOG2E)
+
+
 def gelu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """x / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3): the tanh form of x Phi(x)."""
     wide = x.cast(dtypes.float32)
@@ -44,10 +51,16 @@ def gelu_erf(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return (wide * 0.5 * (1 + (wide * ROOT_HALF).erf())).cast(x.dtype)
 
 
+def gelu_quick(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """x / (1 + exp(-1.702 x)), the form of GELU that Enformer has."""
+    wide = x.cast(dtypes.float32)
+    return (wide * sigmoid(wide * QUICK)).cast(x.dtype)
+
+
 def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """x / (1 + exp(-x))."""
     wide = x.cast(dtypes.float32)
-    return (wide * sigmoid_of(wide * LOG2E)).cast(x.dtype)
+    return (wide * sigmoid(wide)).cast(x.dtype)
 
 
 def relu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -72,7 +72,7 @@ class GenomePredictor:
                 f"checkpoint of a {kind.name}: expected window_bp of its training, got none; was it "
                 "written by `gattn train` of this version?"
             )
-        self.window_bp, self.bin_bp = told.window_bp, int(config.token_bp)
+        self.window_bp, self.bin_bp = told.window_bp, int(config.bin_bp if self.head else config.token_bp)
         named = (self.head.head,) if self.head else ()
         forward = Forward(self.model, batch_size, device, lambda *inputs: self.model(*inputs, *named))
         if isinstance(told, TrackHead):

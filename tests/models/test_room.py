@@ -44,7 +44,7 @@ def test_the_size_that_is_named_fits(is_training: bool, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_every_kind_has_an_estimate(kind) -> None:  # type: ignore[no-untyped-def]
     needed = {"n_classes": 2} if kind.name.endswith("Classifier") else {}
-    config = kind.config(**needed, **({"heads": (("a", 1),)} if kind.name == "TrackModel" else {}))
+    config = kind.config(**needed, **({"heads": (("a", 1),)} if kind.name.endswith(("TrackModel", "Tracks")) else {}))
     learning, asked = (config.least_floats(4096, is_training=x) for x in (True, False))
     assert learning > asked > 4096
 

@@ -82,7 +82,7 @@ def test_a_written_configuration_says_the_same_as_the_example_of_its_kind(
     assert (written.kind, written.task, written.train) == (kind, task, example.train)
     of_sequences = {"n_classes": 3, "max_length": 60, "merge_strands": False}
     given: dict[str, Any] = of_sequences if kind in ("SequenceClassifier", "ImportedClassifier") else {}
-    given = {"heads": (("human", 2),)} if kind == "TrackModel" else given
+    given = {"heads": (("human", 2),)} if kind in ("TrackModel", "ImportedTracks") else given
     given = {"n_labels": 1} if kind == "PerBaseModel" else given
     assert tuple(given) == task_class(kind).derived
     shape = KINDS[kind].config

@@ -46,10 +46,15 @@ def finetune(verbs: shared.Verbs) -> None:
 
 def importing(verbs: shared.Verbs) -> None:
     """The options of `gattn import`."""
-    verb = shared.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, Nucleotide Transformer")
-    summary = "its files: config.json, vocab.txt, and weights as model.safetensors or pytorch_model.bin"
+    verb = shared.verb(verbs, "import", "a model of another project as a checkpoint: DNABERT, NT, Enformer, Borzoi")
+    summary = (
+        "its files: config.json, vocab.txt (of encoders), targets_HEAD.txt (names of tracks, if there), and weights as "
+        "model.safetensors or pytorch_model.bin"
+    )
     verb.add_argument("folder", type=Path, metavar="FOLDER", help=summary)
     verb.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to make, a folder")
+    summary = "models of tracks: bases of a window (196608 of Enformer, 524288 of Borzoi)"
+    verb.add_argument("--window", type=parse.whole(1, parse.MOST_BASES), default=None, metavar="BASES", help=summary)
     shared.overwrite(verb, "replace a checkpoint that is there")
 
 

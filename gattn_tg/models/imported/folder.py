@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +30,49 @@ class Folder:
     Args:
         path: of the folder.
         config: config.json.
-        vocabulary: token -> its row in the table of words.
-        merges: pairs of tokens that are joined, of byte-pair encoding; None where words are whole.
         weights: arrays by the names that their file has, numbers with a point as float32.
         readme: README.md, "" where there is none.
     """
 
     path: Path
     config: dict[str, Any]
-    vocabulary: dict[str, int]
-    merges: tuple[str, ...] | None
     weights: dict[str, np.ndarray]
     readme: str
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Token -> its row in the table of words.
+
+        Raises:
+            FormatError: there is none, or it is damaged.
+        """
+        return self._words[0]
+
+    @property
+    def merges(self) -> tuple[str, ...] | None:
+        """Pairs of tokens that are joined, of byte-pair encoding; None where words are whole."""
+        return self._words[1]
+
+    @cached_property
+    def _words(self) -> tuple[dict[str, int], tuple[str, ...] | None]:
+        return _vocabulary(self.path)
+
 
 def read_folder(path: Path) -> Folder:
-    """Everything that an import needs.
+    """Everything that an import needs; the vocabulary when it is asked for, as models of tracks have none.
 
     Raises:
         FormatError: a file is missing, or damaged, or has more in it than tensors.
     """
     if not path.is_dir():
-        raise FormatError(f"{path}: expected a folder with {CONFIG}, a vocabulary and weights, got none; download all "
-                          "files of the model into one")
+        raise FormatError(f"{path}: expected a folder with {CONFIG} and weights, got none; download all files of the "
+                          "model into one")
     config = parse(_bytes(path / CONFIG), str(path / CONFIG))
     if not isinstance(config, dict):
         raise FormatError(f"{path / CONFIG}: expected an object, got {type(config).__name__}; restore the file")
     readme = path / README
     told = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
-    return Folder(path, config, *_vocabulary(path), _weights(path), told)
+    return Folder(path, config, _weights(path), told)
 
 
 def _bytes(path: Path) -> bytes:

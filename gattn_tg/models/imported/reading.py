@@ -16,50 +16,56 @@ from gattn_tg.models.imported.config import LONGEST, SPECIAL, ImportedConfig, wo
 from gattn_tg.models.imported.encoder import ImportedEncoder
 from gattn_tg.models.imported.families import FAMILIES, OF_WORDS, OLD_ENDS, UP, Family, family_of, licence_of
 from gattn_tg.models.imported.folder import CONFIG, Folder, read_folder
+from gattn_tg.models.imported.found import Found
+from gattn_tg.models.imported.tracks.names import FAMILIES as TRACKS_FAMILIES
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.nn.initial import outline
 
 WINDOW_BP = 512  # of scores of variants, where the encoder reads so many
 
 
-@dataclass(frozen=True)
-class Imported:
+@dataclass(frozen=True, kw_only=True)
+class Imported(Found):
     """An encoder of another project.
 
     Args:
-        model: with its weights.
-        readout: what it answers.
-        family: its form, for people.
-        licence: what is known of the licence of the weights.
-        unused: weights of the file that fill in no words and were left out.
-        row_names: the token of each row of the tables of words, "" where it has none.
-        extra: what a checkpoint keeps of its origin: `tokens` are the same in the order of the file.
+        row_names: the token of each row of the tables of words, "" where it has none; `extra` has them as `tokens` in
+            the order of the file.
     """
 
+    why_unused = "they fill in no words"
     model: ImportedEncoder
     readout: MaskedReadout
-    family: str
-    licence: str
-    unused: tuple[str, ...]
     row_names: tuple[str, ...]
-    extra: dict[str, Any]
+
+    @property
+    def said(self) -> str:
+        """Sizes, words and reach for people."""
+        c = self.model.config
+        reach = "any length" if c.longest_bp is None else f"at most {c.longest_bp:,} bases"
+        return f"{super().said}, {c.words} words of {c.word_bp} bases, {reach}"
 
 
 def imported(path: Path) -> Imported:
-    """Read a model of another project; no PyTorch is needed, and no code of the folder is run.
+    """The encoder of a folder with config.json, a vocabulary, and weights as safetensors or pytorch_model.bin, whole or
+    in parts; see `encoder_of`."""
+    return encoder_of(read_folder(path))
+
+
+def encoder_of(folder: Folder) -> Imported:
+    """Read an encoder of another project; no PyTorch is needed, and no code of the folder is run.
 
     Args:
-        path: folder with config.json, a vocabulary, and weights as safetensors or pytorch_model.bin, whole or in parts.
+        folder: its files.
 
     Raises:
         FormatError: a file is missing or damaged; a weight is missing, left over, or of another shape.
         ConfigError: a choice in config.json that is not computed here.
     """
-    folder = read_folder(path)
-    family = family_of(folder.weights)
+    path, family = folder.path, family_of(folder.weights)
     if family is None:
-        raise FormatError(f"{path}: expected weights of {' or '.join(f.name for f in FAMILIES)}, got others; this form "
-                          "is not read")
+        known = ", ".join(f.name for f in (*FAMILIES, *TRACKS_FAMILIES))
+        raise FormatError(f"{path}: expected weights of one of {known}, got others; this form is not read")
     _require_form(folder, family)
     renamed, unused = _renamed(folder, family)
     arrays = {name: x for name, (x, _) in renamed.items()}
@@ -77,7 +83,8 @@ def imported(path: Path) -> Imported:
              "tokens": [tokens.get(row, "") for row in range(len(order))]}  # fmt: skip
     readout = MaskedReadout(width=min(longest or WINDOW_BP, WINDOW_BP))
     names = tuple(tokens.get(int(row), "") for row in order)
-    return Imported(model, readout, family.name, licence, unused, names, extra)
+    return Imported(model=model, readout=readout, family=family.name, licence=licence, unused=unused, extra=extra,
+                    row_names=names)  # fmt: skip
 
 
 def _require_form(folder: Folder, family: Family) -> None:
