@@ -145,13 +145,13 @@ def _of_tracks(checkpoint: Checkpoint, readout: TrackReadout, head: str | None) 
         raise ConfigError(f"export: expected heads that see windows of one size, got {sizes} bases; name one head")
     labels = [name if len(heads) == 1 else f"{one.head}: {name}" for one in heads for name in one.tracks]
     about = {
-        "task": "tracks", "labels": labels, "margin": config.crop_bp, "bin": config.token_bp, "unit": "expected counts",
+        "task": "tracks", "labels": labels, "margin": config.crop_bp, "bin": config.bin_bp, "unit": "expected counts",
         "scale": [float(x) for one in heads for x in one.scale],
         "soft_clip": [one.soft_clip for one in heads for _ in one.tracks],
     }  # fmt: skip
 
     names = [one.head for one in heads]
-    answers = f"rates of {', '.join(labels)} in bins of {config.token_bp} bases, before they are scaled to counts"
+    answers = f"rates of {', '.join(labels)} in bins of {config.bin_bp} bases, before they are scaled to counts"
     return _form(checkpoint, lambda *given: model.rates(*given, names).float(), heads[0].window_bp,
                  f"Answers are {answers}.", about)  # fmt: skip
 
