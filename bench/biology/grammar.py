@@ -1,12 +1,16 @@
-"""A task that single motifs cannot solve: two JASPAR motifs in real DNA, told apart by their order and distance only.
+"""Tasks that single motifs cannot solve: two JASPAR motifs in real DNA, told apart by their order, or their distance.
 
-    python bench/biology/grammar.py [--examples 1500] [--designs none "jaspar filters pair" ...] [--seeds 0 1 2]
+    python bench/biology/grammar.py [--tasks order distance] [--designs none "soft pair" ...] [--seeds 0 1 2]
 
-Yes: A stands before B, 15 to 39 bases on. No: B before A at such a distance, or A before B, 55 bases and more on, one
-half each. Both motifs are in every sequence once, so counts of words and single strengths say nothing. Sites are drawn
-from the matrices, and the background is chromosome 20. Every run appends a line to bench/results/grammar.jsonl with the
-test AUC of the weights that are best on the validation set. Designs are those of study_words.py; filters begin as 16
-matrices, those of A and B among them, and `key` and `pair` read the ids of these 16.
+order: A stands 15 to 39 bases before B, against B before A. distance: A before B by 15 to 39, against 55 to 79 bases.
+Both motifs are in every sequence once, so counts of words and single strengths say little. Sites are drawn from the
+matrices, and the background is chromosome 20. Every example of a stream is seen once, so that a design is told by how
+many it takes to a validation AUC of .9. Every run appends a line to bench/results/grammar.jsonl: the validation AUC
+along the stream, and the test AUC of the weights that had the best one.
+
+none: plain attention with rotary positions. between: a table on how many sites of 16 matrices, A and B among them, lie
+between two bases. soft pair: filters that begin as these matrices, and a table on the strengths of both bases.
+filters: these filters to the head alone. cnn: cnn.py. gapped: a logistic regression on words, of all examples at once.
 """
 
 from __future__ import annotations
@@ -15,17 +19,20 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
+from bench.biology.cnn import streamed
 from bench.biology.linear import Words, fitted
 from bench.biology.study_bias import NETWORK, Trial
 from bench.biology.study_motifs import matrices
-from bench.biology.study_words import COUNTED, DESIGNS
+from bench.biology.study_table import reached
 from bench.record import ROOT, lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.io import read_fasta
+from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.motif import MotifVocabulary, annotate, vocabulary_of
 from gattn_tg.motif.from_matrices import matrices_of
@@ -35,11 +42,21 @@ from gattn_tg.training.tasks.filters import begin
 
 BENCH = "grammar"
 GENOME = ROOT.parent / "shared" / "data" / "regions" / "hg19_chr20_1000000_2000000.fa.gz"
-WIDTH, HELD_OUT, PASSES = 160, 1000, 24
+WIDTH, EXAMPLES, HELD_OUT, VALIDATIONS = 160, 32_000, 500, 25
+TESTED = 2_000
 NEAR, FAR = (15, 40), (55, 80)  # bases from the first site to the second, the last one excluded
-N_MATRICES, FIRST, SECOND = 16, 0, 7  # of the vocabulary, and which of them are A and B
-LEAST_BITS = 13.0  # of the best site: a motif that random sequence rarely has
-MORE = {"key": {"motif": "key"}, "pair": {"motif": "pair"}}
+N_MATRICES, FIRST, SECOND = 16, 0, 4  # of the vocabulary, and which of them are A and B
+LEAST_BITS = 18.0  # of the best site: a motif that random sequence rarely has
+TASKS = {"order": (False, NEAR), "distance": (True, FAR)}  # of a no: is A first, and how far on is the other; yes: NEAR
+FILTERS = {"filters": N_MATRICES, "filter_width": 13}
+DESIGNS: dict[str, dict[str, Any]] = {
+    "none": {}, "between": {"motif": "between"}, "filters": FILTERS,
+    "soft key": {**FILTERS, "motif": "key", "per_head": True},
+    "soft pair": {**FILTERS, "motif": "pair", "per_head": True},
+}  # fmt: skip
+NET = replace(NETWORK, width=32)  # small, so that a run takes a minute
+DEFAULT = ["none", "between", "soft pair", "cnn", "gapped"]
+TARGET = 0.9
 
 
 def chosen() -> list[tuple[str, str, tuple[tuple[int, ...], ...]]]:
@@ -50,7 +67,7 @@ def chosen() -> list[tuple[str, str, tuple[tuple[int, ...], ...]]]:
 
 @dataclass
 class Grammar:
-    """The source of examples: a genome, and the matrices of the two motifs."""
+    """The source of examples: a genome, the matrices of the two motifs, and the vocabulary that has them."""
 
     genome: np.ndarray
     sites: tuple[np.ndarray, np.ndarray]
@@ -60,79 +77,85 @@ class Grammar:
     def of_data(cls) -> Grammar:
         """From the files that the study reads."""
         picked = chosen()
-        sites = tuple(2 ** log_odds(picked[i][2]) for i in (FIRST, SECOND))
+        first, second = (2 ** log_odds(picked[i][2]) for i in (FIRST, SECOND))
         genome = encode(next(iter(read_fasta(GENOME))).sequence)
-        return cls(genome, (sites[0], sites[1]), vocabulary_of(picked))
+        return cls(genome, (first, second), vocabulary_of(picked))
 
-    def examples(self, n: int, seed: int) -> LabelledSequences:
+    def examples(self, task: str, n: int, seed: int) -> LabelledSequences:
         """n sequences, half of them yes on average."""
         rng = np.random.default_rng(seed)
-        bases, labels = np.empty((n, WIDTH), np.uint8), rng.integers(0, 2, n).astype(np.int32)
-        for row, label in zip(bases, labels, strict=True):
-            row[:] = self._background(rng)
-            is_far = not label and rng.random() < 0.5
-            distance = int(rng.integers(*(FAR if is_far else NEAR)))
-            first = int(rng.integers(0, WIDTH - FAR[1] - len(self.sites[1])))
-            order = self.sites if label or is_far else self.sites[::-1]
-            for matrix, at in zip(order, (first, first + distance), strict=True):
-                row[at : at + len(matrix)] = [rng.choice(4, p=p / p.sum()) for p in matrix]
-        lengths = np.full(n, WIDTH, np.int32)
-        return LabelledSequences(bases, annotate(bases, self.vocabulary), lengths, labels, ("no", "yes"))
+        labels = rng.integers(0, 2, n).astype(np.int32)
+        whole = np.convolve(self.genome < 4, np.ones(WIDTH), "valid") == WIDTH
+        bases = self.genome[rng.choice(np.flatnonzero(whole), n)[:, None] + np.arange(WIDTH)]
+        a_first, far = TASKS[task]
+        distance = np.where(labels == 1, rng.integers(*NEAR, n), rng.integers(*far, n))
+        at = rng.integers(0, WIDTH - FAR[1] - len(self.sites[1]), n)
+        is_forth = (labels == 1) | a_first
+        for matrix, is_second in zip(self.sites, (~is_forth, is_forth), strict=True):
+            places = at + np.where(is_second, distance, 0)
+            bases[np.arange(n)[:, None], places[:, None] + np.arange(len(matrix))] = sites(matrix, n, rng)
+        return LabelledSequences(bases, annotate(bases, self.vocabulary), np.full(n, WIDTH, np.int32), labels,
+                                 ("no", "yes"))  # fmt: skip
 
-    def _background(self, rng: np.random.Generator) -> np.ndarray:
-        while True:
-            start = int(rng.integers(0, len(self.genome) - WIDTH))
-            found = self.genome[start : start + WIDTH]
-            if (found < 4).all():
-                return found
-
-    def begin(self, model: SequenceClassifier, train: LabelledSequences, seed: int, chosen: bool) -> None:
-        """Filters, where there are some, as the matrices of the vocabulary or at random, and what is usual of them."""
+    def begin(self, model: SequenceClassifier, train: LabelledSequences, seed: int) -> None:
+        """Filters, where there are some, as the matrices of the vocabulary, and what is usual of them."""
         if model.filters is not None:
-            begin(model, matrices_of(self.vocabulary) if chosen else [], train, seed)
+            begin(model, matrices_of(self.vocabulary), train, seed)
 
 
-def run(n: int, designs: Sequence[str], seeds: Sequence[int]) -> None:
-    """Train what has no line yet."""
-    done = {(x["examples"], x["design"], x["seed"]) for x in lines_of(BENCH)}
-    grammar, trials = Grammar.of_data(), {}
-    valid, test = grammar.examples(HELD_OUT, 998), grammar.examples(HELD_OUT, 999)
-    for design in designs:
-        for seed in seeds:
-            if (n, design, seed) in done:
-                continue
-            train, start = grammar.examples(n, seed), time.perf_counter()
-            if design in COUNTED:
-                parts = {"train": train, "valid": valid, "test": test}
-                words = Words(*COUNTED[design], merges=False)
-                found = fitted([{name: words.counts(part) for name, part in parts.items()}],
-                               {name: part.labels for name, part in parts.items()})  # fmt: skip
-                judged, auc = found["valid_auc"], found["test_auc"]
-            else:
-                if design not in trials:
-                    network = replace(NETWORK, n_motifs=grammar.vocabulary.n_motifs)
-                    trials[design] = Trial(network, {**DESIGNS, **MORE}[design], train)
-                trial = trials[design]
-                # order is what is asked, so strands are not turned
-                curve = trial.train(train, valid, PASSES, seed, False, keeps_best=True,
-                                    begins=partial(grammar.begin, train=train, seed=seed, chosen=trial.chooses))
-                judged, auc = max(value for _, value in curve), trial.auc(test)
-            seconds = round(time.perf_counter() - start, 1)
-            write(BENCH, {"examples": n, "design": design, "seed": seed, "valid_auc": round(judged, 4),
-                          "test_auc": round(auc, 4), "seconds": seconds})
-            print(f"{n} {design} seed {seed}: validation {judged:.4f}, test AUC {auc:.4f}, {seconds:.0f} s", flush=True)
+def sites(matrix: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n sites, every base as likely as its matrix says."""
+    until = np.cumsum(matrix / matrix.sum(1, keepdims=True), 1)[:, :3]
+    found: np.ndarray = (rng.random((n, len(matrix), 1)) > until).sum(-1)
+    return found.astype(np.uint8)
+
+
+def run(tasks: Sequence[str], designs: Sequence[str], seeds: Sequence[int]) -> None:
+    """Train what has no line yet: seeds outermost."""
+    done = {(x["task"], x["design"], x["seed"]) for x in lines_of(BENCH)}
+    grammar = Grammar.of_data()
+    parts = cache(grammar.examples)
+    trials: dict[str, Trial] = {}
+    for seed in seeds:
+        for task in tasks:
+            for design in designs:
+                if (task, design, seed) in done:
+                    continue
+                train, valid, test = parts(task, EXAMPLES, seed), parts(task, HELD_OUT, 998), parts(task, TESTED, 999)
+                start = time.perf_counter()
+                if design == "gapped":
+                    words, sets = Words(6, 6, merges=False), {"train": train, "valid": valid, "test": test}
+                    found = fitted([{name: words.counts(part) for name, part in sets.items()}],
+                                   {name: part.labels for name, part in sets.items()})  # fmt: skip
+                    curve, auc = [(EXAMPLES, round(found["valid_auc"], 4))], found["test_auc"]
+                elif design == "cnn":
+                    curve, auc = streamed(train, valid, test, seed, VALIDATIONS)
+                else:
+                    if design not in trials:
+                        network = replace(NET, n_motifs=grammar.vocabulary.n_motifs)
+                        trials[design] = Trial(network, DESIGNS[design], train)
+                    # order is what is asked, so strands are not turned
+                    curve = trials[design].train(train, valid, 1, seed, False, keeps_best=True, validations=VALIDATIONS,
+                                                 begins=partial(grammar.begin, train=train, seed=seed))  # fmt: skip
+                    auc = trials[design].auc(test)
+                seconds = round(time.perf_counter() - start, 1)
+                write(BENCH, {"task": task, "design": design, "seed": seed, "examples": EXAMPLES, "curve": curve,
+                              "test_auc": round(auc, 4), "seconds": seconds})  # fmt: skip
+                print(f"{task} {design} seed {seed}: test AUC {auc:.4f}, {reached(curve, TARGET):,.0f} examples to "
+                      f"{TARGET}, {seconds:.0f} s", flush=True)  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=1500)
-    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS, *COUNTED, *MORE],
-                        default=["6-mers", "none", "pair", "jaspar filters", "jaspar filters pair"])
+    known = [*DESIGNS, "cnn", "gapped"]
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--designs", nargs="+", choices=known, default=DEFAULT)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     a = parser.parse_args()
     if not GENOME.is_file():
         raise SystemExit(f"grammar: {GENOME} is absent; put the data of the README there")
-    run(a.examples, a.designs, a.seeds)
+    threads.set_threads(None)
+    run(a.tasks, a.designs, a.seeds)
 
 
 if __name__ == "__main__":

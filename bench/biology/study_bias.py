@@ -38,7 +38,7 @@ from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.forward import sequence_answers
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.state import placed, restore, snapshot
@@ -121,9 +121,9 @@ class Trial:
 
     def train(
         self, train: LabelledSequences, valid: LabelledSequences, passes: int, seed: int, flips: bool,
-        keeps_best: bool = False, begins: Callable[[SequenceClassifier], None] | None = None,
+        keeps_best: bool = False, begins: Callable[[SequenceClassifier], None] | None = None, validations: int = 12,
     ) -> list[tuple[int, float]]:
-        """Train from the weights of a seed; gives (examples seen, validation AUC) about twelve times.
+        """Train from the weights of a seed; gives (examples seen, validation AUC) about as often as `validations` says.
 
         With `keeps_best` the weights with the best of these AUCs are left in the model, else the last ones. `begins`
         changes the first weights.
@@ -136,14 +136,14 @@ class Trial:
         settings = replace(self.settings, seed=seed, reverse_complement=flips)
         task = Classify(self.model, train, valid, VOCABULARY, settings)
         n_steps = passes * task.steps_per_epoch
-        every = max(n_steps // 12, 1)
+        every = max(n_steps // validations, 1)
         curve: list[tuple[int, float]] = []
-        best = snapshot(self.parameters)
+        best, feed = snapshot(self.parameters), Feed()
         for done in range(1, n_steps + 1):
             rate = learning_rate(done - 1, n_steps, peak=settings.learning_rate, floor=settings.min_learning_rate,
                                  warmup_steps=settings.warmup_steps)
             with Context(TRAINING=1):
-                loss, _ = self.step([to_tensors(task.batch(done - 1, 0, 0, 1))], rate)
+                loss, _ = self.step([feed(task.batch(done - 1, 0, 0, 1))], rate)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {done}")
             if done % every == 0 or done == n_steps:

@@ -47,7 +47,7 @@ print(donor[:30], donor[30:])
 
 # %%
 other = "A" if donor[9] != "A" else "C"
-asked = ["donor:32:T>C", f"donor:10:{donor[9]}>{other}", f"donor:50:{donor[49:52]}>{donor[49]}"]
+asked = ["donor:32:T>A", f"donor:10:{donor[9]}>{other}", f"donor:50:{donor[49:52]}>{donor[49]}"]
 effects = model.variants(folder / "donor.fa", asked)
 name = [column.name for column in effects.effects.columns].index("d_ei")
 for effect in effects:

@@ -15,7 +15,9 @@ from gattn_tg.ops.poisson import softplus
 from gattn_tg.types import Float, Int, UInt8
 
 LN2 = float(np.log(2))
-START = 6.0  # bits below which a filter drawn at random is silent
+# Filters drawn at random begin weak, with a threshold within their reach. Were they as strong as matrices are, what was
+# drawn would stay beside what is learnt, and no motif could be read off (bench/biology/recovery.py).
+SPREAD, START = 0.3, 3.0  # bits: of a weight; below which such a filter is silent
 
 
 class MotifFilters:
@@ -38,7 +40,7 @@ class MotifFilters:
         if n_filters < 1 or width < 1 or width % 2 == 0:
             raise ConfigError(f"MotifFilters: expected filters of an odd width, got {n_filters} of width {width}; "
                               "change one")
-        self.weight: Float[Tensor, "t 4 w"] = normal(rng, (n_filters, 4, width), 1.0)
+        self.weight: Float[Tensor, "t 4 w"] = normal(rng, (n_filters, 4, width), SPREAD)
         self.threshold: Float[Tensor, "t"] = filled(START, n_filters)
 
     def start_from(self, matrices: Sequence[tuple[Float[np.ndarray, "w 4"], float]]) -> None:
