@@ -104,6 +104,12 @@ class Browser:
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 
+    def press(self, key: str, code: int) -> None:
+        """A key, by its name and its number."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ({"type": "keyDown", **text}, {"type": "keyUp"}):
+            self.call("Input.dispatchKeyEvent", key=key, windowsVirtualKeyCode=code, **kind)
+
     def picture(self, path: Path, width: int, *, dark: bool = False) -> None:
         """A picture of the whole page at a width."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme",

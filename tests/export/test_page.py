@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from browser import Browser
 from exported import LETTERS, TOLERANCE, VOCABULARY, classifier, saved
+from firefox import Firefox
 from foreign import FORMS
 from tinygrad import Tensor
 
@@ -34,6 +37,7 @@ from gattn_tg.seq import N, decode, encode
 
 pytest.importorskip("ziglang", reason="ziglang compiles what is exported")
 NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium")
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +164,40 @@ def test_a_page_answers_from_a_folder_and_asks_nobody(browser: Browser, model: T
     np.testing.assert_allclose(found, want, atol=TOLERANCE)
     assert [url for url in browser.requests if not url.startswith(("blob:", "data:"))] == []
     assert browser.errors == []
+
+
+def test_a_page_works_with_the_keyboard_and_takes_a_packed_file_that_is_dropped(browser: Browser) -> None:
+    packed = base64.b64encode(gzip.compress(f">dropped\n{LETTERS}\n".encode())).decode()
+    browser.run(f"""(() => {{
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(atob('{packed}'), c => c.charCodeAt(0))], 'one.fa.gz'));
+        const drop = new DragEvent('drop', {{dataTransfer: data, cancelable: true}});
+        document.getElementById('sequence').dispatchEvent(drop);
+    }})()""")
+    browser.until("document.getElementById('say').textContent === 'one.fa.gz'")
+    browser.run("document.getElementById('mode0').focus()")
+    reached = []
+    for _ in range(4):
+        browser.press("Tab", 9)
+        reached.append(browser.run("document.activeElement.id"))
+        assert browser.run("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    assert reached == ["sequence", "file", "example", "go"]
+    browser.press("Enter", 13)
+    browser.until("document.getElementById('stop').disabled && !!document.querySelector('tbody')")
+    assert cells(browser)[0][0] == "dropped"
+    assert browser.run("document.activeElement.id") == "go"
+
+
+@pytest.mark.skipif(FIREFOX is None, reason="Firefox is not installed")
+def test_firefox_answers_the_same_and_asks_nobody(home: Path, model: Trained, program: Program) -> None:
+    assert FIREFOX is not None
+    with closing(Firefox(FIREFOX, home / "firefox")) as browser:
+        browser.open(written(program, home / "fox.html"), f"#ask={LETTERS}")
+        browser.until("document.getElementById('say').textContent.startsWith('Done in')")
+        found = browser.run("[...document.querySelector('tbody').rows[0].cells].map(cell => +cell.textContent)")[1:]
+        asked = browser.run("performance.getEntriesByType('resource').map(entry => entry.name)")
+    np.testing.assert_allclose(found, model.predict([LETTERS]).probabilities[0], atol=TOLERANCE)
+    assert [url for url in asked if not url.startswith(("blob:", "data:"))] == []
 
 
 def test_a_page_explains_as_python_does(browser: Browser, model: Trained) -> None:

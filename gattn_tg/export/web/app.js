@@ -63,10 +63,20 @@ const tsv = ({head, rows}) => [head, ...rows].map(row => row.join("\t")).join("\
 const bedgraph = (found, at) => found.tracks[at].values.reduce((text, v, i) => Number.isNaN(v) ? text : text + `${found.record}\t${i * found.step}\t${(i + 1) * found.step}\t${+v.toPrecision(6)}\n`, "");
 const bed = found => found.strong.map(s => [found.table.rows[0][0], s.position - (s.kind === "donor" ? 0 : 2), s.position + (s.kind === "donor" ? 2 : 0), s.kind, Math.round(1000 * s.score), s.strand].join("\t") + "\n").join("");
 
+/** Names of the motifs in a drawing, with their colours. */
+function names(ids) {
+  return make("ul", {className: "names"}, ...[...new Set(ids)].filter(id => id).sort((a, b) => a - b).map(id => {
+    const [name, colour] = ABOUT.motifs[id], patch = make("i");
+    patch.style.background = colour;
+    return make("li", {}, patch, name);
+  }));
+}
+
 function show(found, length) {
   const {head, rows} = found.table, card = make("section", {}, make("h2", {textContent: found.title}), make("p", {textContent: found.note}));
   const drawing = found.sites ? sites(found, ABOUT.motifs) : found.tracks ? tracks(found.tracks.slice(0, MOST_TRACKS), length) : found.grid ? logo(found) : null;
   if (drawing) card.append(make("div", {className: "scroll", tabIndex: 0}, drawing));
+  if (found.motifs && ABOUT.motifs.length) card.append(names(found.motifs));
   if (found.letters) card.append(make("textarea", {readOnly: true, rows: 4, value: found.letters}));
   const buttons = make("p", {className: "row"}), save = (label, name, text) => { const b = make("button", {type: "button", textContent: label}); b.onclick = () => download(name, text()); buttons.append(b); };
   save("Save the table (TSV)", found.file, () => tsv(found.table));
@@ -89,7 +99,7 @@ async function ask(text, wanted, tick = () => {}) {
 }
 
 async function go() {
-  const began = performance.now();
+  const began = performance.now(), before = document.activeElement;
   $("go").disabled = true; $("stop").disabled = false; $("bar").hidden = false; $("bar").value = 0; $("say").textContent = "…";
   $("out").replaceChildren();
   try {
@@ -106,6 +116,7 @@ async function go() {
     if (pool?.cancelled || !(await pool?.ready.then(() => true, () => false))) pool = undefined;
   }
   $("go").disabled = false; $("stop").disabled = true; $("bar").hidden = true;
+  if (document.activeElement === document.body) before.focus();  // which a button loses that is disabled
 }
 
 function example() {
@@ -120,7 +131,9 @@ async function take(file) {
 }
 
 $("go").addEventListener("click", go);
-$("stop").addEventListener("click", () => pool?.cancel());
+const stop = () => { if (!$("stop").disabled) pool?.cancel(); };
+$("stop").addEventListener("click", stop);
+addEventListener("keydown", event => { if (event.key === "Escape") stop(); });
 $("example").addEventListener("click", example);
 $("file").addEventListener("change", () => $("file").files[0] && take($("file").files[0]));
 $("sequence").addEventListener("dragover", event => { event.preventDefault(); $("sequence").classList.add("over"); });
