@@ -42,7 +42,7 @@ from gattn_tg.training.tasks.filters import begin
 
 BENCH = "grammar"
 GENOME = ROOT.parent / "shared" / "data" / "regions" / "hg19_chr20_1000000_2000000.fa.gz"
-WIDTH, EXAMPLES, HELD_OUT, VALIDATIONS = 160, 32_000, 500, 25
+WIDTH, EXAMPLES, HELD_OUT, VALIDATIONS = 160, 24_000, 500, 20
 TESTED = 2_000
 NEAR, FAR = (15, 40), (55, 80)  # bases from the first site to the second, the last one excluded
 N_MATRICES, FIRST, SECOND = 16, 0, 4  # of the vocabulary, and which of them are A and B
@@ -54,7 +54,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "soft key": {**FILTERS, "motif": "key", "per_head": True},
     "soft pair": {**FILTERS, "motif": "pair", "per_head": True},
 }  # fmt: skip
-NET = replace(NETWORK, width=32)  # small, so that a run takes a minute
+NET = replace(NETWORK, width=32, n_heads=2)  # small, so that a run takes a minute
 DEFAULT = ["none", "between", "soft pair", "cnn", "gapped"]
 TARGET = 0.9
 

@@ -76,7 +76,18 @@ def test_placed_words_reach_answers_variants_and_explanations(home: Path, tmp_pa
     genome = tmp_path / "g.fa"
     genome.write_text(">c\n" + one * 4 + "\n")
     effects = list(model.variants(genome, ["c:1:A>G", "c:24:T>TA"]).rows())
-    assert len(effects) == 2  # the first window goes beyond the start of the contig
+    assert len(effects) == 2  # at the start of the contig, and in the middle
+
+
+def test_a_contig_as_long_as_the_windows_of_training_stands_as_it_was_learnt(home: Path, tmp_path: Path) -> None:
+    """Wherever the variant is: words are seen at the places that they have in the contig."""
+    model, one = gattn_tg.load(home), "ACGTTGCATCGT"
+    (tmp_path / "g.fa").write_text(f">c\n{one}\n")
+    effects = model.variants(tmp_path / "g.fa", ["c:3:G>A", "c:9:TC>T"])
+    at = [column.name for column in effects.effects.columns].index("d_yes")
+    told = model.predict([one, "ACATTGCATCGT", "ACGTTGCATGTN"]).probabilities.astype(np.float64)
+    odds = np.log(told[:, 1] / told[:, 0])
+    np.testing.assert_allclose([effect.scores[at] for effect in effects], odds[1:] - odds[0], rtol=1e-4)
 
 
 @pytest.mark.parametrize("ask", [

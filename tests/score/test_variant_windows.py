@@ -12,8 +12,8 @@ from gattn_tg.score.variants.alleles import alleles
 from gattn_tg.seq import Variant, decode
 
 
-@pytest.mark.parametrize("is_padded", [False, True])
-def test_windows_are_those_of_whole_contigs(tmp_path: Path, is_padded: bool) -> None:
+@pytest.mark.parametrize(("is_padded", "is_inside"), [(False, True), (True, True), (True, False)])
+def test_windows_are_those_of_whole_contigs(tmp_path: Path, is_padded: bool, is_inside: bool) -> None:
     """Random alleles of 0 to 8 bases everywhere, at the ends too, in windows shorter and longer than the contig."""
     draw = random.Random(3)
     contigs = {name: "".join(draw.choice("ACGT") for _ in range(n)) for name, n in (("long", 90), ("short", 20))}
@@ -31,11 +31,12 @@ def test_windows_are_those_of_whole_contigs(tmp_path: Path, is_padded: bool) -> 
         pairs = enumerate(zip(ref, alt, strict=False))
         first = at + next((i for i, (a, b) in pairs if a != b), min(len(ref), len(alt)))
         for width in (8, 15, 40):
-            found = alleles(genome, Variant(chrom, at, ref, alt), width, is_padded=is_padded)
+            found = alleles(genome, Variant(chrom, at, ref, alt), width, is_padded=is_padded, is_inside=is_inside)
             both, start = [contig, changed], first - width // 2
-            if is_padded:
+            if not is_inside:
                 both, start = ["N" * width + letters + "N" * width for letters in both], start + width
             else:
                 start = min(max(start, 0), max(len(contig) - width, 0))
+                both = [letters + "N" * (width if is_padded else 0) for letters in both]
             assert [decode(found.ref), decode(found.alt)] == [letters[start : start + width] for letters in both]
             assert (found.ref[: found.at] == found.alt[: found.at]).all()

@@ -30,27 +30,30 @@ class Alleles(NamedTuple):
     n_alt: int
 
 
-def alleles(genome: Genome, variant: Variant, width: int, *, shift: int = 0, is_padded: bool = False) -> Alleles:
+def alleles(
+    genome: Genome, variant: Variant, width: int, *, shift: int = 0, is_padded: bool = False, is_inside: bool = True
+) -> Alleles:
     """The windows of both alleles.
 
     The first base that differs is at `width // 2`. To the right both go on with the genome up to `width` bases, so
     after a deletion the window shows bases that the other does not reach, and an allele longer than the room that is
-    left is cut. Without padding a window stays inside its contig: near the ends the variant is not in the middle, and
-    of a contig of at most `width` bases all is seen.
+    left is cut. A window stays inside its contig: near the ends the variant is not in the middle, and of a contig of at
+    most `width` bases all is seen.
 
     Args:
         genome: has `variant.ref`.
         variant: as in the file.
         width: bases of a window.
         shift: moves both windows by so many bases to the right.
-        is_padded: N beyond the ends of the contig, so that the variant always stands in the middle.
+        is_padded: N beyond the ends of the contig, so that both windows have `width` bases.
+        is_inside: False lets a padded window begin before its contig, so that the variant always stands in the middle.
     """
     pairs = enumerate(zip(variant.ref, variant.alt, strict=False))
     same = next((i for i, (a, b) in pairs if a != b), min(len(variant.ref), len(variant.alt)))
     short = Variant.of_checked(variant.chrom, variant.start + same, variant.ref[same:], variant.alt[same:]).trimmed()
     chrom, size = short.chrom, genome.sizes[short.chrom]
     start, n_ref, n_alt = short.start - width // 2 + shift, len(short.ref), len(short.alt)
-    first = start if is_padded else min(max(start, 0), max(size - width, 0))
+    first = min(max(start, 0), max(size - width, 0)) if is_inside else start
     stop = first + width if is_padded else min(first + width, size)
     ref = genome.fetch(Interval(chrom, first, stop), pad=is_padded)
     at = short.start - first

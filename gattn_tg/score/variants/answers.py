@@ -41,7 +41,8 @@ class SequenceAnswers(Answers):
                                    "not; what changes with a variant has no name")
         refuse_tracks(checkpoint, options)
         self.width = checked_width(options.window or config.max_length, config.longest_bp)
-        self.is_padded = config.only_bp is not None  # a window at the end of a contig is as long as the others
+        # a window at the end of a contig is as long as the others; a contig of this length stands as it was learnt
+        self.is_padded = config.only_bp is not None
         if self.is_padded and self.width != config.only_bp:
             raise ConfigError(f"variants: expected a window of {config.only_bp} bases, as the model sees what stands "
                               f"at each place, got {self.width}; leave it out")
@@ -88,7 +89,7 @@ class TrackAnswers(Answers):
     Source: Kelley 2018, Genome Research 28:739 (SAD); Linder et al. 2025, Nature Genetics 57:949 (log and L2 scores).
     """
 
-    is_padded = True
+    is_padded, is_inside = True, False
     SCORES: ClassVar[dict[str, str]] = {
         "sad": "sum of the differences of counts, alternative minus reference",
         "log2_ratio": "mean log2 ratio of counts + 1 of bins",
@@ -139,7 +140,7 @@ class SiteAnswers(Answers):
     one length are compared base by base; bases that only one allele has are compared with nothing.
     """
 
-    is_padded = True
+    is_padded, is_inside = True, False
 
     def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
         self.rows = min(options.batch_size, 16)

@@ -126,7 +126,7 @@ class Effects:
         pairs: list[tuple[Alleles, int, int]] = []
         for one in chunk:
             place = alleles(self.genome, one.variant, self.answers.width, shift=shift,
-                            is_padded=self.answers.is_padded)  # fmt: skip
+                            is_padded=self.answers.is_padded, is_inside=self.answers.is_inside)  # fmt: skip
             if not len(place.ref) or not len(place.alt):
                 raise CoordinateError(
                     f"line {one.line}: variant {one.variant.shown}: expected alleles that leave a base of "

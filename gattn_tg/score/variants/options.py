@@ -57,11 +57,13 @@ class Answers:
     Attributes:
         width: bases of a window.
         is_padded: the network wants windows of exactly `width` bases, N beyond the ends of a contig.
+        is_inside: windows begin inside their contig; else the variant always stands in the middle.
         columns: what `effects` gives.
         rows: windows per call that are computed at once.
     """
 
     is_padded: bool = False
+    is_inside: bool = True
     width: int
     columns: list[Column]
     rows: int
