@@ -283,7 +283,7 @@ def recovery() -> str:
     cells: dict[tuple[str, str], list[Line]] = {}
     for x in newest("recovery", "factor", "start", "seed"):
         cells.setdefault((x["factor"], x["start"]), []).append(x)
-    rows = [[*cell, *(", ".join(f"{x[name]:.2f}" for x in lines) for name in ("before", "after")),
+    rows = [[*cell, *(", ".join(f"{x[name]:.3f}" for x in lines) for name in ("before", "after")),
              f"{np.mean([x['test_auc'] for x in lines]):.3f}"] for cell, lines in sorted(cells.items())]
     return markdown(["planted", "filters begin as", "most alike before, each seed", "after", "test AUC"], rows)
 
