@@ -7,21 +7,18 @@
 
 # %%
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from drawing import bars
+from splice_model import trained
 
 import gattn_tg
 from gattn_tg.data.genomes.bundled import SPLICE_JUNCTIONS, bundled
 from gattn_tg.io import read_labelled
-from gattn_tg.training.config import TrainConfig
 
+model = gattn_tg.load(trained())
 folder = Path(tempfile.mkdtemp())
-config = TrainConfig.from_toml(bundled("splice.toml", "configs"))
-gattn_tg.train(replace(config, train=replace(config.train, epochs=2)), folder / "splice")
-model = gattn_tg.load(folder / "splice")
 
 # %% [markdown]
 # ## 1. A sequence
