@@ -119,6 +119,16 @@ def imports() -> str:
                      "PyTorch compiled ms", "ratio", "gattn_tg MiB", "PyTorch MiB"], rows)
 
 
+def exports() -> str:
+    rows = [[x["model"], f"{x['parameters']:,}", f"{x['rows']} x {x['width']:,}", x["target"],
+             f"{x['bytes'] / 1e3:,.0f}", f"{x['export_s']:.1f}", f"{x['start_s']:.2f}",
+             f"{x['times']['target']['median_ms']:,.0f}", f"{x['times']['native']['median_ms']:,.0f}",
+             f"{x['ratio']:.2f}", f"{x['difference']:.0e}"]
+            for x in newest("export", "model", "target")]  # fmt: skip
+    return markdown(["model", "parameters", "rows x bases", "target", "kB", "export s", "start s", "ms", "native ms",
+                     "ratio", "difference"], rows)
+
+
 def study_bias() -> str:
     def row(r: Line) -> list[str]:
         seen = f"{r['examples']:,.0f}" if math.isfinite(r["examples"]) else "never"
@@ -306,7 +316,7 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
-                            grammar)
+                            grammar, exports)
 }
 
 

@@ -39,6 +39,7 @@ static void motif_ids(const byte *bases, int n, byte *ids, char *memory) {{
   for (int i = 0; i < n; i++) ids[i] = 0;
 {body}
 }}
+#pragma clang fp contract(on)  /* sums of motifs are those of NumPy; kernels multiply and add at once */
 """
 
 

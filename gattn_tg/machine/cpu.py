@@ -17,8 +17,6 @@ from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 from gattn_tg.machine import arguments, beside, programs, threads, toolchain
 from gattn_tg.machine.devices import cores
 
-# clang keeps to 256-bit vectors on AVX-512 machines unless it is told otherwise: half the speed of a matrix product.
-FULL_WIDTH = "prefer-vector-width=512"
 # clang 15 compares float16 in registers of float16 where the machine can (AVX512-FP16) and, when it is short of
 # registers, takes `a < b` for `b < a`: gradients of float16 came out wrong. Our arithmetic is float32 anyway.
 NO_HALF_REGISTERS = "-avx512fp16"
@@ -111,12 +109,12 @@ def prepare(device: Any) -> None:
     """Lets the kernels of one CPU device use bfloat16, and 512-bit vectors where the machine has them."""
     device.renderers = [_OURS.get(r, r) for r in device.renderers]
     arch, renderer = device.arch, DEV.target("CPU").renderer
-    if renderer not in ("", "CLANG") or not arch.startswith("x86_64") or FULL_WIDTH in arch:
+    if renderer not in ("", "CLANG") or not arch.startswith("x86_64") or toolchain.FULL_WIDTH in arch:
         return  # options of clang, which LLVM alone does not know
     if toolchain.vector_bits() == 512:
         known = toolchain.HALF_REGISTERS in toolchain.flags() and toolchain.accepts(f"-mno{NO_HALF_REGISTERS}")
         half = [NO_HALF_REGISTERS] if known else []  # an older clang has no such registers, and refuses the option
-        device.arch = ",".join([arch, FULL_WIDTH, *half])
+        device.arch = ",".join([arch, toolchain.FULL_WIDTH, *half])
 
 
 def _bits(value: float) -> int:

@@ -21,6 +21,7 @@ FLAGS = ("-O3", "-g0", "-std=c11", "-fno-math-errno", "-ffreestanding", "-fno-id
 WASM = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory", "-nostdlib", "-Wl,--no-entry",
         "-Wl,-z,stack-size=262144", "-Wl,--export=__heap_base", "-Wl,--strip-all")  # fmt: skip
 SHARED = ("-shared", "-fPIC", "-nostdlib")
+WIDEST = 512  # bits of a vector
 MACS = ("aarch64", "x86_64")  # processors of Macs
 FAT, PAGE_BITS = 0xCAFEBABE, 14  # the mark of a file for several processors; pages of Macs have 16 kB
 
@@ -52,7 +53,8 @@ def library(source: str, header: str, suffix: str) -> bytes:
         MissingExtraError, UnsupportedError: as `webassembly`.
     """
     if suffix == here():
-        return _compiled(source, header, [*SHARED, "-mcpu=native"], f"model{suffix}")
+        wide = [f"-m{toolchain.FULL_WIDTH}"] if toolchain.vector_bits() == WIDEST else []
+        return _compiled(source, header, [*SHARED, "-mcpu=native", *wide], f"model{suffix}")
     return fat([_compiled(source, header, [*SHARED, "-target", f"{name}-macos"], f"model{suffix}") for name in MACS])
 
 

@@ -14,7 +14,7 @@ import pytest
 from tinygrad import Device, Tensor, TinyJit, dtypes
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.machine import cpu, threads
+from gattn_tg.machine import cpu, threads, toolchain
 
 RNG = np.random.default_rng(0)
 
@@ -167,7 +167,7 @@ def test_the_compiler_says_which_options_it_knows() -> None:
 
 def test_open_device_is_widened() -> None:
     wide = cpu.toolchain.vector_bits() == 512 and Device["CPU"].arch.startswith("x86_64")
-    assert (cpu.FULL_WIDTH in Device["CPU"].arch) == wide
+    assert (toolchain.FULL_WIDTH in Device["CPU"].arch) == wide
 
 
 def test_bfloat16_is_stored_with_any_clang() -> None:
