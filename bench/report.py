@@ -183,6 +183,14 @@ def opencl() -> str:
     return markdown(["case", "pass", "simt ms", "lazy ms", "ratio"], rows)
 
 
+def unrolling() -> str:
+    rows = [[x["kernel"], f"{x['elements']:,}", *(f"{x['lowering_s'][who]:.2f}" for who in ("theirs", "ours")),
+             *(f"{x[who]['median_ms']:.2f}" for who in ("theirs", "ours")), f"{x['ratio']:.2f}"]
+            for x in newest("unrolling", "kernel", "elements")]
+    return markdown(["kernel", "elements", "lowered in s, tinygrad", "ours", "run in ms, tinygrad", "ours",
+                     "ratio"], rows)
+
+
 def decode() -> str:
     rows = [[x["case"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:.1f}", f"{x['sdpa']['median_ms']:.1f}",
              f"{x['ratio']:.2f}"] for x in newest("decode", "case", "threads")]
@@ -316,7 +324,7 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
-                            grammar, exports)
+                            grammar, exports, unrolling)
 }
 
 

@@ -14,7 +14,7 @@ from tinygrad.renderer import cstyle, llvmir
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.machine import arguments, beside, programs, threads, toolchain
+from gattn_tg.machine import arguments, beside, programs, threads, toolchain, unrolling
 from gattn_tg.machine.devices import cores
 
 # clang 15 compares float16 in registers of float16 where the machine can (AVX512-FP16) and, when it is short of
@@ -73,7 +73,8 @@ class CPULLVMRenderer(llvmir.CPULLVMRenderer):  # type: ignore[misc]
 
 _OURS = {cstyle.ClangRenderer: ClangRenderer, llvmir.CPULLVMRenderer: CPULLVMRenderer}
 _open = ops_cpu.CPUDevice.__init__
-programs.install()  # here and not in `install`: tinygrad's compiler processes load no more than this module
+programs.install()  # both here and not in `install`: tinygrad's compiler processes load no more than this module
+unrolling.install()
 
 
 @functools.cache
@@ -82,9 +83,10 @@ def install() -> None:
 
     This changes tinygrad for the whole process, as soon as an operation of `gattn_tg` is imported: kernels on CPUs,
     also those of other code, run on all cores that the process may use, with 512-bit vectors where the machine has
-    them and with bfloat16 stored as bits; compiled kernels are kept in a checked store on disk; and on machines of
-    few cores kernels are lowered in this process, with the compiler beside it. Results of other code may therefore
-    differ in the last bits. Nothing else of tinygrad changes, and `import gattn_tg` alone changes nothing.
+    them, with loops that the compiler widens and with bfloat16 stored as bits; compiled kernels are kept in a checked
+    store on disk; and on machines of few cores kernels are lowered in this process, with the compiler beside it.
+    Results of other code may therefore differ in the last bits. Nothing else of tinygrad changes, and
+    `import gattn_tg` alone changes nothing.
 
     A DEV that names an architecture itself (`DEV=CPU::x86_64,znver4`) keeps it: tinygrad asks the device only for
     what DEV leaves open.
