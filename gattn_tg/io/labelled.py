@@ -237,6 +237,11 @@ def _column(where: str, header: list[str], column: str, wanted: list[str]) -> in
             f"{where}: expected a header with {' and '.join(map(repr, wanted))}, got a row of data; "
             f"add the line {','.join(wanted)}"
         )
+    if len(header) == 1:  # a file of another kind, more likely than a table of one column
+        raise FormatError(
+            f"{where}: expected FASTA, or a table with a column {column!r}, got {header[0][:40]!r}; "
+            "check the file, or rename its column"
+        )
     raise FormatError(
         f"{where}: expected a column {column!r}, got {', '.join(map(repr, header))}; "
         "rename the column or say which one to read"

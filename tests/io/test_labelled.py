@@ -72,6 +72,7 @@ def test_without_labels(path: Path) -> None:
         (b"sequence,label\n", {}, ": expected at least one row after the header, got none; was it written fully?"),
         (b"ACGTACGTAC,1\nGGGTACGTAC,0\n", {}, ", line 1: expected a header with 'sequence' and 'label', got a row of data; add the line sequence,label"),
         (b"seq,label\nACGT,1\n", {}, ", line 1: expected a column 'sequence', got 'seq', 'label'; rename the column or say which one to read"),
+        (b"hello world\nwhat is this\n", {}, ", line 1: expected FASTA, or a table with a column 'sequence', got 'hello world'; check the file, or rename its column"),
         (b"sequence,y\nACGT,1\n", {}, ", line 1: expected a column 'label', got 'sequence', 'y'; rename the column or say which one to read"),
         (b"sequence,label,Label\nACGT,1,1\n", {}, ", line 1: expected one column 'label', got 2; rename one"),
         (b"sequence,label\nACGT,1\nACGT\n", {}, ", line 3: expected 2 columns, as in the header, got 1; complete or quote the row"),
