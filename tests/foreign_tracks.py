@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,7 @@ class TracksForm:
     ) -> dict[str, np.ndarray]:
         """Vectors of tokens behind the last block as `hidden`, and the tracks of every head, of one-hot bases."""
         w = {name: x.astype(dtype) for name, x in (self.weights() if weights is None else weights).items()}
-        eps = 1e-5 if self.is_enformer else 1e-3
-
-        def dense(name: str, x: np.ndarray) -> np.ndarray:
-            matrix = w[f"{name}.weight"]
-            return np.asarray(x @ matrix.reshape(matrix.shape[:2]).T + w.get(f"{name}.bias", dtype(0)))
+        dense, eps = dense_of(w), self.eps
 
         def conv(name: str, x: np.ndarray) -> np.ndarray:
             taps = w[f"{name}.weight"]
@@ -147,11 +144,6 @@ class TracksForm:
         def block(norm_name: str, name: str, x: np.ndarray) -> np.ndarray:
             at = [w[f"{norm_name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
             return conv(name, self.activation((x - at[0]) / np.sqrt(at[1] + dtype(eps)) * at[2] + at[3]))
-
-        def norm(name: str, x: np.ndarray) -> np.ndarray:
-            x = x - x.mean(-1, keepdims=True)
-            return np.asarray(x / np.sqrt((x * x).mean(-1, keepdims=True) + dtype(eps)) * w[f"{name}.weight"]
-                              + w[f"{name}.bias"])
 
         def pooled(name: str, x: np.ndarray) -> np.ndarray:
             logits, pairs = (y.reshape(len(x) // 2, 2, -1) for y in (dense(f"{name}.to_attn_logits", x), x))
@@ -174,9 +166,7 @@ class TracksForm:
                 around.append(x)
             x = largest(x)
         for i in range(DEPTH):
-            at, mlp = f"transformer.{i}.0.fn", f"transformer.{i}.1.fn"
-            x = x + self.attended(f"{at}.1", norm(f"{at}.0", x), w, dense)
-            x = x + dense(f"{mlp}.4", np.maximum(dense(f"{mlp}.1", norm(f"{mlp}.0", x)), 0))
+            x = self.layer(i, x, w)
         found = {"hidden": x}
         if not self.is_enformer:
             for i, side in zip((1, 0), reversed(around[-2:]), strict=True):
@@ -193,6 +183,23 @@ class TracksForm:
         for name in TRACKS:
             found[name] = np.logaddexp(dense(f"_heads.{name}.0" if self.is_enformer else f"{name}_head", x), dtype(0))
         return found
+
+    def layer(self, i: int, x: np.ndarray, weights: dict[str, np.ndarray] | None = None) -> np.ndarray:
+        """What layer i makes of vectors of tokens (n, dim), in their dtype."""
+        w = {name: y.astype(x.dtype) for name, y in (self.weights() if weights is None else weights).items()}
+        dense, at, mlp = dense_of(w), f"transformer.{i}.0.fn", f"transformer.{i}.1.fn"
+
+        def norm(name: str, x: np.ndarray) -> np.ndarray:
+            x = x - x.mean(-1, keepdims=True)
+            x = x / np.sqrt((x * x).mean(-1, keepdims=True) + x.dtype.type(self.eps))
+            return np.asarray(x * w[f"{name}.weight"] + w[f"{name}.bias"])
+
+        x = x + self.attended(f"{at}.1", norm(f"{at}.0", x), w, dense)
+        return np.asarray(x + dense(f"{mlp}.4", np.maximum(dense(f"{mlp}.1", norm(f"{mlp}.0", x)), 0)))
+
+    @property
+    def eps(self) -> float:
+        return 1e-5 if self.is_enformer else 1e-3
 
     def activation(self, x: np.ndarray) -> np.ndarray:
         """GELU: the form of Enformer, or that with tanh."""
@@ -242,9 +249,19 @@ class TracksForm:
 
 
 FORMS = {form.name: form for form in (
-    TracksForm("enformer", (24, 24, 48)), TracksForm("borzoi", (16, 16, 24, 32)),
+    TracksForm("enformer", (12, 24)), TracksForm("borzoi", (16, 16, 24, 32)),
     TracksForm("flashzoi", (16, 16, 24, 256)),
 )}  # fmt: skip
+
+
+def dense_of(w: dict[str, np.ndarray]) -> Callable[[str, np.ndarray], np.ndarray]:
+    """The affine map of a name."""
+
+    def dense(name: str, x: np.ndarray) -> np.ndarray:
+        matrix = w[f"{name}.weight"]
+        return np.asarray(x @ matrix.reshape(matrix.shape[:2]).T + w.get(f"{name}.bias", x.dtype.type(0)))
+
+    return dense
 
 
 def gamma_density(x: float, mean: float, deviation: float) -> float:

@@ -65,6 +65,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     p = p / safe
     if seen is not None:
         p = seen.where(p, 0.0)  # also in a row that is nan
+    p = p.contiguous()  # once: inside the product every probability would be computed again for each channel of a value
     o = p.reshape(b, g, h // g, n, m).matmul(v.unsqueeze(2)).reshape(b, h, n, e)
     # the gradient of a row that is nan stays out of the values that the row does not see
     o = total.isnan().where(math.nan, o)

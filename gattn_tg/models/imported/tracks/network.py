@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from tinygrad import Tensor
 
@@ -72,7 +74,15 @@ class ImportedTracks(Trunk):
         if name not in self.heads:
             raise ConfigError(f"ImportedTracks: expected a head named {' or '.join(self.heads)}, got {name!r}; correct "
                               "it")
-        return softplus(self.heads[name](self.features(bases, motif_ids)))
+        return self.rates(bases, motif_ids, [name])
+
+    def rates(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], heads: Sequence[str]
+    ) -> Float[Tensor, "b p k"]:
+        """The same of several heads, whose tracks stand beside each other."""
+        seen = self.features(bases, motif_ids)
+        first, *others = (softplus(self.heads[name](seen)) for name in heads)
+        return first.cat(*others, dim=-1) if others else first
 
     def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p l"]:
         """What the heads read: last_width channels per bin that is not cropped."""

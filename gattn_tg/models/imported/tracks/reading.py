@@ -224,7 +224,7 @@ def _filled(
             arrays[name] = taken(f"{there}.{ENDS.get(end, end)}", family.shape_there(module, end, shape)).reshape(shape)
     if left:
         odd = min(left)
-        raise FormatError(f"{path}: expected weights of a {family.name} of {config.n_layers} layers, got also "
+        raise FormatError(f"{path}: expected weights of {family.name} with {config.n_layers} layers, got also "
                           f"{odd[:80]!r} of shape {weights[odd].shape}, which has no place there")
     for name, tensor in parameters.items():
         x = np.ascontiguousarray(arrays[name], np.float32)
