@@ -57,10 +57,11 @@ MODELS: dict[str, tuple[str, Any, Readout]] = {
 }  # fmt: skip
 TIMED = """
 let answers, times = [];
-for (let i = -WARM; i < rounds; i++) {
+for (const end = performance.now() + WARM_MS; performance.now() < end;) answers = await run();
+for (let i = 0; i < rounds; i++) {
   const start = performance.now();
   answers = await run();
-  if (i >= 0) times.push(performance.now() - start);
+  times.push(performance.now() - start);
 }
 """
 NODE = """
@@ -81,7 +82,7 @@ PAGE = """(async () => {
   TIMED
   return {start, times, answers: [...answers]};
 })()"""
-WARM = 4  # untimed: an engine compiles what runs often once more, and better
+WARM_MS = 5000  # untimed: an engine compiles what runs often once more, and better
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def in_chromium(path: Path, asked: Asked) -> Found:
 
 
 def _timed(script: str) -> str:
-    return script.replace("TIMED", TIMED.replace("WARM", str(WARM)), 1)
+    return script.replace("TIMED", TIMED.replace("WARM_MS", str(WARM_MS)), 1)
 
 
 def _read(told: dict[str, Any]) -> Found:

@@ -27,8 +27,8 @@ def payload(program: Program, *, half: bool, extra: dict[str, Any] | None = None
     """
     layout = lay_out(program.captured)
     weights, halves = halved(layout, program.captured) if half else (layout.weights, None)
-    return {"wasm": packed(program.webassembly), "weights": packed(weights), "halves": halves,
-            "about": {**about(program), **(extra or {})}}  # fmt: skip
+    return {"wasm": packed(program.webassembly), "relaxed": packed(program.relaxed), "weights": packed(weights),
+            "halves": halves, "about": {**about(program), **(extra or {})}}  # fmt: skip
 
 
 def packed(data: bytes) -> str:

@@ -66,6 +66,12 @@ class Program:
         source, text, _ = self.c("model", embedded=False)
         return zig.webassembly(source, text, EXPORTED)
 
+    @cached_property
+    def relaxed(self) -> bytes:
+        """The same for engines with relaxed vectors."""
+        source, text, _ = self.c("model", embedded=False)
+        return zig.webassembly(source, text, EXPORTED, relaxed=True)
+
     def whole_webassembly(self) -> bytes:
         """A WebAssembly module that holds its weights."""
         source, text, _ = self.c("model", embedded=True)

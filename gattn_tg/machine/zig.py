@@ -18,7 +18,8 @@ HEADER = "model.h"  # what sources include
 SHOWN = 600  # characters of what the compiler says that a message repeats
 FLAGS = ("-O3", "-g0", "-std=c11", "-fno-math-errno", "-ffreestanding", "-fno-ident",
          "-fno-stack-protector", "-fno-sanitize=all", "-fvisibility=hidden", "-w", "-DGATTN_FREESTANDING")  # fmt: skip
-WASM = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory", "-nostdlib", "-Wl,--no-entry",
+VECTORS = "-mcpu=generic+simd128+bulk_memory"
+WASM = ("-target", "wasm32-freestanding", "-nostdlib", "-Wl,--no-entry",
         "-Wl,-z,stack-size=262144", "-Wl,--export=__heap_base", "-Wl,--strip-all")  # fmt: skip
 SHARED = ("-shared", "-fPIC", "-nostdlib")
 WIDEST = 512  # bits of a vector
@@ -26,19 +27,21 @@ MACS = ("aarch64", "x86_64")  # processors of Macs
 FAT, PAGE_BITS = 0xCAFEBABE, 14  # the mark of a file for several processors; pages of Macs have 16 kB
 
 
-def webassembly(source: str, header: str, exported: Sequence[str]) -> bytes:
+def webassembly(source: str, header: str, exported: Sequence[str], *, relaxed: bool = False) -> bytes:
     """A WebAssembly module with vectors of 128 bits that exports these functions, and its memory, and imports nothing.
 
     Args:
         source: includes `HEADER`.
         header: its text.
         exported: names of functions.
+        relaxed: for engines with relaxed vectors, which multiply and add at once: a tenth to a fifth faster.
 
     Raises:
         MissingExtraError: ziglang is not installed.
         UnsupportedError: it refuses the text.
     """
-    return _compiled(source, header, [*WASM, *(f"-Wl,--export={name}" for name in exported)], "model.wasm")
+    vectors = f"{VECTORS}+relaxed_simd" if relaxed else VECTORS
+    return _compiled(source, header, [*WASM, vectors, *(f"-Wl,--export={name}" for name in exported)], "model.wasm")
 
 
 def library(source: str, header: str, suffix: str) -> bytes:

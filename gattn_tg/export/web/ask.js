@@ -137,7 +137,7 @@ export async function explain(pool, {name, ids}, {target}, tick) {
   changes.forEach((c, k) => { if (k) grid[c[0]][c[1]] = p[k][which] - own; });
   const gives = grid.map((row, i) => ids[i] < 4 ? -row.reduce((a, b) => a + b, 0) / 4 : 0);
   const what = about.task === "values" ? labels[which] : `log odds of ${labels[which]}`;
-  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does." + (about.both_strands ? " This strand alone is explained." : ""), ids, grid, gives,
+  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does. Where the model looks is told by motif_attention in Python." + (about.both_strands ? " This strand alone is explained." : ""), ids, grid, gives,
           table: {head: ["name", "position", "base", "gives", "to_A", "to_C", "to_G", "to_T"], rows: grid.map((row, i) => [name, i + 1, LETTERS[ids[i]], shown(gives[i]), ...Array.from(row, shown)])}, file: "explained.tsv"};
 }
 

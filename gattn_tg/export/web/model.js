@@ -24,9 +24,10 @@ function half(h) {
 }
 
 export class Model {
-  /** payload: {wasm, weights, halves, about}, as `gattn export` writes it. */
+  /** payload: {wasm, relaxed, weights, halves, about}, as `gattn export` writes it; `relaxed` for engines that know it. */
   static async load(payload) {
-    const {instance} = await WebAssembly.instantiate(await unpack(payload.wasm), {});
+    const relaxed = await unpack(payload.relaxed), code = WebAssembly.validate(relaxed) ? relaxed : await unpack(payload.wasm);
+    const {instance} = await WebAssembly.instantiate(code, {});
     return new Model(instance.exports, widened(await unpack(payload.weights), payload.halves), payload.about);
   }
 
