@@ -12,35 +12,19 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.study_table import LEAST_SEEDS, PLAIN, reached, within
+from bench.biology.motif_tables import aligned, grammar, recovery
+from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.record import ROOT, lines_of
+from bench.tables import Line, markdown, newest
 
-Line = dict[str, Any]
 PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
 MIXED = ("0.0", "0.05", "0.2")  # tumour shares of the table of mixtures
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def newest(bench: str, *key: str) -> list[Line]:
-    """The lines of a bench, of equal keys only the last, in the order in which they were written."""
-    found = {}
-    for line in lines_of(bench):
-        named = tuple(str(line.get(k)) for k in key)
-        found.pop(named, None)
-        found[named] = line
-    return list(found.values())
-
-
-def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def attention() -> str:
@@ -283,41 +267,6 @@ def mpra() -> str:
              *("{1:.2f} ({2:.2f})".format(*x["elements"][name]) for x in lines)] for name in names]
     rows.append(["**mean**", "", *(f"{x['mean_pearson']:.3f} ({x['mean_spearman']:.3f})" for x in lines)])
     return markdown(["element", "variants", *(x["score"] for x in lines)], rows)
-
-
-def aligned() -> str:
-    """Per design: means over seeds."""
-    cells: dict[str, list[Line]] = {}
-    for x in newest("aligned", "design", "seed"):
-        cells.setdefault(x["design"], []).append(x["test"])
-    shown = ("loss", "accuracy", "mcc", "auc")
-    rows = [[design, str(len(tests)), *(f"{np.mean([t[name] for t in tests]):.4f}" for name in shown)]
-            for design, tests in sorted(cells.items())]
-    return markdown(["design", "seeds", "test loss", "accuracy", "MCC", "AUC"], rows)
-
-
-def recovery() -> str:
-    """Per factor and start: every seed."""
-    cells: dict[tuple[str, str], list[Line]] = {}
-    for x in newest("recovery", "factor", "start", "seed"):
-        cells.setdefault((x["factor"], x["start"]), []).append(x)
-    rows = [[*cell, *(", ".join(f"{x[name]:.3f}" for x in lines) for name in ("before", "after")),
-             f"{np.mean([x['test_auc'] for x in lines]):.3f}"] for cell, lines in sorted(cells.items())]
-    return markdown(["planted", "filters begin as", "most alike before, each seed", "after", "test AUC"], rows)
-
-
-def grammar() -> str:
-    """Per task and design: every seed."""
-    cells: dict[tuple[str, str], list[Line]] = {}
-    for x in newest("grammar", "task", "design", "seed"):
-        cells.setdefault((x["task"], x["design"]), []).append(x)
-    rows = []
-    for cell, lines in sorted(cells.items(), key=lambda at: at[0][0]):
-        seen = [reached(x["curve"], 0.9) for x in lines]
-        told = ", ".join(f"{n:,.0f}" if math.isfinite(n) else f"not in {x['examples']:,}"
-                         for n, x in zip(seen, lines, strict=True))
-        rows.append([*cell, ", ".join(f"{x['test_auc']:.3f}" for x in lines), told])
-    return markdown(["task", "design", "test AUC, each seed", "examples to a validation AUC of .9"], rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {

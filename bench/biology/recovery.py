@@ -1,11 +1,12 @@
 """Do filters that learn find a motif that was planted? Begun at random, as matrices of JASPAR, and as others of them.
 
     python bench/biology/recovery.py [--factors CTCF TBP SP1] [--starts random jaspar others] [--seeds 0 1]
+        [--rate 30]
     python bench/biology/recovery.py --show
 
 Half of the sequences hold one site, drawn from the factor's matrix in JASPAR, at a random place on a random strand of
 the bundled stretch of chromosome 16; the other half does not. A classifier with 32 filters of 19 bases learns to tell
-them apart, at ten times the rate of its network (`filter_rate`); that is narrow, so that a run takes half a minute.
+them apart, the filters at `rate` times the rate of its network; that is narrow, so that a run takes half a minute.
 "others" are 32 matrices of other factors, each less than .6 similar to the planted one; in "jaspar" the planted one
 takes the place of the last of them. The line says how similar the filter is that resembles the planted matrix most,
 before and after (`motif.similar`), and the test AUC.
@@ -40,7 +41,7 @@ EXAMPLES, HELD_OUT, PASSES = 4_000, 1_000, 10
 UNLIKE, PVALUE = 0.6, 1e-3
 STARTS = ("random", "jaspar", "others")
 NARROW = replace(NETWORK, width=16, n_heads=1, merge_strands=True)
-DESIGN = {"filters": FILTERS, "filter_width": FILTER_WIDTH, "filter_rate": 10.0}
+DESIGN = {"filters": FILTERS, "filter_width": FILTER_WIDTH}
 
 
 def examples(planted: np.ndarray, n: int, rng: np.random.Generator) -> LabelledSequences:
@@ -56,9 +57,9 @@ def examples(planted: np.ndarray, n: int, rng: np.random.Generator) -> LabelledS
     return LabelledSequences(bases, annotate(bases), np.full(n, WIDTH, np.int32), labels, ("free", "bound"))
 
 
-def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
+def run(factors: list[str], starts: list[str], seeds: list[int], rate: float) -> None:
     """Train what has no line yet."""
-    done = {(x["factor"], x["start"], x["seed"]) for x in lines_of(BENCH)}
+    done = {(x["factor"], x["start"], x["seed"], x["filter_rate"]) for x in lines_of(BENCH)}
     matrices = list(read_matrices(bundled(JASPAR)))
     trial: Trial | None = None
     for factor in factors:
@@ -67,7 +68,7 @@ def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
         unlike = [m.counts for m in matrices if nearest(of_counts(m.counts)[None], [planted])[0].similarity < UNLIKE]
         for start in starts:
             for seed in seeds:
-                if (factor, start, seed) in done:
+                if (factor, start, seed, rate) in done:
                     continue
                 rng, began = np.random.default_rng(seed), time.perf_counter()
                 train, valid, test = (examples(planted, n, rng) for n in (EXAMPLES, HELD_OUT, HELD_OUT))
@@ -76,14 +77,14 @@ def run(factors: list[str], starts: list[str], seeds: list[int]) -> None:
                     picked[-1] = own
                 matrices_of_start = scored([] if start == "random" else picked, PVALUE)
                 first = partial(begin, starts=matrices_of_start, train=train, seed=seed)
-                trial = trial or Trial(NARROW, DESIGN, train)
+                trial = trial or Trial(NARROW, {**DESIGN, "filter_rate": rate}, train)
                 trial.train(train, valid, PASSES, seed, True, keeps_best=True, begins=first)
                 auc, after = trial.auc(test), closest(trial.model, planted)
                 first(fresh := SequenceClassifier(trial.config, seed=seed))
                 before = closest(fresh, planted)
-                write(BENCH, {"factor": factor, "start": start, "seed": seed, "examples": EXAMPLES, "passes": PASSES,
-                              "before": round(before, 3), "after": round(after, 3), "test_auc": round(auc, 4),
-                              "seconds": round(time.perf_counter() - began, 1)})  # fmt: skip
+                write(BENCH, {"factor": factor, "start": start, "seed": seed, "filter_rate": rate, "examples": EXAMPLES,
+                              "passes": PASSES, "before": round(before, 3), "after": round(after, 3),
+                              "test_auc": round(auc, 4), "seconds": round(time.perf_counter() - began, 1)})  # fmt: skip
                 print(f"{factor} {start} seed {seed}: similarity {before:.3f} -> {after:.3f}, test AUC {auc:.4f}",
                       flush=True)
 
@@ -98,10 +99,10 @@ def closest(model: SequenceClassifier, planted: np.ndarray) -> float:
 def show() -> None:
     """A line for each factor and start."""
     lines = lines_of(BENCH)
-    for factor, start in dict.fromkeys((x["factor"], x["start"]) for x in lines):
-        own = [x for x in lines if (x["factor"], x["start"]) == (factor, start)]
+    for factor, start, rate in dict.fromkeys((x["factor"], x["start"], x["filter_rate"]) for x in lines):
+        own = [x for x in lines if (x["factor"], x["start"], x["filter_rate"]) == (factor, start, rate)]
         told = ", ".join(f"{x['before']:.2f} -> {x['after']:.2f}" for x in own)
-        print(f"{factor:8}{start:10}{told}; test AUC {np.mean([x['test_auc'] for x in own]):.3f}")
+        print(f"{factor:8}{start:10}{rate:4g}  {told}; test AUC {np.mean([x['test_auc'] for x in own]):.3f}")
 
 
 if __name__ == "__main__":
@@ -109,9 +110,10 @@ if __name__ == "__main__":
     parser.add_argument("--factors", nargs="+", default=["CTCF", "TBP", "SP1"])
     parser.add_argument("--starts", nargs="+", choices=STARTS, default=list(STARTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--rate", type=float, default=30.0)
     parser.add_argument("--show", action="store_true")
     a = parser.parse_args()
     if not a.show:
         threads.set_threads(None)
-        run(a.factors, a.starts, a.seeds)
+        run(a.factors, a.starts, a.seeds, a.rate)
     show()
