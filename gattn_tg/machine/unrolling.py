@@ -1,10 +1,10 @@
-"""Which loops of tinygrad's own kernels are unrolled on a CPU: long sums, and nothing else.
+"""Which loops of tinygrad's own kernels are unrolled on a CPU: long sums of products, and nothing else.
 
 tinygrad unrolls and widens the loops of every kernel by the same rules, which were made for GPUs. On a CPU the compiler
 does it better: it widens a plain loop over elements to whole registers, and calls nothing element by element. So a
-kernel without a sum keeps its loops, and is shared out over threads alone; and a sum of few terms keeps its loops
-because it runs in microseconds, while lowering its unrolled form takes up to seconds. Measured by
-`bench/kernels/unrolling.py`.
+kernel keeps its loops, and is shared out over threads alone, unless it sums products of two operands, as a matrix
+product does, where unrolling lets them be read once and used often. A small one keeps them even then: it runs in
+microseconds, while lowering its unrolled form takes up to seconds. Measured by `bench/kernels/unrolling.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import prod
 from tinygrad.codegen.opt import KernelOptError, Opt, OptOps, heuristic
 from tinygrad.codegen.opt.postrange import Scheduler
 from tinygrad.renderer import cstyle, llvmir
-from tinygrad.uop.ops import AxisType
+from tinygrad.uop.ops import AxisType, Ops
 
 SMALL = 1 << 15  # steps of all loops together: some 20 microseconds
 PER_THREAD = 1 << 17  # steps that are worth a thread, as in tinygrad
@@ -32,9 +32,16 @@ def install() -> None:
 def optimized(kernel: Scheduler) -> Scheduler:
     """The kernel with its loops unrolled, widened and shared out."""
     steps = prod(axis.vmax + 1 for axis in kernel.rngs)
-    if isinstance(kernel.ren, COMPILED) and (kernel.reduceop is None or steps <= SMALL):
-        return threaded(kernel.copy(), int(steps))
-    return tinygrads(kernel)
+    if not isinstance(kernel.ren, COMPILED) or (steps > SMALL and sums_products(kernel)):
+        return tinygrads(kernel)
+    return threaded(kernel.copy(), int(steps))
+
+
+def sums_products(kernel: Scheduler) -> bool:
+    """Whether a reduction of the kernel adds products of two operands; a square has one."""
+    terms = [x.src[0] for x in kernel.ast.backward_slice if x.op is Ops.REDUCE]
+    terms = [x.src[0] if x.op is Ops.CAST else x for x in terms]
+    return any(x.op is Ops.MUL and x.src[0] is not x.src[1] for x in terms)
 
 
 def threaded(kernel: Scheduler, steps: int) -> Scheduler:

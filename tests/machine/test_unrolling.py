@@ -1,4 +1,4 @@
-"""tinygrad's own kernels on a CPU: only long sums are unrolled, big ones run on all cores, numbers stay."""
+"""tinygrad's own kernels on a CPU: only long sums of products are unrolled, big ones run on all cores, numbers stay."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def drawn(*shape: int) -> Tensor:
     return Tensor.empty(*shape, device="CPU")
 
 
-def test_only_long_sums_are_unrolled_and_large_kernels_run_on_all_cores() -> None:
+def test_only_long_sums_of_products_are_unrolled_and_large_kernels_run_on_all_cores() -> None:
     renderer = ClangRenderer(CPUDevice("CPU").renderer.target)
     with Context(NUM_CPU_THREADS=2, CACHELEVEL=0):
         assert done_to(drawn(64, 64).gelu(), renderer) == []
         assert done_to(drawn(1024, 512).gelu(), renderer) == [OptOps.THREAD]
         assert done_to(drawn(16, 32) @ drawn(32, 32), renderer) == []
         assert OptOps.UNROLL in done_to(drawn(64, 128) @ drawn(128, 128), renderer)
+        assert done_to(drawn(512, 1024).square().sum(1), renderer) == [OptOps.THREAD]
         assert done_to(drawn(1023, 513).gelu(), renderer) == []  # cannot be cut in two
 
 
