@@ -81,7 +81,7 @@ function show(found, length) {
   const buttons = make("p", {className: "row"}), save = (label, name, text) => { const b = make("button", {type: "button", textContent: label}); b.onclick = () => download(name, text()); buttons.append(b); };
   save("Save the table (TSV)", found.file, () => tsv(found.table));
   if (found.strong?.length) save("Save the sites (BED)", "sites.bed", () => bed(found));
-  found.tracks?.slice(0, MOST_TRACKS).forEach((t, i) => save(`Save ${t.name} (bedGraph)`, `${t.name}.bedgraph`, () => bedgraph(found, i)));
+  found.tracks?.slice(0, MOST_TRACKS).forEach((t, i) => save(`Save ${t.name} (bedGraph)`, `${t.name.replace(/[^\w.-]+/g, "_")}.bedgraph`, () => bedgraph(found, i)));
   const body = make("tbody", {}, ...rows.slice(0, MOST_ROWS).map(row => make("tr", {}, ...row.map(cell => make("td", {textContent: cell})))));
   card.append(buttons, make("div", {className: "scroll", tabIndex: 0}, make("table", {}, make("thead", {}, make("tr", {}, ...head.map(h => make("th", {textContent: h})))), body)));
   if (found.tracks?.length > MOST_TRACKS) card.append(make("p", {textContent: `The first ${MOST_TRACKS} of ${found.tracks.length} are drawn; the table has all.`}));

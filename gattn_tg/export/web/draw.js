@@ -14,7 +14,7 @@ const picture = (height, label, ...inside) => element("svg", {viewBox: `0 0 ${WI
 
 /** One line of bars for each track; of many bins, the largest in a column is seen. */
 export function tracks(found, length) {
-  const high = 70, parts = found.map(({name, values}, t) => {
+  const high = 78, parts = found.map(({name, values}, t) => {
     const top = values.reduce((m, x) => x > m ? x : m, 0) || 1, columns = Math.min(WIDTH, values.length);
     let path = "";
     for (let c = 0; c < columns; c++) {
