@@ -236,7 +236,10 @@ class TrackReadout(Readout):
         if sorted(found) != sorted(config.heads):
             raise ConfigError(f"expected heads with tracks {str(config.heads)[:80]}, got {str(found)[:80]}")
         for head in self.heads:
-            n = head.window_bp
+            n, most = head.window_bp, config.longest_bp
+            if most is not None and n > most:
+                raise ConfigError(f"expected for window_bp at most the {most} bases that the model was made for, "
+                                  f"got {n}")
             if n and (n % config.token_bp or n <= 2 * config.crop_bp):
                 raise ConfigError(f"expected for window_bp a multiple of {config.token_bp} above {2 * config.crop_bp}, "
                                   f"got {n}")

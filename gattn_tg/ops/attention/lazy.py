@@ -11,6 +11,8 @@ from gattn_tg.ops.attention.bias import MotifBias, occurrence_counts
 from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
+from gattn_tg.ops.launch import on_one_cpu
+from gattn_tg.ops.linear import SMALL, linear
 from gattn_tg.types import Bool, Float, Int
 
 # Scores are kept inside +-1e30: beyond it float32 sums overflow, and inf - inf would be no number at all.
@@ -29,7 +31,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         gradient of o, of a row that has none itself, makes NaN of dv of all keys of its head, also of those that the
         row does not see. The kernels of the other implementations pass it to those that it sees.
     """
-    b, h, g, n, m, d, e = problem.sizes
+    b, h, g, n, m, d, _ = problem.sizes
     of_q, of_k, of_v = (x.cast(dtypes.float32) for x in (problem.q, problem.k, problem.v))
     q, k, v = (without_broken(x) for x in (of_q, of_k, of_v))
     if problem.rope is not None:
@@ -38,9 +40,9 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         # source grows to hundreds of kilobytes
         q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved).contiguous()
         k = rotate(k, *cos_sin(problem.rope, d, at_k, q.device), problem.rope.interleaved).contiguous()
-    s = q.reshape(b, g, h // g, n, d).matmul(k.unsqueeze(2).transpose(-1, -2)) * problem.scale
+    s = products(q, k, problem) * problem.scale
     s = (s < LIMIT).where(s, LIMIT)  # nan, inf - inf in a product of large numbers, becomes a number
-    s = (s > -LIMIT).where(s, -LIMIT).reshape(b, h, n, m)
+    s = (s > -LIMIT).where(s, -LIMIT)
     of_row, of_key = broken(of_q), (broken(of_k) + broken(of_v)).unsqueeze(2).expand(b, g, h // g, m).reshape(b, h, m)
     of_row = of_row.unsqueeze(-1)
     if problem.bias is not None:
@@ -50,7 +52,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         s = s - problem.slopes.reshape(1, h, 1, 1) * distances(n, m)
     s = s + of_row + of_key.unsqueeze(2)
     if problem.relative is not None:
-        s = s + by_distance(*problem.relative, m)
+        s = s + by_distance(problem, *problem.relative)
     seen = visible(problem)
     if seen is not None:
         s = seen.where(s, -math.inf)
@@ -66,7 +68,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     if seen is not None:
         p = seen.where(p, 0.0)  # also in a row that is nan
     p = p.contiguous()  # once: inside the product every probability would be computed again for each channel of a value
-    o = p.reshape(b, g, h // g, n, m).matmul(v.unsqueeze(2)).reshape(b, h, n, e)
+    o = products(p, v.transpose(-1, -2), problem)
     # the gradient of a row that is nan stays out of the values that the row does not see
     o = total.isnan().where(math.nan, o)
     return o.cast(problem.v.dtype), lse
@@ -77,14 +79,29 @@ def distances(n: int, m: int) -> Float[Tensor, "n m"]:
     return (Tensor.arange(m - n, m).reshape(n, 1) - Tensor.arange(m)).abs().cast(dtypes.float32)
 
 
-def by_distance(q: Float[Tensor, "b h n c"], keys: Float[Tensor, "h r c"], m: int) -> Float[Tensor, "b h n m"]:
+def products(x: Float[Tensor, "b h n k"], y: Float[Tensor, "b g r k"], problem: Problem) -> Float[Tensor, "b h n r"]:
+    """x y^T of every head.
+
+    Large ones are products of the CPU's own kernel, a head at a time, where the call has products by distance, which no
+    other implementation serves; all others are one batched product of tinygrad.
+    """
+    (b, h, n, k), (_, g, r, _) = x.shape, y.shape
+    if problem.relative is None or n * r * k < SMALL or not on_one_cpu(x):
+        return x.reshape(b, g, h // g, n, k).matmul(y.unsqueeze(2).transpose(-1, -2)).reshape(b, h, n, r)
+    found = [linear(x[i, j], y[i, j // (h // g)]) for i in range(b) for j in range(h)]
+    return Tensor.stack(*found).reshape(b, h, n, r)
+
+
+def by_distance(
+    problem: Problem, q: Float[Tensor, "b h n c"], keys: Float[Tensor, "h r c"]
+) -> Float[Tensor, "b h n m"]:
     """<q[i], keys[j - i + n - 1]> of every query i and key j, nan where one of both holds a nan or an infinity.
 
     The products with all r = n + m - 1 distances are taken and shifted, so that row i begins n - 1 - i later.
     """
-    b, h, n, _ = q.shape
-    q, keys, r = q.cast(dtypes.float32), keys.cast(dtypes.float32), n + m - 1
-    s = without_broken(q).matmul(without_broken(keys).unsqueeze(0).transpose(-1, -2))
+    b, _, _, n, m, _, _ = problem.sizes
+    q, keys, (h, r, c) = q.cast(dtypes.float32), keys.cast(dtypes.float32), keys.shape
+    s = products(without_broken(q), without_broken(keys).unsqueeze(0).expand(b, h, r, c), problem)
     s = (s < LIMIT).where(s, LIMIT)
     s = (s > -LIMIT).where(s, -LIMIT) + broken(q).unsqueeze(-1) + broken(keys).reshape(1, h, 1, r)
     flat = s.reshape(b, h, n * r).pad((None, None, (0, n)))[:, :, n - 1 : n - 1 + n * (r - 1)]

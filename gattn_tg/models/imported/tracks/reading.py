@@ -72,10 +72,14 @@ def imported_tracks(folder: Folder, family: TracksFamily, window_bp: int | None 
         raise FormatError(f"{folder.path}: expected a weight {family.heads.format('human') + '.weight'!r} of a head, "
                           "got none; restore the file")
     config, window = _config(folder, family, weights, heads, window_bp)
-    model = _filled(config, family, weights, folder.path)
-    licence = licence_of(folder.config, folder.readme)
     readout = TrackReadout(heads=tuple(
         head_of(folder.path, name, count, window, is_first=i == 0) for i, (name, count) in enumerate(heads)))
+    try:
+        readout.check(config)
+    except ConfigError as error:
+        raise ConfigError(f"{folder.path}: {error}; give another window") from error
+    model = _filled(config, family, weights, folder.path)
+    licence = licence_of(folder.config, folder.readme)
     name = "Flashzoi" if config.functions == "none" else family.name
     extra = {"origin": folder.path.resolve().name, "family": name, "licence": licence}
     return ImportedTracksFound(model=model, readout=readout, family=name, licence=licence, unused=(), extra=extra)

@@ -20,6 +20,7 @@ from gattn_tg.models.imported.tracks.functions import functions_of_distance, pub
 from gattn_tg.models.imported.tracks.names import tracks_family_of
 from gattn_tg.models.imported.tracks.network import ImportedTracks
 from gattn_tg.models.imported.tracks.reading import ImportedTracksFound, imported_tracks
+from gattn_tg.models.readouts import TrackHead, TrackReadout
 from gattn_tg.nn.halving import WeightedHalving
 from gattn_tg.ops.activation import gelu_quick
 from gattn_tg.ops.poisson import softplus
@@ -222,6 +223,13 @@ def test_the_published_gamma_functions_are_gamma_densities_with_the_errors_of_fl
     exact = np.exp(logarithm - logarithm.max(0))
     assert 1e-3 < np.abs(kept - exact).max() < 3e-3
     assert np.abs(kept - exact).mean() < 2e-5
+
+
+def test_a_window_beyond_known_distances_is_refused() -> None:
+    c = ImportedTracksConfig(heads=(("a", 1),), functions="published", n_functions=192)
+    readout = TrackReadout(heads=(TrackHead(head="a", tracks=("x",), scale=(1.0,), soft_clip=0.0, window_bp=1544 * 8),))
+    with pytest.raises(ConfigError, match="at most the 12288 bases that the model was made for, got 12352"):
+        readout.check(c)
 
 
 def test_sequences_that_make_no_whole_tokens_or_reach_beyond_known_distances_are_refused() -> None:
