@@ -46,15 +46,8 @@ def test_the_reference_agrees_with_the_double_loop(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES[1:], ids=str)
-def test_auto_falls_back_to_plain_tensors_which_keep_to_the_reference(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """float32 sums of at most 43 terms of size 1: outputs and all six gradients within 2e-6 of the largest.
-
-    Of grouped heads each by itself, as in large calls.
-    """
-    if case.g != case.h:
-        monkeypatch.setattr(lazy, "SMALL", 0)
+def test_auto_falls_back_to_plain_tensors_which_keep_to_the_reference(case: Case) -> None:
+    """float32 sums of at most 43 terms of size 1: outputs and all six gradients within 2e-6 of the largest."""
     x = case.inputs().rounded(lambda array: array.astype(np.float32).astype(np.float64))
     by_distance = tuple(a.astype(np.float32) for a in relative(case))
     true = x.keywords(Bias, ReferenceRope, np.asarray)
@@ -72,6 +65,15 @@ def test_auto_falls_back_to_plain_tensors_which_keep_to_the_reference(
         np.testing.assert_array_equal(got[~is_finite], expected[~is_finite])
         largest = np.abs(expected[is_finite]).max()
         np.testing.assert_allclose(got[is_finite], expected[is_finite], rtol=0, atol=2e-6 * largest)
+
+
+def test_large_products_are_taken_head_by_head_and_small_ones_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(0)
+    q, k, v, of_q, of_k = (draw.normal(size=s).astype(np.float32) for s in (
+        (1, 4, 3, 5), (1, 2, 3, 5), (1, 2, 3, 7), (1, 4, 3, 2), (4, 5, 2)))
+    monkeypatch.setattr(lazy, "SMALL", 0)
+    found = attention(*map(Tensor, (q, k, v)), relative=(Tensor(of_q), Tensor(of_k))).numpy()
+    np.testing.assert_allclose(found, reference(q, k, v, relative=(of_q, of_k)), rtol=0, atol=1e-6)
 
 
 def test_a_broken_relative_number_reaches_the_queries_that_see_it_alone() -> None:
