@@ -53,8 +53,8 @@ def export_model(
 
     Args:
         path: a checkpoint, or the folder of a run.
-        output: NAME.html, a page for any browser; NAME.js, a module with NAME.d.ts; NAME.wasm; NAME.c, or NAME.so
-            (.dylib) for this machine, with NAME.h and, of large models, NAME.weights.
+        output: NAME.html, a page for any browser; NAME.js, a module with NAME.d.ts; NAME.wasm; NAME.c, NAME.so
+            for this machine or NAME.dylib for Macs, with NAME.h and, of large models, NAME.weights.
         half: pages and modules: large weights as float16, which halves the file.
         head: of a model of tracks; None takes all of them.
         overwrite: replace files that are there.

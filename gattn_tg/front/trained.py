@@ -231,7 +231,7 @@ class Trained(Reasons):
         """Write the model as files that run without Python; see `front.converting.export_model`.
 
         Args:
-            output: NAME.html, .js, .wasm, .c, or the library of this system (.so, .dylib).
+            output: NAME.html, .js, .wasm, .c, .so for this machine, or .dylib for Macs.
             half: pages and modules: large weights as float16.
             head: of a model of tracks; None takes all of them.
             overwrite: replace files that are there.

@@ -26,7 +26,7 @@ from gattn_tg.machine import toolchain, zig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import MaskedReadout
+from gattn_tg.models.readouts import MaskedReadout, TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.rules import AtRich, CpgIslands, Matrix
@@ -149,6 +149,20 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(model: Trained) -> N
         form_of(masked)
     with pytest.raises(UnsupportedError, match="measured states beside them"):
         form_of(checkpoint.Checkpoint(model.model, MotifVocabulary.methylation(), CLASSES))
+
+
+def test_heads_that_see_windows_of_other_sizes_are_named_one_by_one() -> None:
+    kind = KINDS["TrackModel"]
+    sizes = {"heads": (("human", 2), ("mouse", 1)), "bin_bp": 8, "crop_bp": 32, "composition_bp": (), **SIZES}
+    heads = [TrackHead(head=name, tracks=tracks, scale=(1.0,) * len(tracks), soft_clip=0.0, window_bp=bp)
+             for name, tracks, bp in (("human", ("a", "b"), 96), ("mouse", ("c",), 128))]  # fmt: skip
+    model = checkpoint.Checkpoint(kind.model(kind.config.from_dict(sizes)), VOCABULARY,
+                                  TrackReadout(heads=tuple(heads)))  # fmt: skip
+    with pytest.raises(ConfigError, match="windows of one size, got human 96, mouse 128 bases; name one head"):
+        form_of(model)
+    assert (form_of(model, "mouse").width, form_of(model, "mouse").about["labels"]) == (128, ["c"])
+    with pytest.raises(ConfigError, match="expected a head named human or mouse, got 'rat'"):
+        form_of(model, "rat")
 
 
 BLACK = "#000000"

@@ -74,7 +74,7 @@ def export(verbs: shared.Verbs) -> None:
     shared.checkpoint(verb)
     summary = (
         "NAME.html, one page that needs nothing else; NAME.js, a module for other pages; NAME.wasm; NAME.c, or NAME.so "
-        "(.dylib) for this machine, with a header"
+        "for this machine, or NAME.dylib for Macs, with a header"
     )
     verb.add_argument("-o", "--output", type=Path, required=True, help=summary)
     verb.add_argument("--half", action="store_true", help="page and module: weights as float16, half the size")
