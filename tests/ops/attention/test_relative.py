@@ -70,7 +70,7 @@ def test_auto_falls_back_to_plain_tensors_which_keep_to_the_reference(case: Case
 def test_large_products_are_taken_head_by_head_and_small_ones_together(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     q, k, v, of_q, of_k = (draw.normal(size=s).astype(np.float32) for s in (
-        (1, 4, 3, 5), (1, 2, 3, 5), (1, 2, 3, 7), (1, 4, 3, 2), (4, 5, 2)))
+        (1, 4, 5, 6), (1, 2, 5, 6), (1, 2, 5, 7), (1, 4, 5, 2), (4, 9, 2)))
     monkeypatch.setattr(lazy, "SMALL", 0)
     found = attention(*map(Tensor, (q, k, v)), relative=(Tensor(of_q), Tensor(of_k))).numpy()
     np.testing.assert_allclose(found, reference(q, k, v, relative=(of_q, of_k)), rtol=0, atol=1e-6)
