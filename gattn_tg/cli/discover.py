@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.positives, arguments.negatives, others=others, target=arguments.target,
             matrices=arguments.motifs, method=arguments.method, backgrounds=arguments.backgrounds,
             shuffles=arguments.shuffles, seed=arguments.seed or 0, batch_size=arguments.batch_size,
-            counted=bar.add,
+            both_strands=arguments.both_strands, counted=bar.add,
         )  # fmt: skip
     found.write(arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - began

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.input, arguments.bed, method=arguments.method, target=arguments.target, at=arguments.at,
             stretch=arguments.stretch, head=arguments.head, hold_motifs=arguments.hold_motifs,
             steps=arguments.steps or STEPS, references=arguments.references or REFERENCES, seed=arguments.seed or 0,
-            batch_size=arguments.batch_size, counted=bar.add,
+            batch_size=arguments.batch_size, both_strands=arguments.both_strands, counted=bar.add,
         )  # fmt: skip
     found.write(arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - began

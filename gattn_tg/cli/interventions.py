@@ -49,13 +49,14 @@ def asked(arguments: argparse.Namespace, bar: Bar) -> Interventions:
     if arguments.remove is not None:
         return model.ablate(
             arguments.input, arguments.remove, target=arguments.target, shuffles=arguments.shuffles or 8,
-            matrices=arguments.motifs, seed=seed, batch_size=arguments.batch_size, counted=bar.add,
+            matrices=arguments.motifs, seed=seed, batch_size=arguments.batch_size,
+            both_strands=arguments.both_strands, counted=bar.add,
         )  # fmt: skip
     return model.marginalize(
         arguments.input, arguments.insert, target=arguments.target, strands=arguments.strands or "+-",
         positions=arguments.positions, distances=arguments.distances, sampled=arguments.sampled,
         shuffle=arguments.shuffle, matrices=arguments.motifs, seed=seed, batch_size=arguments.batch_size,
-        counted=bar.add,
+        both_strands=arguments.both_strands, counted=bar.add,
     )  # fmt: skip
 
 

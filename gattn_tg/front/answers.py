@@ -152,7 +152,7 @@ class TrainedSequences(Trained):
 
     def _over(self, both_strands: bool | None) -> bool:
         """Whether answers are those of both strands: as asked for, else where training turned them."""
-        return self.answer.both_strands if both_strands is None else both_strands
+        return self.asked.over_strands(both_strands)
 
     def _network(self, batch_size: int) -> Callable[..., np.ndarray]:
         run = self.asked.network(("answers", batch_size), lambda: sequence_answers(self.model, self.answer, batch_size))

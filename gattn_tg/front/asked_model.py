@@ -119,6 +119,12 @@ class AskedModel:
             raise UnsupportedError(f"{method}: a {self.checkpoint.kind.name} cannot: it reads measured states beside "
                                    "the letters, which are known of reads only")
 
+    def over_strands(self, both: bool | None) -> bool:
+        """Whether answers of whole sequences are those of both strands: as asked for, else where training turned them.
+        """
+        readout = self.checkpoint.readout
+        return isinstance(readout, SequenceReadout) and readout.both_strands if both is None else both
+
     def width(self, length: int) -> int:
         """Bases that a sequence is padded to: few different widths where padding changes nothing."""
         bp = self.config.token_bp

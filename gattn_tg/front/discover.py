@@ -45,6 +45,7 @@ class Search:
     asked: int = 40
     seed: int = 0
     batch_size: int = 64
+    both_strands: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("backgrounds", "shuffles", "asked", "batch_size"):
@@ -65,7 +66,7 @@ def discovered(
     rows, positive = _groups(models[0], positives, negatives)
     motifs = all_named(models[0].vocabulary, search.matrices)
     sites = [places(motif, rows.bases) for motif in motifs]
-    label, unit = asking(models[0], search.target, search.batch_size)[1:]
+    label, unit = asking(models[0], search.target, search.batch_size, search.both_strands)[1:]
     contributions = [_contributions(model, rows, label, search, counted) for model in models]
     joint = np.mean(contributions, axis=0)
     hits = of_labels(_hits(joint, rows, sites), positive, search.seed)
@@ -113,7 +114,8 @@ def _contributions(
     model: AskedModel, rows: Rows, label: str, search: Search, counted: Counted | None
 ) -> Float[np.ndarray, "s n"]:
     """What every base gives to the answer, by its letter and by its motif id."""
-    question = Question(method=search.method, target=label, batch_size=search.batch_size, with_attention=False)
+    question = Question(method=search.method, target=label, batch_size=search.batch_size, with_attention=False,
+                        both_strands=search.both_strands)
     found = np.zeros(rows.bases.shape)
     told = explained(model, [row[:n] for row, n in zip(*rows, strict=True)], question, counted).attributions
     for held, one in zip(found, told, strict=True):
@@ -142,7 +144,7 @@ def _interventions(
     """What a motif does in shuffled negatives at places where positives have it, beyond its letters; and what is
     missing without it in positives, beyond random places.
     """
-    ask = asking(model, label, search.batch_size)[0]
+    ask = asking(model, label, search.batch_size, search.both_strands)[0]
     backgrounds = rows.taken(np.flatnonzero(~positive)[: search.backgrounds]).shuffled(search.seed)
     n = len(backgrounds.bases)
     word = words(motif, n)

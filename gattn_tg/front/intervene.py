@@ -18,8 +18,8 @@ from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.interventions import NOTHING, Insertion, Insertions, Interval, Removal, Removals
 from gattn_tg.front.sequences import Sequences, ids_of
+from gattn_tg.front.subjects import network_of
 from gattn_tg.metrics.chance import mean
-from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifClass, annotate
 from gattn_tg.types import Float
 
@@ -55,8 +55,10 @@ class Layouts:
                                   f"{list(several)}; correct them")
 
 
-def asking(model: AskedModel, target: str | None, batch_size: int) -> tuple[Ask, str, str]:
-    """What gives the answers of rows, what they are of, and their unit.
+def asking(
+    model: AskedModel, target: str | None, batch_size: int, both_strands: bool | None = None
+) -> tuple[Ask, str, str]:
+    """What gives the answers of rows, of both strands their mean where asked for, what they are of, and their unit.
 
     Raises:
         UnsupportedError: a model that says nothing of whole sequences.
@@ -64,7 +66,7 @@ def asking(model: AskedModel, target: str | None, batch_size: int) -> tuple[Ask,
     """
     found = SequenceTarget.of(model.checkpoint)
     chosen = found.one(target)
-    run = model.network(("explain", batch_size), lambda: Forward(found.model, batch_size, None, found.run))
+    run = network_of(model, found, batch_size, model.over_strands(both_strands))
 
     def ask(rows: Rows) -> Float[np.ndarray, "b"]:
         told = []
@@ -92,13 +94,13 @@ def rows_of(model: AskedModel, sequences: Sequences) -> Rows:
 
 def insertions(
     model: AskedModel, sequences: Sequences, motifs: str | Iterable[str], layouts: Layouts, *, target: str | None,
-    matrices: str | Path | None, batch_size: int, counted: Counted | None,
+    matrices: str | Path | None, batch_size: int, both_strands: bool | None, counted: Counted | None,
 ) -> Insertions:  # fmt: skip
     """What motifs do when they are put in; see `Trained.marginalize`."""
     chosen = named([motifs] if isinstance(motifs, str) else motifs, model.vocabulary, matrices)
     if layouts.distances is not None and len(chosen) != 2:
         raise ConfigError(f"marginalize: expected two motifs for distances, got {len(chosen)}; name two")
-    ask, label, unit = asking(model, target, batch_size)
+    ask, label, unit = asking(model, target, batch_size, both_strands)
     backgrounds = rows_of(model, sequences)
     backgrounds = backgrounds.shuffled(layouts.seed) if layouts.shuffle else backgrounds
     n = len(backgrounds.bases)
@@ -120,13 +122,13 @@ def insertions(
 
 def removals(
     model: AskedModel, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None, shuffles: int,
-    seed: int, matrices: str | Path | None, batch_size: int, counted: Counted | None,
+    seed: int, matrices: str | Path | None, batch_size: int, both_strands: bool | None, counted: Counted | None,
 ) -> Removals:  # fmt: skip
     """What motifs do when they are taken out; see `Trained.ablate`."""
     if shuffles < 1:
         raise ConfigError(f"ablate: shuffles: expected a number from 1 up, got {shuffles}; correct it")
     chosen = named([motifs] if isinstance(motifs, str) else motifs, model.vocabulary, matrices)
-    ask, label, unit = asking(model, target, batch_size)
+    ask, label, unit = asking(model, target, batch_size, both_strands)
     rows = rows_of(model, sequences)
     answers, others, found = ask(rows), [rows.shuffled(seed + k) for k in range(shuffles)], []
     for motif in chosen:

@@ -29,7 +29,8 @@ class Reasons:
         self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
         method: str | None = None, target: str | None = None, at: int | tuple[int, int] | None = None,
         stretch: tuple[int, int] | None = None, head: str | None = None, hold_motifs: bool = False,
-        steps: int = STEPS, references: int = REFERENCES, seed: int = 0, batch_size: int = 64, attention: bool = True,
+        steps: int = STEPS, references: int = REFERENCES, seed: int = 0, batch_size: int = 64,
+        both_strands: bool | None = None, attention: bool = True,
         counted: Callable[[int], None] | None = None,
     ) -> Explanations:
         """What every base of sequences gives to what the model says of them.
@@ -61,6 +62,8 @@ class Reasons:
             references: expected: shuffles of every sequence.
             seed: of the shuffles.
             batch_size: rows per call of the network, at most; of long sequences fewer, so that memory is bounded.
+            both_strands: of whole sequences, explain the mean over a sequence and its reverse complement; None where
+                training turned strands, as `predict` does.
             attention: also where the model looks in the sequences that a page shows.
             counted: is told of every sequence that is done.
 
@@ -78,7 +81,7 @@ class Reasons:
         self.asked.require_letters("explain")
         question = Question(method=method, target=target, at=at, stretch=stretch, head=head, hold_motifs=hold_motifs,
                             steps=steps, references=references, seed=seed, batch_size=batch_size,
-                            with_attention=attention)
+                            with_attention=attention, both_strands=both_strands)
         if where is None:
             return explained(self.asked, sequences, question, counted)
         return explained_places(self.asked, sequences, where, question, counted)
@@ -87,7 +90,7 @@ class Reasons:
         self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, strands: str = STRANDS,
         positions: Sequence[int] | None = None, distances: Sequence[int] | None = None, sampled: bool = False,
         shuffle: bool = False, matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64,
-        counted: Callable[[int], None] | None = None,
+        both_strands: bool | None = None, counted: Callable[[int], None] | None = None,
     ) -> Insertions:
         """What motifs do to an answer when they are put into backgrounds: means over them, with intervals.
 
@@ -118,18 +121,18 @@ class Reasons:
         layouts = Layouts(strands=strands, positions=positions, distances=distances, sampled=sampled, shuffle=shuffle,
                           seed=seed)
         return insertions(self.asked, sequences, motifs, layouts, target=target, matrices=matrices,
-                          batch_size=batch_size, counted=counted)
+                          batch_size=batch_size, both_strands=both_strands, counted=counted)
 
     def ablate(
         self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, shuffles: int = 8,
-        matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64,
+        matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64, both_strands: bool | None = None,
         counted: Callable[[int], None] | None = None,
     ) -> Removals:
         """What is missing from an answer without a motif: all its sites give way to bases of shuffles of the sequence.
 
         Args:
             sequences: those that have no site of a motif say nothing of it.
-            motifs, target, matrices, seed, batch_size, counted: as `marginalize` takes them.
+            motifs, target, matrices, seed, batch_size, both_strands, counted: as `marginalize` takes them.
             shuffles: of every sequence; the effect is their mean.
 
         Returns:
@@ -140,12 +143,13 @@ class Reasons:
         """
         self.asked.require_letters("ablate")
         return removals(self.asked, sequences, motifs, target=target, shuffles=shuffles, seed=seed, matrices=matrices,
-                        batch_size=batch_size, counted=counted)
+                        batch_size=batch_size, both_strands=both_strands, counted=counted)
 
     def discover(
         self, positives: Sequences, negatives: Sequences, *, others: Sequence[Reasons] = (), target: str | None = None,
         matrices: str | Path | None = None, method: str | None = None, backgrounds: int = 64, shuffles: int = 4,
-        asked: int = 40, seed: int = 0, batch_size: int = 64, counted: Callable[[int], None] | None = None,
+        asked: int = 40, seed: int = 0, batch_size: int = 64, both_strands: bool | None = None,
+        counted: Callable[[int], None] | None = None,
     ) -> Discoveries:
         """Which motifs and positions tell two groups of sequences apart, with evidence from several sides.
 
@@ -165,6 +169,7 @@ class Reasons:
             asked: motifs that are put in and taken out, those with the smallest p first.
             seed: of shuffles, permutations and intervals.
             batch_size: rows per call of the network.
+            both_strands: as `explain` takes it.
             counted: is told of sequences that are done.
 
         Returns:
@@ -180,5 +185,5 @@ class Reasons:
         for model in models:
             model.require_letters("discover")
         search = Search(target=target, matrices=matrices, method=method, backgrounds=backgrounds, shuffles=shuffles,
-                        asked=asked, seed=seed, batch_size=batch_size)
+                        asked=asked, seed=seed, batch_size=batch_size, both_strands=both_strands)
         return discovered(models, positives, negatives, search, counted)

@@ -17,6 +17,7 @@ from gattn_tg.front.sequences import ids_of
 from gattn_tg.io import Record
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
+from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.seq import N, decode
 from gattn_tg.types import Float, UInt8
 
@@ -48,7 +49,7 @@ class Subject(NamedTuple):
 
 def subject_of(
     model: AskedModel, records: Sequence[Record], asked: str | None, at: At, head: str | None,
-    inner: Sequence[tuple[int, int]] | None, batch_size: int,
+    inner: Sequence[tuple[int, int]] | None, batch_size: int, both_strands: bool = False,
 ) -> Subject:
     """What of records is explained.
 
@@ -60,6 +61,7 @@ def subject_of(
         head: of models of tracks.
         inner: bases of each record that `at` counts in, and whose answer is asked without it; None takes all.
         batch_size: rows per call of the network.
+        both_strands: of whole sequences the mean over both strands.
 
     Raises:
         ConfigError: an option that the kind does not have, or no such name or base.
@@ -69,6 +71,9 @@ def subject_of(
     kind = _readout(model)
     if head is not None and kind is not TrackReadout:
         raise ConfigError(f"explain: expected no head for a {model.checkpoint.kind.name}, got {head!r}; leave it out")
+    if both_strands and kind in (NextBaseReadout, MaskedReadout, TrackReadout, SiteReadout):
+        raise ConfigError(f"explain: expected one strand for a {model.checkpoint.kind.name}, as both_strands is for "
+                          "answers about whole sequences; leave it out")
     if kind is NextBaseReadout:
         return _next_base(model, records, asked, at)
     if kind is MaskedReadout:
@@ -78,7 +83,17 @@ def subject_of(
     if at is not None:
         raise ConfigError(f"explain: expected no base for a {model.checkpoint.kind.name}, which answers about a whole "
                           f"sequence, got {at}; leave it out")
-    return _whole(model, records, asked, batch_size)
+    return _whole(model, records, asked, batch_size, both_strands)
+
+
+def network_of(model: AskedModel, target: SequenceTarget, batch_size: int, both_strands: bool) -> Run:
+    """What gives the answers about whole sequences, of both strands their mean.
+
+    Raises:
+        ConfigError: both strands with a vocabulary that is not symmetric.
+    """
+    run = model.network(("explain", batch_size), lambda: Forward(target.model, batch_size, None, target.run))
+    return over_strands(run, model.vocabulary) if both_strands else run
 
 
 def window_bp(model: AskedModel, head: str | None = None) -> int | None:
@@ -93,11 +108,13 @@ def _readout(model: AskedModel) -> type[Readout] | None:
     return model.checkpoint.kind.readout if readout is None else type(readout)
 
 
-def _whole(model: AskedModel, records: Sequence[Record], asked: str | None, batch_size: int) -> Subject:
+def _whole(
+    model: AskedModel, records: Sequence[Record], asked: str | None, batch_size: int, both_strands: bool
+) -> Subject:
     target = SequenceTarget.of(model.checkpoint)
     rows = [ids_of(record) for record in records]
     held = _padded(model, target, rows)
-    network = model.network(("explain", batch_size), lambda: Forward(target.model, batch_size, None, target.run))
+    network = network_of(model, target, batch_size, both_strands)
     chosen, labels = target.chosen(asked, len(rows), lambda: network(*held.inputs)), target.readout.labels
     return Subject(target, rows, list(records), held, np.eye(len(labels))[chosen],
                    tuple(labels[k] for k in chosen.tolist()))

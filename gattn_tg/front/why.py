@@ -12,6 +12,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.explain.attribution.gradients import Gradients, InputGradient, PathGradient
 from gattn_tg.explain.attribution.mutagenesis import Mutagenesis
 from gattn_tg.explain.attribution.sequences import Asked, Attribution
+from gattn_tg.explain.attribution.strands import BothStrands
 from gattn_tg.explain.attribution.target import Target
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_attention
@@ -44,6 +45,7 @@ class Question:
         seed: of the shuffles.
         batch_size: rows per call of the network.
         with_attention: also where the model looks, for the sequences that a page shows.
+        both_strands: the answer is the mean over both strands; None where training turned strands.
     """
 
     method: str | None = None
@@ -57,6 +59,7 @@ class Question:
     seed: int = 0
     batch_size: int = 64
     with_attention: bool = True
+    both_strands: bool | None = None
 
     def __post_init__(self) -> None:
         if self.method is not None and self.method not in METHODS:
@@ -121,7 +124,8 @@ def _explained(
     """Explanations of records; `inner` are the bases of each whose answer is asked where `at` counts from them."""
     for record in records:
         model.require_length(record)
-    subject = subject_of(model, records, question.target, question.at, question.head, inner, question.batch_size)
+    both = model.over_strands(question.both_strands)
+    subject = subject_of(model, records, question.target, question.at, question.head, inner, question.batch_size, both)
     method = question.method or subject.usual
     if question.hold_motifs and method != "mutagenesis":
         raise ConfigError(f"explain: expected hold_motifs for mutagenesis only, got {method}, which counts "
@@ -130,7 +134,7 @@ def _explained(
         raise ConfigError(f"explain: expected a stretch for mutagenesis only, got {method}, which costs the same "
                           "for all bases; leave it out")
     batch = min(question.batch_size, max(BASES_AT_ONCE // subject.asked.bases.shape[1], 1))
-    ask = _method(model, subject, replace(question, method=method, batch_size=batch))
+    ask = _method(model, subject, replace(question, method=method, batch_size=batch, both_strands=both))
     found: list[Attribution] = []
     for one in model.each_here(ask(subject.asked, subject.wanted)):
         found.append(one)
@@ -151,14 +155,15 @@ def _method(
     """The method, with its network captured once for equal options."""
     target: Target = subject.target
     key, size = (type(target), question.head, question.batch_size), question.batch_size
+    both = bool(question.both_strands)
     if question.method == "mutagenesis":
-        return model.held(("mutagenesis", key, question.hold_motifs, question.stretch), lambda: Mutagenesis(
-            target, model.vocabulary, size, question.hold_motifs, question.stretch))
+        return model.held(("mutagenesis", key, question.hold_motifs, question.stretch, both), lambda: Mutagenesis(
+            target, model.vocabulary, size, question.hold_motifs, question.stretch, both))
     gradients = model.held(("gradients", key), lambda: Gradients(target, size))
-    if question.method == "gradient":
-        return InputGradient(gradients)
     shuffles = question.references if question.method == "expected" else 0
-    return PathGradient(gradients, model.vocabulary, question.steps, shuffles, question.seed)
+    method = InputGradient(gradients) if question.method == "gradient" else PathGradient(
+        gradients, model.vocabulary, question.steps, shuffles, question.seed)  # fmt: skip
+    return BothStrands(method, model.vocabulary) if both else method
 
 
 def _around(place: Interval, wide: int) -> Interval:

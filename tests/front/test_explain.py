@@ -20,6 +20,7 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts import ClassReadout, NextBaseReadout
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.seq import reverse_complement
 
 VOCABULARY = MotifVocabulary.default()
 GENOME = "ACGTATAAAAGGCGCGTTGACATTGCATAACGTTACGGTATTTACGAGTCGGGCGGGACTGA"
@@ -36,6 +37,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert table is not None
     table.assign(Tensor(np.random.default_rng(0).standard_normal(16).astype(np.float32))).realize()
     checkpoint.save(model, folder / "classes", readout=ClassReadout(labels=("no", "<i>yes")), vocabulary=VOCABULARY)
+    checkpoint.save(model, folder / "turned", readout=ClassReadout(labels=("no", "yes"), both_strands=True),
+                    vocabulary=VOCABULARY)  # fmt: skip
     checkpoint.save(GenomicGPT(GPTConfig(width=16, n_layers=1, n_heads=2)), folder / "gpt",
                     readout=NextBaseReadout(width=32), vocabulary=VOCABULARY)  # fmt: skip
     (folder / "s.fa").write_text(f">{ODD}\n{GENOME[:32]}\n>short\n{GENOME[40:58].lower()}\n")
@@ -103,6 +106,40 @@ def test_methods_agree_about_what_is_answered(model: Trained, home: Path) -> Non
                                    [a.answer for a in found["gradient"].attributions], atol=1e-6)  # fmt: skip
         assert len(list(one.rows())) == 50
     assert f"2 sequences by {name}" in repr(one)
+
+
+@pytest.mark.parametrize("method", ["mutagenesis", "gradient", "integrated"])
+def test_where_training_turned_strands_both_are_explained(home: Path, method: str) -> None:
+    """As `predict` answers: the mean over a sequence and its reverse complement, told on the strand that was given."""
+    sequences, asked = [GENOME[:32], GENOME[40:58]], {"method": method, "target": "yes", "attention": False}
+    turned = [reverse_complement(x) for x in sequences]
+    model = gattn_tg.load(home / "turned")
+    found = model.explain([*sequences, *turned], batch_size=16, **asked).attributions
+    alone = model.explain([*sequences, *turned], batch_size=16, both_strands=False, **asked).attributions
+    for here, other, one, two in zip(found[:2], found[2:], alone[:2], alone[2:], strict=True):
+        assert abs(one.answer - two.answer) > 1e-3
+        np.testing.assert_allclose([here.answer, other.answer], (one.answer + two.answer) / 2, rtol=1e-5)
+        for name in ("contributions", "by_motif"):
+            mean = (getattr(one, name) + getattr(two, name)[::-1]) / 2
+            np.testing.assert_allclose(getattr(here, name), mean, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(getattr(other, name)[::-1], mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(here.hypothetical, other.hypothetical[::-1, ::-1], rtol=1e-4, atol=1e-5)
+
+
+def test_where_training_turned_strands_a_motif_does_the_same_on_the_other(home: Path) -> None:
+    model, backgrounds = gattn_tg.load(home / "turned"), [GENOME[:32], GENOME[20:52]]
+
+    def effect(sequences: list[str], strand: str, position: int, both_strands: bool | None) -> float:
+        told = model.marginalize(sequences, "TTGACG", strands=strand, positions=[position], target="yes",
+                                 batch_size=16, both_strands=both_strands)  # fmt: skip
+        return float(told.found[0].effect.mean)
+
+    turned = [reverse_complement(x) for x in backgrounds]
+    here, there = (effect(*where, None) for where in ((backgrounds, "+", 4), (turned, "-", 32 - 4 - 6)))
+    np.testing.assert_allclose(here, there, rtol=1e-4)
+    assert abs(effect(backgrounds, "+", 4, False) - here) > 1e-4
+    with pytest.raises(ConfigError, match=r"explain: expected one strand for a GenomicGPT, as both_strands is for .*; leave it out"):
+        gattn_tg.load(home / "gpt").explain(GENOME[:20], both_strands=True)
 
 
 def test_what_cannot_be_explained_is_said(model: Trained, home: Path) -> None:

@@ -113,6 +113,7 @@ def explain(verbs: shared.Verbs) -> None:
     verb.add_argument("--references", type=parse.whole(1, parse.MOST_ROWS), default=None, help=summary)
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
+    shared.both_strands(verb)
     motifs(verb)
     shared.overwrite(verb, "replace the folder of an earlier explanation")
 
@@ -168,6 +169,7 @@ def discover(verbs: shared.Verbs) -> None:
     verb.add_argument("--shuffles", type=parse.whole(1, parse.MOST_ROWS), default=4, help=summary)
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
+    shared.both_strands(verb)
     shared.overwrite(verb, "replace the folder of an earlier search")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from gattn_tg.explain.attribution.sequences import Asked, Attribution, there
 from gattn_tg.explain.attribution.target import Target
 from gattn_tg.models.forward import Forward
+from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float
 
@@ -30,16 +31,21 @@ class Mutagenesis:
         hold_motifs: keep the motif ids of the sequence. Without it every mutant is annotated anew: what is counted is
             all that a change does, the motifs that it makes and breaks included.
         stretch: only these bases are changed, 0-based and half-open; None changes all.
+        both_strands: the answer is the mean over a sequence and its reverse complement.
+
+    Raises:
+        ConfigError: both strands with a vocabulary that is not symmetric.
 
     Source: in silico mutagenesis as in Zhou and Troyanskaya 2015, Nature Methods 12:931.
     """
 
     def __init__(
         self, target: Target, vocabulary: MotifVocabulary, batch_size: int = 128, hold_motifs: bool = False,
-        stretch: tuple[int, int] | None = None,
+        stretch: tuple[int, int] | None = None, both_strands: bool = False,
     ) -> None:
         self.target, self.vocabulary, self.hold_motifs, self.stretch = target, vocabulary, hold_motifs, stretch
-        self._forward = Forward(target.model, batch_size, None, target.run)
+        run = Forward(target.model, batch_size, None, target.run)
+        self._run = over_strands(run, vocabulary) if both_strands else run
 
     def __call__(self, asked: Asked, wanted: Float[np.ndarray, "s c"]) -> Iterator[Attribution]:
         """One attribution per sequence, of the sum of its answers weighted by `wanted`."""
@@ -73,7 +79,7 @@ class Mutagenesis:
             ids = np.repeat(asked.motif_ids[i : i + 1], k, axis=0)
             if not self.hold_motifs:
                 ids = self.target.motif_ids(rows, self.vocabulary)
-            answers[some] = self._forward(rows, ids, *(np.repeat(array, k) for array in told)) @ wanted
+            answers[some] = self._run(rows, ids, *(np.repeat(array, k) for array in told)) @ wanted
         changes = np.zeros((n, 4))
         changes[place[1:], base[1:]] = answers[1:] - answers[0]
         return float(answers[0]), changes

@@ -131,13 +131,13 @@ export async function explain(pool, {name, ids}, {target}, tick) {
   if (ids.length > Math.min(width, MOST_EXPLAINED)) throw new Error(`Only a sequence of at most ${Math.min(width, MOST_EXPLAINED)} bases is explained, and this one has ${ids.length}. Cut out the part you ask about.`);
   const changes = [null];
   for (let i = 0; i < ids.length; i++) for (let b = 0; b < 4; b++) if (b !== ids[i]) changes.push([i, b]);
-  const p = await pool.answers(changes.length, k => { const w = ids.slice(); if (k) w[changes[k][0]] = changes[k][1]; return w; }, tick, strengths, false);
+  const p = await pool.answers(changes.length, k => { const w = ids.slice(); if (k) w[changes[k][0]] = changes[k][1]; return w; }, tick, strengths);
   const which = target ?? p[0].indexOf(Math.max(...p[0]));
   const own = p[0][which], grid = Array.from({length: ids.length}, () => new Float64Array(4));
   changes.forEach((c, k) => { if (k) grid[c[0]][c[1]] = p[k][which] - own; });
   const gives = grid.map((row, i) => ids[i] < 4 ? -row.reduce((a, b) => a + b, 0) / 4 : 0);
   const what = about.task === "values" ? labels[which] : `log odds of ${labels[which]}`;
-  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does. Where the model looks is told by motif_attention in Python." + (about.both_strands ? " This strand alone is explained." : ""), ids, grid, gives,
+  return {title: `${name}: ${what} ${own.toFixed(3)}`, note: "Letters are as high as what the base gives to the answer: the mean of what its changes would take. Below, what each change does. Where the model looks is told by motif_attention in Python.", ids, grid, gives,
           table: {head: ["name", "position", "base", "gives", "to_A", "to_C", "to_G", "to_T"], rows: grid.map((row, i) => [name, i + 1, LETTERS[ids[i]], shown(gives[i]), ...Array.from(row, shown)])}, file: "explained.tsv"};
 }
 
