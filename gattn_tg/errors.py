@@ -45,3 +45,8 @@ class CacheWarning(GattnWarning):
 
 class LengthWarning(GattnWarning):
     """Sequences are far shorter than those that a model learnt from, so that nothing is known about its answers."""
+
+
+def an(name: str) -> str:
+    """The name with its article, as a message reads it: "an ImportedTracks"."""
+    return f"{'an' if name[:1] in 'AEIOaeio' else 'a'} {name}"

@@ -7,7 +7,7 @@ import argparse
 from gattn_tg.cli import device, output
 from gattn_tg.cli.evaluation import tell, tell_json, tell_share
 from gattn_tg.cli.output import say
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, an
 from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.load import load
@@ -30,12 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     with device.on(arguments.device, arguments.threads):
         model = load(arguments.checkpoint)
         if arguments.html is not None and not isinstance(model, TrainedSequences):
-            raise ConfigError(f"gattn evaluate: --html: expected a model of whole sequences, got a {model.kind}; leave "
-                              "it out")
+            raise ConfigError(f"gattn evaluate: --html: expected a model of whole sequences, got {an(model.kind)}; "
+                              "leave it out")
         if arguments.mixture is not None:
             if not isinstance(model, TrainedClassifier):
-                raise ConfigError(f"gattn evaluate: --mixture: expected a model of two classes, got a {model.kind} of "
-                                  "others; leave it out")
+                raise ConfigError(f"gattn evaluate: --mixture: expected a model of two classes, got {an(model.kind)} "
+                                  "of others; leave it out")
             of = model.mixture(arguments.mixture, data, both_strands=arguments.both_strands,
                                batch_size=arguments.batch_size)
         if is_table and isinstance(model, TrainedSequences):

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from gattn_tg.cli import along, device, mpi, output
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, an
 from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             *ALONG, "stride", *along.OF_SCANS, "both_strands"))
         if arguments.output is not None and arguments.output.suffix.lower() in BINARY:
             raise ConfigError(
-                f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for a {model.kind}, "
+                f"gattn predict: {arguments.output}: expected a name for a table, as NAME.tsv, for {an(model.kind)}, "
                 f"but {arguments.output.suffix} is a format of tracks; rename it"
             )
         return lines(arguments, model, is_first)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.errors import ConfigError, FormatError, UnsupportedError
+from gattn_tg.errors import ConfigError, FormatError, UnsupportedError, an
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.imported.config import ImportedConfig
@@ -80,13 +80,13 @@ def form_of(checkpoint: Checkpoint, head: str | None = None) -> Form:
         raise UnsupportedError(f"export: expected a model of sequences, of tracks, of bases or of next bases, got a "
                                f"{name}: {WHY_NOT[name]}; ask it in Python")
     if vocabulary.states:
-        raise UnsupportedError(f"export: expected a model that letters are enough for, got a {name} that reads "
+        raise UnsupportedError(f"export: expected a model that letters are enough for, got {an(name)} that reads "
                                "measured states beside them, which are known of reads only; ask it in Python")
     if readout is None:
-        raise FormatError(f"export: expected a checkpoint of a {name} that says what its answers mean, got one that "
+        raise FormatError(f"export: expected a checkpoint of {an(name)} that says what its answers mean, got one that "
                           "does not; was it written by `gattn train`?")
     if head is not None and not isinstance(readout, TrackReadout):
-        raise ConfigError(f"export: expected no head for a {name}, got {head!r}; leave it out")
+        raise ConfigError(f"export: expected no head for {an(name)}, got {head!r}; leave it out")
     if isinstance(readout, SequenceReadout):
         return _of_sequences(checkpoint, readout)
     if isinstance(readout, TrackReadout):
@@ -104,7 +104,7 @@ def _of_sequences(checkpoint: Checkpoint, readout: SequenceReadout) -> Form:
                                "byte-pair encoding are cut in Python; ask it there")
     width = config.longest_bp
     if width is None:
-        raise UnsupportedError(f"export: expected a model with a longest sequence, got a {checkpoint.kind.name} for "
+        raise UnsupportedError(f"export: expected a model with a longest sequence, got {an(checkpoint.kind.name)} for "
                                "any length; ask it in Python")
     if readout.both_strands:
         require_symmetric(checkpoint.vocabulary)

@@ -34,7 +34,7 @@ def page(program: Program, *, half: bool, extra: dict[str, Any]) -> str:
     style, script = (WEB / "page.css").read_text(encoding="utf-8"), scripts(PAGE)
     policy = (f"default-src 'none'; script-src {_hash(script)} 'wasm-unsafe-eval' blob:; worker-src blob:; "
               f"style-src {_hash(style)}; connect-src 'none'; form-action 'none'; base-uri 'none'")
-    lead = (f"A {about['kind']} of {about['parameters']:,} parameters, made with gattn_tg {about['version']}. It runs "
+    lead = (f"{about['kind']} of {about['parameters']:,} parameters, made with gattn_tg {about['version']}. It runs "
             "on this computer: nothing is uploaded. Research use, not diagnosis.")
     return (WEB / "page.html").read_text(encoding="utf-8").format(
         policy=escape(policy, quote=False), title=escape(title), lead=escape(lead), style=style, script=script,

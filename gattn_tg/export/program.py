@@ -56,7 +56,7 @@ class Program:
         if inside:
             source, layout = c_source(self.captured, self.motifs, name, embedded=True)
         about = self.form.about
-        title = f"A {about['kind']} of {about['parameters']:,} parameters."
+        title = f"{about['kind']} of {about['parameters']:,} parameters."
         return source, header(name, self.shape, layout, title=title, answers=self.form.answers, version=__version__,
                               embedded=inside), layout  # fmt: skip
 

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad.helpers import Context
 
 from gattn_tg.data.labelled import padded_states
-from gattn_tg.errors import FormatError, UnsupportedError
+from gattn_tg.errors import FormatError, UnsupportedError, an
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
@@ -116,7 +116,7 @@ class AskedModel:
             UnsupportedError: as above.
         """
         if self.vocabulary.states:
-            raise UnsupportedError(f"{method}: a {self.checkpoint.kind.name} cannot: it reads measured states beside "
+            raise UnsupportedError(f"{method}: {an(self.checkpoint.kind.name)} cannot: it reads measured states beside "
                                    "the letters, which are known of reads only")
 
     def over_strands(self, both: bool | None) -> bool:

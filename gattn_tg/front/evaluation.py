@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.errors import UnsupportedError
+from gattn_tg.errors import UnsupportedError, an
 from gattn_tg.explain.drawings.answers import answers_page
 from gattn_tg.io.replacing import replacing
 from gattn_tg.metrics.classes import confusion
@@ -69,7 +69,7 @@ class Evaluation(Table):
             GattnError: the file exists, or cannot be written.
         """
         if not self.outcomes:
-            raise UnsupportedError(f"to_html: a {self.kind} cannot: the page shows answers about whole sequences")
+            raise UnsupportedError(f"to_html: {an(self.kind)} cannot: the page shows answers about whole sequences")
         part, found = list(self.outcomes.items())[-1]
         words = {"data": "the table that was given", "valid": "the sequences that chose the weights",
                  "test": "the sequences that were held out for the test"}  # fmt: skip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError, FormatError, an
 from gattn_tg.explain.attribution.along import SiteTarget, TrackTarget
 from gattn_tg.explain.attribution.next_base import HiddenBase, NextBase
 from gattn_tg.explain.attribution.sequences import Asked
@@ -70,9 +70,9 @@ def subject_of(
     """
     kind = _readout(model)
     if head is not None and kind is not TrackReadout:
-        raise ConfigError(f"explain: expected no head for a {model.checkpoint.kind.name}, got {head!r}; leave it out")
+        raise ConfigError(f"explain: expected no head for {an(model.checkpoint.kind.name)}, got {head!r}; leave it out")
     if both_strands and kind in (NextBaseReadout, MaskedReadout, TrackReadout, SiteReadout):
-        raise ConfigError(f"explain: expected one strand for a {model.checkpoint.kind.name}, as both_strands is for "
+        raise ConfigError(f"explain: expected one strand for {an(model.checkpoint.kind.name)}, as both_strands is for "
                           "answers about whole sequences; leave it out")
     if kind is NextBaseReadout:
         return _next_base(model, records, asked, at)
@@ -81,8 +81,8 @@ def subject_of(
     if kind in (TrackReadout, SiteReadout):
         return _along(model, records, asked, at, head, inner)
     if at is not None:
-        raise ConfigError(f"explain: expected no base for a {model.checkpoint.kind.name}, which answers about a whole "
-                          f"sequence, got {at}; leave it out")
+        raise ConfigError(f"explain: expected no base for {an(model.checkpoint.kind.name)}, which answers about a "
+                          f"whole sequence, got {at}; leave it out")
     return _whole(model, records, asked, batch_size, both_strands)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.errors import ConfigError, UnsupportedError, an
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
 from gattn_tg.front.converting import export_model
@@ -252,4 +252,4 @@ class Trained(Reasons):
                 f"{c.n_heads} heads, width {c.width}, motif {c.motif}, {str(self.folder)!r})")
 
     def _refuse(self, method: str, reason: str) -> NoReturn:
-        raise UnsupportedError(f"{method}: a {self.kind} cannot: {reason}")
+        raise UnsupportedError(f"{method}: {an(self.kind)} cannot: {reason}")

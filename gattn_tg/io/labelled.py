@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.errors import FormatError
+from gattn_tg.errors import FormatError, an
 from gattn_tg.io.fasta import check_letters
 from gattn_tg.io.lines import MAX_LINE_BYTES, lines
 from gattn_tg.io.numbers import NumberColumns
@@ -104,7 +104,7 @@ def read_labelled(
         for row in stream_labelled(source, sequence=sequence, label=label, name=name, numbers=numbers, states=states):
             if name is not None and not repeats and first_line.setdefault(row.name, row.line) != row.line:
                 raise FormatError(
-                    f"{source.path}, line {row.line}: expected a {name} of its own for each row, but {row.name!r} "
+                    f"{source.path}, line {row.line}: expected {an(name)} of its own for each row, but {row.name!r} "
                     f"also stands in line {first_line[row.name]}; rename or remove one"
                 )
             rows.append(row)

@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError, FormatError, an
 from gattn_tg.io.strict_json import parse
 from gattn_tg.io.whole import beside, opened, write_folder
 from gattn_tg.models.kind import Kind
@@ -141,7 +141,7 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     with _files(Path(folder)) as (written, file, size):
         name = written["model"]
         if kind is not None and name != kind:
-            raise FormatError(f"{where}: expected a checkpoint of a {kind}, got one of a {name}; give another")
+            raise FormatError(f"{where}: expected a checkpoint of {an(kind)}, got one of {an(name)}; give another")
         entries = read_header(file, size, f"{where}/{WEIGHTS}")
         known = kind_of(name, f"{where}/{CONFIG}")
         model: Any = _outlined(known, written["config"], entries, f"{where}/{WEIGHTS}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, an
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.readouts import TASK, Readout
 from gattn_tg.strict import convert, nearest
@@ -51,7 +51,7 @@ class Kind:
         """
         known = {readout.task: readout for readout in (self.readout, *self.others)}
         if task and task not in known:
-            raise ConfigError(f"task: expected one of {', '.join(known)} for a {self.name}, got {task[:80]!r}; "
+            raise ConfigError(f"task: expected one of {', '.join(known)} for {an(self.name)}, got {task[:80]!r}; "
                               f"{nearest(task, known)}")
         return known[task] if task else self.readout
 

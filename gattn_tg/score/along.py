@@ -9,7 +9,7 @@ import numpy as np
 
 from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.genomes.stretches import Stretch, Stretches, Windowed, open_windows
-from gattn_tg.errors import ConfigError, CoordinateError, FormatError, UnsupportedError
+from gattn_tg.errors import ConfigError, CoordinateError, FormatError, UnsupportedError, an
 from gattn_tg.io import Genome, read_bed
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
@@ -61,15 +61,15 @@ class GenomePredictor:
         self.model, self.vocabulary, self.batch_size = checkpoint.model, checkpoint.vocabulary, batch_size
         kind, readout, config = checkpoint.kind, checkpoint.readout, self.model.config
         if kind.readout not in (TrackReadout, SiteReadout):
-            raise UnsupportedError(f"along: expected a model of tracks or of sites, got a {kind.name}, which gives no "
-                                   "values along a genome")
+            raise UnsupportedError(f"along: expected a model of tracks or of sites, got {an(kind.name)}, which gives "
+                                   "no values along a genome")
         if head is not None and kind.readout is SiteReadout:
-            raise ConfigError(f"along: expected no head for a {kind.name}, got {head!r}; leave it out")
+            raise ConfigError(f"along: expected no head for {an(kind.name)}, got {head!r}; leave it out")
         self.head: TrackHead | None = readout.of(head) if isinstance(readout, TrackReadout) else None
         told = self.head or readout
         if not isinstance(told, TrackHead | SiteReadout) or told.window_bp < 1:
             raise FormatError(
-                f"checkpoint of a {kind.name}: expected window_bp of its training, got none; was it "
+                f"checkpoint of {an(kind.name)}: expected window_bp of its training, got none; was it "
                 "written by `gattn train` of this version?"
             )
         self.window_bp, self.bin_bp = told.window_bp, int(config.bin_bp if self.head else config.token_bp)

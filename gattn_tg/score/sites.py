@@ -14,7 +14,7 @@ from gattn_tg.data.sites.blocks import inside
 from gattn_tg.data.sites.listed import SiteList, found_sites, listed_sites, stretches_of
 from gattn_tg.data.sites.neighbours import SiteRows, answering
 from gattn_tg.data.sites.surroundings import surroundings
-from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.errors import ConfigError, FormatError, an
 from gattn_tg.io import read_bed, replacing_path
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
@@ -112,7 +112,7 @@ class SitePredictor:
     ) -> None:  # fmt: skip
         readout = checkpoint.readout
         if not isinstance(readout, SparseReadout):
-            raise FormatError(f"checkpoint of a {checkpoint.kind.name}: expected what its answers mean, got nothing; "
+            raise FormatError(f"checkpoint of {an(checkpoint.kind.name)}: expected what its answers mean, got nothing; "
                               "was it written by `gattn train` of this version?")
         self.readout, self.config, self.vocabulary = readout, checkpoint.model.config, checkpoint.vocabulary
         both_strands = readout.both_strands if both_strands is None else both_strands

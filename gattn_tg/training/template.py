@@ -9,6 +9,7 @@ from typing import Any
 
 from gattn_tg import strict
 from gattn_tg.data.genomes.bundled import example_configs
+from gattn_tg.errors import an
 from gattn_tg.models.kinds import KINDS, kind_of
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.tasks.registry import task_class, tasks_of
@@ -46,7 +47,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
     """
     config = kind_of(kind, "template").config
     if preset:
-        strict.require_one_of(preset, config.presets, f"preset of a {kind}")
+        strict.require_one_of(preset, config.presets, f"preset of {an(kind)}")
     values = {**(config.presets[preset] if preset else {}), **(changes or {})}
     return [key for key in keys_of(config, values) if key.name not in task_class(kind).derived]
 

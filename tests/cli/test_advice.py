@@ -12,6 +12,7 @@ import pytest
 import gattn_tg
 from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
+from gattn_tg.errors import an
 
 PACKAGE = Path(gattn_tg.__file__).parent
 OPTION = re.compile(r"(?<![\w,-])--[a-z][a-z0-9-]*")  # not -Wl,--strip-all, which is for a linker
@@ -80,3 +81,16 @@ def test_errors_of_every_verb_name_the_program_once(verb: str, capsys: pytest.Ca
     told = capsys.readouterr().err
     assert told.startswith(f"gattn: {verb}: ")
     assert told.count("\n") == 1
+
+
+def test_names_have_their_article() -> None:
+    """Names of kinds of models begin with any letter, so no message writes "a" before one."""
+    assert [an(name) for name in ("SequenceClassifier", "ImportedTracks", "id")] == [
+        "a SequenceClassifier", "an ImportedTracks", "an id",
+    ]  # fmt: skip
+    fixed = re.compile(r"\b[aA]n? \{[^}]*(?:\bkind|kind\.name|__name__)\}")
+    others = ("cli/demo", "explain/interventions/named")  # kinds of sites, and of motifs
+    names = {path: path.relative_to(PACKAGE).as_posix() for path in FILES}
+    wrong = [f"{name}: {found}" for path, name in names.items() if not name.startswith(others)
+             for found in fixed.findall(path.read_text("utf-8"))]  # fmt: skip
+    assert not wrong, "\n".join(wrong)

@@ -83,7 +83,7 @@ def test_without_labels(path: Path) -> None:
         (b"sequence,label\nAC-T,1\n", {}, f", line 2, sequence, column 3: {LETTERS}, got '-'; remove the alignment gaps"),
         (b'sequence,label\n"ACGT,1\nACGT,0\n', {}, ", line 3: expected rows of quoted or plain fields, got: unexpected end of data; check the quotes"),
         (b"sequence,label\nACGT,\xe9t\xe9\n", {}, ", line 2: expected UTF-8 text, got byte 0xe9; save the table as UTF-8"),
-        (b"id,sequence,label\na,AC,1\nb,AC,1\na,GG,0\n", {"name": "id"}, ", line 4: expected a id of its own for each row, but 'a' also stands in line 2; rename or remove one"),
+        (b"id,sequence,label\na,AC,1\nb,AC,1\na,GG,0\n", {"name": "id"}, ", line 4: expected an id of its own for each row, but 'a' also stands in line 2; rename or remove one"),
         (b"\xfd7zXZ\x00....", {}, ": expected plain or gzip text, got an xz file; convert it first"),
     ],
 )  # fmt: skip

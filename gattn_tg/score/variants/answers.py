@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.errors import ConfigError, UnsupportedError, an
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import (
@@ -145,7 +145,7 @@ class SiteAnswers(Answers):
     def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
         self.rows = min(options.batch_size, 16)
         if options.tracks is not None:
-            raise ConfigError(f"variants: expected no tracks for a {checkpoint.kind.name}, got some; leave them out")
+            raise ConfigError(f"variants: expected no tracks for {an(checkpoint.kind.name)}, got some; leave them out")
         self._of = _along(checkpoint, options, self.rows)
         self.width, self._margin = self._of.window_bp, self._of.margin
         self.columns = [column for name in self._of.names for column in (

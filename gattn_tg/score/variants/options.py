@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, an
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.types import Float, Int, UInt8
@@ -90,5 +90,5 @@ def refuse_tracks(checkpoint: Checkpoint, options: Options) -> None:
     """Raise ConfigError for options that only models of tracks have."""
     for name, value in (("head", options.head), ("tracks", options.tracks)):
         if value is not None:
-            raise ConfigError(f"variants: {name}: expected none for a {checkpoint.kind.name}, got {value!r}; leave "
+            raise ConfigError(f"variants: {name}: expected none for {an(checkpoint.kind.name)}, got {value!r}; leave "
                               "it out")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tinygrad.nn.state import get_state_dict
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, an
 from gattn_tg.models import checkpoint
 from gattn_tg.models.kinds import KINDS, kind_of, kind_of_model
 from gattn_tg.motif import MotifVocabulary
@@ -75,7 +75,7 @@ def take_over(model: Any, folder: Path | str, vocabulary: MotifVocabulary) -> St
                 "give width, n_layers and n_heads of the checkpoint in [model]")  # fmt: skip
         raise ConfigError(
             f"{folder}: expected a checkpoint with weights of the same name and shape as those of the new model, "
-            f"but a {kind} came of which nothing fits a {type(model).__name__}; {cure}"
+            f"but {an(kind)} came of which nothing fits {an(type(model).__name__)}; {cure}"
         )
     restore({name: parameters[name] for name in fits}, fits)
     digest = hashlib.sha256()
