@@ -22,7 +22,6 @@ from gattn_tg.ops.attention.cases import Case
 # More than one block each way, and sizes that fill none.
 SMALL = {"b": 1, "h": 2, "g": 1, "n": 17, "m": 19, "d": 16, "e": 16}
 CASES = (
-    Case("plain", **SMALL),
     Case("key_causal", **SMALL, kind="key", is_causal=True),
     Case("pair_window", **SMALL, kind="pair", window_size=(6, 3), per_head=True),
     Case("same_lengths", **SMALL, kind="same", lengths=(13,), slopes=True),
