@@ -88,7 +88,60 @@ class TrackConfig(TrunkConfig):
         return self.bin_bp
 
 
-class TrackModel(Trunk):
+class TracksTrunk(Trunk):
+    """Base of the models of tracks: heads of softplus on what is known of every bin.
+
+    A model calls `make_heads` last while it is built, and gives `features`.
+    """
+
+    def make_heads(self, width: int, heads: Sequence[tuple[str, int]], rng: np.random.Generator) -> None:
+        """Make the heads, whose rates begin near 1.
+
+        Args:
+            width: channels that they read.
+            heads: name and number of tracks of each.
+            rng: draws the weights.
+        """
+        self.heads = {name: Linear(width, count, rng, gain=0.1) for name, count in heads}
+        for head in self.heads.values():
+            head.bias = filled(ONE, head.weight.shape[0])
+
+    def __call__(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], head: str | None = None
+    ) -> Float[Tensor, "b p k"]:
+        """Rates of the bins p = (n - 2 crop_bp) / bin_bp and the tracks k of a head, positive.
+
+        Bin i stands for the bases crop_bp + i bin_bp and on.
+
+        Args:
+            bases: ids A C G T N = 0..4; n is a multiple of token_bp and longer than both crops. N is seen as no base.
+            motif_ids: motif id per base.
+            head: its name; None takes the first.
+
+        Raises:
+            ShapeError: a length that does not fit.
+            ConfigError: no such head.
+        """
+        name = next(iter(self.heads)) if head is None else head
+        if name not in self.heads:
+            raise ConfigError(f"{type(self).__name__}: expected a head named {' or '.join(self.heads)}, got {name!r}; "
+                              "correct it, or add the head to the configuration")
+        return self.rates(bases, motif_ids, [name])
+
+    def rates(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], heads: Sequence[str]
+    ) -> Float[Tensor, "b p k"]:
+        """The same of several heads, whose tracks stand beside each other."""
+        seen = self.features(bases, motif_ids)
+        first, *others = (softplus(self.heads[name](seen)) for name in heads)
+        return first.cat(*others, dim=-1) if others else first
+
+    def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p f"]:
+        """What the heads read of every bin that is not cropped."""
+        raise NotImplementedError
+
+
+class TrackModel(TracksTrunk):
     """Stem and convolution tower (bases to bins), attention with motif bias among bins, crop, heads of softplus.
 
     Args:
@@ -111,35 +164,7 @@ class TrackModel(Trunk):
         self.last = Linear(c.width, 2 * c.width, rng)
         told = PER_WIDTH * len(c.composition_bp)
         self.told = Linear(told, c.width, rng) if told else None
-        self.heads = {name: Linear(2 * c.width + told, count, rng, gain=0.1) for name, count in c.heads}
-        for head in self.heads.values():
-            head.bias = filled(ONE, head.weight.shape[0])
-
-    def __call__(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], head: str | None = None
-    ) -> Float[Tensor, "b p k"]:
-        """Rates of the bins p = (n - 2 crop_bp) / bin_bp and the tracks k of a head, positive.
-
-        Bin i stands for the bases crop_bp + i bin_bp and on.
-
-        Args:
-            bases: ids A C G T N = 0..4; n is a multiple of bin_bp and longer than both crops. N is seen as no base.
-            motif_ids: motif id per base.
-            head: its name; None takes the first.
-
-        Raises:
-            ShapeError: a length that does not fit.
-            ConfigError: no such head.
-        """
-        return self.rates(bases, motif_ids, [self._head(head)])
-
-    def rates(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], heads: Sequence[str]
-    ) -> Float[Tensor, "b p k"]:
-        """The same of several heads, whose tracks stand beside each other."""
-        seen = self.features(bases, motif_ids)
-        first, *others = (softplus(self.heads[name](seen)) for name in heads)
-        return first.cat(*others, dim=-1) if others else first
+        self.make_heads(2 * c.width + told, c.heads, rng)
 
     def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p 2w"]:
         """What the heads read: 2 width channels and the composition per bin that is not cropped."""
@@ -175,13 +200,6 @@ class TrackModel(Trunk):
 
     def _motifs(self, motif_ids: Tensor) -> Tensor | None:
         return None if self.embed_motifs is None else self.embed_motifs(motif_ids)
-
-    def _head(self, name: str | None) -> str:
-        name = next(iter(self.heads)) if name is None else name
-        if name not in self.heads:
-            raise ConfigError(f"TrackModel: expected a head named {' or '.join(self.heads)}, got {name!r}; "
-                              "correct it, or add the head to the configuration")
-        return name
 
 
 KIND = Kind(TrackConfig, TrackModel, TrackReadout, heads=("heads",))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.errors import ShapeError
 from gattn_tg.models.bins import bin_ids
 from gattn_tg.models.config import NO_MOTIF
 from gattn_tg.models.imported.tracks.block import TracksBlock
@@ -15,17 +13,13 @@ from gattn_tg.models.imported.tracks.config import ImportedTracksConfig, TracksS
 from gattn_tg.models.imported.tracks.tower import ACTIVATIONS, BorzoiTower, EnformerTower, Normed, Rises
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import TrackReadout
-from gattn_tg.models.tracks import ONE, one_hot
-from gattn_tg.models.trunk import Trunk
+from gattn_tg.models.tracks import TracksTrunk, one_hot
 from gattn_tg.nn.attention import AttentionConfig
-from gattn_tg.nn.initial import filled
-from gattn_tg.nn.linear import Linear
 from gattn_tg.ops.dropout import dropout
-from gattn_tg.ops.poisson import softplus
 from gattn_tg.types import Float, Int, UInt8
 
 
-class ImportedTracks(Trunk):
+class ImportedTracks(TracksTrunk):
     """Tower from bases to tokens, attention that knows distances, in Borzoi two steps back up, crop, softplus heads.
 
     Args:
@@ -50,39 +44,7 @@ class ImportedTracks(Trunk):
         self.blocks = [TracksBlock(attention, c, rng) for _ in range(c.n_layers)]
         self.rises = Rises(c, rng) if is_borzoi else None
         self.last = Normed(c.width, c.last_width, 1, c.form, rng)
-        self.heads = {name: Linear(c.last_width, count, rng, gain=0.1) for name, count in c.heads}
-        for head in self.heads.values():
-            head.bias = filled(ONE, head.weight.shape[0])
-
-    def __call__(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], head: str | None = None
-    ) -> Float[Tensor, "b p k"]:
-        """Rates of the bins p = (n - 2 crop_bp) / bin_bp and the tracks k of a head, positive.
-
-        Bin i stands for the bases crop_bp + i bin_bp and on.
-
-        Args:
-            bases: ids A C G T N = 0..4; n is a multiple of token_bp and longer than both crops. N is seen as no base.
-            motif_ids: motif id per base; looked at where there is a motif bias.
-            head: its name; None takes the first.
-
-        Raises:
-            ShapeError: a length that does not fit.
-            ConfigError: no such head.
-        """
-        name = next(iter(self.heads)) if head is None else head
-        if name not in self.heads:
-            raise ConfigError(f"ImportedTracks: expected a head named {' or '.join(self.heads)}, got {name!r}; correct "
-                              "it")
-        return self.rates(bases, motif_ids, [name])
-
-    def rates(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], heads: Sequence[str]
-    ) -> Float[Tensor, "b p k"]:
-        """The same of several heads, whose tracks stand beside each other."""
-        seen = self.features(bases, motif_ids)
-        first, *others = (softplus(self.heads[name](seen)) for name in heads)
-        return first.cat(*others, dim=-1) if others else first
+        self.make_heads(c.last_width, c.heads, rng)
 
     def features(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b p l"]:
         """What the heads read: last_width channels per bin that is not cropped."""
