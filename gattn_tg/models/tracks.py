@@ -63,10 +63,7 @@ class TrackConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = [name for name, _ in self.heads]
-        if not names or len(set(names)) < len(names) or min(count for _, count in self.heads) < 1:
-            raise ConfigError("TrackConfig heads: expected pairs of a name of its own and a number of tracks from 1 "
-                              f"up, got {self.heads!r}")
+        require_heads(self, self.heads)
         if self.bin_bp < 4 or self.bin_bp & (self.bin_bp - 1):
             raise ConfigError(f"TrackConfig bin_bp: expected a power of two from 4 up, got {self.bin_bp}")
         if self.crop_bp < 0 or self.crop_bp % self.bin_bp:
@@ -86,6 +83,14 @@ class TrackConfig(TrunkConfig):
     def token_bp(self) -> int:
         """Bases of a bin."""
         return self.bin_bp
+
+
+def require_heads(config: TrunkConfig, heads: Sequence[tuple[str, int]]) -> None:
+    """Raise ConfigError unless there are heads, each with a name of its own and with tracks."""
+    names = [name for name, _ in heads]
+    if not names or len(set(names)) < len(names) or min(count for _, count in heads) < 1:
+        raise ConfigError(f"{type(config).__name__} heads: expected pairs of a name of its own and a number of tracks "
+                          f"from 1 up, got {str(heads)[:80]}")
 
 
 class TracksTrunk(Trunk):

@@ -10,6 +10,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.bins import DEFAULT_RANKS
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.imported.tracks.functions import PUBLISHED_FUNCTIONS, PUBLISHED_TOKENS, Functions
+from gattn_tg.models.tracks import require_heads
 from gattn_tg.ops.attention.rope import Rope
 
 Form = Literal["enformer", "borzoi"]
@@ -144,7 +145,4 @@ class ImportedTracksConfig(TracksShape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = [name for name, _ in self.heads]
-        if not names or len(set(names)) < len(names) or min(count for _, count in self.heads) < 1:
-            raise ConfigError("ImportedTracksConfig heads: expected pairs of a name of its own and a number of tracks "
-                              f"from 1 up, got {str(self.heads)[:80]}")
+        require_heads(self, self.heads)
