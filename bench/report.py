@@ -175,6 +175,12 @@ def unrolling() -> str:
                      "ratio"], rows)
 
 
+def commits() -> str:
+    rows = [[x["case"], str(x["threads"]), f"{x['old_ms']:.1f}", f"{x['new_ms']:.1f}", f"{x['ratio']:.2f}"]
+            for x in newest("commits", "case", "threads")]
+    return markdown(["case", "threads", "before ms", "after ms", "ratio"], rows)
+
+
 def decode() -> str:
     rows = [[x["case"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:.1f}", f"{x['sdpa']['median_ms']:.1f}",
              f"{x['ratio']:.2f}"] for x in newest("decode", "case", "threads")]
@@ -273,7 +279,7 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
-                            grammar, exports, unrolling)
+                            grammar, exports, unrolling, commits)
 }
 
 
