@@ -27,7 +27,7 @@ RANKS = [
 # inside a room that has rooms of its own: a folder or a file of the room may import those of later ranks; what is not
 # named stands in the last rank, and files of one rank may import each other, folders may not
 INNER: dict[str, list[set[str]]] = {
-    "kernels": [{"loops", "simt", "mma", "dense"}, {"tiles"}],
+    "kernels": [{"loops", "simt", "mma", "dense"}, {"pairs"}, {"tiles"}],
     "ops": [{"attention"}, set()],
     "training": [{"run", "rehearsal", "evaluate", "template"}, {"loop", "tasks"}, {"keep"}, {"task"}, {"config"},
                  set()],

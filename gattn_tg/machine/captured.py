@@ -18,7 +18,7 @@ from tinygrad.renderer.cstyle import ClangRenderer
 from tinygrad.uop.ops import Ops
 
 from gattn_tg.errors import UnsupportedError
-from gattn_tg.machine import threads, toolchain
+from gattn_tg.machine import pairs, threads, toolchain
 
 Role = Literal["input", "output", "constant", "scratch"]
 CAPTURED_RUNS = 2  # a TinyJit runs once as it is, and is captured the second time
@@ -89,7 +89,7 @@ def plain_cpu(bits: int | None) -> Iterator[None]:
     before = threads.count()
     threads.set_threads(1)
     try:
-        with toolchain.assuming(bits or toolchain.vector_bits()):
+        with toolchain.assuming(bits or toolchain.vector_bits()), pairs.assuming(None):
             yield
     finally:
         threads.set_threads(before)

@@ -24,6 +24,7 @@ NO_HALF_REGISTERS = "-avx512fp16"
 # it saves (73 kernels of a first training step on two cores: 11.9 s, in this process 9.1 s).
 FEW_CORES = 4
 CACHE_LINE_BYTES = 64
+NATIVE = "native"  # an architecture in DEV
 
 
 class ClangRenderer(cstyle.ClangRenderer):  # type: ignore[misc]
@@ -105,6 +106,12 @@ def install() -> None:
 def compiles_well() -> bool:
     """True where CPU kernels go through a compiler; tinygrad's own X86 assembler (0.14) breaks on our loop nests."""
     return DEV.target("CPU").renderer in ("", "CLANG", "LLVM")
+
+
+def compiles_natively() -> bool:
+    """True where CPU kernels are C for the very processor of this machine, so that they may name its instructions."""
+    target = DEV.target("CPU")
+    return target.renderer in ("", "CLANG") and (not target.arch or NATIVE in target.arch.split(","))
 
 
 def prepare(device: Any) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gattn_tg.errors import GattnError, UnsupportedError
-from gattn_tg.machine import cache, toolchain
+from gattn_tg.machine import cache, pairs, toolchain
 from gattn_tg.machine import sizes as plan_table
 
 # GPUs in the order of tinygrad's own search. OpenCL only counts with a GPU behind it: PoCL is the CPU again,
@@ -154,6 +154,7 @@ def report(wish: str | None = None) -> dict[str, object]:
             "cores": cores(),
             "vector_bits": toolchain.vector_bits(),
             "vectors": toolchain.vector_name(),
+            "pairs": {"available": list(pairs.available()), "used": pairs.chosen()},
         },
         "plan": plan_table.report(),
         "cache": _kept(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tinygrad import Tensor, dtypes
+from tinygrad.dtype import DType
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.dense.gemm import Gemm, kernel, plan
+from gattn_tg.kernels.dense.gemm import Gemm, kernel, paired, plan
 from gattn_tg.kernels.tiles.epilogue import ACTIVATIONS
 from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
@@ -43,13 +45,15 @@ def linear(
         ConfigError: Unknown activation.
 
     Numerics: on the CPU one kernel per product (see `gattn_tg.kernels.dense.gemm`), sums over n_in in order in float32;
-        elsewhere, and for small or sharded operands, tinygrad's own product.
+        elsewhere, and for small or sharded operands, tinygrad's own product. Where x and W are bfloat16 and the CPU has
+        instructions for pairs of them, sums are taken by those, in float32 too (see `gattn_tg.kernels.pairs`).
     """
     _check(x, weight, bias, activation, residual)
     m, n, k = math.prod(x.shape[:-1]), weight.shape[0], weight.shape[1]
     if not _serves(x, m, n, k):
         return _finish(x.matmul(weight.transpose(), dtype=dtypes.float32), bias, activation, residual).cast(x.dtype)
-    g = plan(m, n, k, lanes="nk", bias=bias is not None, activation=activation, residual=residual is not None)
+    extras: dict[str, Any] = {"bias": bias is not None, "activation": activation, "residual": residual is not None}
+    g = plan(m, n, k, lanes="nk", pairs=_pairs(m, k, "mk", x, weight), **extras)
     added = None if residual is None else residual.reshape(m, n)
     return _forward(g, x.reshape(m, k), weight, bias, added).reshape(*x.shape[:-1], n)
 
@@ -67,7 +71,7 @@ def _finish(y: Tensor, bias: Tensor | None, activation: str | None, residual: Te
 
 def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: Tensor | None) -> Tensor:
     """The kernel, with its gradient."""
-    inputs = [t for t in (_wide(x), weight, bias, residual) if t is not None]
+    inputs = [t for t in (x if g.pairs else _wide(x), weight, bias, residual) if t is not None]
     outputs = [Output(g.out_shape, x.dtype), Output(g.scratch_shape, dtypes.float32)]
     if g.activation:
         outputs.append(Output(g.out_shape, x.dtype))
@@ -76,7 +80,7 @@ def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: 
         a, w, *others = inputs
         dy = laid_out(cotangents[0])
         dz, sums = activation_slopes(g.activation, dy, results[2]) if g.activation else (dy, column_sums(dy))
-        of_inputs: list[Tensor | None] = [product(dz, w).cast(a.dtype), product_tn(dz, a).cast(w.dtype)]
+        of_inputs: list[Tensor | None] = [product(dz, w, a.dtype), product_tn(dz, a, w.dtype)]
         if g.bias:
             of_inputs.append(sums.cast(others[0].dtype))
         if g.residual:
@@ -86,20 +90,35 @@ def _forward(g: Gemm, x: Tensor, weight: Tensor, bias: Tensor | None, residual: 
     return launch(kernel(g), outputs, inputs, gradient)[0]
 
 
-def product(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
-    """a b in float32, without a gradient of its own."""
-    return _run(plan(a.shape[0], b.shape[1], a.shape[1]), _wide(a), b)
+def product(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"], dtype: DType = dtypes.float32) -> Float[Tensor, "m n"]:
+    """a b, summed in float32, without a gradient of its own."""
+    m, k = a.shape
+    pairs = _pairs(m, k, "mk", a, b)
+    return _run(plan(m, b.shape[1], k, pairs=pairs), a if pairs else _wide(a), b, dtype)
 
 
-def product_tn(a: Float[Tensor, "k m"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
-    """a^T b in float32, without a gradient of its own; the narrower operand is the one that is laid out by rows."""
-    swap = a.shape[1] > b.shape[1]
+def product_tn(
+    a: Float[Tensor, "k m"], b: Float[Tensor, "k n"], dtype: DType = dtypes.float32
+) -> Float[Tensor, "m n"]:
+    """a^T b, summed in float32, without a gradient of its own.
+
+    The narrower operand is the one that is laid out by rows; of pairs both are laid out, and none is turned.
+    """
+    (k, m), n = a.shape, b.shape[1]
+    if pairs := _pairs(m, k, "km", a, b):
+        return _run(plan(m, n, k, rows="km", pairs=pairs), a, b, dtype)
+    swap = m > n
     a, b = (b, a) if swap else (a, b)
-    return _run(plan(a.shape[1], b.shape[1], a.shape[0], rows="km", transposed=swap), a, b)
+    return _run(plan(a.shape[1], b.shape[1], k, rows="km", transposed=swap), a, b, dtype)
 
 
-def _run(g: Gemm, a: Tensor, b: Tensor) -> Tensor:
-    return launch(kernel(g), [Output(s, dtypes.float32) for s in (g.out_shape, g.scratch_shape)], [a, b])[0]
+def _run(g: Gemm, a: Tensor, b: Tensor, dtype: DType) -> Tensor:
+    return launch(kernel(g), [Output(g.out_shape, dtype), Output(g.scratch_shape, dtypes.float32)], [a, b])[0]
+
+
+def _pairs(m: int, k: int, rows: str, *operands: Tensor) -> str | None:
+    """The instructions for pairs of bfloat16 that serve a product, or None."""
+    return paired(m, k, rows) if all(x.dtype == dtypes.bfloat16 for x in operands) else None
 
 
 def _wide(a: Tensor) -> Tensor:

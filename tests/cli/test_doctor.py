@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli.computer.doctor import lines
+from gattn_tg.cli.computer.doctor import lines, pairs
 from gattn_tg.cli.main import main
 from gattn_tg.machine.cache import Store
 
@@ -30,7 +30,8 @@ REPORT: dict[str, Any] = {
     },
     "compiler": {"path": "/usr/bin/clang", "origin": "clang", "version": "clang version 14"},
     "compiler_help": "",
-    "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512, "vectors": "AVX-512"},
+    "cpu": {"machine": "x86_64", "cores": 2, "vector_bits": 512, "vectors": "AVX-512",
+            "pairs": {"available": ["amx_bf16", "avx512_bf16"], "used": "amx_bf16"}},
     "cache": {"folder": "/home/a/.cache/tinygrad", "refusal": "", "entries": 12, "bytes": 3 << 20},
     "plan": {
         "user_file": "/home/x/plan.toml",
@@ -56,6 +57,7 @@ def test_the_table() -> None:
     assert "  ok  CL       no GPU behind it: the CPU again, slower" in shown
     assert "  ok  CPU      x86_64,native  <- used" in shown
     assert "CPU: x86_64, 2 cores, vectors of 512 bits (AVX-512)" in shown
+    assert "  ok  products of bfloat16: amx_bf16 (avx512_bf16)" in shown
     assert "      tile             rows 4 lanes 64       package" in shown
     assert "      forward   d 64   panel_bytes 131072    user      131 GFLOP/s measured" in shown
     assert "sizes of kernels (user: /home/x/plan.toml; not there, `gattn bench --tune` writes it)" in shown
@@ -68,6 +70,15 @@ def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
     shown = lines({**REPORT, "compiler": None, "compiler_help": 'pip install "gattn_tg[cpu]"', "extras": []})
     assert '  --  compiler none; get one: pip install "gattn_tg[cpu]"' in shown
     assert shown[-1].endswith("pip install -e .")
+
+
+def test_how_products_of_bfloat16_are_computed() -> None:
+    assert pairs({"available": [], "used": None}) == (
+        "  --  products of bfloat16: no instructions for them; computed in float32"
+    )
+    assert pairs({"available": ["avx512_bf16"], "used": None}) == (
+        "  --  products of bfloat16: computed in float32, as GATTN_PAIRS says (avx512_bf16)"
+    )
 
 
 def test_a_mistake_in_the_users_sizes_is_shown() -> None:

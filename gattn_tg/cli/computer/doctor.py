@@ -38,6 +38,7 @@ def lines(report: dict[str, Any]) -> list[str]:
             words.append(f"<- used{', as DEV says' if device['DEV'] else ''}")
         out.append(f"  {MARK[c['works']]}  {c['name']:<8} {'  '.join(filter(None, words))}".rstrip())
     out += ["", f"CPU: {cpu['machine']}, {cpu['cores']} cores, vectors of {cpu['vector_bits']} bits ({cpu['vectors']})"]
+    out.append(pairs(cpu["pairs"]))
     if compiler:
         out.append(f"  ok  compiler {compiler['version'] or compiler['path']} ({compiler['origin']})")
     else:
@@ -49,6 +50,16 @@ def lines(report: dict[str, Any]) -> list[str]:
     if not report["extras"]:
         out.append("  unknown: gattn_tg runs from its source folder and is not installed; pip install -e .")
     return out
+
+
+def pairs(report: dict[str, Any]) -> str:
+    """The instructions for pairs of bfloat16, and which of them kernels use."""
+    names, used = report["available"], report["used"]
+    if not names:
+        return "  --  products of bfloat16: no instructions for them; computed in float32"
+    others = [name for name in names if name != used]
+    words = [used or "computed in float32, as GATTN_PAIRS says", *([f"({', '.join(others)})"] if others else [])]
+    return f"  {MARK[used is not None]}  products of bfloat16: {' '.join(words)}"
 
 
 def cache(report: dict[str, Any]) -> list[str]:

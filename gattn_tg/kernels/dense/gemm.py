@@ -1,4 +1,4 @@
-"""Matrix product C = A B on the CPU: one kernel with its own packing, any sizes, float32.
+"""Matrix product C = A B on the CPU: one kernel with its own packing, any sizes, float32 or pairs of bfloat16.
 
 A unit of work owns some panels of B, `width` columns each: it lays a piece of them (`depth` rows) out contiguously in
 scratch memory, then walks down A in tiles of `height` rows whose sums stay in registers:
@@ -7,6 +7,9 @@ scratch memory, then walks down A in tiles of `height` rows whose sums stay in r
 
 Tiles at the lower and right edge move inwards and compute some elements twice, with the same bits, so no size needs
 padding. Every element of C is one sum over k in order, however the units are dealt to cores.
+
+Where the CPU has instructions for pairs of bfloat16 (`kernels/pairs`), pieces of A and B are words of two numbers along
+k, and a tile is one statement over them; all else is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import Any
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.pairs import unit as pair_unit
+from gattn_tg.kernels.pairs.unit import Place
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.epilogue import Epilogue
 from gattn_tg.kernels.tiles.tile import ceildiv
@@ -24,6 +29,7 @@ from gattn_tg.machine import threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
+PAIRED_WHOLE = 1024  # words
 WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
 LAID_OUT = 1024 * 1024  # bytes of A that a unit lays out
@@ -47,6 +53,7 @@ class Gemm:
         residual: An (m, n) matrix is added at the end.
         parts: Runs of units that may go to different cores.
         bits: Width of the vector registers.
+        pairs: Instructions for pairs of bfloat16, which A and B are then made of; None for float32.
     """
 
     m: int
@@ -60,16 +67,22 @@ class Gemm:
     residual: bool = False
     parts: int = 1
     bits: int = 512
+    pairs: str | None = None
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns that the registers hold."""
+        return pair_unit.size(self.pairs, self.m if self.rows == "km" else 0) if self.pairs else gemm_tile(self.bits)
 
     @property
     def height(self) -> int:
         """Rows of a tile."""
-        return min(gemm_tile(self.bits)[0], self.m)
+        return min(self.tile[0], self.m)
 
     @property
     def width(self) -> int:
         """Columns of a tile, padded where the whole matrix is narrower."""
-        most = gemm_tile(self.bits)[1]
+        most = self.tile[1]
         return most if self.n >= most else max(LEAST_LANES, ceildiv(self.n, LANE_STEP) * LANE_STEP)
 
     @property
@@ -80,14 +93,19 @@ class Gemm:
     @property
     def blocks(self) -> int:
         """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
-        whole = WHOLE[self.rows]
-        least = 1 if self.k <= whole else ceildiv(2 * self.k, whole)
-        return next((s for s in range(least, 4 * least) if self.k % s == 0), 1)
+        whole = PAIRED_WHOLE if self.pairs else WHOLE[self.rows]
+        least = 1 if self.words <= whole else ceildiv(2 * self.words, whole)
+        return next((s for s in range(least, 4 * least) if self.words % s == 0), 1)
+
+    @property
+    def words(self) -> int:
+        """Length of a sum in words of 32 bits: one number, or a pair."""
+        return self.k // 2 if self.pairs else self.k
 
     @property
     def depth(self) -> int:
-        """k of one piece."""
-        return self.k // self.blocks
+        """Words of one piece of k."""
+        return self.words // self.blocks
 
     @property
     def panels(self) -> int:
@@ -152,12 +170,23 @@ class Gemm:
         """The name of the kernel."""
         kind = f"{self.rows}_{self.lanes}" + "_t" * self.transposed
         extras = [x for x in ("bias" * self.bias, self.activation, "add" * self.residual) if x]
-        return "_".join([f"gemm_{kind}_loops{self.height}x{self.width}_{self.m}x{self.n}x{self.k}", *extras])
+        way = f"{self.pairs}_" if self.pairs else "loops"
+        return "_".join([f"gemm_{kind}_{way}{self.height}x{self.width}_{self.m}x{self.n}x{self.k}", *extras])
 
 
 def plan(m: int, n: int, k: int, rows: str = "mk", lanes: str = "kn", **extras: Any) -> Gemm:
     """The product on this machine: its vector width and the cores in use."""
     return Gemm(m, n, k, rows, lanes, parts=threads.count(), bits=toolchain.vector_bits(), **extras)
+
+
+def paired(m: int, k: int, rows: str) -> str | None:
+    """The instructions for pairs of bfloat16 that serve a product on this machine, or None.
+
+    Pairs need an even k, and rows that are laid out (`rows` "km") come in whole registers.
+    """
+    if k % 2 or (rows == "km" and m < pair_unit.SIDE):
+        return None
+    return pair_unit.chosen()
 
 
 def kernel(g: Gemm) -> Callable[..., UOp]:
@@ -194,6 +223,27 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
             with body.loops(g.height, g.width) as (i, j):
                 before = body.read(scratch, *wait(t, p, i, j)) if g.blocks > 1 else 0.0
                 body.write(acc, (i, j), (block > 0).where(before, 0.0) if g.blocks > 1 else 0.0)
+            if g.pairs:
+                multiply_pairs(t, p, r0)
+            else:
+                multiply_numbers(t, p, r0)
+            if g.blocks == 1:
+                finish(r0, n0)
+            else:
+                with body.loops(g.height, g.width) as (i, j):
+                    body.write(scratch, wait(t, p, i, j), body.read(acc, i, j))
+
+        def multiply_pairs(t: UOp, p: UOp, r0: UOp) -> None:
+            """The sums take one piece of k in words."""
+            left, slot = Place(a, (r0, k0 * 2), g.k), p
+            if g.rows == "km":
+                left, slot = Place(scratch, (part, t * g.depth * g.height + g.lanes_size), g.depth), p * 0
+            right = Place(scratch, (part, slot * g.depth * g.width), g.width)
+            sums = Place(acc, (0, 0), g.width)
+            pair_unit.multiply(body, g.pairs or "", sums, left, right, g.height, g.width, g.depth)
+
+        def multiply_numbers(t: UOp, p: UOp, r0: UOp) -> None:
+            """The sums take one piece of k in float32."""
             with body.loops(g.depth, g.height, g.width) as (x, i, j):
                 if g.rows == "mk":
                     left, slot = a[r0 + i, k0 + x].cast(dtypes.float32), p
@@ -201,11 +251,6 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
                     left, slot = body.read(scratch, part, (t * g.depth + x) * g.height + (i + g.lanes_size)), p * 0
                 right = body.read(scratch, part, (slot * g.depth + x) * g.width + j)
                 body.write(acc, (i, j), body.read(acc, i, j) + left * right)
-            if g.blocks == 1:
-                finish(r0, n0)
-            else:
-                with body.loops(g.height, g.width) as (i, j):
-                    body.write(scratch, wait(t, p, i, j), body.read(acc, i, j))
 
         def pack(p: UOp, slot: UOp) -> None:
             _pack_lanes(body, g, scratch, b, part, slot, k0, place(unit, p, p)[2])
@@ -247,9 +292,16 @@ def _pack_lanes(body: Body, g: Gemm, scratch: UOp, b: UOp, part: UOp, p: UOp, k0
     def put(x: UOp, j: UOp, value: UOp) -> None:
         body.write(scratch, (part, (p * g.depth + x) * g.width + j), value.cast(dtypes.float32))
 
+    if g.pairs and g.lanes == "nk":
+        out = Place(scratch, (part, p * g.depth * g.width), g.width)
+        pair_unit.transpose(body, out, Place(b, (n0, k0 * 2), g.k), g.width, g.depth, g.stored)
+        return
     if g.lanes == "kn":
         with body.loops(g.depth, g.width) as (x, j):
-            put(x, j, b[k0 + x, column(j)])
+            if g.pairs:
+                put(x, j, pair_unit.pair(*(b[(k0 + x) * 2 + i, column(j)] for i in (0, 1))))
+            else:
+                put(x, j, b[k0 + x, column(j)])
         return
     # one cache line of B at a time: it is read whole and dealt to LINE rows of the panel, which stay in the cache
     with body.loops(ceildiv(g.depth, LINE), g.width, min(LINE, g.depth)) as (line, j, y):
@@ -263,6 +315,11 @@ def _pack_rows(body: Body, g: Gemm, scratch: UOp, a: UOp, part: UOp, t: UOp, k0:
     `height` numbers at a time would be gathered one by one; four or eight are one instruction. What a row writes too
     much, the next one overwrites, so all rows but the last may.
     """
+
+    if g.pairs:
+        out = Place(scratch, (part, t * g.depth * g.height + g.lanes_size), g.depth)
+        pair_unit.transpose_pairs(body, out, Place(a, (k0 * 2, r0), g.m), g.height, g.depth)
+        return
 
     def put(x: UOp, i: UOp) -> None:
         at = (t * g.depth + x) * g.height + (i + g.lanes_size)

@@ -45,6 +45,11 @@ class Body:
         """The element as it is after the last statement."""
         return buffer.after(*self._last)[index]
 
+    def pointer(self, buffer: UOp, *index: UOp | int) -> UOp:
+        """The address of an element, for a statement of another language that reads and writes there."""
+        places = [UOp.const(i, dtypes.weakint) if isinstance(i, int) else i for i in index]
+        return buffer.after(*self._last).index(*places)
+
     def write(self, buffer: UOp, index: tuple[UOp | int, ...], value: UOp | float, when: UOp | None = None) -> None:
         """The statement `buffer[index] = value`, only where `when` holds."""
         if when is not None:
