@@ -80,7 +80,7 @@ def plain(x, dtype, dlse=None):
     index = None if bias is None else table_index(bias, (b, n, m), at_q, at_k)
     if index is not None:
         s = kept(s + kept(spread(bias, index)))
-    masks = {name: keywords[name] for name in ("is_causal", "window_size", "lengths", "segments")}
+    masks = {name: keywords[name] for name in ("is_causal", "window_size", "lengths", "segments", "anchors")}
     seen = np.broadcast_to(visible((b, n, m), **masks)[:, None], s.shape)
     largest = np.max(s, axis=-1, keepdims=True, where=seen, initial=np.float32(-1e30))
     weight = np.where(seen, np.exp(np.where(seen, s - largest, np.float32(0))), np.float32(0))

@@ -63,13 +63,15 @@ def layers(
     within = model.token_lengths(bases, lengths)
     if within is not None and len(x) == 1:  # what stands behind the tokens of one sequence neither asks nor is asked
         x, ids = x[:, : (n := int(within.item()))].contiguous(), ids[:, :n].contiguous()
+    anchors = model.anchors(ids, within)
     for block in model.blocks:
         layer, c = block.attention, block.attention.config
         q, k, _ = layer.heads(block.attended(x))
         options = {"bias": layer.bias(ids), "rope": c.rope, "is_causal": c.is_causal,
-                   "window_size": c.window_size, "lengths": within, "impl": c.impl, **layer.of_distance(q)}  # fmt: skip
+                   "window_size": c.window_size, "lengths": within, "impl": c.impl, "anchors": anchors,
+                   **layer.of_distance(q)}  # fmt: skip
         yield Layer(q.contiguous().realize(), k.contiguous().realize(), ids, options)
-        x = block(x, ids, within).contiguous().realize()
+        x = block(x, ids, within, anchors=anchors).contiguous().realize()
 
 
 def distance_bins(n: int) -> Int[np.ndarray, "d"]:

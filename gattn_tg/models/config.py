@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Self, TypeAlias
 
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
+from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn.kmers import LONGEST
 from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 
+Names: TypeAlias = "str | tuple[str, ...]"
 POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean", "both")
+NO_ANCHORS, EVERY = "", "every "
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
@@ -98,6 +101,13 @@ class TrunkConfig(Config):
         embed_motifs: whether motif ids are embedded beside the bases.
         window_bp: bases on either side that attention sees from a base (from a bin, for bins); 0 for all. Time then
             grows with the length of a sequence and not with its square, and layers carry what is further away.
+        anchors: bases that all others see, and that see all, beside their window: those of a motif class of the
+            vocabulary ("cpg_island") or of several (a list), or "every 64" for one in so many; "" for none. Bins are
+            anchors by the motif id that stands for them. In a language model an anchor is seen by later bases only.
+        n_anchors: anchors of a sequence at the most. Of more candidates as many are taken, spread evenly; by a
+            language model, which must not know how many will come, the first ones.
+        anchor_ids: motif ids of the classes in `anchors`, which follow from the vocabulary of the data; empty takes
+            those of the default vocabulary.
         rope_theta: base of the rotary wavelengths.
         rope_scaling: for contexts longer than those of training: "linear" divides positions by rope_factor, "ntk"
             stretches the long wavelengths only, "none" changes nothing.
@@ -105,6 +115,7 @@ class TrunkConfig(Config):
         dropout: share of channels dropped on each residual branch while training.
     """
 
+    derived: ClassVar[tuple[str, ...]] = ("anchor_ids",)  # fields that follow from the data of any task
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {"width": 64, "n_layers": 2, "n_heads": 4, "mlp_ratio": 2},
         "small": {"width": 128, "n_layers": 4, "n_heads": 4, "mlp_ratio": 4},
@@ -123,6 +134,9 @@ class TrunkConfig(Config):
     tie_strands: tuple[int, ...] = ()
     embed_motifs: bool = True
     window_bp: int = 0
+    anchors: Names = ""
+    n_anchors: int = 1_024
+    anchor_ids: tuple[int, ...] = ()
     rope_theta: float = 10_000.0
     rope_scaling: str = "none"
     rope_factor: float = 1.0
@@ -133,13 +147,59 @@ class TrunkConfig(Config):
         self.require_from(1, "n_layers", most=MAX_LAYERS)
         self.require_from(1, "n_motifs", most=MAX_MOTIFS)
         self.require_from(0, "n_kv_heads", "window_bp")
+        self.require_from(1, "n_anchors")
         self.require_one_of("motif", (*BIASES, NO_MOTIF))
         self.require_one_of("rope_scaling", SCALINGS)
         self.require(0.0 <= self.dropout < 1.0, "dropout", "a share from 0 up to 1 (1 excluded)")
         below = self.width - self.width % self.n_heads
         nearest = f"a multiple of n_heads = {self.n_heads}, the nearest are {below} and {below + self.n_heads}"
         self.require(below == self.width, "width", nearest)
-        object.__setattr__(self, "tie_strands", tuple(self.tie_strands))
+        for name in ("tie_strands", "anchor_ids"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not isinstance(self.anchors, str):
+            object.__setattr__(self, "anchors", tuple(self.anchors))
+        self._require_anchors()
+
+    def _require_anchors(self) -> None:
+        classes, step = self.anchor_classes, self.anchor_step
+        self.require(not self.anchors or self.window_size is not None, "anchors", f"{NO_ANCHORS!r} without a window, "
+                     "in which every base sees all; set window_bp")
+        is_whole = step is None or (step > 0 and step % self.token_bp == 0)
+        self.require(is_whole, "anchors", f"{EVERY!r} and a number of bases from 1 up, of whole tokens of "
+                     f"{self.token_bp}")
+        of_filters = "no motif classes, as filters take the place of motif ids"
+        self.require(not (classes and self.weighs_motifs), "anchors", f"{of_filters}, but {EVERY!r} and a number")
+        self.require(len(set(classes)) == len(classes) and "" not in classes, "anchors", "different names of classes")
+        self.require(len(self.anchor_ids) in (0, len(classes)), "anchor_ids", "an id for each class in anchors")
+        self.require(all(0 < i < self.n_motifs for i in self.anchor_ids), "anchor_ids",
+                     f"motif ids from 1 to n_motifs - 1 = {self.n_motifs - 1}")
+
+    @property
+    def anchor_step(self) -> int | None:
+        """Bases from one anchor to the next, where it is one in so many; 0 where no number is given."""
+        if not isinstance(self.anchors, str) or not self.anchors.startswith(EVERY):
+            return None
+        number = self.anchors.removeprefix(EVERY)
+        return int(number) if number.isdecimal() and len(number) < 10 else 0
+
+    @property
+    def anchor_classes(self) -> tuple[str, ...]:
+        """Motif classes whose bases are anchors."""
+        if self.anchor_step is not None or self.anchors == NO_ANCHORS:
+            return ()
+        return (self.anchors,) if isinstance(self.anchors, str) else self.anchors
+
+    def with_vocabulary(self, vocabulary: MotifVocabulary) -> Self:
+        """The same with the motif ids that its classes have in a vocabulary.
+
+        Raises:
+            ConfigError: a class that the vocabulary does not have.
+        """
+        if not self.anchor_classes:
+            return self
+        for name in self.anchor_classes:
+            strict.require_one_of(name, vocabulary.names[1:], f"{type(self).__name__} anchors")
+        return replace(self, anchor_ids=tuple(map(vocabulary.names.index, self.anchor_classes)))
 
     @property
     def bias(self) -> BiasKind:
@@ -159,7 +219,7 @@ class TrunkConfig(Config):
     @property
     def reads_motifs(self) -> bool:
         """Whether the model looks at motif ids at all."""
-        return self.embed_motifs or self.motif != NO_MOTIF
+        return self.embed_motifs or self.motif != NO_MOTIF or bool(self.anchor_classes)
 
     @property
     def longest_bp(self) -> int | None:

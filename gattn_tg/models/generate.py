@@ -36,6 +36,9 @@ class Generator:
     """
 
     def __init__(self, model: GenomicGPT, vocabulary: MotifVocabulary, device: str | None = None) -> None:
+        if model.config.anchors:
+            raise ConfigError("generate: expected a model without anchors, whose bases look back on the context alone, "
+                              f"got anchors = {model.config.anchors!r}")
         self.model, self.vocabulary, self.device = model, vocabulary, device
         self.size = model.config.context
         self.recent = max(model.config.words, default=1)  # bases that the input of one token is made of

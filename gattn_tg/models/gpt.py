@@ -18,6 +18,7 @@ from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
+from gattn_tg.ops.attention.problem import Window
 from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
@@ -45,12 +46,17 @@ class GPTConfig(TrunkConfig):
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self.require_from(1, "context")
+        super().__post_init__()
         self.require(not self.window_bp, "window_bp", "0; context says how far back attention looks")
         object.__setattr__(self, "words", tuple(self.words))
         if len(set(self.words)) < len(self.words) or any(not 2 <= k <= LONGEST for k in self.words):
             raise ConfigError(f"GPTConfig words: expected different lengths from 2 to {LONGEST}, got {self.words}")
+
+    @property
+    def window_size(self) -> Window | None:
+        """The bases of the context, the own one included."""
+        return self.context - 1, 0
 
 
 class GenomicGPT(Trunk):
@@ -74,7 +80,7 @@ class GenomicGPT(Trunk):
         self.embed_bases = Embedding(N_BASES, c.width, rng)
         self.embed_words = [Embedding(n_words(k), c.width, rng, std=0.1) for k in c.words]
         self.make_embedding(rng)
-        self.make_blocks(rng, is_causal=True, window_size=(c.context - 1, 0))
+        self.make_blocks(rng)
         self.to_bases = Linear(c.width, N_PREDICTED, rng, gain=0.1)
 
     def __call__(self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"]) -> Float[Tensor, "b n 4"]:

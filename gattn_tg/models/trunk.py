@@ -11,12 +11,13 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
 from gattn_tg.models.motif_tables import centred_tables
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.nn import anchors
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import AnyBlock, Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.attention.problem import Window
 from gattn_tg.types import Float, Int, UInt8
 
 
@@ -50,22 +51,18 @@ class Trunk:
         c = self.config
         self.embed_motifs = Embedding(c.n_weights, c.width, rng, std=0.1) if c.embed_motifs else None
 
-    def make_blocks(
-        self, rng: np.random.Generator, *, is_causal: bool = False, window_size: Window | None = None
-    ) -> None:
+    def make_blocks(self, rng: np.random.Generator) -> None:
         """Draw the blocks and the last norm.
 
         Args:
             rng: source of the weights.
-            is_causal: a token sees only itself and what is before it.
-            window_size: tokens kept (left, right) of each one; None takes the configuration's.
         """
         c = self.config
         motif = None if c.motif == NO_MOTIF else c.motif
         attention = AttentionConfig(
             width=c.width, n_heads=c.n_heads, n_kv_heads=c.n_kv_heads or None, motif=motif, n_motifs=c.n_weights,
             per_head=c.per_head, motif_start=c.motif_start, tie_strands=c.tie_strands or None if motif else None,
-            rope=c.rope(), is_causal=is_causal, window_size=window_size or c.window_size)
+            rope=c.rope(), is_causal=self.is_causal, window_size=c.window_size)
         self.blocks = [Block(attention, c.mlp_ratio, c.dropout, rng) for _ in range(c.n_layers)]
         self.norm = LayerNorm(c.width)
 
@@ -104,9 +101,33 @@ class Trunk:
             lengths: valid tokens per row; None takes all.
             positions: coordinate per token for the rotation; None counts them.
         """
+        placed = self.anchors(motif_ids, lengths)
         for block in self.blocks:
-            x = block(x, motif_ids, lengths, positions)
+            x = block(x, motif_ids, lengths, positions, placed)
         return self.norm(x)
+
+    def anchors(
+        self, motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
+    ) -> Int[Tensor, "b a"] | None:
+        """The tokens that all see, and that see all, beside the window, -1 behind them; None without.
+
+        Args:
+            motif_ids: motif id per token.
+            lengths: valid tokens per row; None where all are.
+
+        Raises:
+            ConfigError: a configuration without a vocabulary names a class that the default one does not have.
+        """
+        c = self.config
+        if not c.anchors:
+            return None
+        if c.anchor_step is None:
+            known = c if c.anchor_ids else c.with_vocabulary(MotifVocabulary.default())
+            candidates = anchors.of_classes(motif_ids, known.anchor_ids)
+        else:
+            b, n = motif_ids.shape[:2]
+            candidates = anchors.one_in(c.anchor_step // c.token_bp, b, n)
+        return anchors.placed(candidates, c.n_anchors, lengths, is_causal=self.is_causal)
 
     def encoded(
         self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None

@@ -154,10 +154,11 @@ class GenomicAttention:
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, lengths: Int[Tensor, "b"] | None = None,
-        segments: Int[Tensor, "b n"] | None = None,
+        segments: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n).
 
+        `anchors` are the places of bases that all see, and that see all, beside the window; -1 for none.
         Weights over motif ids, floats of shape (b, n, t), may stand in their place, for the kinds of `nn.soft_motifs`.
         """
         q, k, v = self.heads(x)
@@ -166,10 +167,11 @@ class GenomicAttention:
             q, k, options = folded(q, k, self.bias(motif_ids.argmax(-1).cast(dtypes.uint8)), motif_ids, c.rope)
             return self.merged(attention(
                 q, k, v, **options, positions=positions, is_causal=c.is_causal, window_size=c.window_size,
-                lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q)))
+                lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q), anchors=anchors))
         o = attention(
             q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
-            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, **self.of_distance(q))
+            window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, anchors=anchors,
+            **self.of_distance(q))
         return self.merged(o)
 
     def of_distance(self, q: Float[Tensor, "b h n d"]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def attention_backward(
     dlse: Float[np.ndarray, "b h n"] | None = None,
     slopes: Float[np.ndarray, "h"] | None = None,
     relative: Relative | None = None,
+    anchors: Int[np.ndarray, "b a"] | None = None,
 ) -> Gradients:
     """Computes the gradients of attention: `dS = p * (do v^T - delta + dlse)`, `delta = sum_j p * (do v^T)`.
 
@@ -48,8 +49,8 @@ def attention_backward(
 
     Args:
         do: Gradient of the output.
-        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale, slopes, relative: As in
-            `attention`.
+        q, k, v, bias, rope, positions, is_causal, window_size, lengths, segments, scale, slopes, relative, anchors: As
+            in `attention`.
         dlse: Gradient of lse, when the caller used it; of no effect for queries that see nothing.
 
     A query that sees a NaN or an infinity, or whose do or dlse holds one, has a NaN dS for every key that it sees: its
@@ -62,8 +63,9 @@ def attention_backward(
     positions_q, positions_k = coordinates(positions, (b, n, m))
     scale = d**-0.5 if scale is None else scale
     p, _ = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
-                         slopes, relative)
-    seen = np.broadcast_to(visible((b, n, m), is_causal, window_size, lengths, segments)[:, None], p.shape)
+                         slopes, relative, anchors)
+    mask = visible((b, n, m), is_causal, window_size, lengths, segments, anchors)
+    seen = np.broadcast_to(mask[:, None], p.shape)
     broken = is_broken(do) if dlse is None else is_broken(do) | ~np.isfinite(dlse)
     p = np.where(seen & (broken & p.any(-1))[..., None], np.nan, p)
     q, k, v, do = (without_broken(x) for x in (q, k, v, do))

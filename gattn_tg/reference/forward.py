@@ -29,6 +29,7 @@ def attention(
     return_lse: bool = False,
     slopes: Float[np.ndarray, "h"] | None = None,
     relative: Relative | None = None,
+    anchors: Int[np.ndarray, "b a"] | None = None,
 ) -> Float[np.ndarray, "b h n e"] | tuple[Float[np.ndarray, "b h n e"], Float[np.ndarray, "b h n"]]:
     """Computes `o = softmax(scale * R q (R k)^T + bias) v` over the visible keys, in float64.
 
@@ -48,6 +49,7 @@ def attention(
         slopes: Of each query head: what every token between query and key takes from the score (ends aligned).
         relative: Queries (b, h, n, c) and one key (h, n + m - 1, c) for each distance j - (i + m - n) from 1 - m on,
             whose product is added to the score as it is, neither scaled nor rotated.
+        anchors: Places of keys that all queries see, and that see all keys, beside the window as well; -1 is none.
 
     Returns:
         o, or (o, lse). A query that sees nothing, or only scores of -inf, has o = 0 and lse = -inf.
@@ -56,7 +58,7 @@ def attention(
     Source: Vaswani et al. 2017, equation 1.
     """
     p, lse = probabilities(q, k, bias, rope, positions, is_causal, window_size, lengths, segments, scale, v,
-                           slopes, relative)
+                           slopes, relative, anchors)
     o = p @ per_query_head(without_broken(np.asarray(v, np.float64)), p.shape[1])
     return (o, lse) if return_lse else o
 
@@ -75,6 +77,7 @@ def probabilities(
     v: Float[np.ndarray, "b g m e"] | None = None,
     slopes: Float[np.ndarray, "h"] | None = None,
     relative: Relative | None = None,
+    anchors: Int[np.ndarray, "b a"] | None = None,
 ) -> tuple[Float[np.ndarray, "b h n m"], Float[np.ndarray, "b h n"]]:
     """Gives the whole map `p = exp(s - lse)` and `lse = log sum exp(s)` over the visible keys.
 
@@ -101,7 +104,7 @@ def probabilities(
         s, broken = s + added, broken & ~np.isneginf(added)
     of_key = is_broken(k) if v is None else is_broken(k) | is_broken(np.asarray(v, np.float64))
     broken = broken | np.repeat(of_key, h // k.shape[1], axis=1)[:, :, None]
-    seen = visible((b, n, m), is_causal, window_size, lengths, segments)
+    seen = visible((b, n, m), is_causal, window_size, lengths, segments, anchors)
     return softmax(np.where(broken, np.nan, s), np.broadcast_to(seen[:, None], s.shape))
 
 

@@ -25,7 +25,7 @@ def motif_mass(
         q, k: As in `attention`.
         ids: Motif ids of the keys.
         n_motifs: Number of motif ids t.
-        **keywords: bias, rope, positions, is_causal, window_size, lengths, segments, scale.
+        **keywords: bias, rope, positions, is_causal, window_size, lengths, segments, scale, anchors.
     """
     p, _ = probabilities(q, k, **keywords)
     of_key = checked_ids("ids", ids, (p.shape[0], p.shape[3]), n_motifs)
@@ -50,7 +50,7 @@ def distance(
     Args:
         q, k: As in `attention`.
         n_bins: Number of bins; the default resolves distances up to half a million bases.
-        **keywords: bias, rope, positions, is_causal, window_size, lengths, segments, scale.
+        **keywords: bias, rope, positions, is_causal, window_size, lengths, segments, scale, anchors.
     """
     p, _ = probabilities(q, k, **keywords)
     b, h, n, m = p.shape

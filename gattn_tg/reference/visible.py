@@ -43,6 +43,7 @@ def visible(
     window_size: Window = None,
     lengths: Int[np.ndarray, " b"] | None = None,
     segments: PerToken | None = None,
+    anchors: Int[np.ndarray, "b a"] | None = None,
 ) -> Bool[np.ndarray, "b n m"]:
     """Tells for every query and key whether the query sees the key.
 
@@ -52,21 +53,25 @@ def visible(
         window_size: (left, right) keeps i+m-n-left <= j <= i+m-n+right; w means (w, w), -1 or None no limit.
         lengths: Number of valid keys of each row, from the left; later keys are padding nobody sees.
         segments: Segment of every token, or a pair (queries, keys); a query sees only its own segment.
+        anchors: Places of keys that are seen, and that see, beside the window as well; what is no place of a valid key,
+            as -1, is no anchor.
     """
     b, n, m = size
     query, key = np.arange(n)[:, None] + m - n, np.arange(m)[None, :]
-    seen = np.ones((b, n, m), bool)
-    if is_causal:
-        seen &= key <= query
+    near = np.ones((b, n, m), bool)
     if window_size is not None:
         left, right = (window_size, window_size) if isinstance(window_size, int) else window_size
         if left is not None and left != -1:
-            seen &= key >= query - left
+            near &= key >= query - left
         if right is not None and right != -1:
-            seen &= key <= query + right
-    if lengths is not None:
-        valid = np.asarray(lengths).astype(np.int64)[:, None, None]
-        seen &= key < valid
+            near &= key <= query + right
+    valid = np.full((b, 1, 1), m) if lengths is None else np.asarray(lengths).astype(np.int64)[:, None, None]
+    if anchors is not None:
+        named = np.where(np.asarray(anchors) < valid[:, 0], anchors, -1)[:, :, None]
+        near |= (named == key).any(1)[:, None, :] | ((named == query[:, 0]) & (query[:, 0] >= 0)).any(1)[:, :, None]
+    seen = near & (key < valid)
+    if is_causal:
+        seen &= key <= query
     if segments is not None:
         of_query, of_key = per_token("segments", segments, size)
         seen &= of_query[:, :, None] == of_key[:, None, :]

@@ -22,6 +22,7 @@ Schedule = Literal["cosine", "linear", "constant"]
 TABLES = ("data", "model", "train")
 DEFAULT_KIND = "SequenceClassifier"
 C = TypeVar("C", bound=Config)
+T = TypeVar("T", bound=TrunkConfig)
 D = TypeVar("D")
 _NOT_NEGATIVE = (
     "steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate", "lora_rank",
@@ -204,6 +205,8 @@ class TrainConfig:
                 the weights cannot fit into memory.
         """
         where, table = f"{self.path}: [model]", dict(self.model)
+        if issubclass(cls, TrunkConfig):
+            given = {**dict.fromkeys(cls.derived, ()), **(given or {})}
         preset = strict.convert(str, table.pop("preset", ""), f"{where} preset")
         if preset:
             strict.require_one_of(preset, cls.presets, f"{where} preset")
@@ -265,10 +268,15 @@ class TrainConfig:
             return MotifVocabulary.methylation()
         return None if name == "default" else MotifVocabulary.from_toml(self.file("vocabulary", name))
 
-    def require_motifs(self, shape: TrunkConfig, vocabulary: MotifVocabulary | None) -> None:
-        """Raises ConfigError where a model reads motif ids and there are none, or more than it has room for."""
+    def with_motifs(self, shape: T, vocabulary: MotifVocabulary | None) -> T:
+        """The configuration of a model with the ids of the motif classes that it names.
+
+        Raises:
+            ConfigError: It reads motif ids and there are none, or more than it has room for, or names a class that is
+                not there.
+        """
         if not shape.reads_motifs:
-            return
+            return shape
         if vocabulary is None:
             raise ConfigError(
                 f"{self.path}: [model]: expected a genome with motif ids by a model that reads them, got one "
@@ -279,6 +287,11 @@ class TrainConfig:
                 f"{self.path}: [model] n_motifs: expected at least the {vocabulary.n_motifs} ids of the vocabulary, "
                 f"got {shape.n_motifs}; raise n_motifs or shorten the vocabulary"
             )
+        try:
+            return shape.with_vocabulary(vocabulary)
+        except ConfigError as error:
+            name = type(shape).__name__
+            raise ConfigError(f"{self.path}: [model]{str(error).removeprefix(name)}") from error
 
     def resolve(self, name: str) -> Path:
         """A path of the file, relative to the folder of the file."""

@@ -49,7 +49,7 @@ def model_keys(kind: str, preset: str = "", changes: Mapping[str, Any] | None = 
     if preset:
         strict.require_one_of(preset, config.presets, f"preset of {an(kind)}")
     values = {**(config.presets[preset] if preset else {}), **(changes or {})}
-    return [key for key in keys_of(config, values) if key.name not in task_class(kind).derived]
+    return [key for key in keys_of(config, values) if key.name not in (*task_class(kind).derived, *config.derived)]
 
 
 def template(kind: str, preset: str = "", task: str = "") -> str:

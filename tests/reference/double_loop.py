@@ -24,6 +24,7 @@ DEFAULTS = {
     "scale": None,
     "slopes": None,
     "relative": None,
+    "anchors": None,
 }
 
 
@@ -64,7 +65,7 @@ class Call:
         here = self.place(i)
         if self.is_causal and j > here:
             return False
-        if self.window_size is not None:
+        if self.window_size is not None and not (self.is_anchor(b, here) or self.is_anchor(b, j)):
             left, right = [self.window_size] * 2 if isinstance(self.window_size, int) else self.window_size
             if left not in (None, -1) and here - j > left:
                 return False
@@ -75,6 +76,11 @@ class Call:
         if self.segments is not None:
             return self.of(self.segments, 0, b, i) == self.of(self.segments, 1, b, j)
         return True
+
+    def is_anchor(self, b, place):
+        if self.anchors is None or place < 0 or (self.lengths is not None and place >= self.lengths[b]):
+            return False
+        return place in self.anchors[b]
 
     @staticmethod
     def of(given, side, b, index):

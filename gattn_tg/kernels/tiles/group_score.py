@@ -13,7 +13,8 @@ from gattn_tg.kernels.tiles.score import LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tiles.score import entry as bounded_entry
 from gattn_tg.kernels.tiles.tile import ceildiv
 
-IN_LINES = ("ids_k", "at_k", "upto_k", "before_k", "segments_k", "broken_k")  # operands with a number per key
+# operands with a number per key
+IN_LINES = ("ids_k", "at_k", "upto_k", "before_k", "segments_k", "stands_k", "broken_k")
 STAGED = 1024  # entries of a table that is copied to shared memory; larger ones are read where they are
 
 

@@ -45,7 +45,7 @@ class Elements(Protocol):
 
     def is_forth(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp: ...
 
-    def is_after(self, i: UOp, first: UOp, j: UOp) -> UOp: ...
+    def is_after(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp: ...
 
     def lane(self, name: str, j: UOp) -> UOp: ...
 
@@ -294,7 +294,7 @@ class Between(LookedUp):
         row = i.minimum(scores.n - 1)
         upto, before = scores.t["upto_q"][b, row], scores.t["before_q"][b, row]
         forth, back = scores.lane("before_k", j) - upto, before - scores.lane("upto_k", j)
-        return scores.is_after(i, first, j).where(forth, back).maximum(0).minimum(scores.classes - 1)
+        return scores.is_after(b, i, first, j).where(forth, back).maximum(0).minimum(scores.classes - 1)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ class Score:
         has_slopes: the distance of a key takes slopes[h] a token from its score.
         has_broken: broken numbers were taken out of q, k and v, and marked in operands broken_q and broken_k.
         has_places: `ordered` compares given coordinates at_q, at_k; otherwise the places i + m - n and j.
+        picked: the side that was picked from a longer one, "q" or "k": row i stands at place stands_q[i], or key j at
+            stands_k[j]; all rules go by places. What stands at -1 neither sees nor is seen.
+        ahead: where keys were picked, the place of row 0.
+        is_beyond: where keys were picked, rows see what is outside of the window instead of what is in it.
     """
 
     scale: float
@@ -52,6 +56,9 @@ class Score:
     has_places: bool = False
     has_slopes: bool = False
     has_broken: bool = False
+    picked: str = ""
+    ahead: int = 0
+    is_beyond: bool = False
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -60,6 +67,7 @@ class Score:
         names += ("at_q", "at_k") if self.has_places else ()
         names += ("lengths",) if self.has_lengths else ()
         names += ("segments_q", "segments_k") if self.has_segments else ()
+        names += (f"stands_{self.picked}",) if self.picked else ()
         names += ("slopes",) if self.has_slopes else ()
         return names + (("broken_q", "broken_k") if self.has_broken else ())
 
@@ -71,11 +79,16 @@ class Score:
             words += ["causal" if self.reach == (None, 0) else f"window_{self.left}_{self.right}"]
         words += ["places"] * self.has_places + ["lengths"] * self.has_lengths + ["segments"] * self.has_segments
         words += ["slopes"] * self.has_slopes
+        if self.picked:
+            words += [f"picked_{self.picked}"] + ["causal"] * self.is_causal
+            words += [f"beyond_{self.left}_{self.right}"] * self.is_beyond
         return "_".join(words) or "plain"
 
     @property
     def reach(self) -> tuple[int | None, int | None]:
-        """How far row i sees to the left and right of its own place."""
+        """How far row i sees to the left and right among the keys in their order; all, where they were picked."""
+        if self.picked:
+            return None, None
         return self.left, (min(0, self.right or 0) if self.is_causal else self.right)
 
     @property
@@ -115,7 +128,7 @@ class ScoreBody:
         self.entries = body.array(score.classes) if score.kind.is_by_element else None
         self.ints: dict[str, UOp] = {
             name: body.array(LANES, dtype=dtypes.int)
-            for name in ("at_k", "upto_k", "before_k", "segments_k")
+            for name in ("at_k", "upto_k", "before_k", "segments_k", "stands_k")
             if name in self.t
         }
 
@@ -202,8 +215,7 @@ class ScoreBody:
         s, row = saturate(s, LIMIT), i.minimum(self.n - 1)
         s = self.score.kind.added(self, s, b, h, i, first, j)
         if self.score.has_slopes:
-            # lanes are taken from one number per row in 32 bits
-            apart = (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int) - j.cast(dtypes.int)
+            apart = self.apart(b, i, first, j)
             apart = (apart < 0).where(-apart, apart).cast(dtypes.float32)
             s = s - self.t["slopes"][h].cast(dtypes.float32) * LOG2E * apart
         if top is not None:
@@ -224,10 +236,21 @@ class ScoreBody:
         """Whether row i does not come after key first + j."""
         if self.score.has_places:
             return self.t["at_q"][b, i.minimum(self.n - 1)] <= self.lane("at_k", j)
-        return self.is_after(i, first, j)
+        return self.is_after(b, i, first, j)
 
-    def is_after(self, i: UOp, first: UOp, j: UOp) -> UOp:
+    def apart(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
+        """Places from key first + j on to row i: below 0 for a key that comes after it."""
+        if self.score.picked == "k":
+            return (i + self.score.ahead).cast(dtypes.int) - self.lane("stands_k", j)
+        # lanes are taken from one number per row in 32 bits
+        if self.score.picked == "q":
+            return self.t["stands_q"][b, i.minimum(self.n - 1)] - first.cast(dtypes.int) - j.cast(dtypes.int)
+        return (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int) - j.cast(dtypes.int)
+
+    def is_after(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Whether key first + j does not stand before row i."""
+        if self.score.picked:
+            return self.apart(b, i, first, j) <= 0
         return j.cast(dtypes.int) >= (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int)
 
     def _seen(self, b: UOp, row: UOp, i: UOp, first: UOp, j: UOp) -> UOp | None:
@@ -235,6 +258,8 @@ class ScoreBody:
         rules = []
         # lanes are compared in 32 bits against one number per row
         place = (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int)
+        if self.score.picked:
+            rules += self._by_stands(b, i, first, j)
         if right is not None:
             rules.append(j.cast(dtypes.int) <= place + right)
         if left is not None:
@@ -247,6 +272,19 @@ class ScoreBody:
         for rule in rules:
             seen = rule if seen is None else seen & rule
         return seen
+
+    def _by_stands(self, b: UOp, i: UOp, first: UOp, j: UOp) -> list[UOp]:
+        """The rules of rows or keys that stand at places of their own."""
+        left, right, apart = self.score.left, self.score.right, self.apart(b, i, first, j)
+        is_row = self.score.picked == "q"
+        rules = [(self.t["stands_q"][b, i.minimum(self.n - 1)] if is_row else self.lane("stands_k", j)) >= 0]
+        if self.score.is_causal:
+            rules.append(apart >= 0)
+        if self.score.is_beyond:
+            sides = [] if left is None else [apart > left]
+            sides += [] if right is None else [apart < -right]
+            rules.append(sides[0] if len(sides) == 1 else sides[0] | sides[1])
+        return rules
 
     def row_class(self, b: UOp, row: UOp) -> UOp:
         """Class id of a row."""

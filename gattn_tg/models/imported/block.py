@@ -33,10 +33,11 @@ class ImportedBlock:
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
-        positions: Int[Tensor, "b n"] | None = None,
+        positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         c = self.config
-        x = x + dropout(self.attention(self.attended(x), motif_ids, positions, lengths), c.dropout)
+        seen = self.attention(self.attended(x), motif_ids, positions, lengths, anchors=anchors)
+        x = x + dropout(seen, c.dropout)
         y = x = self.attention_norm(x) if c.post_norm else x
         if not c.post_norm:
             y = self.mlp_norm(x)

@@ -35,6 +35,7 @@ def attention(
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ...,
     return_lse: Literal[False] = ..., slopes: Tensor | None = ..., relative: tuple[Tensor, Tensor] | None = ...,
+    anchors: Tensor | None = ...,
 ) -> Tensor: ...
 @overload
 def attention(
@@ -42,6 +43,7 @@ def attention(
     positions: Pair | None = ..., is_causal: bool = ..., window_size: Window | None = ...,
     lengths: Tensor | None = ..., segments: Pair | None = ..., scale: float | None = ..., impl: str = ..., *,
     return_lse: Literal[True], slopes: Tensor | None = ..., relative: tuple[Tensor, Tensor] | None = ...,
+    anchors: Tensor | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 def attention(
     q: Float[Tensor, "b h n d"],
@@ -59,6 +61,7 @@ def attention(
     return_lse: bool = False,
     slopes: Float[Tensor, "h"] | None = None,
     relative: tuple[Float[Tensor, "b h n c"], Float[Tensor, "h r c"]] | None = None,
+    anchors: Int[Tensor, "b a"] | None = None,
 ) -> Float[Tensor, "b h n e"] | tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Attention with motif bias and rotary positions, differentiable in q, k, v and bias.table.
 
@@ -85,6 +88,9 @@ def attention(
         relative: queries (b, h, n, c) and one key (h, n + m - 1, c) for each distance j - (i + m - n) of places from
             1 - m on; their product is added to the score as it is, neither scaled nor rotated (Shaw et al. 2018; Dai et
             al. 2019). Differentiable in both. Only `lazy` serves it, whose memory grows with n m.
+        anchors: places of keys, any order, -1 for none. A pair is visible beside the window as well where its key is an
+            anchor, or its query stands at the place of one; all other masks hold. Time grows with n (window + a). What
+            Longformer calls global and draws or places by hand (Beltagy et al. 2020; Zaheer et al. 2020, BigBird).
 
     Returns:
         o in the dtype of v, and with return_lse also lse in float32. A query that sees nothing gives o = 0 and
@@ -111,7 +117,7 @@ def attention(
     """
     problem = build(q, k, v, bias=bias, rope=rope, positions=positions, is_causal=is_causal, window_size=window_size,
                     lengths=lengths, segments=segments, scale=scale, slopes=slopes,
-                    relative=relative)
+                    relative=relative, anchors=anchors)
     o, lse = choose(problem, impl).run(problem)
     return (o, lse) if return_lse else o
 

@@ -32,6 +32,7 @@ class Case:
         is_causal, window_size, lengths, scale: As in `attention`.
         segments: How many segments each row is cut into, 0 for no segments.
         slopes: Whether distance takes from the scores, in every head by another slope.
+        anchors: Places given as anchors, in no order, some of them twice or no places of keys; 0 gives none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Case:
     segments: int = 0
     scale: float | None = None
     slopes: bool = False
+    anchors: int = 0
 
     def __str__(self) -> str:
         return self.name
@@ -87,6 +89,7 @@ class Case:
             ids_k=ids_k if self.n != self.m and not is_map else None,
             positions=self.both_sides(self.drawn_positions(draw)),
             segments=self.both_sides(self.drawn_segments(draw)),
+            anchors=draw.integers(-1, self.m + 1, (self.b, self.anchors)).astype(np.int32) if self.anchors else None,
         )
 
     def drawn_positions(self, draw: np.random.Generator) -> Int[np.ndarray, "b x"] | None:
@@ -125,6 +128,7 @@ class Inputs:
     ids_k: Int[np.ndarray, "b m"] | None
     positions: Any
     segments: Any
+    anchors: Int[np.ndarray, "b a"] | None
 
     def rounded(self, rounding: Callable[[Float[np.ndarray, "*shape"]], Float[np.ndarray, "*shape"]]) -> Inputs:
         """Gives the same call with every floating input passed through `rounding`."""
@@ -157,6 +161,7 @@ class Inputs:
             "segments": each(array, self.segments),
             "scale": case.scale,
             "slopes": array(2.0 ** -np.arange(1, case.h + 1, dtype=np.float32)) if case.slopes else None,
+            "anchors": each(array, self.anchors),
         }
 
 
@@ -236,6 +241,32 @@ CASES = (
         segments=2,
         slopes=True,
     ),
+    Case("anchors", window_size=3, anchors=6),
+    Case("anchors_causal", n=37, m=41, window_size=(4, 0), is_causal=True, anchors=7, lengths=(41, 29), kind="key"),
+    Case("anchors_fewer_keys", b=1, n=43, m=37, kind="ordered", window_size=(-1, 2), segments=2, slopes=True, anchors=5),
+    Case("anchors_between", b=1, kind="between", window_size=2, anchors=6, per_head=True),
+    Case("anchors_decode", n=1, m=37, is_causal=True, window_size=(5, 0), anchors=9, kind="pair"),
+    Case(
+        "anchors_all_together",
+        b=3,
+        h=4,
+        g=2,
+        n=37,
+        m=41,
+        e=6,
+        kind="ordered",
+        per_head=True,
+        complement=SWAP,
+        rope={"rotary_dim": 6},
+        positions="far",
+        is_causal=True,
+        window_size=(5, None),
+        lengths=(41, 18, 3),
+        segments=2,
+        slopes=True,
+        anchors=9,
+    ),
+    Case("anchors_past_tiles", n=67, m=131, d=16, e=16, kind="pair", window_size=(20, 9), rope={}, anchors=70),
     Case("past_tiles", n=67, m=131, d=16, e=16, kind="key", is_causal=True, lengths=(131, 70), rope={}),
     Case("past_tiles_between", b=1, n=67, m=131, d=16, e=16, kind="between", window_size=(40, 20)),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tinygrad import Tensor, dtypes
 
+from gattn_tg.ops.attention import anchors
 from gattn_tg.ops.attention.bias import MotifBias, occurrence_counts
 from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
@@ -114,13 +115,14 @@ def visible(problem: Problem) -> Bool[Tensor, "b 1 n m"] | None:
     i = Tensor.arange(m - n, m, dtype=dtypes.int32).reshape(1, 1, n, 1)
     j = Tensor.arange(m, dtype=dtypes.int32).reshape(1, 1, 1, m)
     left, right = problem.window
-    rules = []
-    if problem.is_causal:
-        rules.append(j <= i)
-    if left is not None:
-        rules.append(j >= i - left)
-    if right is not None:
-        rules.append(j <= i + right)
+    rules = [j <= i] if problem.is_causal else []
+    sides = ([] if left is None else [j >= i - left]) + ([] if right is None else [j <= i + right])
+    if problem.anchors is None:
+        rules += sides
+    else:
+        found = anchors.found(problem)
+        is_anchor = (found.slots_q >= 0).unsqueeze(-1) | (found.slots_k >= 0).unsqueeze(1)
+        rules.append((sides[0] if len(sides) == 1 else sides[0] & sides[1]) | is_anchor.unsqueeze(1))
     if problem.lengths is not None:
         rules.append(j < problem.lengths.reshape(-1, 1, 1, 1))
     if problem.segments_q is not None and problem.segments_k is not None:

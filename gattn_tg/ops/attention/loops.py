@@ -10,6 +10,7 @@ from gattn_tg.kernels.loops import forward as loops_forward
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
+from gattn_tg.ops.attention import anchors
 from gattn_tg.ops.attention.broken import without_broken
 from gattn_tg.ops.attention.operands import output_cotangent, piece, rotation_of, score_of
 from gattn_tg.ops.attention.problem import Problem
@@ -30,6 +31,8 @@ def refuse(problem: Problem) -> str | None:
         return "tinygrad's X86 assembler breaks on its loop nests; unset DEV, or use DEV=CPU:CLANG"
     if problem.relative is not None:
         return "it adds no products by distance (relative=)"
+    if (reason := anchors.refuse(problem)) is not None:
+        return reason
     if problem.q.dtype not in STORED:
         return f"expected operands of float32, float16 or bfloat16, got {problem.q.dtype}"
     if max(d, e) > WIDEST:
@@ -61,6 +64,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
 
     Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
     """
+    if problem.anchors is not None:
+        return anchors.run(problem, run)
     _, _, _, n, _, d, e = problem.sizes
     score, tensors = score_of(problem)
     rotation, angles = rotation_of(problem)

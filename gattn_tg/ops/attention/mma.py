@@ -13,8 +13,9 @@ from gattn_tg.kernels.mma import plan as mma_plan
 from gattn_tg.kernels.mma.plan import Plan
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
+from gattn_tg.ops.attention import anchors
 from gattn_tg.ops.attention.broken import without_broken
-from gattn_tg.ops.attention.operands import contained, output_cotangent, piece, score_of, static_score, table_gradient
+from gattn_tg.ops.attention.operands import contained, largest_score, output_cotangent, piece, score_of, table_gradient
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
 from gattn_tg.ops.launch import Output, launch, pieces
@@ -35,11 +36,13 @@ def refuse(problem: Problem) -> str | None:
     """Why this implementation does not serve the call, or None."""
     if problem.relative is not None:
         return "it adds no products by distance (relative=)"
+    if (reason := anchors.refuse(problem)) is not None:
+        return reason
     *_, d, e = problem.sizes
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"expected q, k and v sharded alike, over the batch or over heads, got shards of axes {axes}"
-    found = plan(static_score(problem, has_broken=True), d, e, _device(problem.q), problem.q.dtype)
+    found = plan(largest_score(problem), d, e, _device(problem.q), problem.q.dtype)
     return found if isinstance(found, str) else None
 
 
@@ -55,6 +58,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     Numerics: products read the dtype of the operands, rotated q and k, probabilities and score gradients rounded to it,
     and accumulate in float32; softmax and sums are float32.
     """
+    if problem.anchors is not None:
+        return anchors.run(problem, run)
     *_, d, e = problem.sizes
     problem, marks = contained(problem)
     score, tensors = score_of(problem, marks)
@@ -106,7 +111,7 @@ def _rotated(problem: Problem) -> tuple[Tensor, Tensor]:
     d, device, is_interleaved = problem.q.shape[-1], problem.q.device, problem.rope.interleaved
     at_q, at_k = problem.coordinates()
     of_k = cos_sin(problem.rope, d, at_k, device)
-    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
+    is_same = problem.turns_alike
     of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
     return rotate(problem.q, *of_q, is_interleaved), rotate(problem.k, *of_k, is_interleaved)
 

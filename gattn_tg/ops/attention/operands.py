@@ -11,7 +11,6 @@ from gattn_tg.kernels.tiles.kinds import NONE
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import LANES, LARGEST, ceildiv
-from gattn_tg.ops.attention.bias import occurrence_counts
 from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin
@@ -19,12 +18,18 @@ from gattn_tg.ops.launch import pieces
 from gattn_tg.types import Float
 
 
+def largest_score(problem: Problem) -> Score:
+    """The score function that needs most of a device, where broken numbers are marked, of all kernels of a call."""
+    return replace(static_score(problem, has_broken=True), picked="" if problem.anchors is None else "k")
+
+
 def static_score(problem: Problem, has_broken: bool = False) -> Score:
     """The static part of the score function of a call."""
     _, _, _, n, m, _, _ = problem.sizes
     bias = problem.bias
-    # beyond all keys a reach says nothing, and sums with it would leave 32 bits
-    left, right = (None if x is None or x >= n + m else x for x in problem.window)
+    left, right = problem.window
+    if not problem.picked:  # beyond all keys a reach says nothing, and sums with it would leave 32 bits
+        left, right = (None if x is None or x >= n + m else x for x in problem.window)
     has_places = bias is not None and bias.rule.is_ordered and problem.positions_q is not None
     return Score(
         scale=problem.scale,
@@ -38,6 +43,9 @@ def static_score(problem: Problem, has_broken: bool = False) -> Score:
         has_places=has_places,
         has_slopes=problem.slopes is not None,
         has_broken=has_broken,
+        picked=problem.picked,
+        ahead=problem.ahead,
+        is_beyond=problem.is_beyond,
     )
 
 
@@ -51,7 +59,7 @@ def contained(problem: Problem) -> tuple[Problem, dict[str, Tensor]]:
 
 def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[Score, list[Tensor]]:
     """The score function of a call: its static part, and the tensors it reads, with the marks of `contained` if any."""
-    _, _, _, n, m, _, _ = problem.sizes
+    m = problem.sizes[4]
     bias, tensors = problem.bias, {}
     if bias is not None:
         tensors["table"] = bias.tied_table()
@@ -60,8 +68,7 @@ def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[
         else:
             tensors["ids_q"], tensors["ids_k"] = problem.ids()
         if bias.rule.is_counted:
-            upto, before = occurrence_counts(tensors["ids_k"])
-            tensors |= {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
+            tensors |= problem.counted()
     tensors |= {
         "at_q": problem.positions_q,
         "at_k": problem.positions_k,
@@ -69,6 +76,7 @@ def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[
         "slopes": problem.slopes,
         "segments_q": problem.segments_q,
         "segments_k": problem.segments_k,
+        f"stands_{problem.picked}": problem.stands,
     }
     tensors |= {} if marks is None else marks
     score = static_score(problem, marks is not None)
@@ -82,7 +90,7 @@ def rotation_of(problem: Problem) -> tuple[Rotation, list[Tensor]]:
     d, device = problem.q.shape[-1], problem.q.device
     at_q, at_k = problem.coordinates()
     of_k = cos_sin(problem.rope, d, at_k, device)
-    is_same = problem.positions_q is problem.positions_k and at_q.shape == at_k.shape
+    is_same = problem.turns_alike
     of_q = of_k if is_same else cos_sin(problem.rope, d, at_q, device)
     return Rotation(problem.rope.width(d), problem.rope.interleaved), [*of_q, *of_k]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.bias import MotifBias, occurrence_counts
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
@@ -27,6 +28,12 @@ class Problem:
     lengths: j < lengths[b];  segments: segments_q[b, i] == segments_k[b, j].
     `slopes` take slopes[h] |i + m - n - j| from the scores of head h.
     `relative` adds <relative[0][b, h, i], relative[1][h, j - i + n - 1]>: r = n + m - 1 distances from 1 - m on.
+    `anchors` are places of keys that are visible, and whose queries see, beside the window as well; -1 is none.
+
+    Where queries or keys were `picked` from longer ones ("q" or "k"), `stands` are their places, by which all rules and
+    distances go, and what stands at -1 neither sees nor is seen; query 0 stands at `ahead` where it is keys that were
+    picked, and key j at j where it is queries. `is_beyond` then means outside of the window, and `counts` are those of
+    `counted`, from the longer ones.
     """
 
     q: Float[Tensor, "b h n d"]
@@ -44,6 +51,12 @@ class Problem:
     segments_k: Int[Tensor, "b m"] | None = None
     slopes: Float[Tensor, "h"] | None = None
     relative: tuple[Float[Tensor, "b h n c"], Float[Tensor, "h r c"]] | None = None
+    anchors: Int[Tensor, "b a"] | None = None
+    picked: str = ""
+    stands: Int[Tensor, "b a"] | None = None
+    ahead: int = 0
+    is_beyond: bool = False
+    counts: Mapping[str, Tensor] | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
@@ -59,18 +72,35 @@ class Problem:
         return self.bias.ids, self.bias.ids_k
 
     def coordinates(self) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b m"]]:
-        """Coordinate of every query and key, integers (1 or b, n) and (1 or b, m): the given positions, or indices."""
+        """Coordinate of every query and key, integers (1 or b, n) and (1 or b, m): the given positions, or places."""
         _, _, _, n, m, _, _ = self.sizes
-        at_q = Tensor.arange(m - n, m, dtype=dtypes.int32).unsqueeze(0)
+        first = self.ahead if self.picked else m - n
+        at_q = Tensor.arange(first, first + n, dtype=dtypes.int32).unsqueeze(0)
         at_k = Tensor.arange(m, dtype=dtypes.int32).unsqueeze(0)
+        if self.stands is not None:
+            at_q, at_k = (self.stands, at_k) if self.picked == "q" else (at_q, self.stands)
         return (at_q if self.positions_q is None else self.positions_q,
                 at_k if self.positions_k is None else self.positions_k)
+
+    @property
+    def turns_alike(self) -> bool:
+        """Whether queries and keys have the same coordinates, which then need to be looked at once only."""
+        is_same = self.positions_q is self.positions_k and self.q.shape[2] == self.k.shape[2]
+        return is_same and (self.positions_q is not None or not self.picked)
+
+    def counted(self) -> Mapping[str, Tensor]:
+        """How many motif occurrences begin up to (`upto_`) and before every query (`_q`) and key (`_k`)."""
+        if self.counts is not None:
+            return self.counts
+        _, _, _, n, m, _, _ = self.sizes
+        upto, before = occurrence_counts(self.ids()[1])
+        return {"upto_k": upto, "before_k": before, "upto_q": upto[:, m - n :], "before_q": before[:, m - n :]}
 
 
 def build(
     q: Tensor, k: Tensor, v: Tensor, *, bias: MotifBias | None, rope: Rope | None, positions: Pair | None,
     is_causal: bool, window_size: Window | None, lengths: Tensor | None, segments: Pair | None, scale: float | None,
-    slopes: Tensor | None = None, relative: tuple[Tensor, Tensor] | None = None,
+    slopes: Tensor | None = None, relative: tuple[Tensor, Tensor] | None = None, anchors: Tensor | None = None,
 ) -> Problem:
     """Check an attention call and fill in its defaults.
 
@@ -115,9 +145,10 @@ def build(
         lengths = lengths.clamp(0, m).cast(dtypes.int32)  # before the cast: a length of 2^32 must not become 0
     if scale is not None and not abs(scale) <= LARGEST_SCALE:  # nan too
         raise ConfigError(f"attention scale: expected a finite float32, got {scale}; leave it out for d**-0.5")
+    window = _window(window_size)
     return Problem(q, k, v, d**-0.5 if scale is None else float(scale), bias, rope, positions_q, positions_k, is_causal,
-                   _window(window_size), lengths, segments_q, segments_k, _fit_slopes(slopes, h, n + m),
-                   _fit_relative(relative, b, h, n, m))
+                   window, lengths, segments_q, segments_k, _fit_slopes(slopes, h, n + m),
+                   _fit_relative(relative, b, h, n, m), _fit_anchors(anchors, b, n + m, window, is_causal))
 
 
 def _fit_slopes(slopes: Tensor | None, h: int, reach: int) -> Tensor | None:
@@ -130,6 +161,23 @@ def _fit_slopes(slopes: Tensor | None, h: int, reach: int) -> Tensor | None:
     most, slopes = LARGEST_SCORE / reach, slopes.detach().cast(dtypes.float32)
     slopes = (slopes > most).where(most, slopes)  # nan stays
     return (slopes < -most).where(-most, slopes)
+
+
+def _fit_anchors(
+    anchors: Tensor | None, b: int, reach: int, window: tuple[int | None, int | None], is_causal: bool
+) -> Tensor | None:
+    """Anchors as int32; None where the window hides nothing, so that they change nothing."""
+    if anchors is None:
+        return None
+    if not dtypes.is_int(anchors.dtype) or len(anchors.shape) != 2 or anchors.shape[0] != b:
+        raise ShapeError(f"attention: expected anchors of integers of shape ({b}, a), places of keys, got "
+                         f"{anchors.dtype} of shape {tuple(anchors.shape)}")
+    left, right = (None if x is None or x >= reach else x for x in window)
+    if anchors.shape[1] == 0 or (left is None and (right is None or is_causal)):
+        return None
+    if anchors.dtype.itemsize > 4:
+        anchors = anchors.cast(dtypes.int64).clamp(-1, 2**31 - 1)  # before the cast: 2^32 must not become 0
+    return anchors.cast(dtypes.int32)
 
 
 def _fit_relative(

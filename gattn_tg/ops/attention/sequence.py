@@ -13,6 +13,7 @@ from gattn_tg.errors import ShapeError, UnsupportedError
 from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.merge import merge
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.types import Float, Int
 
@@ -107,23 +108,6 @@ def sequence_parallel_attention(
         assert merged is not None, "a block sees at least itself"
         outputs.append(merged[0].cast(v[i].dtype))
     return outputs
-
-
-def merge(
-    o: Float[Tensor, "b h n e"],
-    lse: Float[Tensor, "b h n"],
-    other: Float[Tensor, "b h n e"],
-    other_lse: Float[Tensor, "b h n"],
-) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
-    """Attention over two sets of keys from that over each, in float32; lse is -inf where nothing is seen."""
-    top = lse.maximum(other_lse).detach()
-    top = (top == -float("inf")).where(0.0, top)
-    weight, other_weight = (lse - top).exp(), (other_lse - top).exp()
-    total = weight + other_weight
-    none = total == 0  # and not what is larger than 0: nan stays nan
-    safe = none.where(1.0, total)
-    mixed = o * (weight / safe).unsqueeze(-1) + other * (other_weight / safe).unsqueeze(-1)
-    return mixed, none.where(-float("inf"), top + safe.log())
 
 
 def _bias(bias: MotifBias, rows: slice, columns: slice, device: str) -> MotifBias:

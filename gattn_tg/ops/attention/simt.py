@@ -13,14 +13,15 @@ from gattn_tg.kernels.simt import rows as simt_rows
 from gattn_tg.kernels.simt.group import Layout
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
+from gattn_tg.ops.attention import anchors
 from gattn_tg.ops.attention.broken import without_broken
 from gattn_tg.ops.attention.operands import (
     contained,
+    largest_score,
     output_cotangent,
     piece,
     rotation_of,
     score_of,
-    static_score,
     table_gradient,
 )
 from gattn_tg.ops.attention.packing import Packing
@@ -63,6 +64,8 @@ def refuse(problem: Problem) -> str | None:
     """Why this implementation does not serve the call, or None."""
     if problem.relative is not None:
         return "it adds no products by distance (relative=)"
+    if (reason := anchors.refuse(problem)) is not None:
+        return reason
     devices = (problem.q.device,) if isinstance(problem.q.device, str) else problem.q.device
     *_, d, e = problem.sizes
     if problem.q.dtype not in STORED:
@@ -73,7 +76,7 @@ def refuse(problem: Problem) -> str | None:
     axes = {pieces(x)[0] for x in (problem.q, problem.k, problem.v)}
     if len(axes) > 1 or axes - {-1, 0, 1}:
         return f"expected q, k and v sharded alike, over the batch or over heads, got shards of axes {axes}"
-    score = static_score(problem, has_broken=True)
+    score = largest_score(problem)
     if machine.is_short_of_buffers and (count := _buffers(score)) > machine.buffers:
         return f"expected a device that binds {count} buffers, got {devices[0]}, which binds {machine.buffers}"
     found = layouts(score, d, e, devices[0])
@@ -99,6 +102,8 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
 
     Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
     """
+    if problem.anchors is not None:
+        return anchors.run(problem, run)
     _, _, _, n, _, d, e = problem.sizes
     problem, marks = contained(problem)
     score, tensors = score_of(problem, marks)

@@ -118,7 +118,7 @@ class Bases:
         }  # fmt: skip
         kind = kind_of(config.kind, str(config.path))
         shape = config.model_settings(kind.config, {"n_labels": 1})
-        config.require_motifs(shape, genome.vocabulary)
+        shape = config.with_motifs(shape, genome.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         return cls(
             model, BaseData(parts["train"], parts["valid"], parts.get("test")), config.train,

@@ -68,7 +68,7 @@ class Heads:
         shape = config.model_settings(kind.config, {"heads": heads})
         vocabularies = [data.train.genome.vocabulary for _, data in parts.values()]
         for vocabulary in vocabularies:
-            config.require_motifs(shape, vocabulary)
+            shape = config.with_motifs(shape, vocabulary)
             if vocabulary != vocabularies[0]:
                 raise ConfigError(
                     f"{config.path}: [data]: expected one motif vocabulary for all heads, because they share the "

@@ -116,7 +116,7 @@ class SequenceTask:
                 shape = replace(shape, merge_strands=merges, filters=n)
             except ConfigError as error:
                 raise ConfigError(f"{config.path}: [model] {error}") from error
-        config.require_motifs(shape, data.vocabulary)
+        shape = config.with_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         if model.filters is not None:
             filters.begin(model, starts, data.train, config.train.seed)

@@ -161,7 +161,7 @@ class Sites:
         )
         kind = kind_of(config.kind, str(config.path))
         shape: Any = config.model_settings(kind.config)
-        config.require_motifs(shape, genome.vocabulary)
+        shape = config.with_motifs(shape, genome.vocabulary)
         measured = choices.read(config)
         site_bp = measured[0].site_bp
         require(site_bp <= shape.around_bp, "around_bp", f"at least the {site_bp} bases of a site", shape.around_bp)

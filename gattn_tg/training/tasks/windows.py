@@ -102,7 +102,7 @@ def read_corpus(
     )  # fmt: skip
     vocabulary = config.vocabulary(data.vocabulary) or MotifVocabulary.default()
     shape = config.model_settings(shape_of)
-    config.require_motifs(shape, vocabulary)
+    shape = config.with_motifs(shape, vocabulary)
     return corpus, vocabulary, shape
 
 

@@ -35,6 +35,7 @@ FLOAT32 = (
     "rope_ntk",
     "rope_far",
     "all_together",
+    "anchors_all_together",
 )
 HALF = ("pair_more_keys", "rope_far")
 OTHER_DEVICES = ("between_per_head", "rope_far")

@@ -37,9 +37,10 @@ class TracksBlock:
 
     def __call__(
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
-        positions: Int[Tensor, "b n"] | None = None,
+        positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        x = x + dropout(self.attention(self.attended(x), motif_ids, positions, lengths), self.dropout)
+        seen = self.attention(self.attended(x), motif_ids, positions, lengths, anchors=anchors)
+        x = x + dropout(seen, self.dropout)
         return x + dropout(self.down(self.up(self.mlp_norm(x), activation="relu")), self.dropout)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:

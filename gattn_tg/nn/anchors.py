@@ -1,0 +1,55 @@
+"""Which tokens are anchors: those of some motif classes, or one in so many; of too many, as many as there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinygrad import Tensor, dtypes
+
+from gattn_tg.nn.pool import valid_positions
+from gattn_tg.types import Bool, Int
+
+
+def of_classes(motif_ids: Int[Tensor, "b n"], classes: Sequence[int]) -> Bool[Tensor, "b n"]:
+    """Tokens whose motif id is one of these; of weights over motif ids, whose heaviest is."""
+    ids = motif_ids.argmax(-1) if dtypes.is_float(motif_ids.dtype) else motif_ids
+    first, *others = ((ids == c) for c in classes)
+    for other in others:
+        first = first | other
+    return first
+
+
+def one_in(step: int, b: int, n: int) -> Bool[Tensor, "b n"]:
+    """Tokens 0, step, 2 step, ... of every row."""
+    return (Tensor.arange(n, dtype=dtypes.int32) % step == 0).unsqueeze(0).expand(b, n)
+
+
+def placed(
+    candidates: Bool[Tensor, "b n"], most: int, lengths: Int[Tensor, "b"] | None = None, *, is_causal: bool = False
+) -> Int[Tensor, "b a"]:
+    """The places of the anchors of every row in their order, a = min(most, n), with -1 behind them.
+
+    Of c > a candidates the r-th, from 1, is taken where floor(r a / c) grows: a of them, evenly spread. In a causal
+    model it is the first a, because how many will come may not show.
+
+    Args:
+        candidates: tokens that may be anchors.
+        most: anchors of a row.
+        lengths: valid tokens per row; padding is no anchor.
+        is_causal: whether a token must not depend on later ones.
+    """
+    n = candidates.shape[1]
+    a = min(most, n)
+    if lengths is not None:
+        candidates = candidates & valid_positions(n, lengths)
+    rank = candidates.cast(dtypes.int32).cumsum(1)
+    if is_causal:
+        taken = candidates & (rank <= a)
+    else:
+        wide = rank.cast(dtypes.int64 if n * a >= 2**31 else dtypes.int32)
+        count = wide[:, -1:].maximum(1)
+        taken = candidates & ((count <= a) | (wide * a // count > (wide - 1) * a // count))
+        rank = taken.cast(dtypes.int32).cumsum(1)
+    rank = taken.where(rank - 1, -1).contiguous().unsqueeze(1)
+    numbers = Tensor.arange(a, dtype=dtypes.int32).reshape(1, a, 1)
+    return (rank == numbers).where(Tensor.arange(n, dtype=dtypes.int32), -1).max(-1).contiguous()

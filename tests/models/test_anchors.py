@@ -1,0 +1,75 @@
+"""`anchors` in configurations of models: which tokens are chosen, who sees them, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+
+from gattn_tg.errors import ConfigError
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.tracks import TrackConfig
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.nn.anchors import placed
+
+ISLAND = MotifVocabulary.default().names.index("cpg_island")
+SIZES: dict[str, Any] = {"width": 16, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "embed_motifs": False,
+                         "motif": "none"}  # fmt: skip
+
+
+def test_too_many_candidates_are_spread_evenly_and_in_causal_models_the_first_are_taken() -> None:
+    candidates = np.random.default_rng(0).random((4, 90)) < 0.5
+    candidates[3] = False
+    lengths = np.array([90, 40, 3, 90], np.int32)
+    found = placed(Tensor(candidates), 7, Tensor(lengths)).numpy()
+    first = placed(Tensor(candidates), 7, Tensor(lengths), is_causal=True).numpy()
+    for row, length, even, early in zip(candidates, lengths, found, first, strict=True):
+        places = np.flatnonzero(row[:length])
+        want = places
+        if len(places) > 7:
+            rank = np.arange(1, len(places) + 1)
+            want = places[rank * 7 // len(places) > (rank - 1) * 7 // len(places)]
+            assert np.ptp(np.diff(np.searchsorted(places, want))) <= 1
+        np.testing.assert_array_equal(even, np.pad(want, (0, 7 - len(want)), constant_values=-1))
+        np.testing.assert_array_equal(early[: len(places[:7])], places[:7])
+        assert (early[len(places[:7]) :] == -1).all()
+
+
+def test_in_a_language_model_an_anchor_is_seen_by_all_that_come_later_and_no_base_sees_a_later_one() -> None:
+    n, anchor, other = 64, 20, 30
+    rng = np.random.default_rng(1)
+    bases, ids = rng.integers(0, 4, (1, n)).astype(np.uint8), np.zeros((1, n), np.uint8)
+    ids[0, [anchor, 45, 46]] = ISLAND
+    model = GenomicGPT(GPTConfig(**SIZES, context=8, anchors="cpg_island", n_anchors=2), seed=1)
+
+    rows = np.repeat(bases, 4, 0)
+    for row, at in enumerate((anchor, other, 46)):
+        rows[row, at] = (rows[row, at] + 1) % 4
+    logits = model(Tensor(rows), Tensor(np.repeat(ids, 4, 0))).numpy()
+    changed = [set(np.flatnonzero((row != logits[3]).any(1)).tolist()) for row in logits[:3]]
+    assert changed[0] == set(range(anchor, n))
+    assert changed[1] == set(range(other, other + 8)) | {45}  # the second anchor sees all before it; 46 is one too many
+    assert changed[2] == set(range(46, 54))
+
+
+def test_wrong_anchors_are_refused_by_name() -> None:
+    wanted: list[tuple[dict[str, Any], str]] = [
+        ({"anchors": "cpg"}, "anchors: expected '' without a window"),
+        ({"anchors": "every 0", "window_bp": 8}, "'every ' and a number of bases from 1 up"),
+        ({"anchors": "every now", "window_bp": 8}, "'every ' and a number of bases from 1 up"),
+        ({"anchors": ("cpg", "cpg"), "window_bp": 8}, "different names of classes"),
+        ({"anchors": "cpg", "window_bp": 8, "n_anchors": 0}, "n_anchors: expected at least 1, got 0"),
+    ]
+    for fields, text in wanted:
+        with pytest.raises(ConfigError, match=text):
+            TrunkConfig(**SIZES, **fields)
+    with pytest.raises(ConfigError, match="of whole tokens of 8"):
+        TrackConfig(**SIZES, heads=(("a", 1),), bin_bp=8, window_bp=16, anchors="every 12")
+    named = TrunkConfig(**SIZES, window_bp=8, anchors=["cpg_island", "tata_box"])
+    assert named.with_vocabulary(MotifVocabulary.default()).anchor_ids == (ISLAND, 4)
+    with pytest.raises(ConfigError, match="did you mean 'tata_box'"):
+        TrunkConfig(**SIZES, window_bp=8, anchors="tata_bax").with_vocabulary(MotifVocabulary.default())
+    assert TrunkConfig.from_json(named.to_json()) == named
