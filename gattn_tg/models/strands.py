@@ -11,6 +11,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float, Int, UInt8
 
+BLOCK = 8192  # rows that are turned at once: those of a file are no more in memory than that
 Run = Callable[..., np.ndarray]
 """(base ids, motif ids), and lengths where sequences are padded, to one row of values per sequence."""
 
@@ -38,6 +39,14 @@ def over_strands(
     require_symmetric(vocabulary)
 
     def both(
+        bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"],
+        lengths: Int[np.ndarray, "b"] | None = None,
+    ) -> Float[np.ndarray, "b ..."]:
+        firsts = range(0, len(bases), BLOCK)
+        whole = [bases, motif_ids] if lengths is None else [bases, motif_ids, lengths]
+        return np.concatenate([block(*(array[first : first + BLOCK] for array in whole)) for first in firsts])
+
+    def block(
         bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"],
         lengths: Int[np.ndarray, "b"] | None = None,
     ) -> Float[np.ndarray, "b ..."]:

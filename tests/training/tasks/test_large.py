@@ -17,6 +17,7 @@ from training import tiny
 from gattn_tg.cli.main import main
 from gattn_tg.data.mapped import MappedRows
 from gattn_tg.errors import ConfigError, FormatError, GattnError
+from gattn_tg.models import strands
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks import sources
 from gattn_tg.training.tasks.classify import Classify
@@ -67,6 +68,16 @@ def arrays_of(task: Any) -> list[tuple[str, bytes]]:
         whole = slice(0, len(data))
         found += [("held", (data.bases[whole].tobytes() + data.motif_ids[whole].tobytes() + task.truth(data).tobytes()))]
     return [*found, ("warnings", repr(task.warnings).encode()), ("counts", repr(task.counts).encode())]
+
+
+def test_an_encoded_table_is_validated_on_both_strands_block_by_block(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strands, "BLOCK", 3)
+    shares = f"valid_fraction = 0.2\ntest_fraction = 0.2\n{TASKS['classes'][1]}"
+    one, other = made(home, "t.csv", shares), made(home, "classes", shares)
+    assert isinstance(other.valid.bases, MappedRows)
+    assert one.validate() == other.validate()
 
 
 @pytest.mark.parametrize("name", TASKS)
