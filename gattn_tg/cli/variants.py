@@ -12,6 +12,7 @@ from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError
 from gattn_tg.front.load import load
 from gattn_tg.score.variants.asked import Variants
+from gattn_tg.score.variants.files import is_unfinished
 from gattn_tg.score.variants.table import VariantEffects
 
 VERB = "gattn variants"
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.genome, asked, window=arguments.window, both_strands=arguments.both_strands,
             shifts=arguments.shifts, background=arguments.background, rename=arguments.rename,
             skip_mismatched=arguments.skip_mismatched, head=arguments.head, tracks=arguments.tracks,
-            batch_size=arguments.batch_size, overwrite=arguments.overwrite,
+            batch_size=arguments.batch_size, overwrite=arguments.overwrite or is_gone_on_with(arguments),
         )  # fmt: skip
         if not is_first:
             found.share(is_file=arguments.output is not None)
@@ -61,7 +62,8 @@ def check(arguments: argparse.Namespace) -> Variants:
     """What is asked; refuses what cannot be, before any work is done for it."""
     output.check(VERB, arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     if arguments.skip_mismatched is not None:
-        output.check(VERB, arguments.skip_mismatched, overwrite=arguments.overwrite, as_json=False)
+        is_replaced = arguments.overwrite or is_gone_on_with(arguments)
+        output.check(VERB, arguments.skip_mismatched, overwrite=is_replaced, as_json=False)
     if output.is_packed_vcf(arguments.output):
         index = arguments.output.with_name(arguments.output.name + output.TBI)
         output.check(VERB, index, overwrite=arguments.overwrite, as_json=False)
@@ -72,6 +74,11 @@ def check(arguments: argparse.Namespace) -> Variants:
         raise ConfigError(f"{VERB}: expected variants as a file or by --variant, got {came}; give one of the two")
     path: Path | None = arguments.variants
     return arguments.variant if path is None else path
+
+
+def is_gone_on_with(arguments: argparse.Namespace) -> bool:
+    """Whether there is something to go on with; the lines that it left out are then found and written once more."""
+    return arguments.resume and arguments.output is not None and is_unfinished(arguments.output)
 
 
 def report(arguments: argparse.Namespace, found: VariantEffects, n: int, seconds: float) -> None:

@@ -22,6 +22,11 @@ COPY_LINES = 1 << 12
 Progress = Callable[[int], None]
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether an earlier run left something to go on with."""
+    return beside(Path(os.path.realpath(path)), JOURNAL).exists()
+
+
 class Unfinished:
     """What an earlier run left beside a file: rows in NAME.part, and in NAME.part.json how many of them are whole.
 
