@@ -1,9 +1,9 @@
-"""Bases of several genomes for language models, with stretches held out."""
+"""Bases of several genomes for language models, with stretches held out for validation and for a test."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,11 @@ class Stretch(NamedTuple):
     end: int
 
 
+def n_bases(stretches: Iterable[Stretch]) -> int:
+    """Bases of all of them."""
+    return sum(stretch.end - stretch.start for stretch in stretches)
+
+
 class Corpus:
     """Contigs, cut into stretches to learn from and stretches to be judged by.
 
@@ -45,40 +50,42 @@ class Corpus:
             0 holds out no block.
         block_bp: bases of a block; the last one of a contig is shorter.
         valid_contigs: contigs held out as a whole.
+        test_contigs: contigs kept for a test; their blocks are counted as all others are.
 
     Raises:
-        ConfigError: an unknown contig, or nothing is left for one of the two purposes.
+        ConfigError: an unknown contig, or nothing is left for one of the purposes.
     """
 
     def __init__(
         self, contigs: Sequence[Contig], *, valid_every: int = 20, block_bp: int = 65_536,
-        valid_contigs: Collection[str] = (),
+        valid_contigs: Collection[str] = (), test_contigs: Collection[str] = (),
     ) -> None:
         self.contigs = tuple(contigs)
         names = {contig.name for contig in contigs}
-        if unknown := sorted(set(valid_contigs) - names):
+        if unknown := sorted({*valid_contigs, *test_contigs} - names):
             raise ConfigError(f"corpus: expected contigs of the genomes to be held out, got {unknown[0]!r}; "
                               f"they are {', '.join(sorted(names)[:8])} ...")
         self.train: list[Stretch] = []
         self.valid: list[Stretch] = []
+        self.test: list[Stretch] = []
         block = 0
         for number, contig in enumerate(contigs):
             for start in range(0, len(contig.bases), block_bp):
                 is_held_out = contig.name in valid_contigs or (valid_every and block % valid_every == valid_every - 1)
-                _extend(self.valid if is_held_out else self.train,
-                        Stretch(number, start, min(start + block_bp, len(contig.bases))))
+                part = self.test if contig.name in test_contigs else self.valid if is_held_out else self.train
+                _extend(part, Stretch(number, start, min(start + block_bp, len(contig.bases))))
                 block += 1
         if not (self.train and self.valid):
             raise ConfigError(
                 f"corpus: expected stretches to learn from and stretches to hold out, but {block} blocks of "
                 f"{block_bp} bases gave {len(self.train)} and {len(self.valid)}; change valid_every, block_bp or "
-                "valid_contigs"
+                "the contigs that are held out"
             )
 
     @property
     def n_train(self) -> int:
         """Bases to learn from."""
-        return sum(stretch.end - stretch.start for stretch in self.train)
+        return n_bases(self.train)
 
     def bases(self, stretch: Stretch) -> UInt8[np.ndarray, "n"]:
         """The base ids of a stretch."""
@@ -109,20 +116,23 @@ class Corpus:
                 break
         return windows
 
-    def held_out(self, width: int, stride: int, most: int = 0) -> UInt8[np.ndarray, "m n"]:
+    def held_out(
+        self, width: int, stride: int, most: int = 0, stretches: Sequence[Stretch] | None = None
+    ) -> UInt8[np.ndarray, "m n"]:
         """Windows to be judged by, in order.
 
         Args:
             width: bases of a window.
             stride: bases from one to the next within a stretch.
             most: of all windows take so many, spread evenly; 0 takes all.
+            stretches: where they lie; None for those of validation.
 
         Raises:
             ConfigError: no stretch is as long as a window.
         """
         rows = [
             self.bases(stretch)[first : first + width]
-            for stretch in self.valid
+            for stretch in (self.valid if stretches is None else stretches)
             for first in range(0, stretch.end - stretch.start - width + 1, stride)
         ]
         if not rows:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data.genomes.corpus import behind
@@ -15,7 +16,7 @@ from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.training.task import Arrays
 from gattn_tg.training.tasks.windows import WindowTask
-from gattn_tg.types import Float
+from gattn_tg.types import Float, UInt8
 
 MONITORS = {"bits_per_base": False, "accuracy": True}
 
@@ -30,7 +31,7 @@ class Language(WindowTask):
         super().__post_init__()
         width = self.data.width
         self.readout = NextBaseReadout(width=width)
-        self.held_out = self.corpus.held_out(width, max(width // 2, 1), self.data.n_valid)
+        self.held_out = self.corpus.held_out(width, self._stride, self.data.n_valid)
         one = self.device[0] if isinstance(self.device, tuple) else self.device
         n_rows = min(self.settings.batch_size, len(self.held_out))
         self.likelihood = Likelihood(self.model, self.vocabulary, n_rows, one)
@@ -49,9 +50,24 @@ class Language(WindowTask):
 
     def validate(self) -> dict[str, float]:
         """Bits per base, perplexity and accuracy on the second halves of the held-out windows."""
+        return self._measured(self.held_out)
+
+    def test(self) -> dict[str, float] | None:
+        """The same of windows of the test contigs; None without any."""
+        corpus, data = self.corpus, self.data
+        if not corpus.test:
+            return None
+        return self._measured(corpus.held_out(data.width, self._stride, data.n_test, corpus.test))
+
+    @property
+    def _stride(self) -> int:
+        """Bases from one judged window to the next: the second half of each is judged."""
+        return max(self.data.width // 2, 1)
+
+    def _measured(self, windows: UInt8[np.ndarray, "m n"]) -> dict[str, float]:
         metrics, first = BaseMetrics(self.data.width // 2), 0
-        for log2_p in self.likelihood(self.held_out):
-            metrics.add(log2_p, self.held_out[first : first + len(log2_p)])
+        for log2_p in self.likelihood(windows):
+            metrics.add(log2_p, windows[first : first + len(log2_p)])
             first += len(log2_p)
         return metrics.result()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,15 +53,10 @@ class Mask(WindowTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        width, n_rows = self.data.width, self.settings.batch_size
+        width = self.data.width
         self.readout = MaskedReadout(width=width)
-        windows = self.corpus.held_out(width, width, self.data.n_valid)
-        # the same masks in every validation, and whole batches
-        most = max(len(windows) // n_rows, 1) * n_rows
-        windows = np.resize(windows, (most, width))
-        keys = Sampler(1, most, 0).draws(0, MASK)
-        self.held_out = [self._masked(windows[i : i + n_rows], keys[i : i + n_rows]) for i in range(0, most, n_rows)]
-        self._forward = Forward(self.model, n_rows, self.device, self._run)
+        self.held_out = list(self._hidden(self.corpus.held_out(width, width, self.data.n_valid)))
+        self._forward = Forward(self.model, self.settings.batch_size, self.device, self._run)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Windows of this step, micro-batch and rank with hidden spans, and what stood there."""
@@ -73,8 +68,26 @@ class Mask(WindowTask):
 
     def validate(self) -> dict[str, float]:
         """Loss in nats, perplexity and accuracy per hidden token of the held-out windows, and their number."""
+        return self._measured(self.held_out)
+
+    def test(self) -> dict[str, float] | None:
+        """The same of windows of the test contigs; None without any."""
+        corpus, width = self.corpus, self.data.width
+        if not corpus.test:
+            return None
+        return self._measured(self._hidden(corpus.held_out(width, width, self.data.n_test, corpus.test)))
+
+    def _hidden(self, windows: UInt8[np.ndarray, "m n"]) -> Iterator[Arrays]:
+        """Whole batches of windows, with the same masks whenever they are asked for."""
+        n_rows = self.settings.batch_size
+        most = max(len(windows) // n_rows, 1) * n_rows
+        windows = np.resize(windows, (most, self.data.width))
+        keys = Sampler(1, most, 0).draws(0, MASK)
+        return (self._masked(windows[i : i + n_rows], keys[i : i + n_rows]) for i in range(0, most, n_rows))
+
+    def _measured(self, batches: Iterable[Arrays]) -> dict[str, float]:
         total = right = n = 0.0
-        for arrays in self.held_out:
+        for arrays in batches:
             sums = self._forward.whole(*(arrays[name] for name in ARRAYS))
             total, n, right = total + float(sums[0]), n + float(sums[1]), right + float(sums[2])
         n = max(n, 1.0)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from gattn_tg.data.draws import MASK, PLACE, flips
-from gattn_tg.data.genomes.corpus import Corpus, read_contigs
+from gattn_tg.data.genomes.corpus import Corpus, n_bases, read_contigs
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.kinds import kind_of
@@ -35,6 +35,8 @@ class LanguageData:
         valid_contigs: Contigs held out as a whole.
         n_valid: Held-out windows that are judged in a validation, spread evenly; 0 takes all. The second half of
             each is judged, so that every base has half a window before it.
+        test_contigs: Contigs that are neither learnt from nor validated on, and judged once, at the end.
+        n_test: Windows of them that are judged then, spread evenly; 0 takes all.
         vocabulary: "default", or the path of a motif vocabulary in TOML.
     """
 
@@ -44,14 +46,18 @@ class LanguageData:
     block_bp: int = 65_536
     valid_contigs: tuple[str, ...] = ()
     n_valid: int = 256
+    test_contigs: tuple[str, ...] = ()
+    n_test: int = 4096
     vocabulary: str = "default"
 
     def __post_init__(self) -> None:
         require(bool(self.genomes), "genomes", "at least one file", list(self.genomes))
         require(self.width >= 2, "width", "at least 2 bases", self.width)
         require(self.block_bp >= self.width, "block_bp", f"at least width = {self.width}", self.block_bp)
-        for name in ("valid_every", "n_valid"):
+        for name in ("valid_every", "n_valid", "n_test"):
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        both = sorted({*self.valid_contigs} & {*self.test_contigs})
+        require(not both, "test_contigs", "no contig of valid_contigs", both)
 
 
 class Windows:
@@ -98,7 +104,7 @@ def read_corpus(
     """
     corpus = Corpus(
         read_contigs([config.resolve(name) for name in data.genomes]), valid_every=data.valid_every,
-        block_bp=data.block_bp, valid_contigs=data.valid_contigs,
+        block_bp=data.block_bp, valid_contigs=data.valid_contigs, test_contigs=data.test_contigs,
     )  # fmt: skip
     vocabulary = config.vocabulary(data.vocabulary) or MotifVocabulary.default()
     shape = config.model_settings(shape_of)
@@ -139,9 +145,10 @@ class WindowTask:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Bases that windows are drawn from, and those that are held out."""
-        n = sum(len(contig.bases) for contig in self.corpus.contigs)
-        return {"train": {"bases": self.corpus.n_train}, "valid": {"bases": n - self.corpus.n_train}}
+        """Bases that windows are drawn from, those that are held out, and those of the test where there is one."""
+        corpus = self.corpus
+        parts = {"train": corpus.train, "valid": corpus.valid, **({"test": corpus.test} if corpus.test else {})}
+        return {name: {"bases": n_bases(part)} for name, part in parts.items()}
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Self:

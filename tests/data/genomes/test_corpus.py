@@ -32,6 +32,14 @@ def test_blocks_are_held_out_and_neighbours_are_one_stretch() -> None:
     assert made.digest() != by_contig.digest()
 
 
+def test_contigs_of_a_test_are_in_neither_other_part() -> None:
+    made = corpus(test_contigs=("b",))
+    assert [(s.contig, s.start, s.end) for s in made.test] == [(1, 0, 2000)]
+    assert [(s.contig, s.start, s.end) for s in made.valid] == [(0, 2000, 2500)]
+    assert {s.contig for s in made.train} == {0}
+    np.testing.assert_array_equal(made.held_out(500, 500, 2, made.test)[1], BASES[4000:4500])
+
+
 def test_windows_lie_in_what_is_learnt_from_and_follow_their_keys() -> None:
     made, keys = corpus(), np.arange(300, dtype=np.uint64)
     windows = made.draw(keys, 40)
@@ -67,6 +75,8 @@ def test_fasta_and_preprocessed_folders_give_the_same(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="contigs of the genomes to be held out, got 'z'"):
         corpus(valid_contigs=("z",))
+    with pytest.raises(ConfigError, match="contigs of the genomes to be held out, got 'y'"):
+        corpus(test_contigs=("y",))
     with pytest.raises(ConfigError, match="stretches to hold out, but 10 blocks of 500 bases gave"):
         corpus(valid_every=0)
     with pytest.raises(ConfigError, match="a held-out stretch of at least 600 bases"):

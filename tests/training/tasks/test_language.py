@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +94,25 @@ def test_a_gpt_learns_and_is_judged_on_what_it_has_not_seen(gpt: Language) -> No
     last = gpt.validate()
     assert last["bits_per_base"] < 1.2
     assert last["accuracy"] > 0.7
+
+
+@pytest.mark.parametrize("kind", [Language, Mask])
+def test_contigs_of_a_test_are_judged_once_and_nothing_else_reads_them(home: Path, kind: type[Any]) -> None:
+    name = "GenomicGPT" if kind is Language else "MaskedEncoder"
+    task = kind.from_config(config(home, name))
+    assert task.test() is None
+    letters = (home / "g.fa").read_text().splitlines()[1]
+    (home / "two.fa").write_text(f">g\n{letters}\n>h\n{letters[:800]}\n")
+    path = home / "two.toml"
+    path.write_text(TOML.format(kind=name, model="", data='test_contigs = ["h"]\nn_test = 16', train="").replace(
+        "g.fa", "two.fa"))
+    tested = kind.from_config(TrainConfig.from_toml(path))
+    assert tested.counts == {**task.counts, "test": {"bases": 800}}
+    assert tested.validate() == task.validate()  # 18 blocks of g are those of before
+    n = tested.test()["n"]
+    assert n == 16 * 16 if kind is Language else n > 0
+    with pytest.raises(ConfigError, match="no contig of valid_contigs"):
+        kind.from_config(config(home, name, data='test_contigs = ["g"]\nvalid_contigs = ["g"]'))
 
 
 def test_windows_are_a_function_of_step_and_place(home: Path) -> None:
