@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
+from tinygrad.nn.state import get_parameters
 
+from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
 from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
@@ -77,12 +79,17 @@ class Forward:
             arrays = (self.model.encoded(arrays[0], lengths), *arrays[1:])
         if shapes not in self._captured:
             require_room(getattr(self.model, "config", None), shapes[0], self.device)
-            self._captured[shapes] = TinyJit(self._run)
+            self._captured[shapes] = self._to_capture()
         with Context(TRAINING=0):
             inputs = self._feed({str(i): array for i, array in enumerate(arrays)}, shapes)
             answers = self._captured[shapes](*inputs.values())
             copied: np.ndarray = np.array(answers.numpy())  # a captured call gives the same memory again
         return finite(copied, type(self.model).__name__)
+
+    def _to_capture(self) -> TinyJit[..., Tensor]:
+        """The network; where it is only a function nobody knows its weights, so it runs once before it is captured."""
+        is_known = isinstance(self.model, Trunk)
+        return recorded(self._run, get_parameters(self.model)) if is_known else TinyJit(self._run)
 
     def _run(self, *inputs: Tensor) -> Tensor:
         return self.run(*inputs).float().realize()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
+from tinygrad.nn.state import get_parameters
 
 from gattn_tg.errors import ConfigError, ShapeError
+from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.finite import finite
 from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs
@@ -236,7 +238,7 @@ class _Step:
             for name, (kind, shape) in shapes.items()
         }  # fmt: skip
         self.kinds = {name: kind for name, (kind, _) in shapes.items()}
-        self._captured = TinyJit(self._run)
+        self._captured = recorded(self._run, get_parameters(model))
 
     def take(self, caches: list[KeyValueCache]) -> None:
         """Begin with the contents of other caches, in the memory that was captured."""

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
+from tinygrad.nn.state import get_parameters
 
 from gattn_tg.data.dinucleotides import dinucleotide_shuffle
 from gattn_tg.explain.attribution.sequences import Asked, Attribution, there
 from gattn_tg.explain.attribution.target import Target
+from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.finite import finite
 from gattn_tg.models.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
@@ -72,7 +74,7 @@ class Gradients:
                   for x in (*weights, *(x.astype(np.int32) for x in told), wanted.astype(np.float32))]  # fmt: skip
         shape = weights.bases.shape[1:]
         if shape not in self._captured:
-            self._captured[shape] = TinyJit(self._run)
+            self._captured[shape] = recorded(self._run, get_parameters(self.target.model))
         with Context(TRAINING=0):
             inputs = self._feed({str(i): array for i, array in enumerate(arrays)}, shape)
             answers, of_bases, of_motifs = (np.array(x.numpy()) for x in self._captured[shape](*inputs.values()))

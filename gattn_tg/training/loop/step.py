@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor, TinyJit, dtypes
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.data.sampler import hashed
 from gattn_tg.errors import FormatError
+from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.ops import running
 from gattn_tg.ops.adamw import adamw, norm
@@ -63,7 +64,8 @@ class Step:
     all is one captured program; else one adds up gradients and a second one updates.
 
     Args:
-        loss: (sum over the items in nats, number of items) of one micro-batch, float32 scalars.
+        loss: (sum over the items in nats, number of items) of one micro-batch, float32 scalars. All that it reads
+            beside the micro-batch is memory before the first step.
         parameters: What is learnt, by name, float32, on one device or replicated on several; the names decide about
             weight decay and the rate of motif tables.
         settings: The [train] table.
@@ -109,9 +111,10 @@ class Step:
         self.done = self._memory(np.zeros(1, np.uint32))  # steps: what dropout and the mean of the weights depend on
         self.means = [self._memory(p.numpy()) for p in held] if settings.ema_decay else []
         self.sums: list[Tensor] = []  # of gradients, of losses, of items; made when they are needed
-        Tensor.realize(*self.parameters)
         self._micros: dict[int, tuple[Tensor, Tensor]] = {}
-        self._whole, self._add, self._apply = TinyJit(self._run), TinyJit(self._run_add), TinyJit(self._run_apply)
+        self._whole, self._add, self._apply = (
+            recorded(run, self.parameters) for run in (self._run, self._run_add, self._run_apply)
+        )  # fmt: skip
         self._is_checked = False
 
     def __call__(self, micros: Sequence[Inputs], rate: float) -> tuple[float, float]:
