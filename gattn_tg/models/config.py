@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self
 
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.tiles.kinds import KINDS, NONE, BiasKind
 from gattn_tg.motif import MotifVocabulary
+from gattn_tg.nn.anchors import EVERY, Names, Wanted
 from gattn_tg.nn.kmers import LONGEST
 from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 
-Names: TypeAlias = "str | tuple[str, ...]"
 POSITIONS = ("rope", "learned", "both", "none")
 POOLS = ("attention", "mean", "both")
-NO_ANCHORS, EVERY = "", "every "
 SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
@@ -161,9 +160,9 @@ class TrunkConfig(Config):
         self._require_anchors()
 
     def _require_anchors(self) -> None:
-        classes, step = self.anchor_classes, self.anchor_step
-        self.require(not self.anchors or self.window_size is not None, "anchors", f"{NO_ANCHORS!r} without a window, "
-                     "in which every base sees all; set window_bp")
+        classes, step = self.wanted_anchors.classes, self.wanted_anchors.step
+        self.require(not self.anchors or self.window_size is not None, "anchors", "'' without a window, in which every "
+                     "base sees all; set window_bp")
         is_whole = step is None or (step > 0 and step % self.token_bp == 0)
         self.require(is_whole, "anchors", f"{EVERY!r} and a number of bases from 1 up, of whole tokens of "
                      f"{self.token_bp}")
@@ -175,19 +174,18 @@ class TrunkConfig(Config):
                      f"motif ids from 1 to n_motifs - 1 = {self.n_motifs - 1}")
 
     @property
-    def anchor_step(self) -> int | None:
-        """Bases from one anchor to the next, where it is one in so many; 0 where no number is given."""
-        if not isinstance(self.anchors, str) or not self.anchors.startswith(EVERY):
-            return None
-        number = self.anchors.removeprefix(EVERY)
-        return int(number) if number.isdecimal() and len(number) < 10 else 0
+    def wanted_anchors(self) -> Wanted:
+        """What `anchors` asks for."""
+        return Wanted.of(self.anchors)
 
     @property
-    def anchor_classes(self) -> tuple[str, ...]:
-        """Motif classes whose bases are anchors."""
-        if self.anchor_step is not None or self.anchors == NO_ANCHORS:
-            return ()
-        return (self.anchors,) if isinstance(self.anchors, str) else self.anchors
+    def ids_of_anchors(self) -> tuple[int, ...]:
+        """Motif ids of the classes that are anchors.
+
+        Raises:
+            ConfigError: no vocabulary was given, and the default one does not have such a class.
+        """
+        return self.anchor_ids or self.with_vocabulary(MotifVocabulary.default()).anchor_ids
 
     def with_vocabulary(self, vocabulary: MotifVocabulary) -> Self:
         """The same with the motif ids that its classes have in a vocabulary.
@@ -195,11 +193,10 @@ class TrunkConfig(Config):
         Raises:
             ConfigError: a class that the vocabulary does not have.
         """
-        if not self.anchor_classes:
-            return self
-        for name in self.anchor_classes:
+        classes = self.wanted_anchors.classes
+        for name in classes:
             strict.require_one_of(name, vocabulary.names[1:], f"{type(self).__name__} anchors")
-        return replace(self, anchor_ids=tuple(map(vocabulary.names.index, self.anchor_classes)))
+        return replace(self, anchor_ids=tuple(map(vocabulary.names.index, classes))) if classes else self
 
     @property
     def bias(self) -> BiasKind:
@@ -219,7 +216,7 @@ class TrunkConfig(Config):
     @property
     def reads_motifs(self) -> bool:
         """Whether the model looks at motif ids at all."""
-        return self.embed_motifs or self.motif != NO_MOTIF or bool(self.anchor_classes)
+        return self.embed_motifs or self.motif != NO_MOTIF or bool(self.wanted_anchors.classes)
 
     @property
     def longest_bp(self) -> int | None:

@@ -16,6 +16,7 @@ from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.follow import Follower
+from gattn_tg.nn.anchors import Growing
 from gattn_tg.nn.kv_cache import KeyValueCache, angles, decode, projected
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.host import arrays_of, write
@@ -29,7 +30,8 @@ class Generator:
     """Calling it with prompts gives what the model writes behind them.
 
     Prompts are read in one pass. After that every base costs one captured step against a ring of the keys and values
-    of the last `context` bases, so its time does not grow with the length.
+    of the last `context` bases, so its time does not grow with the length. A model with anchors keeps those of all
+    bases, because a base that becomes an anchor sees all of them.
 
     Args:
         model: a causal language model.
@@ -38,13 +40,9 @@ class Generator:
     """
 
     def __init__(self, model: GenomicGPT, vocabulary: MotifVocabulary, device: str | None = None) -> None:
-        if model.config.anchors:
-            raise ConfigError("generate: expected a model without anchors, whose bases look back on the context alone, "
-                              f"got anchors = {model.config.anchors!r}")
         self.model, self.vocabulary, self.device = model, vocabulary, device
-        self.size = model.config.context
         self.recent = max(model.config.words, default=1)  # bases that the input of one token is made of
-        self._steps: dict[int, _Step] = {}
+        self._steps: dict[tuple[int, int], _Step] = {}
         self._readers: dict[tuple[int, ...], TinyJit] = {}
 
     def __call__(
@@ -78,7 +76,7 @@ class Generator:
         rng = np.random.default_rng(seed)
         draws = rng.random((length, len(prompts)))
         with Context(TRAINING=0):
-            state = _State(self, prompts)
+            state = _State(self, prompts, length)
             written = np.empty((len(prompts), length), dtype=np.uint8)
             for i in range(length):
                 written[:, i] = chosen(finite(state.logits, "GenomicGPT"), draws[i], temperature, top_k)
@@ -95,10 +93,12 @@ class Generator:
     def _read(self, bases: Tensor, motif_ids: Tensor, cos: Tensor, sin: Tensor) -> list[Tensor]:
         """Logits after every base, then keys and values of every layer."""
         x, held = self.model.embedded(bases, motif_ids), []
+        anchors = self.model.anchors(motif_ids)
         for block in self.model.blocks:
             layer = block.attention
             q, k, v = projected(layer, block.attention_norm(x), cos, sin)
-            o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.config.window_size)
+            o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.config.window_size,
+                          anchors=anchors)
             x = x + layer.merged(o)
             x = x + block.mlp(block.mlp_norm(x))
             held += [k.contiguous(), v.contiguous()]
@@ -108,9 +108,10 @@ class Generator:
 
     def step_of(self, state: _State) -> _Step:
         """The captured step for so many sequences, with their caches in it."""
-        if len(state.rows) not in self._steps:
-            self._steps[len(state.rows)] = _Step(self.model, state.caches, self.device)
-        step = self._steps[len(state.rows)]
+        shape = len(state.rows), state.size
+        if shape not in self._steps:
+            self._steps[shape] = _Step(self.model, state.caches, self.device)
+        step = self._steps[shape]
         step.take(state.caches)
         return step
 
@@ -133,10 +134,16 @@ def chosen(
 class _State:
     """Where a batch of sequences stands: what the next step reads, on the host, and the logits of the next base."""
 
-    def __init__(self, generator: Generator, prompts: Sequence[np.ndarray]) -> None:
-        self.generator = generator
+    def __init__(self, generator: Generator, prompts: Sequence[np.ndarray], length: int) -> None:
+        self.generator, config = generator, generator.model.config
         self.rows = [np.concatenate([np.array([N], np.uint8), prompt]) for prompt in prompts]  # N is the start
-        b, size = len(self.rows), generator.size
+        self.size = config.context
+        self.anchors = None
+        if config.anchors:
+            self.size = padded(max(map(len, self.rows)) + length)
+            self.anchors = Growing(len(self.rows), self.size, config.n_anchors, config.context - 1,
+                                   config.ids_of_anchors, config.wanted_anchors.step)
+        b, size = len(self.rows), self.size
         self.is_between = generator.model.config.bias.is_counted
         self.followers = [Follower(generator.vocabulary) for _ in self.rows]
         self.ids = np.zeros((b, size), np.uint8)  # of the places of the ring
@@ -151,7 +158,7 @@ class _State:
         """One pass over the prompts: keys and values of every layer, logits after the last base of each."""
         generator, model = self.generator, self.generator.model
         longest = max(len(row) for row in self.rows)
-        n = -(-longest // BUCKET) * BUCKET
+        n = padded(longest)
         bases = np.full((len(self.rows), n), N, np.uint8)
         for row, known in zip(bases, self.rows, strict=True):
             row[: len(known)] = known
@@ -171,7 +178,7 @@ class _State:
     def _ring(self, x: Float[np.ndarray, "b g n d"]) -> Float[np.ndarray, "b g m d"]:
         """The last keys or values of each row, at their places."""
         b, g, _, d = x.shape
-        size = self.generator.size
+        size = self.size
         ring = np.zeros((b, g, size, d), x.dtype)
         for i, row in enumerate(self.rows):
             kept = np.arange(max(len(row) - size, 0), len(row))
@@ -180,10 +187,12 @@ class _State:
 
     def _note(self, i: int, base: int, motif_id: int) -> None:
         """Row i grew by a base."""
-        place = self.lengths[i] % self.generator.size
+        place = self.lengths[i] % self.size
         self.n_occurrences[i] += motif_id != 0 and motif_id != self.last_id[i]
         self.ids[i, place], self.counts[i, place] = motif_id, self.n_occurrences[i]
         self.last_id[i] = motif_id
+        if self.anchors is not None:
+            self.anchors.note(i, int(place), motif_id)
         self.recent[i, :-1] = self.recent[i, 1:]
         self.recent[i, -1] = base
         self.lengths[i] += 1
@@ -194,7 +203,7 @@ class _State:
         before = self.n_occurrences.copy()
         for i, base in enumerate(bases.tolist()):
             self._note(i, base, self.followers[i].push(base) if reads else 0)
-        size = self.generator.size
+        size = self.size
         keys: np.ndarray = self.ids
         if self.is_between:  # what began after a key and before this base
             keys = np.clip(before[:, None] - self.counts, 0, 255)
@@ -205,7 +214,13 @@ class _State:
             "bases": self.recent[:, -1:], "motif_ids": self.last_id[:, None], "places": positions % size,
             "lengths": np.minimum(self.lengths, size), "key_ids": keys, "cos": cos, "sin": sin,
             **{f"words{i}": rows for i, rows in enumerate(words)},
+            **({} if self.anchors is None else {"hidden": self.anchors.hidden(positions)}),
         })  # fmt: skip
+
+
+def padded(n: int) -> int:
+    """The next multiple of BUCKET."""
+    return -(-n // BUCKET) * BUCKET
 
 
 def word_rows(recent: UInt8[np.ndarray, "b r"], k: int) -> Int[np.ndarray, "b 1"]:
@@ -233,6 +248,8 @@ class _Step:
             "sin": (np.float32, (b, 1, c)),
             **{f"words{i}": (np.int32, (b, 1)) for i in range(len(model.config.words))},
         }  # fmt: skip
+        if model.config.anchors:
+            shapes |= {"hidden": (np.int32, (b, size)), "shown": (np.int32, (b, 1))}
         self.inputs = {
             name: Tensor(np.zeros(shape, kind), device=device).contiguous().realize()
             for name, (kind, shape) in shapes.items()
@@ -247,7 +264,8 @@ class _Step:
                 write([mine.keys, mine.values], [given.keys.numpy(), given.values.numpy()])
 
     def __call__(self, arrays: dict[str, np.ndarray]) -> Float[np.ndarray, "b 4"]:
-        write(list(self.inputs.values()), [arrays[name].astype(self.kinds[name]) for name in self.inputs])
+        given = {name: tensor for name, tensor in self.inputs.items() if name in arrays}
+        write(list(given.values()), [arrays[name].astype(self.kinds[name]) for name in given])
         logits: Tensor = self._captured()
         return arrays_of([logits])[0].copy()
 
@@ -255,11 +273,12 @@ class _Step:
         model, given = self.model, self.inputs
         words = [given[f"words{i}"] for i in range(len(model.config.words))]
         motif_ids = given["motif_ids"]
+        segments = (given["shown"], given["hidden"]) if model.config.anchors else None
         x = model.summed(given["bases"], words, motif_ids)
         for block, cache in zip(model.blocks, self.caches, strict=True):
             x = x + decode(block.attention, block.attention_norm(x), cache, cos=given["cos"], sin=given["sin"],
                            places=given["places"], lengths=given["lengths"], motif_ids=motif_ids,
-                           key_ids=given["key_ids"])
+                           key_ids=given["key_ids"], segments=segments)
             x = x + block.mlp(block.mlp_norm(x))
         logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED).contiguous()
         Tensor.realize(logits, *(t for cache in self.caches for t in (cache.keys, cache.values)))

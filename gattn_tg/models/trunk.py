@@ -11,7 +11,6 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
 from gattn_tg.models.motif_tables import centred_tables
-from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn import anchors
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import AnyBlock, Block
@@ -121,12 +120,11 @@ class Trunk:
         c = self.config
         if not c.anchors:
             return None
-        if c.anchor_step is None:
-            known = c if c.anchor_ids else c.with_vocabulary(MotifVocabulary.default())
-            candidates = anchors.of_classes(motif_ids, known.anchor_ids)
+        if (step := c.wanted_anchors.step) is None:
+            candidates = anchors.of_classes(motif_ids, c.ids_of_anchors)
         else:
             b, n = motif_ids.shape[:2]
-            candidates = anchors.one_in(c.anchor_step // c.token_bp, b, n)
+            candidates = anchors.one_in(step // c.token_bp, b, n)
         return anchors.placed(candidates, c.n_anchors, lengths, is_causal=self.is_causal)
 
     def encoded(

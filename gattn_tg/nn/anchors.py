@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeAlias
 
+import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.nn.pool import valid_positions
 from gattn_tg.types import Bool, Int
+
+EVERY = "every "
+Names: TypeAlias = "str | tuple[str, ...]"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the words of a configuration ask for.
+
+    Args:
+        classes: motif classes whose bases are anchors.
+        step: bases from one anchor to the next; 0 where no number is given, None where classes decide.
+    """
+
+    classes: tuple[str, ...] = ()
+    step: int | None = None
+
+    @classmethod
+    def of(cls, words: Names) -> Self:
+        """One class or several by name, "every 64", or "" for none."""
+        if not isinstance(words, str):
+            return cls(words)
+        if not words.startswith(EVERY):
+            return cls((words,) if words else ())
+        number = words.removeprefix(EVERY)
+        return cls(step=int(number) if number.isdecimal() and len(number) < 10 else 0)
 
 
 def of_classes(motif_ids: Int[Tensor, "b n"], classes: Sequence[int]) -> Bool[Tensor, "b n"]:
@@ -53,3 +82,32 @@ def placed(
     rank = taken.where(rank - 1, -1).contiguous().unsqueeze(1)
     numbers = Tensor.arange(a, dtype=dtypes.int32).reshape(1, a, 1)
     return (rank == numbers).where(Tensor.arange(n, dtype=dtypes.int32), -1).max(-1).contiguous()
+
+
+class Growing:
+    """The anchors of sequences that grow token by token, as `placed` gives them to a causal model.
+
+    Args:
+        rows: sequences.
+        size: tokens of the longest at the end.
+        most: anchors of a sequence.
+        left: tokens before it that every token sees.
+        classes: motif ids of anchors.
+        step: one token in so many is an anchor, whatever its id; None where ids decide.
+    """
+
+    def __init__(self, rows: int, size: int, most: int, left: int, classes: Sequence[int], step: int | None) -> None:
+        self.is_anchor = np.zeros((rows, size), np.bool_)
+        self.most, self.left, self.classes, self.step = most, left, frozenset(classes), step
+
+    def note(self, row: int, place: int, motif_id: int) -> None:
+        """A sequence has a token at this place."""
+        is_candidate = motif_id in self.classes if self.step is None else place % self.step == 0
+        self.is_anchor[row, place] = is_candidate and self.is_anchor[row].sum() < self.most
+
+    def hidden(self, places: Int[np.ndarray, "b"]) -> Bool[np.ndarray, "b n"]:
+        """Which places the tokens at these places do not see."""
+        own = self.is_anchor[np.arange(len(places)), places][:, None]
+        far: np.ndarray = np.arange(self.is_anchor.shape[1]) < places[:, None] - self.left
+        hidden: np.ndarray = far & ~self.is_anchor & ~own
+        return hidden

@@ -70,7 +70,7 @@ def projected(
 def decode(
     layer: GenomicAttention, x: Float[Tensor, "b 1 w"], cache: KeyValueCache, *, cos: Float[Tensor, "b 1 c"],
     sin: Float[Tensor, "b 1 c"], places: Int[Tensor, "b"], lengths: Int[Tensor, "b"], motif_ids: Int[Tensor, "b 1"],
-    key_ids: Int[Tensor, "b m"],
+    key_ids: Int[Tensor, "b m"], segments: tuple[Int[Tensor, "b 1"], Int[Tensor, "b m"]] | None = None,
 ) -> Float[Tensor, "b 1 w"]:
     """What `layer` would give for the last token of a sequence.
 
@@ -84,11 +84,12 @@ def decode(
         motif_ids: its motif id.
         key_ids: of every place of the ring the motif id, or for the `between` kind the number of motif occurrences
             between it and the token.
+        segments: of the token and of every place; it sees those of its own. None lets it see all in use.
     """
     q, k, v = projected(layer, x, cos, sin)
     cache.put(k, v, places)
     o = attention(q, cache.keys, cache.values, bias=_bias(layer, motif_ids, key_ids), lengths=lengths,
-                  impl=layer.config.impl)
+                  segments=segments, impl=layer.config.impl)
     return layer.merged(o)
 
 

@@ -13,7 +13,7 @@ from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.tracks import TrackConfig
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.nn.anchors import placed
+from gattn_tg.nn.anchors import Growing, placed
 
 ISLAND = MotifVocabulary.default().names.index("cpg_island")
 SIZES: dict[str, Any] = {"width": 16, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1, "embed_motifs": False,
@@ -34,25 +34,34 @@ def test_too_many_candidates_are_spread_evenly_and_in_causal_models_the_first_ar
             want = places[rank * 7 // len(places) > (rank - 1) * 7 // len(places)]
             assert np.ptp(np.diff(np.searchsorted(places, want))) <= 1
         np.testing.assert_array_equal(even, np.pad(want, (0, 7 - len(want)), constant_values=-1))
-        np.testing.assert_array_equal(early[: len(places[:7])], places[:7])
-        assert (early[len(places[:7]) :] == -1).all()
+        np.testing.assert_array_equal(early, np.pad(places[:7], (0, 7 - len(places[:7])), constant_values=-1))
+        growing = Growing(1, 90, 7, left=10, classes=[3], step=None)
+        for place, is_candidate in enumerate(row[:length].tolist()):
+            growing.note(0, place, 3 * is_candidate)
+        np.testing.assert_array_equal(np.flatnonzero(growing.is_anchor[0]), places[:7])
 
 
 def test_in_a_language_model_an_anchor_is_seen_by_all_that_come_later_and_no_base_sees_a_later_one() -> None:
     n, anchor, other = 64, 20, 30
     rng = np.random.default_rng(1)
     bases, ids = rng.integers(0, 4, (1, n)).astype(np.uint8), np.zeros((1, n), np.uint8)
-    ids[0, [anchor, 45, 46]] = ISLAND
-    model = GenomicGPT(GPTConfig(**SIZES, context=8, anchors="cpg_island", n_anchors=2), seed=1)
+    ids[0, [*range(7), anchor, 45, 46]] = ISLAND
+    # kernels of the same shapes as in tests/models/test_generate.py
+    config = GPTConfig(**{**SIZES, "motif": "pair"}, context=6, anchors="cpg_island", n_anchors=9)
+    model = GenomicGPT(config, seed=1)
 
-    rows = np.repeat(bases, 4, 0)
-    for row, at in enumerate((anchor, other, 46)):
-        rows[row, at] = (rows[row, at] + 1) % 4
-    logits = model(Tensor(rows), Tensor(np.repeat(ids, 4, 0))).numpy()
-    changed = [set(np.flatnonzero((row != logits[3]).any(1)).tolist()) for row in logits[:3]]
-    assert changed[0] == set(range(anchor, n))
-    assert changed[1] == set(range(other, other + 8)) | {45}  # the second anchor sees all before it; 46 is one too many
-    assert changed[2] == set(range(46, 54))
+    def logits(changed_at: int | None = None) -> np.ndarray:
+        given = bases.copy()
+        if changed_at is not None:
+            given[0, changed_at] = (given[0, changed_at] + 1) % 4
+        found: np.ndarray = model(Tensor(given), Tensor(ids)).numpy()[0]
+        return found
+
+    before = logits()
+    changed = {at: set(np.flatnonzero((logits(at) != before).any(1)).tolist()) for at in (anchor, other, 46)}
+    assert changed[anchor] == set(range(anchor, n))
+    assert changed[other] == set(range(other, other + 6)) | {45}  # an anchor sees all before it; 46 is one too many
+    assert changed[46] == set(range(46, 52))
 
 
 def test_wrong_anchors_are_refused_by_name() -> None:

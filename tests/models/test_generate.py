@@ -37,7 +37,8 @@ def logits_after(made: GenomicGPT, bases: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("options", [
-    {"motif": "ordered", "per_head": True, "n_kv_heads": 1}, {"motif": "between"}, {"motif": "pair", "context": 16},
+    {"motif": "ordered", "per_head": True, "n_kv_heads": 1}, {"motif": "between"},
+    {"motif": "pair", "context": 6, "n_layers": 1, "anchors": ["cpg", "tata_box"], "n_anchors": 9},
     {"motif": "none", "embed_motifs": False, "words": [], "n_layers": 1, "rope_scaling": "linear", "rope_factor": 2.0},
 ])
 def test_greedy_bases_are_those_of_the_whole_computed_again(options: dict[str, object]) -> None:
@@ -52,7 +53,7 @@ def test_logits_with_the_cache_are_those_without_and_a_second_call_begins_anew()
     made = model(motif="key")
     generator = Generator(made, VOCABULARY)
     first = generator(PROMPTS, 9, seed=3)
-    state = generate._State(generator, PROMPTS)
+    state = generate._State(generator, PROMPTS, 9)
     for i in range(9):
         for prompt, row, found in zip(PROMPTS, first, state.logits, strict=True):
             np.testing.assert_allclose(found, logits_after(made, np.concatenate([prompt, row[:i]])), atol=2e-4)

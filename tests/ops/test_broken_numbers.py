@@ -13,7 +13,7 @@ from tinygrad import Tensor
 from gattn_tg.ops import cross_entropy as cross_entropy_module
 from gattn_tg.ops import lookup, norm, pooling
 from gattn_tg.ops.activation import gelu
-from gattn_tg.ops.attention.sequence import merge
+from gattn_tg.ops.attention.merge import merge
 from gattn_tg.ops.convolution import convolution
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.linear import linear

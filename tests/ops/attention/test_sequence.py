@@ -9,8 +9,9 @@ from tinygrad import Tensor
 from gattn_tg.errors import ShapeError, UnsupportedError
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
+from gattn_tg.ops.attention.merge import merge
 from gattn_tg.ops.attention.rope import Rope
-from gattn_tg.ops.attention.sequence import blocks_of, merge, sequence_parallel_attention
+from gattn_tg.ops.attention.sequence import blocks_of, sequence_parallel_attention
 
 DEVICES = ("CPU:0", "CPU:1")
 B, H, G, N, D, T = 2, 4, 2, 24, 8, 5
