@@ -113,7 +113,7 @@ def read_motifs(model: AskedModel, readout: SequenceReadout, matrices: str | Pat
     known = list(read_matrices(bundled(JASPAR) if matrices is None else matrices))
     with model.here():
         bits = model.model.filters.weight.numpy().transpose(0, 2, 1)
-        effects = model.model.evidence.effects()
+        effects = model.model.effects()
     answers, effects = named(readout, effects)
     strongest, total = np.split(effects, 2)
     order = np.argsort(-(np.abs(strongest) + np.abs(total)).sum(1), kind="stable")

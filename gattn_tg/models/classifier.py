@@ -11,6 +11,7 @@ from gattn_tg.models.forward import Forward
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
+from gattn_tg.nn.blend import Blend
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.kmers import Kmers
@@ -33,7 +34,8 @@ class SequenceClassifier(Trunk):
 
     With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
     sees every word at its place. With `filters`, strengths of motifs take the place of motif ids, and what a linear
-    model on the strength of each motif in the whole sequence says is added, too.
+    model on the strength of each motif in the whole sequence says is added, too. With `apart` the answer is a weighted
+    mean of what the network says and of what these linear models say together.
 
     Args:
         config: sizes and choices.
@@ -60,6 +62,7 @@ class SequenceClassifier(Trunk):
         self.evidence = Evidence(c.filters, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if c.filters else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
         self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
+        self.blend = Blend() if c.apart else None
 
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
@@ -74,13 +77,22 @@ class SequenceClassifier(Trunk):
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
+        network, *linear = self.parts(bases, motif_ids, lengths)
+        return self.blend(network, sum(linear)) if self.blend is not None else sum(linear, network)
+
+    def parts(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
+    ) -> list[Float[Tensor, "b c"]]:
+        """What the network says, and then what each linear model beside it does. Arguments as of a call."""
         x, motifs = self.tokens(bases, motif_ids, lengths)
-        answers = self.head(self.pool(self.attend(x, motifs, lengths), lengths))
+        said = [self.head(self.pool(self.attend(x, motifs, lengths), lengths))]
         if self.evidence is not None:
-            answers = answers + self.evidence(motifs, lengths)
+            said.append(self.evidence(motifs, lengths))
         if self.placed is not None:
-            answers = answers + self.placed(bases)
-        return answers if self.kmers is None else answers + self.kmers(bases, lengths)
+            said.append(self.placed(bases))
+        if self.kmers is not None:
+            said.append(self.kmers(bases, lengths))
+        return said
 
     def encoded(
         self, bases: UInt8[np.ndarray, "b n"], lengths: Int[np.ndarray, "b"] | None = None
@@ -104,6 +116,12 @@ class SequenceClassifier(Trunk):
         run = Forward(filters, ROWS, run=lambda some, n: summary(filters(some, n), n))
         evidence.calibrate(run(bases, lengths))
 
+    def effects(self) -> Float[np.ndarray, "2t c"]:
+        """What one standard deviation more of each motif adds to the answers (`Evidence.effects`); with `filters`."""
+        assert self.evidence is not None
+        alone = self.evidence.effects()
+        return alone if self.blend is None else alone * float(self.blend.weight.numpy()[1])
+
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
     ) -> tuple[Float[Tensor, "b n w"], UInt8[Tensor, "b n"]]:
@@ -124,6 +142,6 @@ class SequenceClassifier(Trunk):
 
 
 KIND = Kind(
-    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers", "placed", "evidence"),
+    ClassifierConfig, SequenceClassifier, ClassReadout, heads=("head", "kmers", "placed", "evidence", "blend"),
     others=(LabelReadout, ValueReadout),
 )  # fmt: skip

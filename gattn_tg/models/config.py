@@ -282,6 +282,9 @@ class ClassifierConfig(TrunkConfig):
             beside the network sees the strongest site and the sum of each. Strengths take the place of motif ids:
             `embed_motifs` makes them an input, `motif` (key, pair, same) a bias; then there are 256 at most.
         filter_width: bases of such a motif (odd).
+        apart: the network learns apart from the linear models beside it, each from its own error, and each keeps the
+            weights with its own best validation. The answer is a weighted mean of both; the weights are chosen on the
+            validation set. Else the network learns what the linear models leave open, which of few rows is nothing.
     """
 
     n_classes: int
@@ -295,6 +298,7 @@ class ClassifierConfig(TrunkConfig):
     placed: int = 0
     filters: int = 0
     filter_width: int = 15
+    apart: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -311,6 +315,12 @@ class ClassifierConfig(TrunkConfig):
         is_soft = self.motif in (NO_MOTIF, *SOFT)
         kinds = ", ".join((*SOFT, NO_MOTIF))
         self.require(is_soft or not self.filters, "motif", f"one of {kinds}, as there are filters")
+
+    def require_parts(self) -> None:
+        """Raise ConfigError where parts are to learn apart and there is but one; a file of matrices can add filters."""
+        beside = self.kmers or self.placed or self.filters
+        self.require(bool(beside) or not self.apart, "apart", "false, or a linear model beside the network: kmers, "
+                     "placed or filters")  # fmt: skip
 
     @property
     def longest_bp(self) -> int | None:

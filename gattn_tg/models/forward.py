@@ -110,6 +110,17 @@ def class_probabilities(
     return Forward(model, batch_size, device, run)
 
 
+def meant(readout: SequenceReadout, outputs: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
+    """What outputs of a model of whole sequences mean; float64."""
+    if isinstance(readout, ValueReadout):
+        return readout.values(outputs)
+    z = outputs.astype(np.float64)
+    if isinstance(readout, LabelReadout):
+        return np.exp(-np.logaddexp(0.0, -z))
+    found: np.ndarray = np.exp(z - np.logaddexp.reduce(z, axis=-1, keepdims=True))
+    return found
+
+
 def sequence_answers(
     model: Callable[..., Tensor], readout: SequenceReadout, batch_size: int,
     device: str | tuple[str, ...] | None = None,

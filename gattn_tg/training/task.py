@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -94,6 +94,32 @@ class Task(Protocol):
     def fingerprint(self) -> bytes:
         """Bytes that differ when the data differs: a run is resumed only on the same."""
         ...
+
+
+NETWORK, LINEAR = PARTS = ("network", "linear")
+
+
+class Judge(Protocol):
+    """Asks the parts of a model about the validation set."""
+
+    def values(self, monitor: str) -> dict[str, float]:
+        """The metric of each of `PARTS` alone, with the weights that the model has now; nan where it is not defined."""
+        ...
+
+    def choose(self, better: Collection[str]) -> dict[str, float]:
+        """Weigh the parts as is best with what they have learnt; metrics of the whole, and PART_weight of each part.
+
+        Args:
+            better: Parts whose weights are those that `values` asked about; others have earlier ones.
+        """
+        ...
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """A task whose model may be made of parts that learn apart."""
+
+    judge: Judge | None
 
 
 @runtime_checkable

@@ -32,8 +32,8 @@ class Progress:
         step: Steps done.
         n_validations: Validations done.
         best: Monitored metric (minus it where lower is better) and minus the loss of the best validation, compared in
-            this order; None before the first.
-        best_step: Steps done at the best validation.
+            this order; None before the first. Of parts that learn apart the best metric of each.
+        best_step: Steps done at the best validation, of parts that learn apart at the last one that was best for one.
         best_validation: Its number, from 1.
         loss_sum: Sum of the losses since the last validation.
         n_losses: How many they are.
@@ -84,6 +84,20 @@ class Progress:
             return False
         self.best, self.best_step, self.best_validation = value, self.step, self.n_validations
         return True
+
+    def judge_each(self, values: list[float]) -> list[bool]:
+        """One more validation of parts that learn apart; for each of them, whether it is its best so far.
+
+        Args:
+            values: Metric of each part, where higher is better.
+        """
+        self.n_validations += 1
+        least = self.best
+        better = [least is None or value > least[i] for i, value in enumerate(values)]
+        if any(better):
+            self.best = values if least is None else [max(pair) for pair in zip(values, least, strict=True)]
+            self.best_step, self.best_validation = self.step, self.n_validations
+        return better
 
 
 def placed(model: Any, device: str | tuple[str, ...] | None) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,11 +37,12 @@ from gattn_tg.training.loop.fingerprint import fingerprint
 from gattn_tg.training.loop.interrupt import Interrupt
 from gattn_tg.training.loop.low_rank import Updates
 from gattn_tg.training.loop.meter import Meter
+from gattn_tg.training.loop.parts import BLEND, at_their_best
 from gattn_tg.training.loop.schedule import scheduled
 from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.step import Step, multiple
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
-from gattn_tg.training.task import Arrays, Device, Task
+from gattn_tg.training.task import PARTS, Arrays, Device, Judge, Parted, Task
 from gattn_tg.types import Float
 
 
@@ -237,16 +238,9 @@ class Fit:
 
     def _validate(self, step: Step, rate: float, rows: int) -> None:
         progress, speed = self.progress, self.pass_meter.take()
-        with holding(self.parameters, step.averaged()), self.updates.merged():
-            with Context(TRAINING=0):
-                measured = self.task.validate() if self.is_first else None
-            metrics = self.communicator.from_first(measured) or {}
-            value = [_value(metrics, self.monitor, self.task.monitors[self.monitor]), _value(metrics, "loss", False)]
-            is_best = progress.judge(value)
-            if is_best:
-                self.best = snapshot(self.kept)
-                if self.folder and self.is_first:
-                    self.folder.write_best(self._write_model)
+        with holding(self.parameters, step.averaged()), self.updates.merged(), Context(TRAINING=0):
+            judge = self.task.judge if isinstance(self.task, Parted) else None
+            metrics, is_best = self._judged_apart(judge) if judge else self._judged()
         progress.seconds = time.perf_counter() - self.start
         record = Validated(
             step=progress.step,
@@ -261,6 +255,37 @@ class Fit:
         self.validations.append(record)
         self._note(record)
         self.watcher.validated(record)
+
+    def _judged(self) -> tuple[dict[str, float], bool]:
+        """Metrics of the weights as they are, and whether these are the best so far, which are kept."""
+        metrics = self._measured(self.task.validate)
+        value = [_value(metrics, self.monitor, self.task.monitors[self.monitor]), _value(metrics, "loss", False)]
+        is_best = self.progress.judge(value)
+        if is_best:
+            self.best = snapshot(self.kept)
+            self._write_best()
+        return metrics, is_best
+
+    def _judged_apart(self, judge: Judge) -> tuple[dict[str, float], bool]:
+        """The same of parts that learn apart: metrics of each with its best weights, and whether one is better now."""
+        alone = self._measured(lambda: judge.values(self.monitor))
+        is_better = self.progress.judge_each(
+            [_value(alone, part, self.task.monitors[self.monitor]) for part in PARTS])
+        better = [part for part, is_best in zip(PARTS, is_better, strict=True) if is_best]
+        with at_their_best(self.kept, self.best, better) as self.best:
+            metrics = self._measured(lambda: judge.choose(better))
+            self.best[BLEND] = np.array([metrics[f"{part}_weight"] for part in PARTS], np.float32)
+            if better:
+                self._write_best()
+        return {**metrics, **{f"{part}_{self.monitor}": alone[part] for part in PARTS}}, bool(better)
+
+    def _measured(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """What rank 0 measures, on every rank."""
+        return self.communicator.from_first(measure() if self.is_first else None) or {}
+
+    def _write_best(self) -> None:
+        if self.folder and self.is_first:
+            self.folder.write_best(self._write_model)
 
     def _note(self, record: Trained | Validated) -> None:
         if self.folder and self.is_first:

@@ -25,7 +25,8 @@ from gattn_tg.types import Float, Int
 
 BETAS = (0.9, 0.99)  # a second moment of 100 steps: runs here last hundreds to thousands of steps, not 100,000
 DROPOUT = 0xD209  # the stream of random numbers that is dropout's
-CALIBRATED = ("evidence.mean", "evidence.sd")  # what was counted in the training set, and is not learnt
+# What is not learnt: what was counted in the training set, and what is chosen on the validation set.
+FIXED = ("evidence.mean", "evidence.sd", "blend.weight")
 
 Loss = Callable[[Inputs], tuple[Float[Tensor, ""], Float[Tensor, ""]]]
 
@@ -42,7 +43,7 @@ def is_linear(name: str) -> bool:
 
 def multiple(name: str, settings: TrainSettings) -> float:
     """The learning rate of a parameter in multiples of the others; 0 where it is not learnt."""
-    if name in CALIBRATED:
+    if name in FIXED:
         return 0.0
     if name.startswith("filters."):
         return settings.filter_rate

@@ -139,11 +139,11 @@ class Classify(SequenceTask):
         labels = self.truth(data)[rows]
         return {"labels": labels, **({} if self._weights is None else {"weights": self._weights[labels]})}
 
-    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    def loss_of(self, outputs: Float[Tensor, "b c"], inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Cross entropy, summed over the valid rows with their weights, and the sum of these."""
         labels = inputs["valid"].where(inputs["labels"], -1)
         weights = inputs["weights"] if self._weights is not None else None
-        return cross_entropy(self.outputs(inputs), labels, self.settings.label_smoothing, weights)
+        return cross_entropy(outputs, labels, self.settings.label_smoothing, weights)
 
     def _weights_of(self, n_classes: int) -> Float[np.ndarray, "c"] | None:
         given = self.choices.class_weights

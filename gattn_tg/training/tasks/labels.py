@@ -112,10 +112,10 @@ class Labels(SequenceTask):
         known, labels = ~np.isnan(truth), np.nan_to_num(truth).astype(np.float32)
         return {"labels": labels, "weights": (known * np.where(labels == 1, self._weights, 1.0)).astype(np.float32)}
 
-    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    def loss_of(self, outputs: Float[Tensor, "b c"], inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Binary cross entropy, summed over the known cells of valid rows with their weights, and the sum of these."""
         weights = inputs["valid"].unsqueeze(-1).where(inputs["weights"], 0.0)
-        return binary_cross_entropy(self.outputs(inputs), inputs["labels"], weights), weights.sum()
+        return binary_cross_entropy(outputs, inputs["labels"], weights), weights.sum()
 
     def _weights_of(self) -> Float[np.ndarray, "k"]:
         """How much a 1 of each label counts against a 0."""

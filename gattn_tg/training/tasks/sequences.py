@@ -26,9 +26,10 @@ from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig, TrainSettings
-from gattn_tg.training.task import Arrays, Device
+from gattn_tg.training.task import Arrays, Device, Judge
 from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks import labelled as datasets
+from gattn_tg.training.tasks.apart import Apart, sides
 from gattn_tg.types import Bool, Float, Int
 
 
@@ -54,6 +55,7 @@ class SequenceTask:
         forward: The captured network, for predicting more data without compiling again; over both strands where
             training turns them.
         readout: What the answers mean.
+        judge: Asks the parts of a model that learn apart; None of other models.
 
     Raises:
         ConfigError: The data has not what this task learns from.
@@ -94,6 +96,10 @@ class SequenceTask:
             if not isinstance(data.bases, MappedRows):  # its rows are met one batch at a time
                 model.encoded(data.bases, data.lengths)  # refuses what cannot be read before anything is learnt
         self.truth(train), self.truth(valid)
+        self.judge: Judge | None = None
+        if getattr(model.config, "apart", False):
+            self.judge = Apart(
+                model, self.readout, self.truth(valid), valid, vocabulary, self.batch_size, device)
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Self:
@@ -114,8 +120,12 @@ class SequenceTask:
             n = shape.filters or (len(starts) if settings.matrices else 0)
             try:
                 shape = replace(shape, merge_strands=merges, filters=n)
+                shape.require_parts()
             except ConfigError as error:
                 raise ConfigError(f"{config.path}: [model] {error}") from error
+            if shape.apart and shape.filters and config.train.filter_rate:
+                raise ConfigError(f"{config.path}: [train] filter_rate: expected 0, as parts that learn apart cannot "
+                                  f"share filters, got {config.train.filter_rate:g}; set 0, or apart = false")
         shape = config.with_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
         if model.filters is not None:
@@ -145,9 +155,18 @@ class SequenceTask:
         """What the loss needs of these rows beside the sequences."""
         raise NotImplementedError
 
-    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """The loss summed over what is known of the valid rows, and the number or weight of it."""
+    def loss_of(self, outputs: Float[Tensor, "b c"], inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """The loss of what is said of a batch, summed over what is known of the valid rows, and the number or weight
+        of it."""
         raise NotImplementedError
+
+    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """The loss of what the model says; where its parts learn apart, the mean of theirs."""
+        batch = inputs["bases"], inputs["motif_ids"], inputs["lengths"]
+        if self.judge is None:
+            return self.loss_of(self.model(*batch), inputs)
+        (network, count), (linear, _) = (self.loss_of(said, inputs) for said in sides(self.model, *batch))
+        return (network + linear) / 2, count
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""
@@ -163,11 +182,6 @@ class SequenceTask:
             bases, motif_ids = other_strand(bases, motif_ids, self.vocabulary.complement, turned[rows], lengths)
         bases = self.model.encoded(bases, lengths)
         return {"bases": bases, "motif_ids": motif_ids, "lengths": lengths, **self.targets(data, rows), "valid": valid}
-
-    def outputs(self, inputs: Inputs) -> Float[Tensor, "b c"]:
-        """What the network says of a batch."""
-        found: Tensor = self.model(inputs["bases"], inputs["motif_ids"], inputs["lengths"])
-        return found
 
     def outcome(self, part: str) -> Outcome | None:
         """Truth and answers of the set "valid" or "test" with the weights that the model has now; None without one."""

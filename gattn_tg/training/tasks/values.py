@@ -108,9 +108,9 @@ class Values(SequenceTask):
         learnt = self.readout.learnt(self.truth(data)[rows])
         return {"values": np.nan_to_num(learnt).astype(np.float32), "known": (~np.isnan(learnt)).astype(np.float32)}
 
-    def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    def loss_of(self, outputs: Float[Tensor, "b c"], inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss that the configuration names, summed over the known cells of valid rows, and their number."""
-        z, values = self.outputs(inputs), inputs["values"]
+        z, values = outputs, inputs["values"]
         known = inputs["valid"].unsqueeze(-1).where(inputs["known"], 0.0)
         if self.choices.loss == "poisson":
             return poisson_log(z, values, known), known.sum()

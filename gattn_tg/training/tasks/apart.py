@@ -1,0 +1,87 @@
+"""A network and the linear models beside it that learn apart: what each is worth by itself, and how much each says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from tinygrad import Tensor
+
+from gattn_tg.data import LabelledSequences
+from gattn_tg.data.augment import other_strand
+from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.models.forward import Forward, meant
+from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.motif import MotifVocabulary
+from gattn_tg.nn.blend import CHOICES
+from gattn_tg.training.task import LINEAR, NETWORK, PARTS, Device
+from gattn_tg.types import Float
+
+Said = dict[str, Float[np.ndarray, "s r c"]]  # by part: outputs for each strand, sequence and answer
+
+
+class Apart:
+    """Asks both parts of a model about the validation set, once for a validation.
+
+    Args:
+        model: A `SequenceClassifier` with `apart`.
+        readout: What its answers mean; over both strands where it says so.
+        truth: What is known of the sequences.
+        valid: The sequences.
+        vocabulary: What their motif ids mean.
+        batch_size: Sequences that are asked about at once.
+        device: Where they go.
+
+    Raises:
+        ConfigError: The model has no linear model beside its network.
+    """
+
+    def __init__(
+        self, model: Any, readout: SequenceReadout, truth: np.ndarray, valid: LabelledSequences,
+        vocabulary: MotifVocabulary, batch_size: int, device: Device,
+    ) -> None:  # fmt: skip
+        model.config.require_parts()
+        self.model, self.readout, self.truth, self.valid, self.vocabulary = model, readout, truth, valid, vocabulary
+        self._run = Forward(model, batch_size, device, run=lambda *some: Tensor.stack(*sides(model, *some), dim=1))
+        self._now: Said = {}
+        self._best: Said = {}
+
+    def values(self, monitor: str) -> dict[str, float]:
+        """The metric of each part alone, with the weights that the model has now."""
+        self._now = self._said()
+        return {part: self._metrics(self._now[part])[monitor] for part in PARTS}
+
+    def choose(self, better: Collection[str]) -> dict[str, float]:
+        """Weigh both parts so that the loss is least; gives the metrics of the whole, and PART_weight of each part.
+
+        Args:
+            better: Parts whose weights are those that `values` asked about; others have earlier ones.
+        """
+        if not self._best and len(better) < len(PARTS):
+            self._best = self._said()  # after a resume
+        self._best |= {part: self._now[part] for part in better}
+        network, linear = (self._best[part] for part in PARTS)
+        found = [self._metrics(a * network + b * linear) | {f"{NETWORK}_weight": a, f"{LINEAR}_weight": b}
+                 for a, b in CHOICES]  # fmt: skip
+        best = min(found, key=lambda one: np.nan_to_num(one["loss"], nan=np.inf))
+        self.model.blend.choose(best[f"{NETWORK}_weight"], best[f"{LINEAR}_weight"])
+        return best
+
+    def _said(self) -> Said:
+        bases, motif_ids, lengths = (rows[:] for rows in self.valid.inputs)  # of a table on disk as well
+        found = [self._run(bases, motif_ids, lengths)]
+        if self.readout.both_strands:
+            turned = other_strand(bases, motif_ids, self.vocabulary.complement, lengths=lengths)
+            found.append(self._run(*turned, lengths))
+        both = np.stack(found)
+        return {part: both[:, :, i] for i, part in enumerate(PARTS)}
+
+    def _metrics(self, outputs: Float[np.ndarray, "s r c"]) -> dict[str, float]:
+        return Outcome(self.readout, self.truth, meant(self.readout, outputs).mean(0)).metrics()
+
+
+def sides(model: Any, *inputs: Tensor) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b c"]]:
+    """What the network says, and what the linear models beside it say together."""
+    network, *linear = model.parts(*inputs)
+    return network, sum(linear)
