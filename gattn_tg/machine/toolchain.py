@@ -149,6 +149,17 @@ def flags(cpuinfo: str = "/proc/cpuinfo") -> frozenset[str]:
     return frozenset(found.group(1).split() if found else ())
 
 
+@functools.cache
+def vendor(cpuinfo: str = "/proc/cpuinfo") -> str:
+    """What Linux says of the maker of an x86 processor, as "GenuineIntel"; empty elsewhere."""
+    try:
+        text = Path(cpuinfo).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = re.search(r"^vendor_id\s*:\s*(\S+)", text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
 def vector_bits(cpuinfo: str = "/proc/cpuinfo") -> int:
     """Width of the vector registers of this machine in bits: 512 (AVX-512), 256 (AVX2), else 128."""
     if _Assumed.bits is not None:

@@ -77,7 +77,7 @@ def test_how_products_of_bfloat16_are_computed() -> None:
         "  --  products of bfloat16: no instructions for them; computed in float32"
     )
     assert pairs({"available": ["avx512_bf16"], "used": None}) == (
-        "  --  products of bfloat16: computed in float32, as GATTN_PAIRS says (avx512_bf16)"
+        "  --  products of bfloat16: computed in float32 (avx512_bf16)"
     )
 
 

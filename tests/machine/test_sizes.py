@@ -16,8 +16,8 @@ from tinygrad import Tensor
 from gattn_tg import attention
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.dense.gemm import Gemm
-from gattn_tg.kernels.loops import backward as loops_backward
 from gattn_tg.kernels.loops import units as plan
+from gattn_tg.kernels.loops.backward_sizes import BackwardSizes
 from gattn_tg.machine import cache, toolchain
 from gattn_tg.machine import sizes as plan_table
 from gattn_tg.machine.sizes import WIDTHS, Row
@@ -50,7 +50,7 @@ def test_rows_of_the_user_go_first_and_head_widths_take_the_nearest(user: Path) 
     assert [plan_table.panel_bytes(d) for d in (8, 32, 33, 64, 65, 256)] == [32768, 32768, 131072, 131072, 65536, 65536]
     assert plan.query_rows(heads=8, n=2048, width=32) == 256
     assert plan.query_rows(heads=8, n=2048, width=64) == 512
-    assert loops_backward.arena(1000, 64, 48)[0] == 16
+    assert BackwardSizes(1, 1, 1, 1000, 1000, 64, 48).rows == 16
     assert (Gemm(100, 100, 100).height, Gemm(100, 100, 100).width) == (4, 32)
     assert plan_table.tile() == (4, 64)  # the row of another vector width does not count
     assert [r.origin for r in plan_table.load(user, "user")] == ["user"] * 5

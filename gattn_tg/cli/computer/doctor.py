@@ -58,7 +58,8 @@ def pairs(report: dict[str, Any]) -> str:
     if not names:
         return "  --  products of bfloat16: no instructions for them; computed in float32"
     others = [name for name in names if name != used]
-    words = [used or "computed in float32, as GATTN_PAIRS says", *([f"({', '.join(others)})"] if others else [])]
+    # not used: they are slower here, or GATTN_PAIRS says so
+    words = [used or "computed in float32", *([f"({', '.join(others)})"] if others else [])]
     return f"  {MARK[used is not None]}  products of bfloat16: {' '.join(words)}"
 
 

@@ -27,9 +27,9 @@ from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.loops.backward_sizes import BackwardSizes
 from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.table_gradient import TableGradient
-from gattn_tg.kernels.loops.units import key_parts, runs
 from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.kinds import NONE
@@ -40,7 +40,6 @@ from gattn_tg.kernels.tiles.tile import (
     LANES,
     LARGEST,
     ROWS,
-    Arena,
     Panel,
     View,
     bounded,
@@ -54,37 +53,9 @@ from gattn_tg.kernels.tiles.tile import (
     registers,
     saturate,
 )
-from gattn_tg.machine.sizes import chunk_rows
 
 OUTPUTS = 5  # dq, dk, dv, dtable, scratch
 STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
-
-
-def arena(n: int, d: int, e: int) -> tuple[int, Arena]:
-    """Rows per chunk, and the scratch memory of one part."""
-    rows = min(chunk_rows(d), ceildiv(n, ROWS) * ROWS)
-    wd, we = padded(d), padded(e)
-    return rows, Arena(
-        kt=d * LANES, vt=e * LANES, k=LANES * wd, dk=LANES * wd, dv=LANES * we,
-        q=rows * wd, do=rows * we, p=rows * LANES, ds=rows * LANES,
-    )  # fmt: skip
-
-
-def dq_shape(b: int, h: int, g: int, n: int, m: int, d: int) -> tuple[int, int, int, int, int]:
-    """Partial sums of dq, (parts, b, h, rows, lanes): rows and lanes are padded."""
-    rows, _ = arena(n, d, d)
-    shape = (b, h, ceildiv(n, rows) * rows, padded(d))
-    return (key_parts(b * g, m, 4 * shape[0] * shape[1] * shape[2] * shape[3]), *shape)
-
-
-def dtable_shape(b: int, h: int, g: int, n: int, m: int, d: int, score: Score) -> tuple[int, int, int, int]:
-    """Partial sums of the table gradient, (b, h, parts, entries); one number where there is no table."""
-    return b, h, dq_shape(b, h, g, n, m, d)[0], score.entries
-
-
-def scratch_shape(b: int, h: int, g: int, n: int, m: int, d: int, e: int) -> tuple[int, int]:
-    """Shape of the scratch operand."""
-    return runs(b * g * dq_shape(b, h, g, n, m, d)[0]), arena(n, d, e)[1].size
 
 
 @functools.cache
@@ -105,16 +76,19 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 class Backward:
     """The backward kernel under construction. A unit is every `parts`-th block of keys of one key head."""
 
+    is_paired = False
+
     def __init__(self, score: Score, rotation: Rotation, given: BackwardOperands) -> None:
         self.dq, self.dk, self.dv, self.dtable, self.scratch = given.outputs
         self.q, self.k, self.v, self.do = given.q, given.k, given.v, given.do
         self.top, self.inverse, self.delta = given.top, given.inverse, given.delta
         self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.parts, self.heads = self.dq.shape[0], self.h_size // self.g_size
-        self.rows, self.panels = arena(self.n, self.d, self.e)
+        sizes = BackwardSizes(*given.sizes, is_paired=self.is_paired)
+        self.rows, self.panels = sizes.rows, sizes.arena
         self.wd, self.we = padded(self.d), padded(self.e)
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{self.q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_{self.way()}_{self.q.dtype.name}"
         self.body = body = Body(f"flash_bwd_{plan}_{score.name}{rotation.name}")
         self.angles = given.angles
         self.broken = BrokenKeys(body, self.k, self.v)
@@ -123,13 +97,21 @@ class Backward:
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
 
+    def way(self) -> str:
+        """How products are summed, for the name of the kernel."""
+        return f"loops{'x'.join(map(str, registers()))}"
+
+    def take_panels(self, part: UOp) -> None:
+        """Names the scratch memory of one part."""
+        (self.kt, self.vt, self.at_k, self.at_q, self.at_do, self.at_dk, self.at_dv, self.at_p, self.at_ds) = (
+            self.panels.panels(self.body, self.scratch, part)
+        )
+
     def build(self) -> UOp:
         """The whole kernel."""
         body, parts = self.body, self.parts
         with body.units(self.b_size * self.g_size * parts, self.scratch.shape[0]) as (worker, unit):
-            (self.kt, self.vt, self.at_k, self.at_dk, self.at_dv, self.at_q, self.at_do, self.at_p, self.at_ds) = (
-                self.panels.panels(body, self.scratch, worker)
-            )
+            self.take_panels(worker)
             self.b, self.g, self.part = unit // (self.g_size * parts), unit // parts % self.g_size, unit % parts
             self.turn_q = Turn(body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
             self.turn_k = Turn(body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
@@ -158,48 +140,58 @@ class Backward:
         with body.loops(self.heads, self.score.entries) as (x, j):
             body.write(self.dtable, (self.b, self.g * self.heads + x, self.part, j), 0.0)
         if self.wd > self.d:
-            self.at_k.fill(LANES * self.wd, 0.0)
-            self.at_q.fill(self.rows * self.wd, 0.0)
+            self.at_k.fill(self.panels.sizes["k"], 0.0)
+            self.at_q.fill(self.panels.sizes["q"], 0.0)
         if self.we > self.e:
-            self.at_do.fill(self.rows * self.we, 0.0)
+            self.at_do.fill(self.panels.sizes["do"], 0.0)
 
     def lay_out_keys(self, first: UOp) -> None:
-        """k by key and by channel, in units of the score, v by channel; dk and dv start at 0."""
-        factor = self.score.scale * LOG2E
-
-        def key(j: UOp) -> UOp:
-            return (first + j).minimum(self.m - 1)
-
-        body = self.body
-        self.turn_k.lay_out(
-            LANES, self.d, key,
-            lambda j, x: finite(self.k[self.b, self.g, key(j), x].cast(dtypes.float32)) * factor,
-            lambda j, x, value: self.at_k.write(j * self.wd + x, value),
-        )  # fmt: skip
-        with body.loops(self.d, LANES) as (x, j):
-            self.kt.write(x * LANES + j, self.at_k.read(j * self.wd + x))
-        with body.loops(self.e, LANES) as (x, j):
-            self.vt.write(x * LANES + j, self.v[self.b, self.g, key(j), x].cast(dtypes.float32))
+        """What products and scores need of a block of keys; dk and dv start at 0."""
+        self.lay_out_k(first)
+        self.lay_out_v(first)
         self.broken.mark(self.b, self.g, first)
         self.at_dk.fill(LANES * self.wd, 0.0)
         self.at_dv.fill(LANES * self.we, 0.0)
 
+    def key(self, first: UOp, j: UOp) -> UOp:
+        """A key of the block; keys that pad the last block repeat the last one."""
+        return (first + j).minimum(self.m - 1)
+
+    def lay_out_k(self, first: UOp) -> None:
+        """k by key and by channel, in units of the score."""
+        factor = self.score.scale * LOG2E
+        self.turn_k.lay_out(
+            LANES, self.d, lambda j: self.key(first, j),
+            lambda j, x: finite(self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32)) * factor,
+            lambda j, x, value: self.at_k.write(j * self.wd + x, value),
+        )  # fmt: skip
+        with self.body.loops(self.d, LANES) as (x, j):
+            self.kt.write(x * LANES + j, self.at_k.read(j * self.wd + x))
+
+    def lay_out_v(self, first: UOp) -> None:
+        """v by channel."""
+        with self.body.loops(self.e, LANES) as (x, j):
+            self.vt.write(x * LANES + j, self.v[self.b, self.g, self.key(first, j), x].cast(dtypes.float32))
+
     def walk(self, h: UOp, first: UOp) -> None:
         """All rows of one query head against one block of keys."""
-        body = self.body
         self.scores.load(self.b, h, first)
         if self.gradient is not None:
             self.gradient.clear()
         with self.chunks(first) as chunk:
             i0 = chunk * self.rows
             self.lay_out_rows(h, i0)
-            with body.loop(self.rows // ROWS) as tile:
-                self.weigh(h, i0, tile * ROWS, first)
-            self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
-            self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
-            self.add_to_dq(h, i0)
+            self.multiply(h, i0, first)
         if self.gradient is not None:
             self.gradient.finish(self.dtable, (self.b, h, self.part), first)
+
+    def multiply(self, h: UOp, i0: UOp, first: UOp) -> None:
+        """The five products of one chunk of rows."""
+        with self.body.loop(self.rows // ROWS) as tile:
+            self.weigh(h, i0, tile * ROWS, first)
+        self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
+        self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
+        self.add_to_dq(h, i0)
 
     def chunks(self, first: UOp) -> AbstractContextManager[UOp]:
         """The chunks of rows that see any key of the block."""
@@ -211,10 +203,24 @@ class Backward:
 
     def lay_out_rows(self, h: UOp, i0: UOp) -> None:
         """q and do by row, and three numbers per row."""
+        self.lay_out_factors(h, i0)
+        body = self.body
+        with body.loop(self.rows) as i:
+            # nan makes the probabilities nan of what the row sees; rows that pad the chunk have no probabilities
+            row = self.row(i0, i)
+            top = self.is_broken(h, row).where(math.nan, self.top[self.b, h, row])
+            body.write(self.row_top, (i,), (i0 + i < self.n).where(top, NEVER))
+        with body.loop(self.rows) as i:
+            body.write(self.row_inverse, (i,), finite(self.inverse[self.b, h, self.row(i0, i)]))
+        with body.loop(self.rows) as i:
+            body.write(self.row_delta, (i,), self.delta[self.b, h, self.row(i0, i)])
 
-        def row(i: UOp) -> UOp:
-            return (i0 + i).minimum(self.n - 1)
+    def row(self, i0: UOp, i: UOp) -> UOp:
+        """A row of the chunk; rows that pad the last chunk repeat the last one."""
+        return (i0 + i).minimum(self.n - 1)
 
+    def lay_out_factors(self, h: UOp, i0: UOp) -> None:
+        """q and do by row."""
         body = self.body
         # whole chunks of float32 rows that fill their lanes are read where they are
         is_whole = self.n % self.rows == 0
@@ -224,23 +230,15 @@ class Backward:
             self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
         else:
             self.turn_q.lay_out(
-                self.rows, self.d, row,
-                lambda i, x: self.q[self.b, h, row(i), x].cast(dtypes.float32),
+                self.rows, self.d, lambda i: self.row(i0, i),
+                lambda i, x: self.q[self.b, h, self.row(i0, i), x].cast(dtypes.float32),
                 lambda i, x, value: self.at_q.write(i * self.wd + x, value),
             )  # fmt: skip
         if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
             self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
         else:
             with body.loops(self.rows, self.e) as (i, x):
-                self.at_do.write(i * self.we + x, self.do[self.b, h, row(i), x].cast(dtypes.float32))
-        with body.loop(self.rows) as i:
-            # nan makes the probabilities nan of what the row sees; rows that pad the chunk have no probabilities
-            top = self.is_broken(h, row(i)).where(math.nan, self.top[self.b, h, row(i)])
-            body.write(self.row_top, (i,), (i0 + i < self.n).where(top, NEVER))
-        with body.loop(self.rows) as i:
-            body.write(self.row_inverse, (i,), finite(self.inverse[self.b, h, row(i)]))
-        with body.loop(self.rows) as i:
-            body.write(self.row_delta, (i,), self.delta[self.b, h, row(i)])
+                self.at_do.write(i * self.we + x, self.do[self.b, h, self.row(i0, i), x].cast(dtypes.float32))
 
     def is_broken(self, h: UOp, i: UOp) -> UOp:
         """Whether a row that sees something saw a broken number, or its gradient holds one."""
@@ -257,9 +255,18 @@ class Backward:
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(tile, (i, j), 0.0)
             product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
+        self.soften(h, i0, r, first)
+
+    def scaled(self, s: UOp) -> UOp:
+        """A product in units of the score; keys carry the factor already."""
+        return s
+
+    def soften(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
+        """p and ds of one tile from its products."""
+        body, s, dp = self.body, self.s, self.dp
         with body.loops(ROWS, LANES) as (i, j):
             top = body.read(self.row_top, r + i)
-            value = self.scores.value(body.read(s, i, j), self.b, h, i0 + r + i, first, j, top)
+            value = self.scores.value(self.scaled(body.read(s, i, j)), self.b, h, i0 + r + i, first, j, top)
             body.write(s, (i, j), exp2(value) * body.read(self.row_inverse, r + i))
         with body.loops(ROWS, LANES) as (i, j):
             slope = saturate(body.read(dp, i, j) - body.read(self.row_delta, r + i), STEEPEST)
@@ -316,7 +323,7 @@ class Backward:
             write(self.dv, j, x, bounded(self.at_dv.read(j * self.we + x), LARGEST))
 
     def write_rows(self, h: UOp) -> None:
-        """The unit's part of dq, turned back. The k that it was summed from carries scale * log2 e, dq wants scale."""
+        """The unit's part of dq, turned back, times scale."""
 
         def row(i: UOp) -> UOp:
             return i.minimum(self.n - 1)
@@ -324,7 +331,11 @@ class Backward:
         self.turn_q.take_back(
             self.dq.shape[3], self.d, row,
             lambda i, x: self.is_broken(h, row(i)).where(
-                math.nan, saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * (1 / LOG2E)
+                math.nan, saturate(self.body.read(self.dq, self.part, self.b, h, i, x), LARGEST) * self.dq_factor()
             ),
             lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
         )  # fmt: skip
+
+    def dq_factor(self) -> float:
+        """What is left to multiply dq with: the k that it was summed from carries scale * log2 e."""
+        return 1 / LOG2E

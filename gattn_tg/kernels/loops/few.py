@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
+from tinygrad.dtype import DType
 
 from gattn_tg.kernels.loops.forward import OUTPUTS, Forward
 from gattn_tg.kernels.tiles import operands as named
@@ -59,7 +60,7 @@ class FewRows(Forward):
         self.q_width = ceildiv(self.d, FOLD) * FOLD
         self.partial, self.quads = self.body.array(LANES, FOLD), self.body.array(LANES, QUAD)
 
-    def reads_q_in_place(self) -> bool:
+    def reads_q_in_place(self, dtype: DType) -> bool:
         """Never: q carries the factor of the score, and products read it beyond its width."""
         return False
 

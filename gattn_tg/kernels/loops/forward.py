@@ -24,6 +24,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from tinygrad import UOp, dtypes
+from tinygrad.dtype import DType
 
 from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.units import query_rows, runs
@@ -53,7 +54,7 @@ from gattn_tg.kernels.tiles.tile import (
     tree,
 )
 
-TOGETHER = 2 * ROWS  # rows whose softmax is taken at once: the steps of one tile wait for each other
+TOGETHER = (2 * ROWS, ROWS)  # rows whose softmax is taken at once: the steps of one tile wait for each other
 
 
 def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
@@ -90,29 +91,43 @@ def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
 class Forward:
     """The forward kernel under construction. A unit is a block of rows of one head."""
 
+    together_sizes = TOGETHER
+
     def __init__(self, score: Score, rotation: Rotation, given: Operands) -> None:
         self.o, self.lse, self.row_top, self.inverse, self.scratch = given.outputs
         self.q, self.k, self.v = given.q, given.k, given.v
         self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
-        self.rows, self.panels = arena(self.b_size, self.h_size, self.n, self.d, self.e)
+        self.rows, self.panels = self.arena()
         self.score, self.rotation = score, rotation
-        plan = f"d{self.d}_e{self.e}_loops{'x'.join(map(str, registers()))}_{self.q.dtype.name}"
+        plan = f"d{self.d}_e{self.e}_{self.way()}_{self.q.dtype.name}"
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = given.angles
         self.broken = BrokenKeys(body, self.k, self.v)
         self.scores = ScoreBody(body, score, given.of_score, self.n, self.m, self.broken.lanes)
         self.width, self.q_width = padded(self.e), self.d
         self.down = self.m.bit_length()
-        self.together = TOGETHER if self.rows % TOGETHER == 0 else ROWS
+        self.together = next(x for x in self.together_sizes if self.rows % x == 0)
         self.s, self.c = body.array(self.together, LANES), body.array(ROWS, LANES)
         self.top, self.total = body.array(self.rows), body.array(self.rows, FOLD)
         self.lanes, self.shrink = body.array(self.together, FOLD), body.array(self.together)
+
+    def arena(self) -> tuple[int, Arena]:
+        """Rows per unit, and scratch memory."""
+        return arena(self.b_size, self.h_size, self.n, self.d, self.e)
+
+    def way(self) -> str:
+        """How products are summed, for the name of the kernel."""
+        return f"loops{'x'.join(map(str, registers()))}"
+
+    def take_panels(self, part: UOp) -> None:
+        """Names the scratch memory of one part."""
+        self.at_q, self.at_k, self.at_v, self.acc = self.panels.panels(self.body, self.scratch, part)
 
     def build(self) -> UOp:
         """The whole kernel."""
         per_head = ceildiv(self.n, self.rows)
         with self.body.units(self.b_size * self.h_size * per_head, self.scratch.shape[0]) as (part, unit):
-            self.at_q, self.at_k, self.at_v, self.acc = self.panels.panels(self.body, self.scratch, part)
+            self.take_panels(part)
             self.b, self.h = unit // (self.h_size * per_head), unit // per_head % self.h_size
             self.g, self.i0 = self.h // (self.h_size // self.g_size), unit % per_head * self.rows
             self.start()
@@ -120,8 +135,7 @@ class Forward:
                 self.lay_out_keys(block * LANES)
                 with self.tiles(block * LANES) as tile:
                     self.weigh(tile * self.together, block * LANES)
-                    with self.body.loop(ceildiv(self.together, ROWS)) as piece:
-                        self.add_values(tile * self.together, piece * ROWS)
+                    self.add(tile * self.together)
             self.finish()
         return self.body.finish()
 
@@ -132,14 +146,10 @@ class Forward:
     def start(self) -> None:
         """Lay out the rows of q, and empty the sums."""
         body, width = self.body, self.width
-        if self.reads_q_in_place():
-            self.rows_of_q: Panel | View = View(lambda i, x: self.q[self.b, self.h, self.i0 + i, x])
-        else:
-            self.rows_of_q = self.at_q
-            self.lay_out_q()
+        self.take_rows()
         self.acc.fill(self.rows * width, 0.0)
         if width > self.e:
-            self.at_v.fill(LANES * width, 0.0)
+            self.at_v.fill(self.panels.sizes["v"], 0.0)
         with body.loop(self.rows) as i:
             body.write(self.top, (i,), LEAST)
         self.broken.start()
@@ -147,14 +157,21 @@ class Forward:
             numbers = [self.q[self.b, self.h, self.row(i), (x + c).minimum(self.d - 1)] for c in range(0, self.d, FOLD)]
             body.write(self.total, (i, x), tree([self.broken.times_zero(y) for y in numbers], UOp.__add__))
 
-    def reads_q_in_place(self) -> bool:
-        """Whether rows of q serve as they are."""
-        return not self.rotation.channels and self.q.dtype == dtypes.float32 and self.n % self.rows == 0
+    def take_rows(self) -> None:
+        """The rows of q: where they are, or laid out."""
+        if self.reads_q_in_place(dtypes.float32):
+            self.rows_of_q: Panel | View = View(lambda i, x: self.q[self.b, self.h, self.i0 + i, x])
+        else:
+            self.rows_of_q = self.at_q
+            self.lay_out_q()
+
+    def reads_q_in_place(self, dtype: DType) -> bool:
+        """Whether rows of q serve as they are, where products read rows of a type."""
+        return not self.rotation.channels and self.q.dtype == dtype and self.n % self.rows == 0
 
     def lay_out_q(self) -> None:
         """The rows of q, turned, in float32."""
-        turn = Turn(self.body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
-        turn.lay_out(
+        self.turn_of_rows().lay_out(
             self.rows, self.d, self.row,
             lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
             lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
@@ -196,6 +213,10 @@ class Forward:
             lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
         )  # fmt: skip
 
+    def turn_of_rows(self) -> Turn:
+        """The rotation of rows of q."""
+        return Turn(self.body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
+
     def turn_of_keys(self) -> Turn:
         """The rotation of keys."""
         return Turn(self.body, self.rotation, self.angles.get("cos_k"), self.angles.get("sin_k"), self.b)
@@ -221,7 +242,7 @@ class Forward:
         rows, pieces = self.together, range(0, LANES, FOLD)
         self.multiply(r, first)
         with body.loops(rows, LANES) as (i, j):
-            value = self.scores.value(body.read(s, i, j), self.b, self.h, self.i0 + r + i, first, j)
+            value = self.scores.value(self.scaled(body.read(s, i, j)), self.b, self.h, self.i0 + r + i, first, j)
             body.write(s, (i, j), value)
 
         with body.loops(rows, FOLD) as (i, j):
@@ -238,6 +259,15 @@ class Forward:
         with body.loops(rows, FOLD) as (i, j):
             more = tree([body.read(s, i, y + j) for y in pieces], UOp.__add__)
             body.write(total, (r + i, j), body.read(total, r + i, j) * body.read(self.shrink, i) + more)
+
+    def scaled(self, s: UOp) -> UOp:
+        """A product in units of the score; keys carry the factor already."""
+        return s
+
+    def add(self, r: UOp) -> None:
+        """acc = acc * shrink + s v for the rows from r."""
+        with self.body.loop(ceildiv(self.together, ROWS)) as piece:
+            self.add_values(r, piece * ROWS)
 
     def add_values(self, r: UOp, at: UOp) -> None:
         """acc = acc * shrink + s v for one tile, which starts `at` rows after r."""

@@ -60,13 +60,20 @@ def _block(tile: Tile, i: int, j: int, steps: int, start: int) -> str:
     inside += [f'__asm__ volatile("tdpbf16ps {square}");' for square in squares]
     return "\n".join(
         [
-            *[_move("tileloadd", n, at, tile.sums) for n, at in places],
+            *[_start(tile, n, at, start) for n, at in places],
             f"for (int x = 0; x < {steps}; x++) {{",
             *[f"  {line}" for line in inside],
             "}",
             *[_move("tilestored", n, at, tile.sums) for n, at in places],
         ]
     )
+
+
+def _start(tile: Tile, number: int, at: str, word: int) -> str:
+    """Sums come into a register; those that start at 0 are in memory from the second walk on."""
+    if tile.clear and word == 0:
+        return f'__asm__ volatile("tilezero %tmm{number}");'
+    return _move("tileloadd", number, at, tile.sums)
 
 
 def _move(instruction: str, number: int, at: str, stride: int) -> str:

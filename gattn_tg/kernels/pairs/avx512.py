@@ -22,17 +22,32 @@ def _piece(tile: Tile, rows: int, j: int, vectors: int) -> str:
     return f"""
 for (int i0 = 0; i0 < {tile.rows}; i0 += {rows}) {{
   lanes_t s[{rows}][{vectors}];
-  for (int i = 0; i < {rows}; i++) for (int j = 0; j < {vectors}; j++)
-    s[i][j] = *(lanes_t*)(c + (i0 + i) * {tile.sums} + {j} + j * {VECTOR});
+  UNROLL for (int i = 0; i < {rows}; i++) UNROLL for (int j = 0; j < {vectors}; j++)
+    s[i][j] = {"(lanes_t){}" if tile.clear else f"*(lanes_t*)(c + (i0 + i) * {tile.sums} + {j} + j * {VECTOR})"};
   for (int x = 0; x < {tile.pairs}; x++) {{
     words_t w[{vectors}];
-    for (int j = 0; j < {vectors}; j++) w[j] = *(words_t*)(b + x * {tile.right}L + {j} + j * {VECTOR});
-    for (int i = 0; i < {rows}; i++) {{
+    UNROLL for (int j = 0; j < {vectors}; j++) w[j] = *(words_t*)(b + x * {tile.right}L + {j} + j * {VECTOR});
+    UNROLL for (int i = 0; i < {rows}; i++) {{
       words_t v = (words_t){{}} + a[(i0 + i) * {tile.left}L + x];
-      for (int j = 0; j < {vectors}; j++)
+      UNROLL for (int j = 0; j < {vectors}; j++)
         __asm__("vdpbf16ps %2, %1, %0" : "+v"(s[i][j]) : "v"(v), "v"(w[j]));
     }}
   }}
-  for (int i = 0; i < {rows}; i++) for (int j = 0; j < {vectors}; j++)
+  UNROLL for (int i = 0; i < {rows}; i++) UNROLL for (int j = 0; j < {vectors}; j++)
     *(lanes_t*)(c + (i0 + i) * {tile.sums} + {j} + j * {VECTOR}) = s[i][j];
 }}"""
+
+
+def narrow(count: int) -> str:
+    """The statement that rounds float32 to bfloat16: half a register from a whole one."""
+    return statement(
+        f"""{head(4 * VECTOR)}
+typedef int half_t __attribute__((vector_size({2 * VECTOR}), aligned(2), may_alias));
+---
+for (int i = 0; i < {count}; i += {VECTOR}) {{
+  half_t h;
+  __asm__("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(*(lanes_t*)(a + i)));
+  *(half_t*)((char*)c + 2 * i) = h;
+}}""",
+        ("c", "a"),
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# registers are arrays with numbers known to the compiler, which it keeps in memory unless their loops are unrolled
 HEAD = """
 typedef float lanes_t __attribute__((vector_size({bytes}), aligned(4), may_alias));
 typedef int words_t __attribute__((vector_size({bytes}), aligned(4), may_alias));
 typedef int word_t __attribute__((may_alias));
+#undef UNROLL
+#define UNROLL _Pragma("clang loop unroll(full)")
 """
 
 
@@ -22,6 +25,7 @@ class Tile:
         sums: float32 from one row of sums to the next.
         left: Words from one row of the left factor to the next.
         right: Words from one row of lanes to the next.
+        clear: The sums start at 0, whatever is there.
     """
 
     rows: int
@@ -30,6 +34,7 @@ class Tile:
     sums: int
     left: int
     right: int
+    clear: bool = False
 
 
 def head(n_bytes: int) -> str:

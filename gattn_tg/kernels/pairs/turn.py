@@ -45,6 +45,22 @@ for (int x = {whole}; x < {words}; x++) for (int j = 0; j < {SIDE}; j++)
     )
 
 
+def zipped(words: int, lanes: int, source: int, out: int) -> str:
+    """The statement c[x * out + j] = (a[2 x * source + j], a[(2 x + 1) * source + j]) for x < words, j < lanes.
+
+    `source` counts bfloat16, `out` words.
+    """
+    return statement(
+        f"""typedef unsigned short half_t __attribute__((may_alias));
+typedef int word_t __attribute__((may_alias));
+---
+const half_t* h = (const half_t*)a;
+for (int x = 0; x < {words}; x++) for (int j = 0; j < {lanes}; j++)
+  ((word_t*)c)[x * {out}L + j] = h[2 * x * {source}L + j] | ((word_t)h[(2 * x + 1) * {source}L + j] << 16);""",
+        ("c", "a"),
+    )
+
+
 def _rows(i: int, words: int, source: int, out: int, have: int) -> str:
     """All words of 16 rows."""
     at = [min(i + r, have - 1) * source for r in range(SIDE)]

@@ -24,11 +24,15 @@ from tinygrad.uop.ops import Ops
 from gattn_tg.kernels.pairs import amx, arm, avx512, turn
 from gattn_tg.kernels.pairs.tile import Tile
 from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.tile import Panel
 from gattn_tg.machine import cpu
 from gattn_tg.machine import pairs as pairs_here
 
 TEXTS = MappingProxyType(
     {"amx_bf16": amx.text, "avx512_bf16": avx512.text, "arm_bfmmla": arm.matrix, "arm_bfdot": arm.dots}
+)
+NARROW = MappingProxyType(
+    {"amx_bf16": avx512.narrow, "avx512_bf16": avx512.narrow, "arm_bfmmla": arm.narrow, "arm_bfdot": arm.narrow}
 )
 # rows and lanes of a tile of a matrix product: what the registers of each hold
 SIZES = MappingProxyType({"amx_bf16": (32, 32), "avx512_bf16": (6, 64), "arm_bfmmla": (8, 32), "arm_bfdot": (8, 32)})
@@ -48,6 +52,21 @@ class Place:
     index: tuple[UOp | int, ...]
     stride: int
 
+    @property
+    def words(self) -> int:
+        """Words from one row to the next."""
+        return self.stride * int(self.buffer.dtype.itemsize) // 4
+
+    @property
+    def halves(self) -> int:
+        """bfloat16 from one row to the next."""
+        return self.stride * int(self.buffer.dtype.itemsize) // 2
+
+    @classmethod
+    def of(cls, panel: Panel, stride: int, index: UOp | int = 0) -> Place:
+        """A place in a panel of words or of float32."""
+        return cls(*panel.address(index), stride)
+
 
 def size(name: str, turned: int = 0) -> tuple[int, int]:
     """Rows and lanes of a tile of a matrix product.
@@ -62,7 +81,18 @@ def size(name: str, turned: int = 0) -> tuple[int, int]:
     return rows, lanes
 
 
-def multiply(body: Body, name: str, sums: Place, left: Place, right: Place, rows: int, lanes: int, pairs: int) -> None:
+def multiply(
+    body: Body,
+    name: str,
+    sums: Place,
+    left: Place,
+    right: Place,
+    rows: int,
+    lanes: int,
+    pairs: int,
+    *,
+    clear: bool = False,
+) -> None:
     """The statement sums += left . right, for `rows` x `lanes` sums of float32; left is bfloat16 or words.
 
     Args:
@@ -74,10 +104,10 @@ def multiply(body: Body, name: str, sums: Place, left: Place, right: Place, rows
         rows: Rows of the tile, at most 32 or a multiple of 16.
         lanes: Lanes of the tile, a multiple of 16.
         pairs: Length of the sum in pairs.
+        clear: The sums start at 0.
     """
     pairs_here.available()  # a process that uses tiles has asked for them
-    per_word = 4 // left.buffer.dtype.itemsize
-    tile = Tile(rows, lanes, pairs, sums.stride, left.stride // per_word, right.stride)
+    tile = Tile(rows, lanes, pairs, sums.stride, left.words, right.stride, clear)
     _state(body, sums, (sums, left, right), _text(name, tile))
 
 
@@ -92,9 +122,26 @@ def transpose(body: Body, out: Place, source: Place, rows: int, words: int, have
         words: Words of each.
         have: Rows that exist; None for all.
     """
-    per_word = 4 // source.buffer.dtype.itemsize
-    text = turn.text(rows, words, source.stride // per_word, out.stride, rows if have is None else have)
+    text = turn.text(rows, words, source.words, out.stride, rows if have is None else have)
     _state(body, out, (out, source), text)
+
+
+def zipped(body: Body, out: Place, source: Place, words: int, lanes: int) -> None:
+    """The statement out[x, j] = (source[2 x, j], source[2 x + 1, j]) for bfloat16: lanes as `multiply` reads them.
+
+    Args:
+        body: Kernel under construction.
+        out: `words` rows of words.
+        source: 2 * `words` rows of bfloat16.
+        words: Pairs of rows.
+        lanes: Elements of a row.
+    """
+    _state(body, out, (out, source), turn.zipped(words, lanes, source.halves, out.stride))
+
+
+def narrow(body: Body, name: str, out: Place, source: Place, count: int) -> None:
+    """The statement out[i] = source[i], rounded to bfloat16, for `count` float32 in a row, a multiple of 16."""
+    _state(body, out, (out, source), NARROW[name](count))
 
 
 def transpose_pairs(body: Body, out: Place, source: Place, rows: int, words: int) -> None:
@@ -107,7 +154,7 @@ def transpose_pairs(body: Body, out: Place, source: Place, rows: int, words: int
         rows: Columns of the source, a multiple of 16.
         words: Pairs of its rows.
     """
-    _state(body, out, (out, source), turn.pairs(rows, words, source.stride, out.stride))
+    _state(body, out, (out, source), turn.pairs(rows, words, source.halves, out.stride))
 
 
 def pair(low: UOp, high: UOp) -> UOp:

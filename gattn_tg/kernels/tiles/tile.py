@@ -53,6 +53,7 @@ class Arena:
 
     def __init__(self, **sizes: int) -> None:
         self.size = 0
+        self.sizes = sizes
         self.starts: dict[str, int] = {}
         for name, size in sizes.items():
             self.starts[name] = self.size
@@ -76,6 +77,10 @@ class Panel:
     def write(self, index: UOp, value: UOp | float) -> None:
         """The statement `panel[index] = value`."""
         self._body.write(self._scratch, (self._part, index + self._start), value)
+
+    def address(self, index: UOp | int) -> tuple[UOp, tuple[UOp, UOp]]:
+        """The buffer that an element lies in, and its place there."""
+        return self._scratch, (self._part, index + UOp.const(self._start, dtypes.weakint))
 
     def fill(self, size: int, value: float) -> None:
         """Set the first `size` elements."""

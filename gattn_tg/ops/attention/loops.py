@@ -7,6 +7,9 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.kernels.loops import backward as loops_backward
 from gattn_tg.kernels.loops import few as loops_few
 from gattn_tg.kernels.loops import forward as loops_forward
+from gattn_tg.kernels.loops import pair_backward, pair_forward
+from gattn_tg.kernels.loops.backward_sizes import BackwardSizes
+from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.machine import cpu
@@ -62,7 +65,8 @@ def _refuse_pieces(problem: Problem) -> str | None:
 def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Output and log-sum-exp.
 
-    Numerics: products of the stored values accumulate in float32, softmax and sums are float32.
+    Numerics: products of the stored values accumulate in float32, softmax and sums are float32. Where the CPU
+        multiplies pairs of bfloat16, what is multiplied is rounded to it: turned q and k, probabilities, and slopes.
     """
     if problem.anchors is not None:
         return anchors.run(problem, run)
@@ -71,18 +75,29 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     rotation, angles = rotation_of(problem)
     q, k, v = problem.q, problem.k, problem.v
     (b, h, _, _), along = piece(q), max(pieces(q)[0], 0)
+    pairs = None if n <= loops_few.FEW else _pairs(d, e, q, k, v)
     outputs = [
         Output((b, h, n, e), v.dtype, along),
         *[Output((b, h, n), dtypes.float32, along)] * 3,
-        Output(loops_forward.scratch_shape(b, h, n, d, e), dtypes.float32),
+        Output((pair_forward if pairs else loops_forward).scratch_shape(b, h, n, d, e), dtypes.float32),
     ]
 
     def gradient(cotangents: list[Tensor], outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
         return _gradient(score, rotation, cotangents, outputs, inputs)
 
-    kernel = (loops_few if n <= loops_few.FEW else loops_forward).kernel(score, rotation)
+    if pairs:
+        kernel = pair_forward.kernel(score, rotation, pairs)
+    else:
+        kernel = (loops_few if n <= loops_few.FEW else loops_forward).kernel(score, rotation)
     o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
     return o, lse
+
+
+def _pairs(d: int, e: int, *operands: Tensor) -> str | None:
+    """The instructions for pairs of bfloat16 that serve a call, or None."""
+    if d % 2 or e % 2 or any(x.dtype != dtypes.bfloat16 for x in operands):
+        return None
+    return pair_unit.chosen()
 
 
 def _gradient(
@@ -95,16 +110,17 @@ def _gradient(
     q, do = without_broken(q), without_broken(do)
 
     (b, h, n, d), (_, g, m, e), along = piece(q), piece(v), max(pieces(q)[0], 0)
+    pairs = None if n <= loops_few.FEW else _pairs(d, e, q, k, v)
+    sizes = BackwardSizes(b, h, g, n, m, d, e, is_paired=pairs is not None)
     outputs = [
-        Output(loops_backward.dq_shape(b, h, g, n, m, d), dtypes.float32, along + 1),
+        Output(sizes.dq_shape, dtypes.float32, along + 1),
         Output((b, g, m, d), k.dtype, along),
         Output((b, g, m, e), v.dtype, along),
-        Output(loops_backward.dtable_shape(b, h, g, n, m, d, score), dtypes.float32, along),
-        Output(loops_backward.scratch_shape(b, h, g, n, m, d, e), dtypes.float32),
+        Output(sizes.dtable_shape(score), dtypes.float32, along),
+        Output(sizes.scratch_shape, dtypes.float32),
     ]
-    dq, dk, dv, dtable, _ = launch(
-        loops_backward.kernel(score, rotation), outputs, (q, k, v, do, top, inverse, delta, *tensors)
-    )
+    kernel = pair_backward.kernel(score, rotation, pairs) if pairs else loops_backward.kernel(score, rotation)
+    dq, dk, dv, dtable, _ = launch(kernel, outputs, (q, k, v, do, top, inverse, delta, *tensors))
     dq = dq.sum(0)[:, :, :n, :d].cast(q.dtype)
     gradients: list[Tensor | None] = [dq, dk, dv]
     for name, x in zip((*score.operands, *rotation.operands), tensors, strict=True):

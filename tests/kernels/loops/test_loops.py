@@ -15,7 +15,7 @@ from gattn_tg.errors import UnsupportedError
 from gattn_tg.kernels.loops import units as plan
 from gattn_tg.kernels.tiles.kinds import KINDS
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.machine import threads
+from gattn_tg.machine import pairs, threads
 from gattn_tg.ops.attention.cases import Case
 from gattn_tg.reference import attention as reference
 
@@ -174,7 +174,8 @@ def test_sharded_equals_whole(axis, kind):
 def test_stored_halves_are_computed_in_float32(dtype):
     q, k, v, do, ids, table = (Tensor(x, device="CPU") for x in arrays(1, 2, 1, 70, 16, "pair"))
     halves = [x.cast(dtype).realize() for x in (q, k, v)]
-    stored = call(*halves, do, ids, table, kind="pair")
+    with pairs.assuming(None):  # instructions for pairs of bfloat16 round what they multiply
+        stored = [x.realize() for x in call(*halves, do, ids, table, kind="pair")]
     exact = call(*(x.float().realize() for x in halves), do, ids, table, kind="pair")
     assert [x.dtype for x in stored] == [dtype, dtypes.float32, dtype, dtype, dtype, dtypes.float32]
     np.testing.assert_array_equal(stored[1].numpy(), exact[1].numpy())
