@@ -7,14 +7,13 @@ bench/biology/methylation.py, settings those of bench/configs/methylation_sites.
 The labels of neighbours are no input: sites of test blocks are tokens in training, with sequence and without a label.
 
 An uncalled site whose neighbours in its block are called is probably not covered (the table says no more), so training
-and validation leave it out; tests are with and without. Networks of all seeds are averaged as log odds, and the scale
-of every fold follows from its validation blocks (Platt), without which folds cannot be ranked together.
+and validation leave it out; tests are with and without. Networks of all seeds are averaged as log odds.
 
-Baselines, fitted on training and validation blocks and scaled in the same way: logistic regression on the facts that
-the network is told (`facts`), on the same sites; and that of bench/biology/methylation.py (`bar`), which sees islands
-of UCSC as well and all labels. Pooled AUC (all folds on one scale), mean AUC within folds, and the difference of both
-from each baseline with a 95 % interval by bootstrap over blocks. One line goes to
-bench/results/methylation_sites.jsonl.
+Baselines, fitted on training and validation blocks: logistic regression on the facts that the network is told
+(`facts`), on the same sites; and that of bench/biology/methylation.py (`bar`), which sees islands of UCSC as well and
+all labels. Pooled AUC (all folds on one scale), mean AUC within folds, and the difference of both from each baseline
+with a 95 % interval by bootstrap over blocks. "scaled" are the same log odds after Platt scaling on the validation
+blocks of each fold. One line goes to bench/results/methylation_sites.jsonl.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from bench.record import ROOT, write
 from gattn_tg.data.genomes.stretches import Stretches, open_windows
 from gattn_tg.data.sites.measured import MeasuredSites, read_labelled_sites
 from gattn_tg.machine import threads
-from gattn_tg.metrics.calibration import platt
 from gattn_tg.metrics.classes import auc
+from gattn_tg.metrics.logistic import logistic as fitted
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.tasks.registry import task_of
@@ -41,6 +40,7 @@ from gattn_tg.training.tasks.sites import Sites
 
 BASELINES = ("facts", "bar")
 RESAMPLES = 1000
+LEAST_SLOPE = 0.05
 Scores = dict[str, np.ndarray]
 
 
@@ -67,6 +67,15 @@ def regression(x: np.ndarray, y: np.ndarray, fits: np.ndarray) -> np.ndarray:
     return found
 
 
+def platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and level of log odds that fit the labels best; the slope is no less than LEAST_SLOPE."""
+    x, ones = np.c_[z, np.ones(len(z))], np.ones(len(z))
+    found = fitted(x, y, ones, start=np.array([1.0, 0.0]), pull=1e-3)
+    if found[0] < LEAST_SLOPE:
+        found = fitted(x, y, ones, start=np.array([LEAST_SLOPE, 0.0]), pull=1e-3, free=np.array([False, True]))
+    return float(found[0]), float(found[1])
+
+
 def one_fold(
     config: TrainConfig, starts: np.ndarray, labels: np.ndarray, bar: np.ndarray, seeds: list[int]
 ) -> tuple[Scores, list[int]]:
@@ -84,10 +93,11 @@ def one_fold(
     scores = {"model": np.mean(each, 0), **{f"seed_{seed}": z for seed, z in zip(seeds, each, strict=True)},
               "facts": regression(task.data.rows.facts[at].astype(float), labels, fits),
               "bar": regression(bar, labels, ~in_test)}  # fmt: skip
-    for name, z in scores.items():
-        slope, level = platt(z[valid], labels[valid].astype(float), np.ones(valid.sum()))
-        scores[name] = np.where(in_test, slope * z + level, np.nan)
-    return scores, steps
+    for name in ("model", *BASELINES):
+        z = scores[name]
+        slope, level = platt(z[valid], labels[valid].astype(float))
+        scores[f"{name}, scaled"] = slope * z + level
+    return {name: np.where(in_test, z, np.nan) for name, z in scores.items()}, steps
 
 
 def within(labels: np.ndarray, score: np.ndarray, fold: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from gattn_tg.machine import toolchain
 
 PACKAGE = Path(__file__).with_name("plan.toml")
 WIDTHS = (128, 256, 512)  # bits of a vector register
+REGISTERS = (16, 32)  # of them
 STAGES = {
     "tile": ("rows", "lanes"),
     "forward": ("panel_bytes",),
@@ -31,7 +32,7 @@ ALLOWED: dict[tuple[str, str], Iterable[int]] = {
     ("forward", "panel_bytes"): range(1024, 1024**3 + 1),
     ("backward", "chunk_rows"): range(4, 4097, 4),
     ("gemm", "rows"): range(1, 17),
-    ("gemm", "lanes"): range(32, 257, 16),
+    ("gemm", "lanes"): range(16, 257, 16),
 }
 
 
@@ -46,6 +47,7 @@ class Row:
         d: Head width that it was measured with; 0 where it does not matter.
         gflops: Speed measured with it; None where nobody measured.
         origin: "package" or "user".
+        registers: For machines with so many vector registers; 0 for all.
     """
 
     bits: int
@@ -54,11 +56,12 @@ class Row:
     d: int = 0
     gflops: float | None = None
     origin: str = "package"
+    registers: int = 0
 
     @property
-    def key(self) -> tuple[int, str, int]:
+    def key(self) -> tuple[int, str, int, int]:
         """What a row of the user's file replaces."""
-        return self.bits, self.stage, self.d
+        return self.bits, self.stage, self.d, self.registers
 
 
 def user_file() -> Path:
@@ -95,6 +98,7 @@ def text(rows: Iterable[Row]) -> str:
     out = ["# Written by `gattn bench` where it tunes; remove this file to return to the sizes of the package."]
     for row in rows:
         out += ["", "[[row]]", f"bits = {row.bits}", f'stage = "{row.stage}"']
+        out += [f"registers = {row.registers}"] * (row.registers > 0)
         out += [f"d = {row.d}"] * (row.stage in BY_WIDTH)
         out += [f"{name} = {size}" for name, size in zip(STAGES[row.stage], row.sizes, strict=True)]
         out += [f"gflops = {row.gflops:.1f}"] if row.gflops is not None else []
@@ -116,7 +120,7 @@ def table() -> tuple[Row, ...]:
 
 
 def row(stage: str, d: int = 0, bits: int | None = None) -> Row:
-    """The row in use for a stage.
+    """The row in use for a stage: the user's before those of the package, and those for these registers first.
 
     Args:
         stage: One of STAGES.
@@ -124,7 +128,9 @@ def row(stage: str, d: int = 0, bits: int | None = None) -> Row:
         bits: Width of the vector registers; None is this machine's.
     """
     bits = toolchain.vector_bits() if bits is None else bits
-    found = sorted((r for r in table() if (r.bits, r.stage) == (bits, stage)), key=lambda r: r.d)
+    registers = (0, toolchain.vector_registers())
+    found = [r for r in table() if (r.bits, r.stage) == (bits, stage) and r.registers in registers]
+    found.sort(key=lambda r: (r.d, r.origin != "user", -r.registers))
     return next((r for r in found if r.d >= d), found[-1])
 
 
@@ -155,7 +161,8 @@ def report() -> dict[str, object]:
     path = user_file()
     out: dict[str, object] = {"user_file": str(path), "user_file_exists": _is_there(path), "error": "", "rows": []}
     try:
-        mine = [r for r in table() if r.bits == toolchain.vector_bits()]
+        registers = (0, toolchain.vector_registers())
+        mine = [r for r in table() if r.bits == toolchain.vector_bits() and r.registers in registers]
     except ConfigError as error:
         return {**out, "error": str(error)}
     rows = [
@@ -192,16 +199,17 @@ def _row(path: Path, where: str, given: dict[str, object], origin: str) -> Row:
     if not isinstance(stage, str) or stage not in STAGES:
         raise _wrong(path, f"{where}: stage", f"one of {', '.join(STAGES)}", repr(stage))
     names = STAGES[stage]
-    known = {"bits", "stage", "gflops", *names, *(["d"] if stage in BY_WIDTH else [])}
+    known = {"bits", "registers", "stage", "gflops", *names, *(["d"] if stage in BY_WIDTH else [])}
     if unknown := sorted(set(given) - known):
         raise _wrong(path, f"{where}: {unknown[0]}", f"only {', '.join(sorted(known))} in stage {stage}", "this key")
     bits = whole("bits", WIDTHS, f"one of {', '.join(map(str, WIDTHS))}")
+    registers = whole("registers", REGISTERS, "16 or 32") if "registers" in given else 0
     d = whole("d", range(1, 4097), "a whole number from 1 to 4096") if stage in BY_WIDTH else 0
     sizes = tuple(whole(name, ALLOWED[stage, name], _words(ALLOWED[stage, name])) for name in names)
     gflops = given.get("gflops")
     if gflops is not None and (isinstance(gflops, bool) or not isinstance(gflops, int | float) or not gflops > 0):
         raise _wrong(path, f"{where}: gflops", "a number above 0", repr(gflops))
-    return Row(bits, stage, sizes, d, None if gflops is None else float(gflops), origin)
+    return Row(bits, stage, sizes, d, None if gflops is None else float(gflops), origin, registers)
 
 
 def _words(allowed: Iterable[int]) -> str:

@@ -182,6 +182,12 @@ def assuming(bits: int) -> Iterator[None]:
         _Assumed.bits = before
 
 
+def vector_registers() -> int:
+    """How many vector registers kernels can use: 32 with AVX-512 and NEON, 16 with AVX2, SSE and WebAssembly."""
+    is_neon = _Assumed.bits is None and vector_name() == "NEON"
+    return 32 if is_neon or vector_bits() == 512 else 16
+
+
 def vector_name() -> str:
     """The instructions behind `vector_bits`: AVX-512, AVX2, NEON, or SSE where an x86 machine has no more."""
     if platform.machine().lower() in ("arm64", "aarch64"):

@@ -56,6 +56,21 @@ def test_rows_of_the_user_go_first_and_head_widths_take_the_nearest(user: Path) 
     assert [r.origin for r in plan_table.load(user, "user")] == ["user"] * 5
 
 
+def test_machines_with_few_registers_take_smaller_tiles(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("GATTN_PLAN", str(user))
+    with toolchain.assuming(128):  # as WebAssembly
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 16), (3, 16))
+        monkeypatch.setattr(toolchain, "vector_registers", lambda: 32)  # as NEON
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 32), (3, 32))
+        user.write_text(plan_table.text([Row(128, "gemm", (4, 48)), Row(128, "tile", (1, 64), registers=16)]))
+        plan_table.table.cache_clear()
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 32), (4, 48))
+        monkeypatch.undo()
+        monkeypatch.setenv("GATTN_PLAN", str(user))
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((1, 64), (4, 48))  # the user's before the package's
+
+
 def test_a_changed_plan_gives_the_same_numbers(user: Path) -> None:
     rng = np.random.default_rng(0)
     q, k, v = (Tensor(x, device="CPU") for x in rng.standard_normal((3, 1, 2, 150, 40), dtype=np.float32))
@@ -80,7 +95,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path.write_text(plan_table.text(rows))
     found = plan_table.load(path, "package")
     assert [(r.key, r.sizes, r.gflops) for r in found] == [
-        ((128, "tile", 0), (1, 16), None), ((512, "backward", 128), (32,), 88.2),
+        ((128, "tile", 0, 0), (1, 16), None), ((512, "backward", 128, 0), (32,), 88.2),
     ]  # fmt: skip
 
 
@@ -93,11 +108,11 @@ MISTAKES = {
     GOOD.replace("gemm", "warp"): "row 1: stage: expected one of tile, forward, backward, gemm, got 'warp'",
     GOOD + GOOD.replace("= 6\n", "= 0\n"): "row 2: rows: expected a whole number from 1 to 16, got 0",
     GOOD.replace("lanes = 64", ""): (
-        "row 1: lanes: expected a whole number from 32 to 256 in steps of 16, got nothing"
+        "row 1: lanes: expected a whole number from 16 to 256 in steps of 16, got nothing"
     ),
-    GOOD.replace("64", "true"): "lanes: expected a whole number from 32 to 256 in steps of 16, got True",
+    GOOD.replace("64", "true"): "lanes: expected a whole number from 16 to 256 in steps of 16, got True",
     GOOD.replace("gemm", "tile"): "row 1: rows: expected one of 1, 2, 4, got 6",
-    GOOD + "d = 64": "row 1: d: expected only bits, gflops, lanes, rows, stage in stage gemm, got this key",
+    GOOD + "d = 64": "row 1: d: expected only bits, gflops, lanes, registers, rows, stage in stage gemm, got this key",
     GOOD + "gflops = -1": "row 1: gflops: expected a number above 0, got -1",
     '[[row]]\nbits = 512\nstage = "forward"\npanel_bytes = 2048': (
         "row 1: d: expected a whole number from 1 to 4096, got nothing"

@@ -116,12 +116,12 @@ def test_sizes_that_cannot_be_are_refused(fields: dict[str, Any], said: str) -> 
 
 
 READOUT = SparseReadout(target="share", both_strands=True, pattern="CG", site_bp=2, n_sites=4, mean=(0.0,) * 8,
-                        sd=(2.0,) * 8, slope=0.5, level=-1.0)  # fmt: skip
+                        sd=(2.0,) * 8)  # fmt: skip
 
 
-def test_a_readout_scales_facts_and_answers() -> None:
+def test_a_readout_scales_facts_and_reads_log_odds() -> None:
     assert READOUT.scaled(np.full((3, 8), 4.0)).tolist() == [[2.0] * 8] * 3
-    np.testing.assert_allclose(READOUT.shares(np.array([2.0, 0.0, -1e9, 1e9])), [0.5, 1 / (1 + np.e), 0, 1])
+    np.testing.assert_allclose(READOUT.shares(np.array([2.0, 0.0, -1e9, 1e9])), [1 / (1 + np.exp(-2.0)), 0.5, 0, 1])
     assert SparseReadout.from_about({**READOUT.to_about(), "vocabulary": "any"}) == READOUT
     READOUT.check(SHAPE)
 
@@ -129,8 +129,7 @@ def test_a_readout_scales_facts_and_answers() -> None:
 @pytest.mark.parametrize(("change", "said"), [
     ({"pattern": "CA"}, "reads the same on both strands"),
     ({"pattern": "GATC"}, "a pattern of site_bp = 2 letters"),
-    ({"slope": 0.0}, "a slope above 0"),
-    ({"slope": float("nan")}, "slope: expected a finite number"),
+    ({"mean": (float("nan"),) * 8}, "mean: expected a finite number"),
     ({"n_sites": 0}, "n_sites from 1"),
     ({"target": "other"}, "target"),
     ({"mean": [0.0]}, "a mean and an sd above 0 for each of 8 facts, got 1 and 8"),

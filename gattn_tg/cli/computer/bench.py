@@ -116,7 +116,7 @@ def check(path: Path) -> None:
 
 
 def measure(
-    rows: list[Row], others: dict[tuple[int, str, int], Row], d: int, n_threads: int, *, quiet: bool
+    rows: list[Row], others: dict[tuple[int, str, int, int], Row], d: int, n_threads: int, *, quiet: bool
 ) -> dict[Row, Speed]:
     """The fastest of some turns of every row, each in a new process.
 
@@ -146,7 +146,7 @@ def measure(
     return speeds
 
 
-def timed(rows: dict[tuple[int, str, int], Row], stage: str, d: int, n_threads: int) -> Speed:
+def timed(rows: dict[tuple[int, str, int, int], Row], stage: str, d: int, n_threads: int) -> Speed:
     """One measurement with a table, in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.toml"

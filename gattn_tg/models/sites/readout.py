@@ -28,7 +28,6 @@ class SparseReadout(BlockReadout):
         n_sites: sites that attend to each other.
         mean: of every fact of `data.sites.surroundings` in training.
         sd: standard deviation of every fact there.
-        slope, level: the log odds z of the network are read as slope z + level, which fit the validation sites best.
     """
 
     target: Target
@@ -38,8 +37,6 @@ class SparseReadout(BlockReadout):
     n_sites: int
     mean: tuple[float, ...]
     sd: tuple[float, ...]
-    slope: float = 1.0
-    level: float = 0.0
 
     def __post_init__(self) -> None:
         if self.pattern:
@@ -50,8 +47,6 @@ class SparseReadout(BlockReadout):
         if self.pattern and len(self.pattern) != self.site_bp:
             raise ConfigError(f"SparseReadout: expected a pattern of site_bp = {self.site_bp} letters, got "
                               f"{self.pattern!r}")
-        if not self.slope > 0:
-            raise ConfigError(f"SparseReadout: expected a slope above 0, got {self.slope}")
 
     def check(self, config: Any) -> None:
         """Raise ConfigError unless there is a mean and a deviation for every fact, and a site fits what is read."""
@@ -67,11 +62,7 @@ class SparseReadout(BlockReadout):
         found: np.ndarray = ((facts - np.array(self.mean)) / np.array(self.sd)).astype(np.float32)
         return found
 
-    def log_odds(self, z: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
-        """Calibrated log odds."""
-        return z.astype(np.float64) * self.slope + self.level
-
     def shares(self, z: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
-        """Probabilities, or shares: the sigmoid of the calibrated log odds."""
-        found: np.ndarray = 0.5 * (1 + np.tanh(0.5 * self.log_odds(z)))  # without overflow
+        """Probabilities, or shares: the sigmoid of the log odds."""
+        found: np.ndarray = 0.5 * (1 + np.tanh(0.5 * z.astype(np.float64)))  # without overflow
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,9 +20,9 @@ from gattn_tg.data.sites.measured import MeasuredSites, read_counted_sites, read
 from gattn_tg.data.sites.neighbours import SiteRows, Window
 from gattn_tg.data.sites.surroundings import scale_of, surroundings
 from gattn_tg.errors import ConfigError
-from gattn_tg.metrics.calibration import platt
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.correlation import pearson, spearman
+from gattn_tg.metrics.logistic import logistic
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.inputs import Inputs
@@ -42,6 +42,7 @@ MONITORS: dict[Target, dict[str, bool]] = {
     "label": {"loss": False, "auc": True, "average_precision": True},
     "share": {"loss": False, "pearson": True, "spearman": True},
 }
+PULL = 1.0  # of the regression on facts that a network begins as
 INPUTS = ("bases", "motif_ids", "lengths", "positions", "facts")  # of the network, in its order
 
 
@@ -114,8 +115,9 @@ class SiteData:
 class Sites:
     """The task of a model of sparse sites: every pass sees each labelled site of the training blocks about once.
 
-    The scale of the answers (`SparseReadout.slope`, `level`) follows from the validation sites, whenever they are
-    looked at: probabilities fit them, and runs with other folds speak on one scale.
+    The network begins as a logistic regression of the training sites on their facts. Its answers are not scaled to fit
+    the validation sites afterwards: neighbouring sites are alike, so that a few blocks say little of a scale, and runs
+    with other folds, each with a scale of its own, could not be ranked together.
 
     Args:
         model: Changed in place.
@@ -189,6 +191,7 @@ class Sites:
         known = weight > 0
         data = SiteData(rows, np.where(known, target, 0), weight / weight[known].mean(), parts, readout)
         model = kind.model(shape, seed=config.train.seed)
+        model.begin_with(*_of_facts(data))
         return cls(model, data, config.train, device=device, n_ranks=n_ranks)
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
@@ -218,42 +221,35 @@ class Sites:
         return {name: {"sites": int(members.sum())} for name, members in self.data.parts.items()}
 
     def validate(self) -> dict[str, float]:
-        """Metrics of the validation sites, on the scale that fits them best, which is that of the readout from now on.
+        """Metrics of the validation sites.
 
         Loss, AUC and average precision of labels; loss, Pearson and Spearman correlation of shares.
         """
-        members = self.data.parts["valid"]
-        z = self.predict(members)[members]
-        slope, level = platt(z, self.data.target[members], self.data.weight[members])
-        self.readout = replace(self.readout, slope=slope, level=level)
-        return self._measured(z, members)
+        return self._measured(self.data.parts["valid"])
 
     def test(self) -> dict[str, float] | None:
-        """The same of the test sites, on the scale of the validation sites; None without any."""
-        members = self.data.parts.get("test")
-        if members is None:
-            return None
-        self.validate()
-        return self._measured(self.predict(members)[members], members)
+        """The same of the test sites; None without any."""
+        return self._measured(self.data.parts["test"]) if "test" in self.data.parts else None
 
     def predict(self, wanted: Bool[np.ndarray, "S"]) -> Float[np.ndarray, "S"]:
-        """What the network says of sites, before calibration, in log odds; nan at those that are not wanted."""
+        """What the network says of sites, in log odds; nan at those that are not wanted."""
         return self._answers(self.data.rows, wanted)
 
-    def _measured(self, z: Float[np.ndarray, "s"], members: Bool[np.ndarray, "S"]) -> dict[str, float]:
-        odds, truth, weight = self.readout.log_odds(z), self.data.target[members], self.data.weight[members]
+    def _measured(self, members: Bool[np.ndarray, "S"]) -> dict[str, float]:
+        odds = self.predict(members)[members].astype(np.float64)
+        truth, weight = self.data.target[members], self.data.weight[members]
         loss = float((weight * (np.logaddexp(0.0, odds) - truth * odds)).sum() / weight.sum())
         found = {"n": float(members.sum()), "loss": loss}
         if self.readout.target == "label":
             yes = truth > 0.5
             return {**found, "auc": auc(yes, odds), "average_precision": average_precision(yes, odds)}
-        said = self.readout.shares(z)
+        said = self.readout.shares(odds)
         return {**found, "pearson": float(pearson(said[:, None], truth[:, None])[0]), "spearman": spearman(said, truth)}
 
     def fingerprint(self) -> bytes:
         """Digest of the sites of training and validation, what is known of them, and what the network reads of them."""
         content, data = hashlib.sha256(self.vocabulary.to_toml().encode()), self.data
-        content.update(repr(replace(data.readout, slope=1.0, level=0.0)).encode())
+        content.update(repr(data.readout).encode())
         for name in ("train", "valid"):
             for array in (data.parts[name], data.target[data.parts[name]], data.weight[data.parts[name]]):
                 content.update(np.ascontiguousarray(array).tobytes())
@@ -262,6 +258,14 @@ class Sites:
         for tile in self.tiles:
             content.update(data.rows.batch([tile], np.zeros(1, bool)).bases.tobytes())
         return content.digest()
+
+
+def _of_facts(data: SiteData) -> tuple[Float[np.ndarray, "f"], float]:
+    """Slopes and level of a logistic regression of the training sites on their facts."""
+    members = data.parts["train"]
+    x = np.c_[data.rows.facts[members].astype(np.float64), np.ones(members.sum())]
+    found = logistic(x, data.target[members], data.weight[members], start=np.zeros(x.shape[1]), pull=PULL)
+    return found[:-1], float(found[-1])
 
 
 def _moved(tile: Window, by: int) -> Window:
