@@ -28,20 +28,36 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def attention() -> str:
-    lines = newest("attention", "case", "pass", "threads")
-    peers = ("sdpa", "flex", "eager", "folded")
+    return _attention("float32", "sdpa", "flex", "eager", "folded")
+
+
+def attention_bfloat16() -> str:
+    return _attention("bfloat16", "gattn_tg float32", "sdpa", "flex", "eager", "folded")
+
+
+def _attention(precision: str, *peers: str) -> str:
+    lines = [x for x in newest("attention", "case", "pass", "threads") if f" {precision} " in x["case"]]
 
     def row(x: Line) -> list[str]:
         times = [f"{x[p]['median_ms']:,.0f} ({x['ratio'][p]:.2f})" if p in x else "-" for p in peers]
         return [x["case"].split()[2][1:], x["pass"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:,.0f}", *times]
 
+    named = {"sdpa": "SDPA, bias in memory", "flex": "FlexAttention", "folded": "SDPA, folded"}
     rows = sorted(lines, key=lambda x: (x["threads"], x["pass"], int(x["case"].split()[2][1:])))
-    return markdown(["n", "pass", "threads", "gattn_tg ms", "SDPA, bias in memory", "FlexAttention", "eager",
-                     "SDPA, folded"], map(row, rows))
+    return markdown(["n", "pass", "threads", "gattn_tg ms", *(named.get(p, p) for p in peers)], map(row, rows))
 
 
 def gemm() -> str:
-    lines = newest("gemm", "case", "product", "threads")
+    return _products("float32")
+
+
+def gemm_bfloat16() -> str:
+    return _products("bfloat16")
+
+
+def _products(precision: str) -> str:
+    lines = newest("gemm", "case", "product", "threads", "precision")
+    lines = [x for x in lines if x.get("precision", "float32") == precision]
     lines.sort(key=lambda x: (x["threads"], [int(size) for size in x["case"].split("x")]))
     cases: dict[tuple[str, int], dict[str, Line]] = {}
     for x in lines:
@@ -60,12 +76,16 @@ def memory() -> str:
 
 
 def train_step() -> str:
-    shown = ("layers", "width", "length", "batch", "motif", "threads")
-    latest = {tuple(x["case"][name] for name in shown): x for x in newest("train_step", "case")}
-    rows = [[f"{layers} x {width}", str(length), str(batch), motif, str(threads), f"{x['gattn_tg']['median_ms']:,.0f}",
+    shown = {"layers": 0, "width": 0, "length": 0, "batch": 0, "motif": "", "threads": 0, "precision": "float32",
+             "compiled": False}
+    lines = newest("train_step", "case")
+    latest = {tuple(x["case"].get(name, value) for name, value in shown.items()): x for x in lines}
+    rows = [[f"{layers} x {width}", str(length), str(batch), motif, str(threads), precision,
+             "compiled" if compiled else "eager", f"{x['gattn_tg']['median_ms']:,.0f}",
              f"{x['peer']['median_ms']:,.0f}", f"{x['ratio']:.2f}"]
-            for (layers, width, length, batch, motif, threads), x in sorted(latest.items())]
-    head = ["layers x width", "n", "batch", "bias", "threads", "gattn_tg ms", "PyTorch eager ms", "ratio"]
+            for (layers, width, length, batch, motif, threads, precision, compiled), x in sorted(latest.items())]
+    head = ["layers x width", "n", "batch", "bias", "threads", "precision", "PyTorch", "gattn_tg ms", "PyTorch ms",
+            "ratio"]
     return markdown(head, rows)
 
 
@@ -276,7 +296,8 @@ def mpra() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (attention, gemm, memory, train_step, gradcheck, training, throughput, study_bias, opencl,
+    f.__name__: f for f in (attention, attention_bfloat16, gemm, gemm_bfloat16, memory, train_step,
+                            gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
                             grammar, exports, unrolling, commits)

@@ -1,13 +1,14 @@
 """Attention with a learned motif table on the CPU beside PyTorch: forward, and forward with all gradients.
 
     python bench/kernels/attention.py [--threads 1 2] [--lengths 1024 2048 4096 8192] [--heads 8] [--width 64]
-        [--kind pair]
+        [--precision bfloat16]
 
 Peers, in one process, taking turns, on the same number of threads:
     eager    softmax(q k^T * scale + T[ids]) v, as the seed module of the project writes it
     sdpa     scaled_dot_product_attention; forward with the bias materialised beforehand, backward through T[ids]
     folded   scaled_dot_product_attention on q' = [scale q, E T], k' = [k, E] with one-hot E: no bias in memory
     flex     FlexAttention, compiled, table captured by its score function; it has no backward on CPUs
+In bfloat16 all of them take q, k, v and the gradient of o in it, and one more peer is gattn_tg itself in float32.
 Every result is checked against float64 before anything is timed. One JSON line per case goes to
 bench/results/attention.jsonl.
 """
@@ -17,10 +18,11 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
-from tinygrad import Tensor, TinyJit
+from tinygrad import Tensor, TinyJit, dtypes
 from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import one_hot, scaled_dot_product_attention
 
@@ -35,12 +37,15 @@ from gattn_tg.reference import attention_backward as reference_backward
 CHECKED = 512  # rows of the first head that are checked: float64 scores of all of them would not fit into memory
 CHECKED_BACKWARD = 2048  # longest case whose gradients are checked
 PEERS = ("eager", "sdpa", "folded", "flex")
+FACTORS = ("q", "k", "v", "do")
+MOST_APART = {"float32": 1e-4, "bfloat16": 5e-2}  # largest relative error
 Run = Callable[[], object]
 
 
-def ours(call: Call) -> tuple[Run, Run]:
+def ours(call: Call, precision: str) -> tuple[Run, Run]:
     """Forward, and forward with gradients of q, k, v and the table; both jitted."""
     q, k, v, do, ids, table = (Tensor(x, device="CPU").realize() for x in vars(call).values())
+    q, k, v, do = (x.cast(getattr(dtypes, precision)).contiguous().realize() for x in (q, k, v, do))
 
     @TinyJit
     def forward(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -56,16 +61,25 @@ def ours(call: Call) -> tuple[Run, Run]:
     return lambda: forward(q, k, v), lambda: both(q, k, v, do)
 
 
-def peers(call: Call, with_flex: bool) -> tuple[dict[str, Run], dict[str, Run]]:
+def in_precision(call: Call, precision: str) -> Call:
+    """The same call with numbers that a type can hold."""
+    if precision == "float32":
+        return call
+    rounded = {name: Tensor(getattr(call, name), device="CPU").cast(precision).float().numpy() for name in FACTORS}
+    return replace(call, **rounded)
+
+
+def peers(call: Call, with_flex: bool, precision: str) -> tuple[dict[str, Run], dict[str, Run]]:
     """PyTorch's ways of the same: forward, and forward with gradients."""
     q, k, v, do, table = (torch.from_numpy(getattr(call, x)) for x in ("q", "k", "v", "do", "table"))
+    q, k, v, do = (x.to(getattr(torch, precision)) for x in (q, k, v, do))
     wanted = [x.requires_grad_() for x in (q, k, v, table)]
     ids = torch.from_numpy(call.ids.astype(np.int64))
     scale = q.shape[-1] ** -0.5
-    hot = one_hot(ids, MOTIFS).float()[:, None].expand(-1, q.shape[1], -1, -1)
+    hot = one_hot(ids, MOTIFS).to(q.dtype)[:, None].expand(-1, q.shape[1], -1, -1)
 
     def bias() -> torch.Tensor:
-        return table[ids[:, :, None], ids[:, None, :]][:, None]
+        return table[ids[:, :, None], ids[:, None, :]][:, None].to(q.dtype)
 
     def eager() -> torch.Tensor:
         return torch.softmax(q @ k.transpose(-1, -2) * scale + bias(), -1) @ v
@@ -74,7 +88,7 @@ def peers(call: Call, with_flex: bool) -> tuple[dict[str, Run], dict[str, Run]]:
         return scaled_dot_product_attention(q, k, v, attn_mask=bias())
 
     def folded() -> torch.Tensor:
-        wide_q, wide_k = torch.cat([q * scale, hot @ table], -1), torch.cat([k, hot], -1)
+        wide_q, wide_k = torch.cat([q * scale, hot @ table.to(q.dtype)], -1), torch.cat([k, hot], -1)
         return scaled_dot_product_attention(wide_q, wide_k, v, scale=1.0)
 
     def without_gradients(function: Callable[[], torch.Tensor]) -> Run:
@@ -113,8 +127,8 @@ def peers(call: Call, with_flex: bool) -> tuple[dict[str, Run], dict[str, Run]]:
     )
 
 
-def check(call: Call, forward: dict[str, Run], both: dict[str, Run]) -> dict[str, float]:
-    """Largest error against float64, relative to the largest true value; fails above 1e-4."""
+def check(call: Call, forward: dict[str, Run], both: dict[str, Run], most: float) -> dict[str, float]:
+    """Largest error against float64, relative to the largest true value; fails above `most`."""
     n = call.q.shape[2]
     last = slice(max(0, n - CHECKED), n)
     q, k, v = call.q[:, :1, last], call.k[:, :1], call.v[:, :1]
@@ -124,25 +138,34 @@ def check(call: Call, forward: dict[str, Run], both: dict[str, Run]) -> dict[str
         bias = Bias.pair(call.table, call.ids)
         of = reference_backward(call.do, call.q, call.k, call.v, bias)
         for name, run in both.items():
-            found = [np.asarray(x.numpy() if isinstance(x, Tensor) else x.detach()) for x in run()[1:]]
+            found = [_array(x) for x in run()[1:]]
             for what, x, y in zip(("dq", "dk", "dv", "dtable"), found, (of.dq, of.dk, of.dv, of.dtable), strict=True):
                 errors[f"{name} {what}"] = float(np.abs(x - y).max() / np.abs(y).max())
-    wrong = {name: error for name, error in errors.items() if not error < 1e-4}
+    wrong = {name: error for name, error in errors.items() if not error < most}
     assert not wrong, f"n={n}: {wrong}"
     return errors
 
 
 def _error(o: object, true: np.ndarray, rows: slice) -> float:
-    found = np.asarray(o.numpy() if isinstance(o, Tensor) else o.detach())[:, :1, rows]
+    found = _array(o)[:, :1, rows]
     return float(np.abs(found - true).max() / np.abs(true).max())
 
 
-def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[str]) -> None:
+def _array(x: object) -> np.ndarray:
+    return np.asarray(x.float().numpy() if isinstance(x, Tensor) else x.detach().float())
+
+
+def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[str], precision: str) -> None:
     """One length on one number of threads."""
-    call = Call.draw(h, n, d)
-    mine, mine_both = ours(call)
-    forward, both = ({x: run for x, run in runs.items() if x in chosen} for runs in peers(call, "flex" in chosen))
-    errors = check(call, {"gattn_tg": mine, **forward}, {"gattn_tg": mine_both, **both})
+    call = in_precision(Call.draw(h, n, d), precision)
+    mine, mine_both = ours(call, precision)
+    every = peers(call, "flex" in chosen, precision)
+    forward, both = ({x: run for x, run in runs.items() if x in chosen} for runs in every)
+    if precision != "float32":
+        forward["gattn_tg float32"], both["gattn_tg float32"] = ours(call, "float32")
+    # scores of the peers are bfloat16 in memory: their errors decide the bound
+    most = MOST_APART[precision]
+    errors = check(call, {"gattn_tg": mine, **forward}, {"gattn_tg": mine_both, **both}, most)
     flops = 4.0 * h * n * n * d
     for what, runs, count in (
         ("forward", {"gattn_tg": mine, **forward}, flops),
@@ -154,8 +177,8 @@ def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[st
         write(
             "attention",
             {
-                "case": f"b1 h{h} n{n} d{d} float32 pair table", "pass": what, "threads": n_threads, "device": "CPU",
-                "impl": "loops", "torch": torch.__version__, "max_relative_error": max(errors.values()),
+                "case": f"b1 h{h} n{n} d{d} {precision} pair table", "pass": what, "threads": n_threads,
+                "device": "CPU", "impl": "loops", "torch": torch.__version__, "max_relative_error": max(errors.values()),
                 "gflops": round(1e-9 * count / medians["gattn_tg"], 1),
                 "ratio": {name: round(ratio, 3) for name, ratio in ratios.items()},
                 "ratio_to_best": round(min(ratios.values()), 3),
@@ -177,6 +200,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--precision", choices=list(MOST_APART), default="float32")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="flex takes 20 s to compile per case")
     a = parser.parse_args()
     warnings.filterwarnings("ignore", module="torch")
@@ -184,7 +208,7 @@ def main() -> None:
         threads.set_threads(n_threads)
         torch.set_num_threads(n_threads)
         for n in a.lengths:
-            measure(a.heads, n, a.width, n_threads, a.rounds, a.peers)
+            measure(a.heads, n, a.width, n_threads, a.rounds, a.peers, a.precision)
 
 
 if __name__ == "__main__":
