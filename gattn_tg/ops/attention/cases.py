@@ -241,7 +241,6 @@ CASES = (
         segments=2,
         slopes=True,
     ),
-    Case("anchors", window_size=3, anchors=6),
     Case("anchors_causal", n=37, m=41, window_size=(4, 0), is_causal=True, anchors=7, lengths=(41, 29), kind="key"),
     Case("anchors_fewer_keys", n=43, m=37, kind="ordered", window_size=(-1, 2), segments=2, slopes=True, anchors=5),
     Case("anchors_between", b=1, kind="between", window_size=2, anchors=6, per_head=True),

@@ -35,7 +35,6 @@ FLOAT32 = (
     "rope_ntk",
     "rope_far",
     "all_together",
-    "anchors_all_together",
 )
 HALF = ("pair_more_keys", "rope_far")
 OTHER_DEVICES = ("between_per_head", "rope_far")
@@ -88,6 +87,10 @@ def test_half_precision_keeps_the_promise(name, dtype, impl):
 @pytest.mark.parametrize("name", ["one_token", "lengths_empty"])
 def test_gradients_flow_through_the_log_sum_exp(name, impl):
     check(BY_NAME[name], "float32", impl, "CPU", with_dlse=True)
+
+
+def test_anchors_keep_the_promise_in_the_three_parts_of_kernels():
+    check(BY_NAME["anchors_causal"], "float32", "loops", "CPU", with_dlse=True)
 
 
 @pytest.fixture(scope="module")
