@@ -178,7 +178,8 @@ def measure(h: int, n: int, d: int, n_threads: int, rounds: int, chosen: list[st
             "attention",
             {
                 "case": f"b1 h{h} n{n} d{d} {precision} pair table", "pass": what, "threads": n_threads,
-                "device": "CPU", "impl": "loops", "torch": torch.__version__, "max_relative_error": max(errors.values()),
+                "device": "CPU", "impl": "loops", "torch": torch.__version__,
+                "max_relative_error": max(errors.values()),
                 "gflops": round(1e-9 * count / medians["gattn_tg"], 1),
                 "ratio": {name: round(ratio, 3) for name, ratio in ratios.items()},
                 "ratio_to_best": round(min(ratios.values()), 3),

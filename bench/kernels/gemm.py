@@ -20,7 +20,8 @@ from tinygrad import Tensor, TinyJit, dtypes
 from tinygrad.dtype import DType
 
 from bench.record import REST_SECONDS, alternate, summary, write
-from gattn_tg.kernels.dense.gemm import kernel, paired, plan
+from gattn_tg.kernels.dense.gemm import kernel
+from gattn_tg.kernels.dense.gemm_plan import paired, plan
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.machine import threads, toolchain

@@ -8,10 +8,12 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.dense.convolution import Windows, forward, plan, weight_gradient
+from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu
-from gattn_tg.ops.linear import linear
+from gattn_tg.ops.linear import SMALL, linear
 from gattn_tg.ops.lookup import activation_slopes, added_up, column_sums
+from gattn_tg.ops.paired_convolution import paired
 from gattn_tg.types import Float
 
 
@@ -37,7 +39,8 @@ def convolution(
         ShapeError: Widths that do not fit, or an even kernel.
         ConfigError: Unknown activation.
 
-    Numerics: sums in float32. On the CPU, long sequences run as products over overlapping rows of x (see
+    Numerics: sums in float32. On CPUs that multiply pairs of bfloat16, x and W in it run on those, see
+        `ops.paired_convolution`. On the CPU, long sequences run as products over overlapping rows of x (see
         `gattn_tg.kernels.dense.convolution`), each output one sum in order; short ones, other devices and sharded
         operands as one product over unfolded windows.
     """
@@ -47,6 +50,9 @@ def convolution(
             f"{weight.shape}; put the channels last, or choose an odd kernel"
         )
     (b, n, n_in), (n_out, _, kernel) = x.shape, weight.shape
+    if kernel > 1 and activation in (*FUNCTIONS, None) and (pairs := _pairs(x, weight)):
+        added = None if residual is None else residual.reshape(b * n, n_out)
+        return paired(pairs, x, weight, bias, activation, added).reshape(b, n, n_out)
     g = plan(b, n, n_in, n_out, kernel, bias=bias is not None, activation=activation, residual=residual is not None)
     if kernel == 1 or not (on_one_cpu(x) and g.is_served and activation in (*FUNCTIONS, None)):
         flat = weight.reshape(n_out, n_in * kernel)
@@ -54,6 +60,17 @@ def convolution(
     inputs = [x.cast(dtypes.float32).reshape(-1), weight]
     inputs += [t for t in (bias, None if residual is None else residual.reshape(b * n, n_out)) if t is not None]
     return _by_kernel(g, x, inputs).reshape(b, n, n_out)
+
+
+def _pairs(x: Tensor, weight: Tensor) -> str | None:
+    """The instructions for pairs of bfloat16 that serve a convolution and its gradients, or None."""
+    if not on_one_cpu(x) or any(t.dtype != dtypes.bfloat16 for t in (x, weight)):
+        return None
+    # pairs of channels in and out, and of rows; the gradient of W lays out whole registers of its rows
+    (_, n, n_in), (n_out, _, kernel) = x.shape, weight.shape
+    if n % 2 or n_in % 2 or n_out % 2 or n * n_in * kernel * n_out < SMALL or n_in * kernel < pair_unit.SIDE:
+        return None
+    return pair_unit.chosen()
 
 
 def unfolded(x: Float[Tensor, "b n i"], kernel: int) -> Float[Tensor, "b n ik"]:

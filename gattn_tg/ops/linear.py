@@ -9,7 +9,8 @@ from tinygrad import Tensor, dtypes
 from tinygrad.dtype import DType
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.kernels.dense.gemm import Gemm, kernel, paired, plan
+from gattn_tg.kernels.dense.gemm import kernel
+from gattn_tg.kernels.dense.gemm_plan import Gemm, paired, plan
 from gattn_tg.kernels.tiles.epilogue import ACTIVATIONS
 from gattn_tg.ops.activation import FUNCTIONS
 from gattn_tg.ops.launch import Output, laid_out, launch, on_one_cpu

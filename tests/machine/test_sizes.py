@@ -15,7 +15,7 @@ from tinygrad import Tensor
 
 from gattn_tg import attention
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels.dense.gemm import Gemm
+from gattn_tg.kernels.dense.gemm_plan import Gemm
 from gattn_tg.kernels.loops import units as plan
 from gattn_tg.kernels.loops.backward_sizes import BackwardSizes
 from gattn_tg.machine import cache, toolchain

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tinygrad import Tensor
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.dense.convolution import plan
-from gattn_tg.machine import threads
+from gattn_tg.machine import pairs, threads
 from gattn_tg.ops.convolution import convolution
 
 CASES = [  # b, n, i, o, k, activation, residual
@@ -89,3 +89,26 @@ def test_refusals_name_both_shapes() -> None:
     for shape in ((4, 3, 2), (4, 5, 3)):
         with pytest.raises(ShapeError, match=message):
             convolution(Tensor.zeros(1, 8, 3), Tensor.zeros(*shape))
+
+
+@pytest.mark.skipif(not pairs.available(), reason="this CPU has no instructions for pairs of bfloat16")
+@pytest.mark.parametrize("case", [(2, 60, 8, 32, 5, "relu", True), (3, 130, 6, 20, 3, None, False)])
+def test_pairs_of_bfloat16_see_no_other_sequence(case: tuple[int, int, int, int, int, str | None, bool]) -> None:
+    """Windows are rows that overlap in one memory of all sequences; what lies between them is in no sum."""
+    b, n, i, o, k, activation, has_residual = case
+    rng = np.random.default_rng(0)
+    shapes = ((b, n, i), (o, i, k), (o,), (b, n, o), (b, n, o))
+    given = [Tensor(rng.standard_normal(s).astype(np.float32), device="CPU").cast(dtypes.bfloat16) for s in shapes]
+    x, w, bias, residual, dy = (t.realize() for t in given)
+    operands = [x, w, bias, residual][: 4 if has_residual else 3]
+    with pairs.assuming(pairs.available()[0]):
+        y = convolution(*operands[:3], activation, *operands[3:])
+        found = [t.float().numpy() for t in (y, *y.gradient(*operands, gradient=dy))]
+    wide = [t.float().numpy().astype(float) for t in (x, w, bias, residual, dy)]
+    z = truth(wide[0], wide[1], wide[4])[0] + wide[2]
+    value, slope = (np.maximum(z, 0), (z > 0).astype(float)) if activation else (z, np.ones_like(z))
+    dz = wide[4] * slope
+    _, dx, dw = truth(wide[0], wide[1], dz)
+    expected = [value + (wide[3] if has_residual else 0), dx, dw, dz.sum((0, 1)), wide[4]]
+    for ours, true in zip(found, expected, strict=False):
+        assert np.abs(ours - true).max() <= 2.0**-7 * np.abs(true).max()

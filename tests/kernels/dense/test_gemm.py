@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.kernels.dense.gemm import CACHED, LAID_OUT, WHOLE, Gemm, kernel, plan
+from gattn_tg.kernels.dense.gemm import kernel
+from gattn_tg.kernels.dense.gemm_plan import CACHED, LAID_OUT, WHOLE, Gemm, plan
 from gattn_tg.machine.sizes import WIDTHS
 from gattn_tg.ops.launch import Output, launch
 

@@ -10,7 +10,8 @@ import pytest
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.kernels.dense.gemm import Gemm, kernel
+from gattn_tg.kernels.dense.gemm import kernel
+from gattn_tg.kernels.dense.gemm_plan import Gemm
 from gattn_tg.kernels.pairs import amx, arm, avx512
 from gattn_tg.kernels.pairs.tile import Tile
 from gattn_tg.kernels.pairs.unit import Place, transpose
