@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import measure
 
 BATCH, RATE, DECAY = 64, 1e-3, 0.01
+PASSES = 16  # of `convolutional`
 ROWS = 500  # sequences that are judged at once
 
 
@@ -59,10 +62,44 @@ def streamed(
     return curve, tested
 
 
-def _auc(net: nn.Module, data: LabelledSequences) -> float:
+def convolutional(parts: dict[str, LabelledSequences], seed: int, flips: bool) -> dict[str, Any]:
+    """Train for some passes, with `flips` on a random strand; gives the validation AUC after each of them, and the
+    test AUC of the weights with the best one, over both strands with `flips`."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    rng, train = np.random.default_rng(seed), parts["train"]
+    net = Basset(train.width, len(train.label_names))
+    letters, labels = _letters(train.bases), torch.from_numpy(train.labels.astype(np.int64))
+    steps = PASSES * -(-len(train) // BATCH)
+    adam = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    rates = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=steps, pct_start=0.1)
+    curve: list[tuple[int, float]] = []
+    tested = 0.0
+    for done in range(1, PASSES + 1):
+        net.train()
+        for rows in np.array_split(rng.permutation(len(train)), steps // PASSES):
+            turned = torch.from_numpy(rng.random(len(rows)) < flips / 2)[:, None, None]
+            seen = torch.where(turned, letters[rows].flip(1, 2), letters[rows])
+            loss = F.cross_entropy(net(seen), labels[rows])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            rates.step()
+        auc = round(_auc(net, parts["valid"], flips), 4)
+        if auc > max((value for _, value in curve), default=0.0):
+            tested = _auc(net, parts["test"], flips)
+        curve.append((done * len(train), auc))
+    return {"curve": curve, "passes": PASSES, "test_auc": round(tested, 4)}
+
+
+def _auc(net: nn.Module, data: LabelledSequences, flips: bool = False) -> float:
     net.eval()
+    found = []
     with torch.no_grad():
-        found = [net(_letters(data.bases[i : i + ROWS])).softmax(1).numpy() for i in range(0, len(data), ROWS)]
+        for i in range(0, len(data), ROWS):
+            x = _letters(data.bases[i : i + ROWS])
+            said = net(x).softmax(1)
+            found.append(((said + net(x.flip(1, 2)).softmax(1)) / 2 if flips else said).numpy())
     return measure(data.labels, np.concatenate(found)).auc
 
 

@@ -4,12 +4,14 @@
         [--seeds 0 1 2]
     python bench/biology/study_words.py --show
 
-Sets, rows, passes and settings are those of study_bias.py. Every cell appends a line to
-bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
-`gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
-(`test_auc_both`). Linear models, see linear.py: "6-mers", "gapped" (pairs of 3-mers with gaps as well), "motifs"
-(strengths of all JASPAR matrices), "gapped, motifs", and "placed" (the two bases at each place, of aligned sequences).
-They are logistic regressions, and their penalty is chosen on the validation set.
+Sets and rows are those of study_bias.py, and so are passes and settings but for "binding.toml": that is the shipped
+configuration, words and JASPAR apart from the network. Every cell appends a line to bench/results/study_words.jsonl:
+the validation AUC as it rises, and the test AUC of the weights with the best one, as `gattn train` keeps them: on one
+strand (`test_auc`) and as the mean over both where training turned strands (`test_auc_both`); of "binding.toml" and
+"CNN" `test_auc` is over both strands. Linear models, see linear.py: "6-mers", "gapped" (pairs of 3-mers with gaps as
+well), "motifs" (strengths of all JASPAR matrices), "gapped, motifs", and "placed" (the two bases at each place, of
+aligned sequences). They are logistic regressions, and their penalty is chosen on the validation set. "CNN" is a
+convolutional network in PyTorch, see cnn.py, trained for 16 passes and on both strands where the task has two.
 """
 
 from __future__ import annotations
@@ -21,16 +23,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from bench.biology.cnn import convolutional
 from bench.biology.linear import Parts, Words, beside, fitted, motif_strengths, placed_words, standardised
 from bench.biology.study_bias import SETS, VOCABULARY, Trial, fraction_of, load, study
 from bench.biology.study_motifs import matrices, vocabulary_for
-from bench.record import lines_of, write
+from bench.record import ROOT, choose_device, lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import measure
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.models.strands import over_strands
 from gattn_tg.motif.from_matrices import matrices_of, scored
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.tasks.apart import Apart
+from gattn_tg.training.tasks.classify import Classify
 from gattn_tg.training.tasks.filters import Starts, begin
 from gattn_tg.training.tasks.labelled import DataSettings
 
@@ -74,6 +81,8 @@ COUNTED = {"6-mers": (6, 0), "gapped": (6, 6)}  # words of linear models: bases,
 BOTH = "gapped, motifs"  # the two of them in one model: the strongest linear model here
 PLACED = "placed"  # which two bases stand at each place
 LINEAR = (*COUNTED, "motifs", BOTH, PLACED)
+SHIPPED = "binding.toml"
+CNN = "CNN"
 
 
 def network_of(
@@ -94,6 +103,28 @@ def network_of(
         both = over_strands(trial.forward, VOCABULARY)(*test.inputs)
         found["test_auc_both"] = round(measure(test.labels, both).auc, 4)
     return found
+
+
+def shipped(parts: dict[str, LabelledSequences], seed: int, flips: bool) -> dict[str, Any]:
+    """Train the shipped configuration, and what the whole and each of its parts reached."""
+    config = TrainConfig.from_toml(ROOT / "examples" / "configs" / SHIPPED)
+    train, valid, test = (parts[name] for name in ("train", "valid", "test"))
+    given = {"n_classes": len(train.label_names), "max_length": train.width, "merge_strands": flips}
+    shape = replace(config.model_settings(ClassifierConfig, given), filters=len(matrices()))
+    settings = replace(config.train, seed=seed, reverse_complement=flips)
+    choose_device()
+    model = SequenceClassifier(shape, seed=seed)
+    begin(model, jaspar(), train, seed)
+    task = Classify(model, train, valid, VOCABULARY, settings, held_out=test)
+    fitted = Fit(task, settings).run()
+    outcome = task.outcome("test")
+    assert outcome is not None
+    alone = Apart(model, task.readout, outcome.truth, test, VOCABULARY, task.batch_size, None).values("auc")
+    assert model.blend is not None
+    return {"curve": [(int(x.epoch * len(train)), round(x.metrics["auc"], 4)) for x in fitted.validations],
+            "passes": len(fitted.validations), "weights": model.blend.weight.numpy().tolist(),
+            "test_auc": round(outcome.metrics()["auc"], 4),
+            **{f"test_auc_{part}": round(value, 4) for part, value in alone.items()}}  # fmt: skip
 
 
 @functools.cache
@@ -137,7 +168,11 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         train = fraction_of(data[name]["train"], fraction, seed)
         parts = {**data[name], "train": train}
         start = time.perf_counter()
-        if design in LINEAR:
+        if design == SHIPPED:
+            found = shipped(parts, seed, task.flips)
+        elif design == CNN:
+            found = convolutional(parts, seed, task.flips)
+        elif design in LINEAR:
             found = linear_of(design, parts, task.flips)
         else:
             network = replace(task.network, merge_strands=task.flips)
@@ -154,4 +189,4 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
 
 
 if __name__ == "__main__":
-    study(BENCH, __doc__, run, [*DESIGNS, *LINEAR], ["none", "words", *LINEAR], [0.1])
+    study(BENCH, __doc__, run, [*DESIGNS, *LINEAR, SHIPPED, CNN], ["none", "words", *LINEAR], [0.1])

@@ -9,8 +9,11 @@ from gattn_tg.nn.initial import filled
 from gattn_tg.ops.host import write
 from gattn_tg.types import Float
 
-STEPS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0, 1.5, 2.0)
-# Of a network and of a linear model; one of these pairs is chosen. Finer ones some hundred sequences cannot tell apart.
+# Of what a model says alone: a linear model speaks all too softly after a few steps, a network all too loudly when it
+# knows its rows by heart.
+SCALES = tuple(2.0 ** (i / 2) for i in range(-8, 17))
+STEPS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
+# Of a network and of a linear model, each on its scale; finer ones some hundred sequences cannot tell apart.
 CHOICES = tuple((network, linear) for network in STEPS for linear in STEPS if network + linear >= 0.5)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.forward import Forward, meant
 from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.nn.blend import CHOICES
-from gattn_tg.training.task import LINEAR, NETWORK, PARTS, Device
+from gattn_tg.nn.blend import CHOICES, SCALES
+from gattn_tg.training.task import PARTS, Device
 from gattn_tg.types import Float
 
 Said = dict[str, Float[np.ndarray, "s r c"]]  # by part: outputs for each strand, sequence and answer
@@ -61,12 +61,13 @@ class Apart:
         if not self._best and len(better) < len(PARTS):
             self._best = self._said()  # after a resume
         self._best |= {part: self._now[part] for part in better}
-        network, linear = (self._best[part] for part in PARTS)
-        found = [self._metrics(a * network + b * linear) | {f"{NETWORK}_weight": a, f"{LINEAR}_weight": b}
-                 for a, b in CHOICES]  # fmt: skip
-        best = min(found, key=lambda one: np.nan_to_num(one["loss"], nan=np.inf))
-        self.model.blend.choose(best[f"{NETWORK}_weight"], best[f"{LINEAR}_weight"])
-        return best
+        said = [self._best[part] for part in PARTS]
+        scales = [min(SCALES, key=lambda scale: self._loss(scale * one)) for one in said]
+        weights = [[weight * scale for weight, scale in zip(pair, scales, strict=True)] for pair in CHOICES]
+        best = min(weights, key=lambda pair: self._loss(_sum(pair, said)))
+        self.model.blend.choose(*best)
+        told = {f"{part}_weight": weight for part, weight in zip(PARTS, best, strict=True)}
+        return self._metrics(_sum(best, said)) | told
 
     def _said(self) -> Said:
         bases, motif_ids, lengths = (rows[:] for rows in self.valid.inputs)  # of a table on disk as well
@@ -77,8 +78,16 @@ class Apart:
         both = np.stack(found)
         return {part: both[:, :, i] for i, part in enumerate(PARTS)}
 
+    def _loss(self, outputs: Float[np.ndarray, "s r c"]) -> float:
+        loss = self._metrics(outputs)["loss"]
+        return np.inf if np.isnan(loss) else loss
+
     def _metrics(self, outputs: Float[np.ndarray, "s r c"]) -> dict[str, float]:
         return Outcome(self.readout, self.truth, meant(self.readout, outputs).mean(0)).metrics()
+
+
+def _sum(weights: Sequence[float], said: Sequence[np.ndarray]) -> np.ndarray:
+    return np.add(*(weight * one for weight, one in zip(weights, said, strict=True)))
 
 
 def sides(model: Any, *inputs: Tensor) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b c"]]:
