@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.perf_counter()
     bar = Bar("explained", quiet=arguments.json, items="sequences")
     with device.on(arguments.device, arguments.threads), bar:
-        found = load(arguments.checkpoint).explain(
+        found = load(arguments.checkpoint, precision=arguments.precision).explain(
             arguments.input, arguments.bed, method=arguments.method, target=arguments.target, at=arguments.at,
             stretch=arguments.stretch, head=arguments.head, hold_motifs=arguments.hold_motifs,
             steps=arguments.steps or STEPS, references=arguments.references or REFERENCES, seed=arguments.seed or 0,

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def asked(arguments: argparse.Namespace, bar: Bar) -> Interventions:
     """What the library says."""
-    model, seed = load(arguments.checkpoint), arguments.seed or 0
+    model, seed = load(arguments.checkpoint, precision=arguments.precision), arguments.seed or 0
     if arguments.remove is not None:
         return model.ablate(
             arguments.input, arguments.remove, target=arguments.target, shuffles=arguments.shuffles or 8,

@@ -31,7 +31,7 @@ Rows = Iterator[Sequence[object]]
 def run(arguments: argparse.Namespace) -> int:
     """Writes values along sequences, or one line per sequence."""
     with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
-        model = load(arguments.checkpoint, mpi.own_device(world))
+        model = load(arguments.checkpoint, mpi.own_device(world), arguments.precision)
         model.asked.over, is_first = mpi.over(world), world.rank == 0
         if isinstance(model, TrainedSites):
             _refuse(arguments, model, ("stride", "head", "tracks", *along.OF_SCANS))

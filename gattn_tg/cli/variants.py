@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
         is_first = world.rank == 0
         asked: Any = world.from_first(check(arguments) if is_first else None)
-        model = load(arguments.checkpoint, mpi.own_device(world))
+        model = load(arguments.checkpoint, mpi.own_device(world), arguments.precision)
         model.asked.over = mpi.over(world)
         found = model.variants(
             arguments.genome, asked, window=arguments.window, both_strands=arguments.both_strands,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_args
 
 from tinygrad.helpers import DEV, Context
+from tinygrad.nn.state import get_state_dict
 
+from gattn_tg.errors import ConfigError
 from gattn_tg.front.answers import TrainedLabels, TrainedValues
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
@@ -26,7 +29,9 @@ from gattn_tg.models.readouts import (
     ValueReadout,
 )
 from gattn_tg.models.sites.readout import SparseReadout
+from gattn_tg.training.config import Precision
 from gattn_tg.training.keep.folder import weights_of
+from gattn_tg.training.loop.step import narrow
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,
@@ -40,12 +45,14 @@ TRAINED: dict[type[Readout], type[Trained]] = {
 }
 
 
-def load(path: str | Path, device: str | None = None) -> Trained:
+def load(path: str | Path, device: str | None = None, precision: Precision = "float32") -> Trained:
     """A trained model of any kind.
 
     Args:
         path: the folder of a run, its `best/`, or any other folder with a checkpoint.
         device: CPU, CUDA, METAL, AMD, CL ...; None takes what DEV says, else the first GPU that works, else the CPU.
+        precision: "float32", or "bfloat16": weight matrices and look-up tables are rounded to it, and layers compute in
+            it with float32 sums, as training with this precision does. Answers differ in the third digit.
 
     Returns:
         A `Trained` of its kind, with `predict`, `along`, `embed`, `motif_attention`, `motif_table`, `generate` and
@@ -54,6 +61,7 @@ def load(path: str | Path, device: str | None = None) -> Trained:
     Raises:
         FormatError: no checkpoint there, or a damaged one.
         UnsupportedError: no such device.
+        ConfigError: another precision.
 
     Example:
         >>> import gattn_tg
@@ -61,10 +69,15 @@ def load(path: str | Path, device: str | None = None) -> Trained:
         >>> model.predict(["ACGTTGCA", "TTGACATA"]).predicted  # doctest: +SKIP
         ('no', 'yes')
     """
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise ConfigError(f"load precision: expected one of {known}, got {precision!r}; leave it out for float32")
     folder = weights_of(Path(path))
     chosen = device_of(device)
     with nullcontext() if chosen is None else Context(DEV=chosen):
         loaded = checkpoint.load(folder)
+        if precision == "bfloat16":
+            narrow(get_state_dict(loaded.model))
     return TRAINED[loaded.answers](loaded, folder, chosen)
 
 

@@ -325,3 +325,19 @@ def test_data_frames_need_pandas(models: dict[str, Trained], monkeypatch: pytest
     frame = found.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame.columns) == found.header
+
+
+def test_bfloat16_answers_as_float32_does_to_three_digits(home: Path, tmp_path: Path) -> None:
+    """In Python and on the command line, for answers and for contributions of bases."""
+    folder = str(home / "SequenceClassifier")
+    wide, narrow = (gattn_tg.load(folder, "CPU", precision) for precision in ("float32", "bfloat16"))
+    answers = [model.predict([ONE, TWO]).probabilities for model in (wide, narrow)]
+    assert 0 < np.abs(answers[1] - answers[0]).max() < 1e-2
+    found = [model.explain([TWO], method="gradient").attributions[0].contributions for model in (wide, narrow)]
+    assert np.abs(found[1] - found[0]).max() <= 5e-2 * np.abs(found[0]).max()
+    command = ["predict", folder, str(home / "s.fa"), "-o", str(tmp_path / "a.tsv"), "--precision", "bfloat16"]
+    assert main([*command, "--device", "CPU"]) == 0
+    told = np.array([line.split("\t")[-1] for line in (tmp_path / "a.tsv").read_text().splitlines()[1:]], float)
+    np.testing.assert_allclose(told, answers[1][:, -1], atol=1e-5)
+    with pytest.raises(ConfigError, match="load precision: expected one of float32, bfloat16, got 'half'"):
+        gattn_tg.load(folder, precision="half")  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ def predict(verbs: shared.Verbs) -> None:
     verb.add_argument("--tracks", type=parse.names, default=None, metavar="NAMES", help=summary)
     shared.batch(verb)
     shared.both_strands(verb)
+    shared.precision(verb)
     shared.mpi(verb)
     shared.overwrite(verb, "replace the output file")
 
@@ -75,6 +76,7 @@ def variants(verbs: shared.Verbs) -> None:
     verb.add_argument("--resume", action="store_true", help="go on with an output that was not finished")
     shared.batch(verb)
     shared.both_strands(verb)
+    shared.precision(verb)
     shared.rename(verb)
     shared.mpi(verb)
     shared.overwrite(verb, "replace the output files, and forget an unfinished one")
@@ -114,6 +116,7 @@ def explain(verbs: shared.Verbs) -> None:
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)
     shared.both_strands(verb)
+    shared.precision(verb)
     motifs(verb)
     shared.overwrite(verb, "replace the folder of an earlier explanation")
 

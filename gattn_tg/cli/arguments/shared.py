@@ -62,6 +62,11 @@ def batch(verb: Parser) -> None:
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=128, help=summary)
 
 
+def precision(verb: Parser) -> None:
+    summary = "bfloat16: weights and products in 16 bits, sums in 32, faster where the CPU or GPU has them (float32)"
+    verb.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help=summary)
+
+
 def both_strands(verb: Parser) -> None:
     group = verb.add_mutually_exclusive_group()
     summary = "the mean over a sequence and its reverse complement; twice the time (where training turned strands)"

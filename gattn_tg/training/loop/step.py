@@ -58,6 +58,13 @@ def is_decayed(name: str, parameter: Tensor) -> bool:
     return parameter.ndim >= 2 and not (is_motif_table(name) or is_linear(name) or name.startswith("filters."))
 
 
+def narrow(parameters: Mapping[str, Tensor]) -> None:
+    """Rounds those parameters to bfloat16 that a loss in bfloat16 sees rounded; layers then compute in it."""
+    for name, p in parameters.items():
+        if is_decayed(name, p):
+            p.replace(p.cast(dtypes.bfloat16).realize())
+
+
 class Step:
     """Calling it with the micro-batches of a step and a learning rate changes the parameters.
 
