@@ -66,6 +66,18 @@ def test_any_number_of_threads_keeps_the_promise_in_the_emulator(text, layout):
     promise.check(answers(THREADS[text], x, "PYTHON"), THREADS[text], x, "float32", x.dlse)
 
 
+def test_anchors_are_three_calls_of_the_same_kernel(layout):
+    layout("2 2 4 4")
+    case = Case("anchors", b=1, h=1, g=1, n=5, m=11, d=2, e=2, kind="key", window_size=1, anchors=3, lengths=(9,))
+    x = case.inputs()
+    q, k, v, table = (Tensor(a.astype(np.float32), device="PYTHON") for a in (x.q, x.k, x.v, x.table))
+    keywords = x.keywords(MotifBias, Rope, lambda a: Tensor(np.asarray(a), device="PYTHON"), table=table)
+    found = attention(q, k, v, impl="simt", return_lse=True, **keywords)
+    true = promise.truth(x)
+    for y, expected in zip(found, (true.o, true.lse), strict=True):
+        np.testing.assert_allclose(y.numpy(), expected, rtol=0, atol=1e-5)
+
+
 def test_operands_that_share_buffers_keep_the_promise(layout, monkeypatch):
     layout("4 8 8 8")
     machine = replace(simt_plan.machine("PYTHON"), buffers=10)
