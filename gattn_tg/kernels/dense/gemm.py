@@ -20,6 +20,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.dense.gemm_plan import LINE, Gemm
 from gattn_tg.kernels.pairs import unit as pair_unit
+from gattn_tg.kernels.pairs.epilogue import PairEpilogue
 from gattn_tg.kernels.pairs.unit import Place
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.epilogue import Epilogue
@@ -53,7 +54,10 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
         def store(row: UOp, column: UOp, value: UOp) -> None:
             body.write(c, (column, row) if g.transposed else (row, column), value.cast(c.dtype))
 
-        finish = Epilogue(body, acc, g.height, g.stored, store, bias, z, g.activation, residual)
+        of_tile = (body, acc, g.height, g.stored, store, bias, z, g.activation, residual)
+        finish = Epilogue(*of_tile)
+        if g.pairs and PairEpilogue.serves(c, g.stored):
+            finish = PairEpilogue(*of_tile, c, g.pairs)
 
         def wait(t: UOp, p: UOp, i: UOp, j: UOp) -> tuple[UOp, UOp]:
             """Where an unfinished sum is kept."""

@@ -11,7 +11,7 @@ from gattn_tg.machine import threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
-PAIRED_WHOLE = 1024  # words
+PAIRED_WHOLE = {"mk": 1024, "km": 256}  # words of pairs; longer sums come in pieces of at most as many
 WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
 LAID_OUT = 1024 * 1024  # bytes of A that a unit lays out
@@ -91,10 +91,10 @@ class Gemm:
     @property
     def blocks(self) -> int:
         """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
-        whole = PAIRED_WHOLE if self.pairs else WHOLE[self.rows]
+        whole = PAIRED_WHOLE[self.rows] if self.pairs else WHOLE[self.rows]
         batches = self.batches if self.rows == "km" else 1
         words = self.words // batches
-        least = 1 if words <= whole else ceildiv(2 * words, whole)
+        least = 1 if words <= whole else ceildiv(words if self.pairs else 2 * words, whole)
         return batches * next((s for s in range(least, 4 * least) if words % s == 0), 1)
 
     @property

@@ -111,7 +111,7 @@ class PairBackward(Backward):
             (self.at_dk, ds, self.ds_rows, self.at_q, self.wd),
         ):
             narrow, turned = Place.of(panel, LANES // 2), Place.of(self.turned, rows // 2)
-            pair_unit.narrow(body, self.pairs, narrow, source, rows * LANES)
+            pair_unit.narrow(body, self.pairs, narrow, source, rows, LANES)
             pair_unit.transpose_pairs(body, turned, narrow, LANES, rows // 2)
             self.product(Place.of(sums, wide), turned, Place.of(lanes, wide), LANES, wide, rows // 2)
         dq = Place(self.dq, (self.part, self.b, h, i0, 0), self.wd)

@@ -133,7 +133,7 @@ class PairForward(Forward):
         """acc = acc * shrink + s v for the rows from r."""
         body, wide = self.body, self.width
         p, sums = Place.of(self.at_p, LANES // 2), Place.of(self.acc, wide, r * wide)
-        pair_unit.narrow(body, self.pairs, p, Place(self.s, (0, 0), LANES), self.together * LANES)
+        pair_unit.narrow(body, self.pairs, p, Place(self.s, (0, 0), LANES), self.together, LANES)
         with body.loops(self.together, wide) as (i, x):
             at = (r + i) * wide + x
             self.acc.write(at, self.acc.read(at) * body.read(self.shrink, i))

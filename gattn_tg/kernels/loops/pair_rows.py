@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tinygrad import UOp, dtypes
 
@@ -35,4 +36,6 @@ class PairRows:
             rows, width, row, lambda i, x: load(i, x).cast(dtypes.float32),
             lambda i, x, value: self.wide.write(i * width + x, value),
         )  # fmt: skip
-        pair_unit.narrow(self.body, self.pairs, out, Place.of(self.wide, width), rows * width)
+        # both are one row of memory, so widths need not fill registers
+        flat, wide = replace(out, stride=rows * out.stride), Place.of(self.wide, rows * width)
+        pair_unit.narrow(self.body, self.pairs, flat, wide, 1, rows * width)

@@ -86,16 +86,17 @@ for (int j0 = 0; j0 < {tile.lanes}; j0 += {MATRIX_LANES}) for (int i0 = 0; i0 < 
     return statement(f"{head(4 * VECTOR)}\n---\n{inner}", ("c", "a", "b"))
 
 
-def narrow(count: int) -> str:
+def narrow(rows: int, lanes: int, source: int, out: int) -> str:
     """The statement that rounds float32 to bfloat16: a register from two."""
     return statement(
         f"""{head(4 * VECTOR)}
 ---
-for (int i = 0; i < {count}; i += {2 * VECTOR}) {{
+for (int i = 0; i < {rows}; i++) for (int j = 0; j < {lanes}; j += {2 * VECTOR}) {{
+  const word_t* from = a + i * {source}L + j;
   words_t h;
   __asm__("bfcvtn %0.4h, %1.4s\\n\\tbfcvtn2 %0.8h, %2.4s"
-          : "=&w"(h) : "w"(*(lanes_t*)(a + i)), "w"(*(lanes_t*)(a + i + {VECTOR})));
-  *(words_t*)((char*)c + 2 * i) = h;
+          : "=&w"(h) : "w"(*(lanes_t*)from), "w"(*(lanes_t*)(from + {VECTOR})));
+  *(words_t*)((char*)c + 2 * (i * {out}L + j)) = h;
 }}""",
         ("c", "a"),
     )

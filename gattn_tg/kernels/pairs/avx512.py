@@ -38,16 +38,16 @@ for (int i0 = 0; i0 < {tile.rows}; i0 += {rows}) {{
 }}"""
 
 
-def narrow(count: int) -> str:
+def narrow(rows: int, lanes: int, source: int, out: int) -> str:
     """The statement that rounds float32 to bfloat16: half a register from a whole one."""
     return statement(
         f"""{head(4 * VECTOR)}
 typedef int half_t __attribute__((vector_size({2 * VECTOR}), aligned(2), may_alias));
 ---
-for (int i = 0; i < {count}; i += {VECTOR}) {{
+for (int i = 0; i < {rows}; i++) for (int j = 0; j < {lanes}; j += {VECTOR}) {{
   half_t h;
-  __asm__("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(*(lanes_t*)(a + i)));
-  *(half_t*)((char*)c + 2 * i) = h;
+  __asm__("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(*(lanes_t*)(a + i * {source}L + j)));
+  *(half_t*)((char*)c + 2 * (i * {out}L + j)) = h;
 }}""",
         ("c", "a"),
     )

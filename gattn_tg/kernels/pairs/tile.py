@@ -55,3 +55,9 @@ def statement(text: str, operands: tuple[str, ...], value: str = "*c") -> str:
     head_text, _, rest = text.partition("\n---\n")
     doubled = [part.replace("{", "{{").replace("}", "}}") for part in (head_text, rest)]
     return f"({{{{\n{doubled[0]}\n{named}{doubled[1]}\n{value};\n}}}})"
+
+
+def first_half(text: str) -> str:
+    """A statement that leaves the first 16 bits of its output instead of the first float32."""
+    body, _, end = text.rpartition("*c;")
+    return f"{body}*(const unsigned short*)c;{end}"

@@ -22,7 +22,7 @@ from tinygrad import UOp, dtypes
 from tinygrad.uop.ops import Ops
 
 from gattn_tg.kernels.pairs import amx, arm, avx512, turn
-from gattn_tg.kernels.pairs.tile import Tile
+from gattn_tg.kernels.pairs.tile import Tile, first_half
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.kernels.tiles.tile import Panel
 from gattn_tg.machine import cpu
@@ -139,9 +139,13 @@ def zipped(body: Body, out: Place, source: Place, words: int, lanes: int) -> Non
     _state(body, out, (out, source), turn.zipped(words, lanes, source.halves, out.stride))
 
 
-def narrow(body: Body, name: str, out: Place, source: Place, count: int) -> None:
-    """The statement out[i] = source[i], rounded to bfloat16, for `count` float32 in a row, a multiple of 16."""
-    _state(body, out, (out, source), NARROW[name](count))
+def narrow(body: Body, name: str, out: Place, source: Place, rows: int, lanes: int) -> None:
+    """The statement out[i, j] = source[i, j], rounded to bfloat16, for rows of float32; lanes are a multiple of 16.
+
+    `out` is bfloat16, or words of two.
+    """
+    text = NARROW[name](rows, lanes, source.stride, out.halves)
+    _state(body, out, (out, source), text if out.buffer.dtype == dtypes.float32 else first_half(text))
 
 
 def transpose_pairs(body: Body, out: Place, source: Place, rows: int, words: int) -> None:
@@ -178,5 +182,5 @@ def _state(body: Body, out: Place, places: tuple[Place, ...], text: str) -> None
 
     tinygrad waits for stores and loops only, so the value is stored where it is.
     """
-    call = UOp(Ops.CUSTOM, dtypes.float32, tuple(body.pointer(p.buffer, *p.index) for p in places), text)
+    call = UOp(Ops.CUSTOM, out.buffer.dtype, tuple(body.pointer(p.buffer, *p.index) for p in places), text)
     body.write(out.buffer, out.index, call)

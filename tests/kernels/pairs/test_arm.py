@@ -67,7 +67,7 @@ RIGHT = 42  # the exit code of a program that found no mistake
 def test_a_tile_of_arm_is_the_sum_in_double(text: Callable[[Tile], str], tile: Tile, tmp_path: Path) -> None:
     source = PROGRAM % {
         "rows": tile.rows, "pairs": tile.pairs, "lanes": tile.lanes, "start": "0.0" if tile.clear else "1.5",
-        "tile": text(tile).format("p0", "p1", "p2"), "narrow": arm.narrow(64).format("p0", "p1"),
+        "tile": text(tile).format("p0", "p1", "p2"), "narrow": arm.narrow(2, 32, 32, 32).format("p0", "p1"),
     }  # fmt: skip
     (tmp_path / "tile.c").write_text(source, encoding="utf-8")
     program = tmp_path / "tile"
