@@ -11,9 +11,10 @@ from gattn_tg.machine import threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 
 LEAST_LANES, LANE_STEP = 32, 16  # shorter inner loops are unrolled before clang's vectoriser sees them
-PAIRED_WHOLE = {"mk": 1024, "km": 256}  # words of pairs; longer sums come in pieces of at most as many
+PAIRED_WHOLE = 1024  # words of pairs; longer sums come in pieces of at most as many
 WHOLE = {"mk": 1024, "km": 512}  # sums up to this long are done at once, longer ones in pieces of about half of it
 CACHED = 512 * 1024  # bytes of B that a unit lays out: they stay in the second-level cache
+PAIRED_CACHED = 1024 * 1024  # of pairs, whose tiles pass over A in a fraction of the time
 LAID_OUT = 1024 * 1024  # bytes of A that a unit lays out
 LINE = 16  # float32 in a cache line
 WIDE = 3  # rows of A cost this many times more to lay out than columns of B: below it rows are dealt to cores
@@ -91,7 +92,7 @@ class Gemm:
     @property
     def blocks(self) -> int:
         """Equal pieces of k; sums wait in scratch memory from one piece to the next."""
-        whole = PAIRED_WHOLE[self.rows] if self.pairs else WHOLE[self.rows]
+        whole = PAIRED_WHOLE if self.pairs else WHOLE[self.rows]
         batches = self.batches if self.rows == "km" else 1
         words = self.words // batches
         least = 1 if words <= whole else ceildiv(words if self.pairs else 2 * words, whole)
@@ -119,7 +120,8 @@ class Gemm:
             shares = 1 if self.n < WIDE * self.m else self.parts
             return next((self.panels // s for s in range(shares, self.panels + 1) if self.panels % s == 0), 1)
         panels = self.panels
-        most = min(panels, max(1, CACHED // (4 * self.depth * self.width)))
+        cached = PAIRED_CACHED if self.pairs else CACHED
+        most = min(panels, max(1, cached // (4 * self.depth * self.width)))
         return next((d for d in range(most, 1, -1) if panels % d == 0 and panels // d >= self.parts), 1)
 
     @property

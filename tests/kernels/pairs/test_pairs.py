@@ -8,15 +8,17 @@ import subprocess
 import numpy as np
 import pytest
 from tinygrad import Tensor, dtypes
+from tinygrad.helpers import Context
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.kernels.dense.gemm import kernel
-from gattn_tg.kernels.dense.gemm_plan import Gemm
-from gattn_tg.kernels.pairs import amx, arm, avx512
+from gattn_tg.kernels.dense.gemm_plan import Gemm, paired
+from gattn_tg.kernels.pairs import amx, arm, avx512, unit
 from gattn_tg.kernels.pairs.tile import Tile
 from gattn_tg.kernels.pairs.unit import Place, transpose
 from gattn_tg.kernels.tiles.body import Body
 from gattn_tg.machine import pairs, toolchain
+from gattn_tg.machine.captured import plain_cpu
 from gattn_tg.ops.launch import Output, launch
 from gattn_tg.ops.linear import linear
 
@@ -82,6 +84,16 @@ def test_a_layer_in_bfloat16_takes_the_instructions_and_float32_does_not(monkeyp
         assert set(seen) == ({HERE[0]} if case == "with" else {None}), case
     for ours, other in zip(answers["with"], answers["without"], strict=True):
         assert np.abs(ours - other).max() <= 2.0**-7 * np.abs(other).max()
+
+
+def test_kernels_that_leave_this_machine_have_none_of_them() -> None:
+    """Nor those that the compiler makes for another processor."""
+    with plain_cpu(128):
+        assert unit.chosen() is None
+        assert paired(64, 64, "mk") is None
+    for setting in ("CPU::x86_64,znver4", "CPU:LLVM"):
+        with Context(DEV=setting):
+            assert unit.chosen() is None
 
 
 @needs_pairs
