@@ -161,12 +161,12 @@ class SequenceTask:
         raise NotImplementedError
 
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """The loss of what the model says; where its parts learn apart, the mean of theirs."""
+        """The loss of what the model says; of parts that learn apart the sum, so that each learns as fast as alone."""
         batch = inputs["bases"], inputs["motif_ids"], inputs["lengths"]
         if self.judge is None:
             return self.loss_of(self.model(*batch), inputs)
         (network, count), (linear, _) = (self.loss_of(said, inputs) for said in sides(self.model, *batch))
-        return (network + linear) / 2, count
+        return network + linear, count
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""

@@ -64,7 +64,7 @@ def test_together_they_are_no_worse_than_either_alone(ran: Ran) -> None:
 
 
 def test_the_network_learns_as_if_it_were_alone() -> None:
-    """The gradient of its half of the loss, whatever the linear models say."""
+    """The gradient of its part of the loss, whatever the linear models say."""
     task = tiny.task(SETTINGS, MODEL)
     inputs = {name: Tensor(array) for name, array in task.batch(0, 0, 0, 1).items()}
     weight = task.model.head.weight
@@ -76,7 +76,7 @@ def test_the_network_learns_as_if_it_were_alone() -> None:
             loss = task.loss(inputs)[0]
         else:
             network, _ = sides(task.model, *(inputs[name] for name in ("bases", "motif_ids", "lengths")))
-            loss = task.loss_of(network, inputs)[0] / 2
+            loss = task.loss_of(network, inputs)[0]
         found.append(loss.gradient(weight)[0].numpy())
     assert np.abs(found[0]).max() > 0
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-8)
