@@ -17,6 +17,7 @@ from gattn_tg.nn.block import AnyBlock, Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.ops import recompute
 from gattn_tg.types import Float, Int, UInt8
 
 
@@ -102,7 +103,7 @@ class Trunk:
         """
         placed = self.anchors(motif_ids, lengths)
         for block in self.blocks:
-            x = block(x, motif_ids, lengths, positions, placed)
+            x = recompute.block(block, x, motif_ids, lengths, positions, placed)
         return self.norm(x)
 
     def anchors(

@@ -23,11 +23,11 @@ class Keys:
     """
 
     def __init__(self, first: Int[Tensor, "2"], block: Int[Tensor, "1"] | None) -> None:
-        self._key, self.block = first, block
+        self.key, self.block = first, block
 
     def draw(self) -> Int[Tensor, "2"]:
-        self._key = mixed(self._key * 3 + self._key.flip(0) + GOLDEN).contiguous()
-        return self._key
+        self.key = mixed(self.key * 3 + self.key.flip(0) + GOLDEN).contiguous()
+        return self.key
 
 
 _keys: ContextVar[Keys | None] = ContextVar("gattn_tg_dropout_keys", default=None)
@@ -47,6 +47,26 @@ def drawn_from(key: Int[Tensor, "2"], block: Int[Tensor, "1"] | None = None) -> 
         yield
     finally:
         _keys.reset(token)
+
+
+def key_now() -> Int[Tensor, "2"] | None:
+    """The key that the next dropout makes its own of; None outside `drawn_from`."""
+    keys = _keys.get()
+    return None if keys is None else keys.key
+
+
+@contextmanager
+def with_key(key: Int[Tensor, "2"] | None) -> Iterator[None]:
+    """Dropouts inside draw what was drawn when `key_now` was this; behind it they go on where they were."""
+    keys = _keys.get()
+    if keys is None or key is None:
+        yield
+        return
+    before, keys.key = keys.key, key
+    try:
+        yield
+    finally:
+        keys.key = before
 
 
 def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:

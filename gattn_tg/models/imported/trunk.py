@@ -16,6 +16,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.norm import LayerNorm
+from gattn_tg.ops import recompute
 from gattn_tg.ops.lookup import rows_at
 from gattn_tg.types import Float, Int, UInt8
 
@@ -146,7 +147,7 @@ class ImportedTrunk(Trunk):
     ) -> Float[Tensor, "b n w"]:
         """x after all blocks, and the last norm where there is one. Arguments as in `Trunk.attend`, for tokens."""
         for block in self.blocks:
-            x = block(x, motif_ids, lengths, positions)
+            x = recompute.block(block, x, motif_ids, lengths, positions)
         return x if self.last_norm is None else self.last_norm(x)
 
     def hidden(

@@ -14,7 +14,7 @@ from gattn_tg.data.sampler import hashed
 from gattn_tg.errors import FormatError
 from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.inputs import Inputs
-from gattn_tg.ops import running
+from gattn_tg.ops import recompute, running
 from gattn_tg.ops.adamw import adamw, norm
 from gattn_tg.ops.descent import descend
 from gattn_tg.ops.dropout import GOLDEN, drawn_from, mixed
@@ -211,8 +211,12 @@ class Step:
     def _differentiate(self, inputs: Inputs, draw: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Sum of the losses, number of items, gradients of the sum."""
         with self._rounded() as parameters, drawn_from(mixed(draw[:2] + self.done * GOLDEN), draw[2:]):
-            total, count = self.loss(inputs)
-            return total, count, total.gradient(*parameters)
+            if not self.settings.recompute:
+                total, count = self.loss(inputs)
+                return total, count, total.gradient(*parameters)
+            with recompute.recomputing() as stages:
+                total, count = self.loss(inputs)
+                return total, count, recompute.gradients(stages, total, parameters)
 
     def _update(self, gradients: Sequence[Tensor], total: Tensor, count: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         settings = self.settings

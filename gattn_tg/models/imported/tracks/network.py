@@ -15,6 +15,7 @@ from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.models.tracks import TracksTrunk, one_hot
 from gattn_tg.nn.attention import AttentionConfig
+from gattn_tg.ops import recompute
 from gattn_tg.ops.dropout import dropout
 from gattn_tg.types import Float, Int, UInt8
 
@@ -70,7 +71,7 @@ class ImportedTracks(TracksTrunk):
     ) -> Float[Tensor, "b n w"]:
         """x after all blocks. Arguments as in `Trunk.attend`, for tokens."""
         for block in self.blocks:
-            x = block(x, motif_ids, lengths, positions)
+            x = recompute.block(block, x, motif_ids, lengths, positions)
         return x
 
     def _readable(self, bases: Tensor) -> Float[Tensor, "b n 4"]:
