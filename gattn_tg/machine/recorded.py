@@ -12,8 +12,6 @@ from typing import TypeVar
 
 from tinygrad import Tensor, TinyJit
 
-from gattn_tg.machine import lifetimes
-
 Result = TypeVar("Result")
 
 
@@ -25,7 +23,6 @@ def recorded(function: Callable[..., Result], held: Iterable[Tensor]) -> TinyJit
         held: the tensors that it reads beside its arguments, or writes; they become memory here. One that were not
             would be made anew at every replay: weights drawn again, moments at zero again.
     """
-    lifetimes.install()
     Tensor.realize(*held)
     captured = TinyJit(function)
     captured.cnt = 1  # as if it had run once

@@ -10,8 +10,9 @@ from tinygrad import Tensor, UOp, dtypes
 from tinygrad.dtype import DType
 
 from gattn_tg.kernels.tiles.body import in_order
-from gattn_tg.machine import cpu
+from gattn_tg.machine import cpu, lifetimes
 
+lifetimes.install()  # whatever is captured, on any device
 cpu.install()  # once the ops room is in use, every CPU device runs at full width and on all cores
 
 Gradient = Callable[[list[Tensor], list[Tensor], list[Tensor]], Sequence[Tensor | None]]
