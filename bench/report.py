@@ -195,6 +195,14 @@ def unrolling() -> str:
                      "ratio"], rows)
 
 
+def recompute() -> str:
+    rows = [[str(x["layers"]), f"{x['batch']} x {x['length']:,}", f"{x['kept_mib']:.0f}", f"{x['again_mib']:.0f}",
+             f"{x['again_mib'] / x['kept_mib']:.2f}", f"{x['kept_ms']:.0f}", f"{x['again_ms']:.0f}",
+             "yes" if x["same_bits"] else "no"] for x in newest("recompute", "layers", "batch", "length")]
+    return markdown(["layers", "batch x bases", "kept, MiB", "again, MiB", "ratio", "kept, ms", "again, ms",
+                     "same weights"], rows)
+
+
 def commits() -> str:
     rows = [[x["case"], str(x["threads"]), f"{x['old_ms']:.1f}", f"{x['new_ms']:.1f}", f"{x['ratio']:.2f}"]
             for x in newest("commits", "case", "threads")]
@@ -300,7 +308,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
-                            grammar, exports, unrolling, commits)
+                            grammar, exports, unrolling, commits, recompute)
 }
 
 
