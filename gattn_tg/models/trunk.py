@@ -124,8 +124,7 @@ class Trunk:
         if (step := c.wanted_anchors.step) is None:
             candidates = anchors.of_classes(motif_ids, c.ids_of_anchors)
         else:
-            b, n = motif_ids.shape[:2]
-            candidates = anchors.one_in(step // c.token_bp, b, n)
+            candidates = anchors.one_in(step // c.token_bp, motif_ids)
         return anchors.placed(candidates, c.n_anchors, lengths, is_causal=self.is_causal)
 
     def encoded(

@@ -53,6 +53,14 @@ def test_which_anchors_a_language_model_has_does_not_depend_on_what_follows() ->
     assert (found >= 16).any()
 
 
+def test_one_base_in_so_many_is_an_anchor_up_to_the_end_of_its_row() -> None:
+    model = GenomicGPT(GPTConfig(**SIZES, context=6, anchors="every 16", n_anchors=5))
+    ids = Tensor(np.full((2, 70), 255, np.uint8))
+    found = model.anchors(ids, Tensor(np.array([70, 33], np.int32)))
+    assert found is not None
+    np.testing.assert_array_equal(found.numpy(), [[0, 16, 32, 48, 64], [0, 16, 32, -1, -1]])
+
+
 def test_wrong_anchors_are_refused_by_name() -> None:
     wanted: list[tuple[dict[str, Any], str]] = [
         ({"anchors": "cpg"}, "anchors: expected '' without a window"),
