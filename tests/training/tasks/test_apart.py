@@ -25,7 +25,7 @@ from gattn_tg.training.tasks.apart import sides
 from gattn_tg.training.tasks.classify import Classify
 
 MODEL = replace(tiny.MODEL, apart=True)
-SETTINGS = replace(tiny.SETTINGS, epochs=5, monitor="auc", reverse_complement=True)
+SETTINGS = replace(tiny.SETTINGS, epochs=5, monitor="auc", reverse_complement=True, ema_decay=0.5)
 Ran = tuple[Classify, Listening, RunFolder]
 
 
