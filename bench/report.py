@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.motif_tables import aligned, grammar, recovery
+from bench.biology.motif_tables import aligned, grammar, recovery, study_apart
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.record import ROOT, lines_of
@@ -307,8 +307,8 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, attention_bfloat16, gemm, gemm_bfloat16, memory, train_step,
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
-                            methylation_reads, pretraining, study_words, attribution, mpra, imports, aligned, recovery,
-                            grammar, exports, unrolling, commits, recompute)
+                            methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
+                            aligned, recovery, grammar, exports, unrolling, commits, recompute)
 }
 
 

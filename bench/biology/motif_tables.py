@@ -1,4 +1,4 @@
-"""The tables of aligned.py, recovery.py and grammar.py from their lines."""
+"""The tables of aligned.py, recovery.py and grammar.py, and of binding.toml in study_words.py, from their lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 
 from bench.biology.study_table import reached
 from bench.tables import Line, markdown, newest
+
+# of study_words.py: the best linear model, one sum of network and linear model, the network alone
+OTHERS = ("gapped, motifs", "words, jaspar", "none")
 
 
 def aligned() -> str:
@@ -43,3 +46,29 @@ def grammar() -> str:
                          for n, x in zip(seen, lines, strict=True))
         rows.append([*cell, ", ".join(f"{x['test_auc']:.3f}" for x in lines), told])
     return markdown(["task", "design", "test AUC, each seed", "examples to a validation AUC of .9"], rows)
+
+
+def study_apart() -> str:
+    """binding.toml as it is shipped and as it was: the whole, its parts, and how far above others with equal seeds."""
+    cells: dict[tuple[str, float], dict[str, dict[int, Line]]] = {}
+    for x in newest("study_words", "set", "fraction", "design", "seed"):
+        cells.setdefault((x["set"], x["fraction"]), {}).setdefault(x["design"], {})[x["seed"]] = x
+    rows = []
+    for (name, fraction), designs in sorted(cells.items(), key=lambda cell: (cell[0][0], -cell[0][1])):
+        for design, runs in designs.items():
+            if not design.startswith("binding.toml"):
+                continue
+            means = [f"{np.mean([x[key] for x in runs.values()]):.4f}"
+                     for key in ("test_auc", "test_auc_network", "test_auc_linear")]  # fmt: skip
+            others = [_above(runs, designs.get(other, {})) for other in OTHERS]
+            rows.append([name, f"{fraction:.0%}", design, str(len(runs)), *means, *others])
+    return markdown(["set", "of the data", "design", "seeds", "test AUC", "its network alone", "its linear part alone",
+                     *(f"less {other}" for other in OTHERS)], rows)
+
+
+def _above(runs: dict[int, Line], others: dict[int, Line]) -> str:
+    """How far the test AUC over both strands is above that of others with each seed that both have, and the mean."""
+    seeds = sorted(set(runs) & set(others))
+    gains = [runs[s]["test_auc"] - others[s].get("test_auc_both", others[s]["test_auc"]) for s in seeds]
+    told = ", ".join(f"{gain:+.4f}" for gain in gains)
+    return f"{told}: {np.mean(gains):+.4f}" if len(gains) > 1 else told

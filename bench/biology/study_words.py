@@ -117,6 +117,8 @@ def shipped(parts: dict[str, LabelledSequences], seed: int, flips: bool) -> dict
     begin(model, jaspar(), train, seed)
     task = Classify(model, train, valid, VOCABULARY, settings, held_out=test)
     fitted = Fit(task, settings).run()
+    if fitted.interrupted:
+        raise SystemExit(f"{BENCH}: stopped at step {fitted.step}; no line is written of a run that is not whole")
     outcome = task.outcome("test")
     assert outcome is not None
     alone = Apart(model, task.readout, outcome.truth, test, VOCABULARY, task.batch_size, None).values("auc")
