@@ -24,14 +24,15 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.perf_counter()
     with mpi.world(arguments.mpi) as world, device.on(arguments.device, mpi.n_threads(world, arguments.threads)):
         is_first = world.rank == 0
-        asked: Any = world.from_first(check(arguments) if is_first else None)
+        replaces = arguments.overwrite or (arguments.resume and is_unfinished(arguments.output))
+        asked: Any = world.from_first(check(arguments, replaces) if is_first else None)
         model = load(arguments.checkpoint, mpi.own_device(world), arguments.precision)
         model.asked.over = mpi.over(world)
         found = model.variants(
             arguments.genome, asked, window=arguments.window, both_strands=arguments.both_strands,
             shifts=arguments.shifts, background=arguments.background, rename=arguments.rename,
             skip_mismatched=arguments.skip_mismatched, head=arguments.head, tracks=arguments.tracks,
-            batch_size=arguments.batch_size, overwrite=arguments.overwrite or is_gone_on_with(arguments),
+            batch_size=arguments.batch_size, overwrite=replaces,
         )  # fmt: skip
         if not is_first:
             found.share(is_file=arguments.output is not None)
@@ -58,12 +59,11 @@ def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
         bar.clear()
 
 
-def check(arguments: argparse.Namespace) -> Variants:
+def check(arguments: argparse.Namespace, replaces: bool) -> Variants:
     """What is asked; refuses what cannot be, before any work is done for it."""
     output.check(VERB, arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     if arguments.skip_mismatched is not None:
-        is_replaced = arguments.overwrite or is_gone_on_with(arguments)
-        output.check(VERB, arguments.skip_mismatched, overwrite=is_replaced, as_json=False)
+        output.check(VERB, arguments.skip_mismatched, overwrite=replaces, as_json=False)
     if output.is_packed_vcf(arguments.output):
         index = arguments.output.with_name(arguments.output.name + output.TBI)
         output.check(VERB, index, overwrite=arguments.overwrite, as_json=False)
@@ -74,11 +74,6 @@ def check(arguments: argparse.Namespace) -> Variants:
         raise ConfigError(f"{VERB}: expected variants as a file or by --variant, got {came}; give one of the two")
     path: Path | None = arguments.variants
     return arguments.variant if path is None else path
-
-
-def is_gone_on_with(arguments: argparse.Namespace) -> bool:
-    """Whether there is something to go on with; the lines that it left out are then found and written once more."""
-    return arguments.resume and arguments.output is not None and is_unfinished(arguments.output)
 
 
 def report(arguments: argparse.Namespace, found: VariantEffects, n: int, seconds: float) -> None:

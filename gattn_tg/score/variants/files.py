@@ -22,9 +22,9 @@ COPY_LINES = 1 << 12
 Progress = Callable[[int], None]
 
 
-def is_unfinished(path: Path) -> bool:
-    """Whether an earlier run left something to go on with."""
-    return beside(Path(os.path.realpath(path)), JOURNAL).exists()
+def is_unfinished(path: Path | None) -> bool:
+    """Whether an earlier run left something to go on with; what it wrote beside is then written once more."""
+    return path is not None and beside(Path(os.path.realpath(path)), JOURNAL).exists()
 
 
 class Unfinished:
