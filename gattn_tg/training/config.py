@@ -239,7 +239,7 @@ class TrainConfig:
         kind, origin = KINDS.get(self.kind), KINDS.get(written.get("model", DEFAULT_KIND))
         if kind is None or origin is None or kind.inherits is None or not issubclass(origin.config, kind.inherits):
             return self
-        names = {field.name for field in fields(kind.inherits)}
+        names = {field.name for field in fields(kind.inherits)} - {*kind.inherits.derived}
         taken = {name: value for name, value in written["config"].items() if name in names}
         return replace(self, model={**taken, **self.model})
 

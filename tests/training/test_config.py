@@ -10,6 +10,7 @@ import pytest
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.classify import ClassData
 from gattn_tg.training.tasks.labelled import DataSettings, load
@@ -107,3 +108,14 @@ def test_types_of_annotations() -> None:
 def test_what_follows_from_the_data_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"x train: expected no value, since it follows from the data, got 'a'"):
         strict.read(DataSettings, {"train": "a"}, "x", {"train": "b"})
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in KINDS.items() if kind.inherits))
+def test_what_a_checkpoint_derived_from_its_data_is_not_taken_over(tmp_path: Path, name: str) -> None:
+    kind = KINDS[name]
+    assert kind.inherits is not None
+    (tmp_path / "r.toml").write_text(f'[model]\nkind = "{name}"\n[data]\n')
+    written = {"model": name, "config": dict.fromkeys((*kind.inherits.derived, "width"), "of the checkpoint")}
+    found = TrainConfig.from_toml(tmp_path / "r.toml").beginning_with(written).model
+    assert found["width"] == "of the checkpoint"
+    assert not {*kind.inherits.derived} & {*found}
