@@ -10,6 +10,7 @@ bench/results/recompute.jsonl.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import time
 
@@ -33,6 +34,7 @@ MIB = 2**20
 def trained(a: argparse.Namespace, layers: int, *, is_again: bool) -> tuple[dict[str, np.ndarray], int, float]:
     """Weights, bytes, and the median seconds of a step that is replayed."""
     config = ClassifierConfig(n_classes=2, width=a.width, n_layers=layers, n_heads=4, motif="pair", dropout=0.1)
+    gc.collect()  # what an earlier run held
     before = GlobalCounters.mem_used
     model, rng = SequenceClassifier(config, seed=0), np.random.default_rng(0)
     parameters = get_state_dict(model)
