@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from gattn_tg import __version__
+from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.main import main
 from gattn_tg.data.genomes.bundled import bundled
+from gattn_tg.errors import ConfigError
 from gattn_tg.machine import devices
 from gattn_tg.models import checkpoint
 
@@ -337,3 +339,17 @@ def test_a_device_or_pipe_is_no_output(run: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "a.fa").write_text(">a\nACG\n")
     said = failure(capsys, "predict", run / "run" / "best", tmp_path / "a.fa", "-o", "/dev/null")
     assert "a regular file, got a device or pipe" in said
+
+
+@pytest.mark.parametrize("words", [
+    "evaluate ck data.csv --mixture m.csv --html x.html",
+    "evaluate ck --mixture m.csv data.csv --html x.html",
+    "evaluate --html x.html --mixture m.csv ck data.csv",
+])  # fmt: skip
+def test_files_stand_before_between_and_behind_options(words: str) -> None:
+    found = vars(parser().parse_args(words.split()))
+    assert [str(found[name]) for name in ("checkpoint", "input", "mixture", "html")] == [
+        "ck", "data.csv", "m.csv", "x.html"]
+    assert vars(parser().parse_args(["predict", "ck", "--bed", "b.bed", "--", "-odd.fa"]))["input"] == Path("-odd.fa")
+    with pytest.raises(ConfigError, match=r"unrecognized arguments: more\.csv"):
+        parser().parse_args([*words.split(), "more.csv"])

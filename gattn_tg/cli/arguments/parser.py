@@ -65,7 +65,7 @@ def parser() -> shared.Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"gattn_tg {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=shared.Parser)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=shared.Verb)
     for add in VERBS:
         add(verbs)
     return top

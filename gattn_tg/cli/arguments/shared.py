@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from gattn_tg.cli import output
 from gattn_tg.cli.arguments import parse
@@ -23,10 +23,25 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"{self.prog}: {message}; see `{self.prog} --help`")
 
 
-Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
+class Verb(Parser):
+    """The parser of a verb: files may stand before, between and behind options, also those that can be left out."""
+
+    _is_mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._is_mixed:  # asked by the call below: first for options, then for files
+            return super().parse_known_args(args, namespace)
+        self._is_mixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixed = False
 
 
-def verb(verbs: Verbs, name: str, summary: str) -> Parser:
+Verbs: TypeAlias = "argparse._SubParsersAction[Verb]"
+
+
+def verb(verbs: Verbs, name: str, summary: str) -> Verb:
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
     verb.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else")
     verb.add_argument("--seed", type=parse.whole(0, parse.MOST_SEED), default=None, help="seed of weights and order")
