@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Table]:
 
     def timed(rows: Table, stage: str, d: int, n_threads: int) -> Speed:
         tables.append(rows)
-        sizes = rows[512, stage, 0 if stage in ("tile", "gemm") else d].sizes
+        sizes = rows[512, stage, 0 if stage in ("tile", "gemm") else d, 0].sizes
         if sizes == (128,):
             return Speed(999.0, 1.1)
         return Speed(error="clang: no") if sizes == (4, 16) else Speed(fast.get((stage, d, sizes), 100.0), 1.0)
@@ -70,9 +70,10 @@ def test_tuning_writes_what_is_clearly_faster(
     assert out[-1].startswith(f"wrote {user}; ")
     rows = {row.key: (row.sizes, row.gflops) for row in plan_table.load(user, "user")}
     assert rows == {
-        (256, "tile", 0): ((4, 16), None), (512, "gemm", 0): ((3, 32), 100.0), (512, "tile", 0): ((2, 32), 150.0),
-        (512, "forward", 32): ((65536,), 120.0), (512, "forward", 64): ((131072,), 100.0),
-        (512, "backward", 32): ((64,), 100.0), (512, "backward", 64): ((64,), 100.0),
+        (256, "tile", 0, 0): ((4, 16), None), (512, "gemm", 0, 0): ((3, 32), 100.0),
+        (512, "tile", 0, 0): ((2, 32), 150.0),
+        (512, "forward", 32, 0): ((65536,), 120.0), (512, "forward", 64, 0): ((131072,), 100.0),
+        (512, "backward", 32, 0): ((64,), 100.0), (512, "backward", 64, 0): ((64,), 100.0),
     }  # fmt: skip
     tried = [rows[512, "gemm", 0].sizes for rows in measured]
     assert (tried.count((6, 32)), tried.count((6, 64))) == (1, bench.ROUNDS)  # what is hopeless is not tried again
