@@ -77,7 +77,7 @@ def test_tuning_writes_what_is_clearly_faster(
     }  # fmt: skip
     tried = [rows[512, "gemm", 0, 0].sizes for rows in measured]
     assert (tried.count((6, 32)), tried.count((6, 64))) == (1, bench.ROUNDS)  # what is hopeless is not tried again
-    assert measured[-1][512, "tile", 0, 0].sizes == (2, 32)  # later stages are measured with the winners of earlier ones
+    assert measured[-1][512, "tile", 0, 0].sizes == (2, 32)  # later stages have the winners of earlier ones
     assert [path.name for path in user.parent.iterdir()] == ["plan.toml"]
     plan_table.table.cache_clear()
     assert plan_table.tile() == (2, 32)
