@@ -33,9 +33,12 @@ class Verb(Parser):
             return super().parse_known_args(args, namespace)
         self._is_mixed = True
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            found, left = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_mixed = False
+        values = vars(found)
+        in_order = {action.dest: values[action.dest] for action in self._actions if action.dest in values}
+        return argparse.Namespace(**(in_order | values)), left  # messages name arguments in the order of the help
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Verb]"
