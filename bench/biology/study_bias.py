@@ -42,8 +42,9 @@ from gattn_tg.models.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.state import placed, restore, snapshot
+from gattn_tg.training.loop.parameters import multiple
 from gattn_tg.training.loop.schedule import learning_rate
-from gattn_tg.training.loop.step import Step, multiple
+from gattn_tg.training.loop.step import Step
 from gattn_tg.training.tasks.classify import Classify
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"

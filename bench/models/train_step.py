@@ -25,7 +25,7 @@ from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.config import ClassifierConfig
-from gattn_tg.training.loop.step import is_decayed
+from gattn_tg.training.loop.parameters import is_decayed
 
 RATE, DECAY, STEPS = 1e-3, 0.01, 3
 MOST_APART = {"float32": 1e-4, "bfloat16": 5e-2}  # losses of a few steps

@@ -31,7 +31,7 @@ from gattn_tg.models.readouts import (
 from gattn_tg.models.sites.readout import SparseReadout
 from gattn_tg.training.config import Precision
 from gattn_tg.training.keep.folder import weights_of
-from gattn_tg.training.loop.step import narrow
+from gattn_tg.training.loop.parameters import narrow
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.ops.attention.merge import merge
-from gattn_tg.ops.attention.problem import Problem
+from gattn_tg.ops.attention.problem import Problem, hiding
 from gattn_tg.ops.launch import pieces
 from gattn_tg.ops.lookup import rows_at
 from gattn_tg.types import Float, Int
@@ -88,7 +88,7 @@ def run(problem: Problem, of_part: Run) -> tuple[Float[Tensor, "b h n e"], Float
 def _far(problem: Problem, anchors: Anchors) -> Problem:
     """All queries and the keys of the anchors outside of their windows."""
     _, _, _, n, m, _, _ = problem.sizes
-    left, right = (None if x is None or x >= n + m else x for x in problem.window)
+    left, right = hiding(problem.window, n + m)
     at = anchors.places.maximum(0)
     return replace(
         _picked(problem, "k", at), k=rows_of_heads(problem.k, at), v=rows_of_heads(problem.v, at), lengths=None,

@@ -12,7 +12,7 @@ from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import LANES, LARGEST, ceildiv
 from gattn_tg.ops.attention.broken import broken, without_broken
-from gattn_tg.ops.attention.problem import Problem
+from gattn_tg.ops.attention.problem import Problem, hiding
 from gattn_tg.ops.attention.rope import cos_sin
 from gattn_tg.ops.launch import pieces
 from gattn_tg.types import Float
@@ -29,7 +29,7 @@ def static_score(problem: Problem, has_broken: bool = False) -> Score:
     bias = problem.bias
     left, right = problem.window
     if not problem.picked:  # beyond all keys a reach says nothing, and sums with it would leave 32 bits
-        left, right = (None if x is None or x >= n + m else x for x in problem.window)
+        left, right = hiding(problem.window, n + m)
     has_places = bias is not None and bias.rule.is_ordered and problem.positions_q is not None
     return Score(
         scale=problem.scale,

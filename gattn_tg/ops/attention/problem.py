@@ -172,7 +172,7 @@ def _fit_anchors(
     if not dtypes.is_int(anchors.dtype) or len(anchors.shape) != 2 or anchors.shape[0] != b:
         raise ShapeError(f"attention: expected anchors of integers of shape ({b}, a), places of keys, got "
                          f"{anchors.dtype} of shape {tuple(anchors.shape)}")
-    left, right = (None if x is None or x >= reach else x for x in window)
+    left, right = hiding(window, reach)
     if anchors.shape[1] == 0 or (left is None and (right is None or is_causal)):
         return None
     if anchors.dtype.itemsize > 4:
@@ -253,6 +253,12 @@ def _narrowed(x: Int[Tensor, "..."], name: str) -> Int[Tensor, "..."]:
         raise ShapeError(f"attention: expected {name} that fit 32 bits here, got {low} to {high}; "
                          + ("number the labels from 0" if name == "segments" else "subtract the smallest"))
     return x.cast(dtypes.int32)
+
+
+def hiding(window: tuple[int | None, int | None], reach: int) -> tuple[int | None, int | None]:
+    """The sides of a window, None for one that hides nothing of `reach` queries and keys."""
+    left, right = (None if x is None or x >= reach else x for x in window)
+    return left, right
 
 
 def _window(window_size: Window | None) -> tuple[int | None, int | None]:

@@ -37,10 +37,11 @@ from gattn_tg.training.loop.fingerprint import fingerprint
 from gattn_tg.training.loop.interrupt import Interrupt
 from gattn_tg.training.loop.low_rank import Updates
 from gattn_tg.training.loop.meter import Meter
+from gattn_tg.training.loop.parameters import multiple
 from gattn_tg.training.loop.parts import BLEND, at_their_best
 from gattn_tg.training.loop.schedule import scheduled
 from gattn_tg.training.loop.start import Start
-from gattn_tg.training.loop.step import Step, multiple
+from gattn_tg.training.loop.step import Step
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
 from gattn_tg.training.task import PARTS, Arrays, Device, Judge, Parted, Task
 from gattn_tg.types import Float

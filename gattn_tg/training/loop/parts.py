@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.training.keep.state import restore, snapshot
-from gattn_tg.training.loop.step import is_linear
+from gattn_tg.training.loop.parameters import is_linear
 from gattn_tg.training.task import LINEAR, NETWORK
 from gattn_tg.types import Float
 

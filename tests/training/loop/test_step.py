@@ -8,7 +8,8 @@ from tinygrad.nn.state import get_state_dict
 from training import tiny
 
 from gattn_tg.training.config import TrainSettings
-from gattn_tg.training.loop.step import Step, is_decayed, is_linear, is_motif_table
+from gattn_tg.training.loop.parameters import is_decayed, is_linear, is_motif_table
+from gattn_tg.training.loop.step import Step
 
 
 def test_only_weight_matrices_decay() -> None:
