@@ -41,8 +41,8 @@ class TrainSettings:
             the devices of one process share its batch_size out.
         accumulate: Micro-batches whose gradients make one optimiser step.
         precision: "float32", or "bfloat16" for the network with float32 master weights.
-        recompute: Keep of each block its input only, and compute it once more for its gradients: memory of about one
-            block, a third more time.
+        recompute: Keep of each block its input only, and compute it once more for its gradients: less memory, more
+            time.
         learning_rate: Peak of the schedule, for AdamW.
         min_learning_rate: Where the schedule ends.
         schedule: Shape of the way there, after the warm-up: "cosine", "linear" or "constant".
