@@ -18,11 +18,14 @@ from gattn_tg.training.tasks.registry import task_of, tasks_of
 CONFIGS = example_configs()
 
 
-def test_there_is_one_example_of_every_kind_and_task_two_of_classes_and_one_of_measured_states() -> None:
+def test_there_is_one_example_of_every_kind_and_task_two_of_classes_one_of_measured_states_and_one_of_anchors() -> None:
     configs = [TrainConfig.from_toml(path) for path in CONFIGS]
-    found = [(c.kind, c.task or (tasks_of(c.kind) or [""])[0], "state_column" in c.data) for c in configs]
-    wanted = [(kind, task, False) for kind in KINDS for task in tasks_of(kind) or [""]]
-    assert sorted(found) == sorted([*wanted, *(("SequenceClassifier", "classes", x) for x in (False, True))])
+    found = [(c.kind, c.task or (tasks_of(c.kind) or [""])[0], {"state_column", "anchors"} & {*c.data, *c.model})
+             for c in configs]  # fmt: skip
+    wanted = [(kind, task, set()) for kind in KINDS for task in tasks_of(kind) or [""]]
+    more = [("SequenceClassifier", "classes", set()), ("SequenceClassifier", "classes", {"state_column"}),
+            ("GenomicGPT", "", {"anchors"})]  # fmt: skip
+    assert sorted(found, key=repr) == sorted([*wanted, *more], key=repr)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -33,12 +36,13 @@ def test_an_example_finds_its_data_and_makes_batches(path: Path) -> None:
     assert len(next(iter(arrays.values()))) == TrainConfig.from_toml(path).train.batch_size
 
 
-@pytest.mark.parametrize("name", ["encoder", "labels", "language", "sites", "values"])  # others: in tutorials
+@pytest.mark.parametrize("name", ["encoder", "labels", "language", "long", "sites", "values"])  # others: in tutorials
 def test_an_example_trains(name: str, tmp_path: Path) -> None:
     config = TrainConfig.from_toml(bundled(f"{name}.toml", "configs"))
     small = {"preset": "tiny", "width": 32, "n_layers": 1, "n_heads": 2}
     short = replace(config.train, steps=2, batch_size=4, validate_every=2, warmup_steps=1)
-    data = {**config.data, **({"n_valid": 4} if "n_valid" in config.data else {})}
+    fewer = {"n_valid": 4, "width": 1_024}
+    data = {key: min(x, fewer[key]) if key in fewer else x for key, x in config.data.items()}
     run = train(replace(config, train=short, data=data, model={**config.model, **small}), tmp_path / "run")
     assert len(run.fitted.validations) == 1
     assert all(np.isfinite(value) for value in run.fitted.validations[0].metrics.values())
