@@ -42,6 +42,7 @@ from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks.classify import Classify
 
 READS = ROOT.parent / "shared" / "data" / "methylation" / "reads_tumour_normal.tsv.gz"
@@ -78,12 +79,14 @@ def trained(
     config = ClassifierConfig(
         n_classes=2, width=a.width, n_layers=a.layers, n_heads=a.width // 16, max_length=data.width, dropout=a.dropout,
         stem_kernel=a.stem, motif=a.motif, pool=a.pool, n_motifs=N_IDS,
+        motif_counts=a.beside != "no", apart=a.beside == "apart",
     )  # fmt: skip
     settings = TrainSettings(
         epochs=a.epochs, batch_size=32, learning_rate=a.rate, warmup_steps=30, weight_decay=a.decay, motif_rate=3.0,
         reverse_complement=True, monitor="loss", seed=seed, patience=a.patience,
     )  # fmt: skip
     task = Classify(SequenceClassifier(config, seed=seed), train, valid, VOCABULARY, settings)
+    filters.begin(task, [])
     done = Fit(task, settings).run().finished()
     p = task.forward(*test.inputs).astype(np.float64)
     table = next(iter(task.model.motif_table(motif_frequency(data.motif_ids, data.lengths, N_IDS)).values()))
@@ -129,6 +132,8 @@ def main() -> None:
     parser.add_argument("--letters", choices=("yes", "no"), default="no")
     parser.add_argument("--motif", choices=("key", "pair", "same", "ordered"), default="pair")
     parser.add_argument("--pool", default="both")
+    parser.add_argument("--beside", choices=("no", "one", "apart"), default="one",
+                        help="a linear model of motif counts: none, one that learns with the network, or apart from it")
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--stem", type=int, default=3)
@@ -174,7 +179,8 @@ def main() -> None:
         group = region if by == "region" else np.arange(len(y))
         line = {
             "by": by, "reads": len(y), "folds": a.cuts, "seeds": a.seeds, "letters": a.letters,
-            "motif": a.motif, "pool": a.pool, "width": a.width, "layers": a.layers, "epochs": a.epochs,
+            "motif": a.motif, "beside": a.beside, "pool": a.pool, "width": a.width, "layers": a.layers,
+            "epochs": a.epochs,
             "auc": {name: round(auc(y, s), 4) for name, s in scores.items()},
             "auc_of_seeds": [round(auc(y, s), 4) for s in each],
             "auc_within": {name: round(float(np.mean([auc(y[fold == k], s[fold == k]) for k in folds])), 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from tinygrad import Tensor
+from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import FormatError, ShapeError
 from gattn_tg.models.config import ClassifierConfig
@@ -33,8 +33,9 @@ class SequenceClassifier(Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
     With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
-    sees every word at its place. With `filters`, strengths of motifs take the place of motif ids, and what a linear
-    model on the strength of each motif in the whole sequence says is added, too. With `apart` the answer is a weighted
+    sees every word at its place, with `motif_counts` one that sees how much of each motif class there is. With
+    `filters`, strengths of motifs take the place of motif ids, and what a linear model on the strength of each motif in
+    the whole sequence says is added, too. With `apart` the answer is a weighted
     mean of what the network says and of what these linear models say together.
 
     Args:
@@ -59,7 +60,8 @@ class SequenceClassifier(Trunk):
         self.pool = pool(c.pool, c.width, rng)
         self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
         self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
-        self.evidence = Evidence(c.filters, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if c.filters else None
+        classes = c.filters or (c.n_motifs - 1 if c.motif_counts else 0)
+        self.evidence = Evidence(classes, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if classes else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
         self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
         self.blend = Blend() if c.apart else None
@@ -87,7 +89,7 @@ class SequenceClassifier(Trunk):
         x, motifs = self.tokens(bases, motif_ids, lengths)
         said = [self.head(self.pool(self.attend(x, motifs, lengths), lengths))]
         if self.evidence is not None:
-            said.append(self.evidence(motifs, lengths))
+            said.append(self.evidence(self.strengths(motifs), lengths))
         if self.placed is not None:
             said.append(self.placed(bases))
         if self.kmers is not None:
@@ -108,16 +110,29 @@ class SequenceClassifier(Trunk):
                               f"{other[0]}; cut windows of {only} bases around the site, or train with placed = 0")
         return bases
 
-    def calibrate(self, bases: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]) -> None:
-        """Take how strong motifs are in these sequences as usual; for models with `filters`."""
+    def strengths(self, motifs: UInt8[Tensor, "b n"] | Float[Tensor, "b n t"]) -> Float[Tensor, "b n t"]:
+        """Strengths of motifs as they are; of ids 1 at the bases of a class and 0 elsewhere, without those of none."""
+        if self.filters is not None:
+            return motifs
+        return motifs.unsqueeze(-1) == Tensor.arange(1, self.config.n_motifs, dtype=dtypes.uint8)
+
+    def calibrate(
+        self, bases: UInt8[np.ndarray, "r n"], motif_ids: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]
+    ) -> Float[np.ndarray, "r 2t"]:
+        """Take how much of every motif is in these sequences as usual; with `filters` or `motif_counts`.
+
+        Gives how unusual each sequence is, in standard deviations.
+        """
         filters, evidence = self.filters, self.evidence
-        assert filters is not None
         assert evidence is not None
-        run = Forward(filters, ROWS, run=lambda some, n: summary(filters(some, n), n))
-        evidence.calibrate(run(bases, lengths))
+
+        def found(bases: Tensor, motif_ids: Tensor, lengths: Tensor) -> Tensor:
+            return summary(self.strengths(motif_ids if filters is None else filters(bases, lengths)), lengths)
+
+        return evidence.calibrate(Forward(self, ROWS, run=found)(bases, motif_ids, lengths))
 
     def effects(self) -> Float[np.ndarray, "2t c"]:
-        """What one standard deviation more of each motif adds to the answers (`Evidence.effects`); with `filters`."""
+        """What one standard deviation more of each motif adds to the answers (`Evidence.effects`)."""
         assert self.evidence is not None
         alone = self.evidence.effects()
         return alone if self.blend is None else alone * float(self.blend.weight.numpy()[1])

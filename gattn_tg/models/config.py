@@ -282,6 +282,8 @@ class ClassifierConfig(TrunkConfig):
             beside the network sees the strongest site and the sum of each. Strengths take the place of motif ids:
             `embed_motifs` makes them an input, `motif` (key, pair, same) a bias; then there are 256 at most.
         filter_width: bases of such a motif (odd).
+        motif_counts: a linear model beside the network sees of how many bases each motif class is, and whether it is
+            there at all. Not with filters, whose strengths such a model sees in any case.
         apart: the network learns apart from the linear models beside it, each from its own error, and each keeps the
             weights with its own best validation. The answer is a weighted mean of both; the weights are chosen on the
             validation set. Else the network learns what the linear models leave open, which of few rows is nothing.
@@ -298,6 +300,7 @@ class ClassifierConfig(TrunkConfig):
     placed: int = 0
     filters: int = 0
     filter_width: int = 15
+    motif_counts: bool = False
     apart: bool = False
 
     def __post_init__(self) -> None:
@@ -315,12 +318,13 @@ class ClassifierConfig(TrunkConfig):
         is_soft = self.motif in (NO_MOTIF, *SOFT)
         kinds = ", ".join((*SOFT, NO_MOTIF))
         self.require(is_soft or not self.filters, "motif", f"one of {kinds}, as there are filters")
+        self.require(not (self.filters and self.motif_counts), "motif_counts", "false, as there are filters")
 
     def require_parts(self) -> None:
         """Raise ConfigError where parts are to learn apart and there is but one; a file of matrices can add filters."""
-        beside = self.kmers or self.placed or self.filters
+        beside = self.kmers or self.placed or self.filters or self.motif_counts
         self.require(bool(beside) or not self.apart, "apart", "false, or a linear model beside the network: kmers, "
-                     "placed or filters")  # fmt: skip
+                     "placed, filters or motif_counts")  # fmt: skip
 
     @property
     def longest_bp(self) -> int | None:
@@ -336,6 +340,11 @@ class ClassifierConfig(TrunkConfig):
     def has_base_gradients(self) -> bool:
         """Not where words are counted, either."""
         return super().has_base_gradients and not self.kmers
+
+    @property
+    def reads_motifs(self) -> bool:
+        """Also where only the linear model does."""
+        return super().reads_motifs or self.motif_counts
 
     @property
     def n_weights(self) -> int:

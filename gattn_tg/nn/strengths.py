@@ -32,11 +32,18 @@ class Evidence:
         self.mean: Float[Tensor, "2t"] = filled(0.0, 2 * n_filters)
         self.sd: Float[Tensor, "2t"] = filled(1.0, 2 * n_filters)
 
-    def calibrate(self, found: Float[np.ndarray, "r 2t"]) -> None:
-        """Take mean and spread of what `summary` gave for some sequences as usual."""
-        self.mean.replace(Tensor(found.mean(0, dtype=np.float64).astype(np.float32)))
+    def calibrate(self, found: Float[np.ndarray, "r 2t"]) -> Float[np.ndarray, "r 2t"]:
+        """Take mean and spread of what `summary` gave for some sequences as usual; gives (f - mean) / sd of them."""
+        mean = found.mean(0, dtype=np.float64)
         spread = np.maximum(found.std(0, dtype=np.float64), LEAST_SD) / self.scale
+        self.mean.replace(Tensor(mean.astype(np.float32)))
         self.sd.replace(Tensor(spread.astype(np.float32)))
+        unusual: np.ndarray = (found - mean) / spread
+        return unusual
+
+    def start_from(self, effects: Float[np.ndarray, "2t o"]) -> None:
+        """Begin with what one (f - mean) / sd more of each number adds to the answers."""
+        self.weight.replace(Tensor((effects * np.sqrt(len(effects))).astype(np.float32)))
 
     def effects(self) -> Float[np.ndarray, "2t o"]:
         """What one standard deviation more of each f, as `calibrate` saw it, adds to the answers."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tinygrad import Tensor
 
+from gattn_tg.errors import ConfigError
+from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.config import ClassifierConfig
 from gattn_tg.nn.strengths import LEAST_SD, Evidence, summary
 
 
@@ -26,3 +30,27 @@ def test_evidence_is_linear_in_what_is_unusual() -> None:
     assert spread[2] == LEAST_SD
     wanted = (f - usual) / spread @ weight / np.sqrt(6)
     np.testing.assert_allclose(evidence(Tensor(strengths), Tensor(lengths)).numpy(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_linear_model_of_motif_counts_sees_presence_and_amount_of_each_class() -> None:
+    rng = np.random.default_rng(1)
+    shape = {"width": 16, "n_layers": 1, "n_heads": 2, "dropout": 0.0, "n_motifs": 4, "motif": "pair", "stem_kernel": 0}
+    model = SequenceClassifier(ClassifierConfig(n_classes=2, max_length=12, motif_counts=True, **shape))
+    bases, ids = (rng.integers(0, 4, (5, 12)).astype(np.uint8) for _ in range(2))
+    lengths = np.array([12, 7, 1, 12, 9], np.int32)
+    assert model.evidence is not None
+    model.calibrate(bases, ids, lengths)
+    weight = rng.standard_normal((6, 2)).astype(np.float32)
+    model.evidence.weight.assign(Tensor(weight)).realize()
+    counts = np.array([[np.sum(row[:n] == c) for c in (1, 2, 3)] for row, n in zip(ids, lengths, strict=True)])
+    f = np.concatenate([counts > 0, np.log1p(counts)], axis=1).astype(np.float64)
+    wanted = (f - f.mean(0)) / np.maximum(f.std(0), LEAST_SD) @ weight / np.sqrt(6)
+    network, linear = model.parts(Tensor(bases), Tensor(ids), Tensor(lengths))
+    np.testing.assert_allclose(linear.numpy(), wanted, rtol=1e-4, atol=1e-4)
+    told = model(Tensor(bases), Tensor(ids), Tensor(lengths)).numpy()
+    np.testing.assert_allclose(told, network.numpy() + linear.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_motif_counts_are_none_beside_filters() -> None:
+    with pytest.raises(ConfigError, match="motif_counts: expected false, as there are filters"):
+        ClassifierConfig(n_classes=2, filters=3, motif="none", embed_motifs=False, motif_counts=True)

@@ -1,4 +1,4 @@
-"""Motif filters before a model learns: the matrices they begin as, and how strong motifs usually are in its data."""
+"""Motifs before a model learns: the matrices that filters begin as, and how much of each is usually in its data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gattn_tg.data import LabelledSequences
 from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.data.order import shuffled
 from gattn_tg.io import read_matrices
+from gattn_tg.metrics.logistic import logistic
+from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
 from gattn_tg.training.config import TrainConfig
@@ -18,6 +19,7 @@ from gattn_tg.types import Float
 
 BUNDLED = "jaspar"
 MOST = 1024  # training sequences that tell how strong motifs usually are
+PULL = 1.0  # towards 0, of the regressions that a linear model on counts begins as
 
 Starts = list[tuple[Float[np.ndarray, "w 4"], float]]
 """Log odds in bits and threshold of each matrix."""
@@ -37,8 +39,39 @@ def starts(config: TrainConfig, settings: DataSettings, vocabulary: MotifVocabul
     return scored([matrix.counts for matrix in read_matrices(path)], settings.matrices_pvalue)
 
 
-def begin(model: Any, starts: Starts, train: LabelledSequences, seed: int) -> None:
-    """Set the filters of a model to their matrices, and take their strengths in the training set as usual."""
-    model.filters.start_from(starts)
-    rows = np.sort(shuffled(len(train), seed, 0)[:MOST])
-    model.calibrate(train.bases[rows], train.lengths[rows])
+def begin(task: Any, starts: Starts) -> None:
+    """Set the filters of a model to their matrices, and take what the training set has of each motif as usual.
+
+    A linear model on counts of motif ids begins as the regression of the training sequences on them; one on strengths
+    of filters learns from 0, as there are more of them than sequences.
+
+    Args:
+        task: a `SequenceTask` of a `SequenceClassifier`.
+        starts: matrices of the filters.
+    """
+    model, train = task.model, task.train
+    if model.filters is not None:
+        model.filters.start_from(starts)
+    if model.evidence is not None:
+        rows = np.sort(shuffled(len(train), task.settings.seed, 0)[:MOST])
+        found = model.calibrate(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
+        if model.filters is None:
+            model.evidence.start_from(_regressed(task.readout, found, task.truth(train)[rows]))
+
+
+def _regressed(readout: SequenceReadout, x: Float[np.ndarray, "r f"], truth: np.ndarray) -> Float[np.ndarray, "f o"]:
+    """What each number gives to each answer, one regression for an answer: of classes each against all others."""
+    if isinstance(readout, ClassReadout):
+        truth = np.eye(len(readout.labels))[truth]
+    elif isinstance(readout, ValueReadout):
+        truth = readout.learnt(truth)
+    each = np.array([_fitted(x, y, is_value=isinstance(readout, ValueReadout)) for y in truth.T]).T
+    return each / 2 if isinstance(readout, ClassReadout) and each.shape[1] == 2 else each  # two say one thing twice
+
+
+def _fitted(x: Float[np.ndarray, "r f"], y: Float[np.ndarray, "r"], *, is_value: bool) -> Float[np.ndarray, "f"]:
+    known = ~np.isnan(y)
+    x, y = np.c_[x, np.ones(len(x))][known].astype(np.float64), y[known]
+    if is_value:
+        return np.linalg.solve(x.T @ x + PULL * np.eye(x.shape[1]), x.T @ y)[:-1]
+    return logistic(x, y, np.ones(len(y)), start=np.zeros(x.shape[1]), pull=PULL)[:-1]

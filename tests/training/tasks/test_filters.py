@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 from training import tiny
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_matrices
+from gattn_tg.metrics.classes import auc
 from gattn_tg.motif.threshold import log_odds, near_threshold, score_threshold
 from gattn_tg.nn.strengths import LEAST_SD
 from gattn_tg.training.config import TrainConfig
@@ -79,3 +81,37 @@ def test_a_threshold_to_begin_with_is_near_the_exact_one() -> None:
         for pvalue in (1e-3, 0.02):
             assert near_threshold(rows, pvalue) == pytest.approx(score_threshold(rows, pvalue), abs=0.1)
     assert near_threshold(counts[0][:2], 1e-3) == pytest.approx(log_odds(counts[0][:2]).max(1).sum(), abs=0.1)
+
+
+@pytest.mark.parametrize("named", ["classes", "three classes", "labels", "values"])
+def test_a_linear_model_of_motif_counts_begins_as_a_regression(tmp_path: Path, named: str) -> None:
+    """What sets the answers apart, CpGs, is known before the first step; a row whose answer is missing is left out."""
+    rng, rows = np.random.default_rng(5), []
+    for i in range(60):
+        has = i % 3
+        at, letters = 3 * has, rng.choice(list("AT"), tiny.LENGTH)
+        letters[:at] = list("CGA" * has)
+        answer = {"classes": "yes" if has else "no", "three classes": "abc"[has], "labels": f"{int(has > 0)},{i % 2}",
+                  "values": f"{10 + 2 * has},{'' if i < 5 else 3 - has}"}[named]  # fmt: skip
+        rows.append(f"{''.join(letters)},{answer}")
+    header = "sequence,one,two" if "," in rows[0][tiny.LENGTH + 1 :] else "sequence,label"
+    (tmp_path / "t.csv").write_text("\n".join([header, *rows]) + "\n")
+    task = "classes" if "classes" in named else named
+    columns = '' if task == "classes" else 'label_columns = ["one", "two"]\n'
+    (tmp_path / "r.toml").write_text(
+        f'[data]\ntrain = "t.csv"\ntask = "{task}"\n{columns}[model]\nwidth = 8\nn_layers = 1\nn_heads = 2\n'
+        "motif_counts = true\n[train]\nbatch_size = 8\nsteps = 3\n"
+    )
+    begun = task_of(TrainConfig.from_toml(tmp_path / "r.toml"))
+    inputs = [Tensor(x) for x in begun.train.inputs]
+    _, linear = (x.numpy() for x in begun.model.parts(*inputs))
+    truth = begun.truth(begun.train)
+    if task == "classes":
+        assert (linear.argmax(1) == truth).mean() == 1
+    elif task == "labels":
+        assert auc(truth[:, 0] > 0, linear[:, 0]) == 1
+    else:
+        learnt = begun.readout.learnt(truth)
+        known = ~np.isnan(learnt)
+        assert np.corrcoef(linear[known[:, 1], 1], learnt[known[:, 1], 1])[0, 1] > 0.98
+        assert np.abs(linear[:, 0] - learnt[:, 0]).max() < 0.2
