@@ -50,7 +50,8 @@ def presets(kind: str) -> str:
     names = list(dict.fromkeys(name for preset in sizes.values() for name in preset))
     lines = ["| preset | " + " | ".join(f"`{name}`" for name in names) + " |", "|---" * (len(names) + 1) + "|"]
     for preset, values in sizes.items():
-        lines.append(f"| `{preset}` | " + " | ".join(toml_value(values[name]) for name in names) + " |")
+        cells = (toml_value(values[name]) if name in values else "" for name in names)  # nothing for the default
+        lines.append(f"| `{preset}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

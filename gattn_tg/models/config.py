@@ -24,6 +24,7 @@ SCALINGS = ("none", "linear", "ntk")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
 MAX_FILTERS = 4096  # more than there are matrices of all species together
+STARTS = ("tata_box", "tata_box-", "gc_box")  # classes near starts of transcription; rare, so that anchors reach far
 MAX_LAYERS = 1_000  # ten times as many as any model of DNA has
 BIASES = tuple(name for name, kind in KINDS.items() if not kind.is_map)  # kinds that ids of bases are enough for
 
@@ -59,7 +60,7 @@ class Config:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
-        """The configuration of a name (tiny, small, base), with some fields changed.
+        """The configuration of a name (tiny, small, base; some kinds also long), with some fields changed.
 
         Raises:
             ConfigError: no such preset, or a change that `from_dict` refuses.

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.config import STARTS, TrunkConfig
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.models.trunk import Trunk
@@ -39,6 +39,8 @@ class GPTConfig(TrunkConfig):
         "tiny": {"width": 64, "n_layers": 2, "n_heads": 4, "mlp_ratio": 2, "words": (3, 6)},
         "small": {"width": 128, "n_layers": 4, "n_heads": 4, "mlp_ratio": 4, "words": (3, 6)},
         "base": {"width": 256, "n_layers": 8, "n_heads": 8, "mlp_ratio": 4, "words": (3, 6)},
+        "long": {"width": 128, "n_layers": 4, "n_heads": 4, "mlp_ratio": 2, "words": (3, 6), "context": 1_024,
+                 "anchors": STARTS, "n_anchors": 1_024},
     }
 
     words: tuple[int, ...] = ()

@@ -12,7 +12,7 @@ from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models.bins import DEFAULT_RANKS, bin_ids
-from gattn_tg.models.config import TrunkConfig
+from gattn_tg.models.config import STARTS, TrunkConfig
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.models.surroundings import PER_WIDTH, composition
@@ -50,6 +50,8 @@ class TrackConfig(TrunkConfig):
         "tiny": {"width": 96, "stem_width": 32, "n_layers": 2, "n_heads": 3, "mlp_ratio": 2},
         "small": {"width": 192, "stem_width": 64, "n_layers": 4, "n_heads": 6, "mlp_ratio": 2},
         "base": {"width": 512, "stem_width": 256, "n_layers": 8, "n_heads": 8, "mlp_ratio": 2},
+        "long": {"width": 192, "stem_width": 64, "n_layers": 4, "n_heads": 6, "mlp_ratio": 2, "window_bp": 32_768,
+                 "anchors": (*STARTS, "cpg_island"), "n_anchors": 1_024},
     }
 
     heads: tuple[tuple[str, int], ...]

@@ -59,7 +59,7 @@ def template(kind: str, preset: str = "", task: str = "") -> str:
 
     Args:
         kind: A key of `models.kinds.KINDS`.
-        preset: Sizes of the model: tiny, small or base; "" takes those of the example.
+        preset: Sizes of the model: tiny, small, base, or long where there is one; "" takes those of the example.
         task: Which of the tasks of the kind; "" takes its first.
 
     Raises:

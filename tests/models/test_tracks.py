@@ -12,10 +12,12 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.bins import bin_ids
+from gattn_tg.models.gpt import GPTConfig
 from gattn_tg.models.readouts import TrackHead, TrackReadout
 from gattn_tg.models.surroundings import composition
 from gattn_tg.models.tower import widths
 from gattn_tg.models.tracks import TrackConfig, TrackModel
+from gattn_tg.motif import MotifVocabulary
 
 HEADS = (("human", 3), ("mouse", 2))
 SHAPE = TrackConfig(heads=HEADS, width=32, stem_width=32, n_layers=1, n_heads=1, mlp_ratio=1, bin_bp=8, crop_bp=32,
@@ -99,6 +101,17 @@ def test_presets_and_json(name: str) -> None:
     assert TrackConfig.from_json(shape.to_json()) == shape
     other = PerBaseConfig.preset(name, n_labels=2)
     assert PerBaseConfig.from_json(other.to_json()) == other
+
+
+def test_the_preset_long_sees_a_window_and_anchors_and_takes_bins_of_both_sizes() -> None:
+    bases = GPTConfig.preset("long")
+    assert (bases.context, bases.n_anchors, bases.width, bases.n_layers) == (1_024, 1_024, 128, 4)
+    for bin_bp in (32, 128):
+        shape = TrackConfig.preset("long", heads=[["human", 2]], bin_bp=bin_bp)
+        assert shape.window_size == (32_768 // bin_bp, 32_768 // bin_bp)
+    default = MotifVocabulary.default()
+    for config in (bases, shape):
+        assert [default.names[i] for i in config.with_vocabulary(default).anchor_ids] == list(config.anchors)
 
 
 def test_checkpoints_keep_both_models(

@@ -100,5 +100,5 @@ def test_a_preset_gives_the_sizes(tmp_path: Path) -> None:
 def test_a_wrong_kind_or_preset_gets_a_line_that_names_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "TrackModell"]) == 2
     assert "got 'TrackModell'; did you mean 'TrackModel'" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="preset of a TrackModel: expected one of tiny, small, base, got 'tini'"):
+    with pytest.raises(ConfigError, match="a TrackModel: expected one of tiny, small, base, long, got 'tini'"):
         template("TrackModel", "tini")

@@ -23,7 +23,7 @@ def init(verbs: shared.Verbs) -> None:
     """The options of `gattn init`."""
     verb = shared.verb(verbs, "init", "a commented configuration of a kind of model, ready to be trained and changed")
     verb.add_argument("kind", metavar="KIND", help="SequenceClassifier, GenomicGPT, MaskedEncoder, TrackModel ...")
-    verb.add_argument("--preset", default="", help="sizes of the model: tiny, small or base (those of the example)")
+    verb.add_argument("--preset", default="", help="sizes: tiny, small, base or long (those of the example)")
     verb.add_argument("--task", default="", help="of a SequenceClassifier: classes, labels or values (classes)")
     verb.add_argument("-o", "--output", type=Path, default=None, help="TOML to write (standard output)")
     shared.overwrite(verb, "replace the output file")
