@@ -22,7 +22,8 @@ PACKAGE = ROOT / "gattn_tg"
 # a room may import the rooms of later ranks, and the partners named in BESIDE
 RANKS = [
     {"cli"}, {"front"}, {"training", "score", "explain", "export"}, {"models"}, {"nn", "data"}, {"ops", "io", "motif"},
-    {"kernels", "seq", "reference", "metrics"}, {"machine"}, {"strict"}, {"errors", "escaping", "types", "version"},
+    {"kernels", "seq", "reference", "metrics"}, {"machine"}, {"strict"},
+    {"errors", "escaping", "later", "types", "version"},
 ]
 # inside a room that has rooms of its own: a folder or a file of the room may import those of later ranks; what is not
 # named stands in the last rank, and files of one rank may import each other, folders may not

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.front.evaluation import Evaluation
-from gattn_tg.front.filters import ReadMotifs, read_motifs
 from gattn_tg.front.sequences import Sequences
 from gattn_tg.front.trained import Trained
+from gattn_tg.later import Later
 from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.along import columns_of, intervals_of
 from gattn_tg.score.answers import Answer, Answers, LabelPredictions, ValuePredictions, answers
-from gattn_tg.score.evaluate import outcome
 from gattn_tg.score.in_turns import SharedRows
 from gattn_tg.score.profiles import GenomeValues
 from gattn_tg.score.scan import MAX_UNKNOWN, Scanner, collected, scanned
 from gattn_tg.seq import Interval
+
+if TYPE_CHECKING:
+    from gattn_tg.front import evaluation, filters
+    from gattn_tg.front.evaluation import Evaluation
+    from gattn_tg.front.filters import ReadMotifs
+    from gattn_tg.score import evaluate as measured
+else:
+    evaluation = Later("gattn_tg.front.evaluation")
+    filters = Later("gattn_tg.front.filters")
+    measured = Later("gattn_tg.score.evaluate")
 
 STRIDE = 50  # bases from one window to the next
 
@@ -132,8 +140,9 @@ class TrainedSequences(Trained):
         if data is None or Path(data).suffix == ".toml":
             return super().evaluate(data)
         with self.asked.here():
-            found = outcome(self.checkpoint, data, run=self._network(batch_size), both_strands=self._over(both_strands))
-        return Evaluation.of_outcomes(self.kind, {"data": found})
+            found = measured.outcome(self.checkpoint, data, run=self._network(batch_size),
+                                     both_strands=self._over(both_strands))
+        return evaluation.Evaluation.of_outcomes(self.kind, {"data": found})
 
     def read_motifs(self, matrices: str | Path | None = None) -> ReadMotifs:
         """The motifs whose strengths the model reads: what each is now, what it resembles, what it gives to answers.
@@ -148,7 +157,7 @@ class TrainedSequences(Trained):
         """
         if not self.config.weighs_motifs:
             self._refuse("read_motifs", "it was trained without filters")
-        return read_motifs(self.asked, self.answer, matrices)
+        return filters.read_motifs(self.asked, self.answer, matrices)
 
     def _over(self, both_strands: bool | None) -> bool:
         """Whether answers are those of both strands: as asked for, else where training turned them."""

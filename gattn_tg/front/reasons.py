@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gattn_tg.front.asked_model import AskedModel
-from gattn_tg.front.discover import Search, discovered
-from gattn_tg.front.discoveries import Discoveries
-from gattn_tg.front.explanations import Explanations
-from gattn_tg.front.intervene import STRANDS, Layouts, insertions, removals
-from gattn_tg.front.interventions import Insertions, Removals
 from gattn_tg.front.sequences import Sequences
-from gattn_tg.front.why import REFERENCES, STEPS, Question, explained, explained_places
+from gattn_tg.later import Later
 from gattn_tg.seq import Interval
+
+if TYPE_CHECKING:
+    from gattn_tg.front import discover, intervene, why
+    from gattn_tg.front.discoveries import Discoveries
+    from gattn_tg.front.explanations import Explanations
+    from gattn_tg.front.interventions import Insertions, Removals
+else:
+    discover = Later("gattn_tg.front.discover")
+    intervene = Later("gattn_tg.front.intervene")
+    why = Later("gattn_tg.front.why")
 
 
 class Reasons:
@@ -29,7 +35,7 @@ class Reasons:
         self, sequences: Sequences, where: str | Interval | Iterable[str | Interval] | Path | None = None, *,
         method: str | None = None, target: str | None = None, at: int | tuple[int, int] | None = None,
         stretch: tuple[int, int] | None = None, head: str | None = None, hold_motifs: bool = False,
-        steps: int = STEPS, references: int = REFERENCES, seed: int = 0, batch_size: int = 64,
+        steps: int = 64, references: int = 16, seed: int = 0, batch_size: int = 64,
         both_strands: bool | None = None, attention: bool = True,
         counted: Callable[[int], None] | None = None,
     ) -> Explanations:
@@ -79,15 +85,17 @@ class Reasons:
             DivergedError: an answer is not finite.
         """
         self.asked.require_letters("explain")
-        question = Question(method=method, target=target, at=at, stretch=stretch, head=head, hold_motifs=hold_motifs,
-                            steps=steps, references=references, seed=seed, batch_size=batch_size,
-                            with_attention=attention, both_strands=both_strands)
+        question = why.Question(
+            method=method, target=target, at=at, stretch=stretch, head=head, hold_motifs=hold_motifs, steps=steps,
+            references=references, seed=seed, batch_size=batch_size, with_attention=attention,
+            both_strands=both_strands,
+        )  # fmt: skip
         if where is None:
-            return explained(self.asked, sequences, question, counted)
-        return explained_places(self.asked, sequences, where, question, counted)
+            return why.explained(self.asked, sequences, question, counted)
+        return why.explained_places(self.asked, sequences, where, question, counted)
 
     def marginalize(
-        self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, strands: str = STRANDS,
+        self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, strands: str = "+-",
         positions: Sequence[int] | None = None, distances: Sequence[int] | None = None, sampled: bool = False,
         shuffle: bool = False, matrices: str | Path | None = None, seed: int = 0, batch_size: int = 64,
         both_strands: bool | None = None, counted: Callable[[int], None] | None = None,
@@ -118,10 +126,10 @@ class Reasons:
             DivergedError: an answer is not finite.
         """
         self.asked.require_letters("marginalize")
-        layouts = Layouts(strands=strands, positions=positions, distances=distances, sampled=sampled, shuffle=shuffle,
-                          seed=seed)
-        return insertions(self.asked, sequences, motifs, layouts, target=target, matrices=matrices,
-                          batch_size=batch_size, both_strands=both_strands, counted=counted)
+        layouts = intervene.Layouts(strands=strands, positions=positions, distances=distances, sampled=sampled,
+                                    shuffle=shuffle, seed=seed)
+        return intervene.insertions(self.asked, sequences, motifs, layouts, target=target, matrices=matrices,
+                                    batch_size=batch_size, both_strands=both_strands, counted=counted)
 
     def ablate(
         self, sequences: Sequences, motifs: str | Iterable[str], *, target: str | None = None, shuffles: int = 8,
@@ -142,8 +150,8 @@ class Reasons:
             UnsupportedError, ConfigError, FormatError, DivergedError: as `marginalize`.
         """
         self.asked.require_letters("ablate")
-        return removals(self.asked, sequences, motifs, target=target, shuffles=shuffles, seed=seed, matrices=matrices,
-                        batch_size=batch_size, both_strands=both_strands, counted=counted)
+        return intervene.removals(self.asked, sequences, motifs, target=target, shuffles=shuffles, seed=seed,
+                                  matrices=matrices, batch_size=batch_size, both_strands=both_strands, counted=counted)
 
     def discover(
         self, positives: Sequences, negatives: Sequences, *, others: Sequence[Reasons] = (), target: str | None = None,
@@ -184,6 +192,7 @@ class Reasons:
         models = [self.asked, *(other.asked for other in others)]
         for model in models:
             model.require_letters("discover")
-        search = Search(target=target, matrices=matrices, method=method, backgrounds=backgrounds, shuffles=shuffles,
-                        asked=asked, seed=seed, batch_size=batch_size, both_strands=both_strands)
-        return discovered(models, positives, negatives, search, counted)
+        search = discover.Search(target=target, matrices=matrices, method=method, backgrounds=backgrounds,
+                                 shuffles=shuffles, asked=asked, seed=seed, batch_size=batch_size,
+                                 both_strands=both_strands)
+        return discover.discovered(models, positives, negatives, search, counted)

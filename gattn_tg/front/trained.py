@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from gattn_tg.errors import ConfigError, UnsupportedError, an
 from gattn_tg.front.asked_model import AskedModel
-from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable, motif_attention
-from gattn_tg.front.converting import export_model
-from gattn_tg.front.evaluation import Evaluation
 from gattn_tg.front.reasons import Reasons
 from gattn_tg.front.sequences import Sequences, ids_of
-from gattn_tg.front.variants import VariantQuestion, variant_effects
+from gattn_tg.later import Later
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
-from gattn_tg.score.variants.asked import Variants
-from gattn_tg.score.variants.table import VariantEffects
 from gattn_tg.seq import Interval
 from gattn_tg.training.config import TrainConfig
-from gattn_tg.training.evaluate import evaluate, own_config
 from gattn_tg.types import Float
+
+if TYPE_CHECKING:
+    from gattn_tg.front import attention, converting, evaluation
+    from gattn_tg.front import variants as alleles
+    from gattn_tg.front.attention import Embedding, MotifAttention, MotifTable
+    from gattn_tg.front.evaluation import Evaluation
+    from gattn_tg.score.variants.asked import Variants
+    from gattn_tg.score.variants.table import VariantEffects
+    from gattn_tg.training import evaluate as held_out
+else:
+    attention = Later("gattn_tg.front.attention")
+    converting = Later("gattn_tg.front.converting")
+    evaluation = Later("gattn_tg.front.evaluation")
+    alleles = Later("gattn_tg.front.variants")
+    held_out = Later("gattn_tg.training.evaluate")
 
 
 class Trained(Reasons):
@@ -119,7 +128,7 @@ class Trained(Reasons):
             found = self._embedder(size)(*self.asked.inputs([records[i] for i in members], width))
             for i, row in zip(members, found, strict=True):
                 vectors[i] = row[skip : skip - (-len(rows[i]) // bp)]
-        return Embedding(tuple(r.name for r in records), tuple(vectors[i] for i in range(len(rows))), bp)
+        return attention.Embedding(tuple(r.name for r in records), tuple(vectors[i] for i in range(len(rows))), bp)
 
     def _embedder(self, batch_size: int) -> Callable[..., np.ndarray]:
         model = self.model
@@ -141,7 +150,7 @@ class Trained(Reasons):
         if others:
             raise ConfigError(f"motif_attention: expected one sequence, got {1 + len(others)}; ask for one at a time")
         self.asked.require_length(record)
-        return motif_attention(self.asked, record)
+        return attention.motif_attention(self.asked, record)
 
     def motif_table(self, frequency: Float[np.ndarray, "t"] | None = None) -> MotifTable:
         """The motif tables that the model has learnt, centred, in nats.
@@ -158,7 +167,7 @@ class Trained(Reasons):
             tables = self.model.motif_table(frequency)
         if not tables:
             self._refuse("motif_table", "it was trained without motif bias")
-        return MotifTable(self.vocabulary.names, self.config.motif, tables)
+        return attention.MotifTable(self.vocabulary.names, self.config.motif, tables)
 
     def variants(
         self, genome: str | Path, variants: Variants, *, window: int | None = None, both_strands: bool | None = None,
@@ -203,10 +212,10 @@ class Trained(Reasons):
             DivergedError: while it is read: an answer is not finite.
         """
         self.asked.require_letters("variants")
-        question = VariantQuestion(window=window, both_strands=both_strands, shifts=shifts, rename=rename, head=head,
-                                   tracks=tracks, batch_size=batch_size)
-        return variant_effects(self.asked, genome, variants, question, background=background,
-                               skip_mismatched=skip_mismatched, overwrite=overwrite)
+        question = alleles.VariantQuestion(window=window, both_strands=both_strands, shifts=shifts, rename=rename,
+                                           head=head, tracks=tracks, batch_size=batch_size)
+        return alleles.variant_effects(self.asked, genome, variants, question, background=background,
+                                       skip_mismatched=skip_mismatched, overwrite=overwrite)
 
     def evaluate(self, data: str | Path | None = None) -> Evaluation:
         """How well the model does on held-out data.
@@ -218,12 +227,12 @@ class Trained(Reasons):
             ConfigError: the configuration describes another model, or there is no run.
             FormatError: a file is malformed.
         """
-        config = own_config(self.folder) if data is None else TrainConfig.from_toml(data)
+        config = held_out.own_config(self.folder) if data is None else TrainConfig.from_toml(data)
         with self.asked.here():
-            found = evaluate(self.folder, config)
+            found = held_out.evaluate(self.folder, config)
         if found.outcomes:
-            return Evaluation.of_outcomes(self.kind, found.outcomes)
-        return Evaluation(self.kind, {"valid": found.valid, "test": found.test})
+            return evaluation.Evaluation.of_outcomes(self.kind, found.outcomes)
+        return evaluation.Evaluation(self.kind, {"valid": found.valid, "test": found.test})
 
     def export(
         self, output: str | Path, *, half: bool = False, head: str | None = None, overwrite: bool = False
@@ -244,7 +253,7 @@ class Trained(Reasons):
             ConfigError: another ending, no such head, or several heads that see windows of other sizes.
             GattnError: a file is there already.
         """
-        return export_model(self.folder, output, half=half, head=head, overwrite=overwrite)
+        return converting.export_model(self.folder, output, half=half, head=head, overwrite=overwrite)
 
     def __repr__(self) -> str:
         c = self.config

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes.util
 import functools
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -12,11 +11,17 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gattn_tg.errors import GattnError, UnsupportedError
+from gattn_tg.later import Later
 from gattn_tg.machine import cache, pairs, toolchain
 from gattn_tg.machine import sizes as plan_table
+
+if TYPE_CHECKING:
+    from importlib import metadata
+else:
+    metadata = Later("importlib.metadata")  # reads mail headers
 
 # GPUs in the order of tinygrad's own search. OpenCL only counts with a GPU behind it: PoCL is the CPU again,
 # slower, and one without a linker aborts the process that opens it.
@@ -176,7 +181,7 @@ def _kept() -> dict[str, Any]:
 def extras() -> list[dict[str, str | None]]:
     """Optional packages: the extra, the package, its version here or None, and the command that brings it."""
     found: list[dict[str, str | None]] = []
-    for line in importlib.metadata.requires("gattn_tg") or [] if _version("gattn_tg") else []:
+    for line in metadata.requires("gattn_tg") or [] if _version("gattn_tg") else []:
         requirement, _, condition = line.partition(";")
         if "extra ==" not in condition:
             continue
@@ -198,8 +203,8 @@ def cores() -> int:
 
 def _version(package: str) -> str | None:
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 

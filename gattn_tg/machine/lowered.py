@@ -102,9 +102,14 @@ class _Clock:
 
 def key_of(ast: UOp, renderer: object) -> str:
     """All that a program depends on: kernel, settings and target of tinygrad, and what turns them into machine code."""
-    kernel, kind, target, *settings = codegen.to_program_key(ast, renderer)
-    named = (kernel.hex(), ast.tag, f"{kind.__module__}.{kind.__qualname__}", target, settings)
-    return repr((*named, toolchain.identity(), _code(), UOp.ended_ranges.func.__module__))
+    return repr((ast.key.hex(), ast.tag, *place_of(renderer)))
+
+
+def place_of(renderer: object) -> tuple[object, ...]:
+    """All of it but the kernel."""
+    _, kind, target, *settings = codegen.to_program_key(UOp(Ops.NOOP), renderer)
+    named = (f"{kind.__module__}.{kind.__qualname__}", target, settings)
+    return *named, toolchain.identity(), _code(), UOp.ended_ranges.func.__module__
 
 
 def lean(program: UOp) -> UOp:

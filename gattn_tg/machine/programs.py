@@ -7,10 +7,10 @@ import hashlib
 import sys
 from typing import Any
 
-from tinygrad import codegen, device, helpers
+from tinygrad import codegen, device, helpers, tensor
 from tinygrad.runtime import ops_cpu
 
-from gattn_tg.machine import cache, lowered
+from gattn_tg.machine import cache, lowered, scheduled
 
 Key = dict[str, Any] | str | int
 IMPORTERS = ("tinygrad.codegen.opt.search",)  # modules that take the functions over by name, where they are loaded
@@ -23,10 +23,11 @@ def store() -> cache.Store:
 
 
 def install() -> None:
-    """Puts `get` and `put` where tinygrad 0.14 looks for its own, and a memory before its lowering."""
+    """Puts `get` and `put` where tinygrad 0.14 looks for its own, and memories before scheduling and lowering."""
     for module in (helpers, device, *(sys.modules[name] for name in IMPORTERS if name in sys.modules)):
         module.diskcache_get, module.diskcache_put = get, put
     codegen.do_to_program = ops_cpu.do_to_program = lowered.Remembered(codegen.do_to_program, get, put)
+    tensor.create_linear_with_vars = scheduled.Remembered(tensor.create_linear_with_vars, get, put)
 
 
 def get(table: str, key: Key) -> Any:

@@ -24,7 +24,7 @@ from gattn_tg.models.safetensors import Entry, pack, read_header, require_finite
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn.initial import outline
-from gattn_tg.ops.host import arrays_of
+from gattn_tg.ops.host import arrays_of, tensor_of
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
@@ -155,8 +155,9 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     if "vocabulary" in about and model.config.reads_motifs and vocabulary.n_motifs > model.config.n_motifs:
         raise FormatError(f"{where}/{CONFIG}: expected a vocabulary of at most n_motifs={model.config.n_motifs} ids, "
                           f"got {vocabulary.n_motifs}; restore the file")
-    for tensor, array in ((t, weights[n]) for n, t in get_state_dict(model).items()):
-        tensor.replace(Tensor(array, device=device or tensor.device).realize())
+    tensors = get_state_dict(model)
+    for name, tensor in tensors.items():
+        tensor.replace(tensor_of(weights[name], device or tensor.device))
     return Checkpoint(model, vocabulary, readout, dict(written.get("extra", {})))
 
 

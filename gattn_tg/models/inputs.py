@@ -22,7 +22,7 @@ def to_tensors(arrays: Mapping[str, np.ndarray] | Batch, device: str | tuple[str
     named = batch_arrays(arrays) if isinstance(arrays, Batch) else arrays
     if isinstance(device, tuple):
         return {name: Tensor(np.ascontiguousarray(x)).shard(device, axis=0).realize() for name, x in named.items()}
-    return {name: Tensor(np.ascontiguousarray(x), device=device).realize() for name, x in named.items()}
+    return {name: host.tensor_of(x, device) for name, x in named.items()}
 
 
 class Feed:

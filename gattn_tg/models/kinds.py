@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models import bases, classifier, encoder, gpt, tracks
-from gattn_tg.models.imported import classifier as imported_classifier
-from gattn_tg.models.imported import encoder as imported_encoder
-from gattn_tg.models.imported.tracks import network as imported_tracks
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.sites import network as sites
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (
-        classifier.KIND, gpt.KIND, encoder.KIND, tracks.KIND, bases.KIND, sites.KIND, imported_encoder.KIND,
-        imported_classifier.KIND, imported_tracks.KIND,
-    )
+HOMES = {
+    "SequenceClassifier": "gattn_tg.models.classifier",
+    "GenomicGPT": "gattn_tg.models.gpt",
+    "MaskedEncoder": "gattn_tg.models.encoder",
+    "TrackModel": "gattn_tg.models.tracks",
+    "PerBaseModel": "gattn_tg.models.bases",
+    "SiteModel": "gattn_tg.models.sites.network",
+    "ImportedEncoder": "gattn_tg.models.imported.encoder",
+    "ImportedClassifier": "gattn_tg.models.imported.classifier",
+    "ImportedTracks": "gattn_tg.models.imported.tracks.network",
 }
+
+
+class Kinds(Mapping[str, Kind]):
+    """The `KIND` of the file of each model, which is loaded when it is asked for: one model needs one of them."""
+
+    def __getitem__(self, name: str) -> Kind:
+        kind: Kind = import_module(HOMES[name]).KIND
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOMES)
+
+    def __len__(self) -> int:
+        return len(HOMES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in HOMES
+
+
+KINDS = Kinds()
 
 
 def kind_of(name: str, where: str) -> Kind:

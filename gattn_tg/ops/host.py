@@ -6,9 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor
+from tinygrad import Device, Tensor
+from tinygrad.dtype import _from_np_dtype
 
 from gattn_tg.types import Float
+
+
+def tensor_of(array: np.ndarray, device: str | None = None) -> Tensor:
+    """A realised tensor with the values of an array; None is tinygrad's default device.
+
+    On the CPU that is a copy of memory. tinygrad's own way goes through a graph with a kernel: milliseconds for each of
+    the parameters of a model.
+    """
+    if Device.canonicalize(device).split(":")[0] != "CPU" or not array.size:
+        return Tensor(np.ascontiguousarray(array), device=device).realize()
+    x = Tensor.empty(*array.shape, dtype=_from_np_dtype(array.dtype), device=device)
+    inside = _memory(x.uop.base.buffer)
+    assert inside is not None
+    inside[:] = array.reshape(-1)
+    return x
 
 
 def arrays_of(tensors: Sequence[Tensor]) -> list[Float[np.ndarray, "..."]]:

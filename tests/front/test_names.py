@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gattn_tg
+from gattn_tg.front.discover import Search
+from gattn_tg.front.intervene import Layouts
+from gattn_tg.front.trained import Trained
+from gattn_tg.front.variants import VariantQuestion
+from gattn_tg.front.why import Question
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "gattn_tg"
@@ -36,6 +44,19 @@ def test_the_public_names_are_these() -> None:
 def test_the_names_bring_nothing_along_before_they_are_used() -> None:
     code = "import gattn_tg, sys; dir(gattn_tg); assert not {'numpy', 'tinygrad'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+@pytest.mark.parametrize(("method", "question"), [
+    (Trained.explain, Question), (Trained.marginalize, Layouts), (Trained.discover, Search),
+    (Trained.variants, VariantQuestion),
+])  # fmt: skip
+def test_a_question_and_its_method_have_the_same_defaults(method: Callable[..., Any], question: type[Any]) -> None:
+    """The method must say them before the module of the question is loaded."""
+    said = inspect.signature(method).parameters
+    kept = inspect.signature(question).parameters
+    shared = said.keys() & kept.keys()
+    assert len(shared) > 4
+    assert {name: said[name].default for name in shared} == {name: kept[name].default for name in shared}
 
 
 def test_types_are_shipped() -> None:

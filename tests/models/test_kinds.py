@@ -19,6 +19,10 @@ def test_every_kind_of_answers_has_a_task_and_a_loaded_model() -> None:
     assert set(TASKS) == set(TRAINED) == answers
 
 
+def test_every_kind_is_at_home_under_its_name() -> None:
+    assert [kind.name for kind in KINDS.values()] == list(KINDS)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_names_of_kinds_stand_in_the_file_of_the_model_only(name: str) -> None:
     """No other file of the package compares the name of a kind or asks for its class."""
