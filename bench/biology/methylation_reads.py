@@ -86,7 +86,8 @@ def trained(
         reverse_complement=True, monitor="loss", seed=seed, patience=a.patience,
     )  # fmt: skip
     task = Classify(SequenceClassifier(config, seed=seed), train, valid, VOCABULARY, settings)
-    filters.begin(task, [])
+    if config.motif_counts:
+        filters.begin_counts(task)
     done = Fit(task, settings).run().finished()
     p = task.forward(*test.inputs).astype(np.float64)
     table = next(iter(task.model.motif_table(motif_frequency(data.motif_ids, data.lengths, N_IDS)).values()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gattn_tg.data import LabelledSequences
 from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.data.order import shuffled
 from gattn_tg.io import read_matrices
@@ -15,7 +16,7 @@ from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.labelled import DataSettings
-from gattn_tg.types import Float
+from gattn_tg.types import Float, Int
 
 BUNDLED = "jaspar"
 MOST = 1024  # training sequences that tell how strong motifs usually are
@@ -39,24 +40,30 @@ def starts(config: TrainConfig, settings: DataSettings, vocabulary: MotifVocabul
     return scored([matrix.counts for matrix in read_matrices(path)], settings.matrices_pvalue)
 
 
-def begin(task: Any, starts: Starts) -> None:
-    """Set the filters of a model to their matrices, and take what the training set has of each motif as usual.
+def begin(model: Any, starts: Starts, train: LabelledSequences, seed: int) -> None:
+    """Set the filters of a model to their matrices, and take their strengths in the training set as usual."""
+    model.filters.start_from(starts)
+    _usual(model, train, seed)
 
-    A linear model on counts of motif ids begins as the regression of the training sequences on them; one on strengths
-    of filters learns from 0, as there are more of them than sequences.
+
+def begin_counts(task: Any) -> None:
+    """Let the linear model on counts of motif ids begin as the regression of the training sequences on them.
+
+    That on strengths of filters learns from 0: there are more filters than sequences.
 
     Args:
-        task: a `SequenceTask` of a `SequenceClassifier`.
-        starts: matrices of the filters.
+        task: a `SequenceTask` of a `SequenceClassifier` with `motif_counts`.
     """
-    model, train = task.model, task.train
-    if model.filters is not None:
-        model.filters.start_from(starts)
-    if model.evidence is not None:
-        rows = np.sort(shuffled(len(train), task.settings.seed, 0)[:MOST])
-        found = model.calibrate(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
-        if model.filters is None:
-            model.evidence.start_from(_regressed(task.readout, found, task.truth(train)[rows]))
+    rows, found = _usual(task.model, task.train, task.settings.seed)
+    task.model.evidence.start_from(_regressed(task.readout, found, task.truth(task.train)[rows]))
+
+
+def _usual(
+    model: Any, train: LabelledSequences, seed: int
+) -> tuple[Int[np.ndarray, "r"], Float[np.ndarray, "r f"]]:
+    """Take what some training sequences have of each motif as usual; gives which, and how unusual each is."""
+    rows = np.sort(shuffled(len(train), seed, 0)[:MOST])
+    return rows, model.calibrate(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
 
 
 def _regressed(readout: SequenceReadout, x: Float[np.ndarray, "r f"], truth: np.ndarray) -> Float[np.ndarray, "f o"]:

@@ -128,6 +128,8 @@ class SequenceTask:
                                   f"share filters, got {config.train.filter_rate:g}; set 0, or apart = false")
         shape = config.with_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
+        if model.filters is not None:
+            filters.begin(model, starts, data.train, config.train.seed)
         try:
             task = cls(
                 model, data.train, data.valid, data.vocabulary, config.train, choices=settings,
@@ -135,8 +137,8 @@ class SequenceTask:
             )  # fmt: skip
         except ConfigError as error:
             raise ConfigError(f"{config.path}: [data] {error}") from error
-        if isinstance(shape, ClassifierConfig):
-            filters.begin(task, starts)
+        if isinstance(shape, ClassifierConfig) and shape.motif_counts:
+            filters.begin_counts(task)
         asked = config.train.batch_size
         smaller = (f"batch_size: {task.batch_size}, since there are no {asked:,} sequences",)
         task.notes = data.notes + (smaller if task.batch_size < asked else ())
