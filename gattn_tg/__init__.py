@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from gattn_tg.front.load import load
     from gattn_tg.io import Record
     from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
-    from gattn_tg.models.classifier import SequenceClassifier
-    from gattn_tg.models.config import ClassifierConfig
+    from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
     from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
     from gattn_tg.models.gpt import GenomicGPT, GPTConfig
     from gattn_tg.models.sites.config import SiteConfig

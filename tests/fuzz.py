@@ -37,8 +37,7 @@ from gattn_tg.io import (
     write_bigwig,
 )
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.sequences import read as read_sequences

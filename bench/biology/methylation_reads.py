@@ -37,8 +37,7 @@ from gattn_tg.io import read_labelled
 from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.mixture import share
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.fit import Fit

@@ -19,8 +19,7 @@ from bench.biology.study_bias import SETS, VOCABULARY, fraction_of, load
 from bench.record import ROOT, lines_of, write
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.start import take_over

@@ -14,8 +14,7 @@ from tinygrad.nn.state import get_state_dict
 from bench.kernels.call import MOTIFS, Call
 from bench.record import alternate, summary
 from gattn_tg import MotifBias, attention
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.ops.attention.api import IMPLEMENTATIONS, choose
 from gattn_tg.ops.attention.problem import build
 

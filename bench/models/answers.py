@@ -35,8 +35,7 @@ from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.io import Record
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode

@@ -62,8 +62,7 @@ def _training() -> Callable[[], Sequence[Tensor]]:
     from tinygrad.nn.optim import AdamW
     from tinygrad.nn.state import get_state_dict
 
-    from gattn_tg.models.classifier import SequenceClassifier
-    from gattn_tg.models.config import ClassifierConfig
+    from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
     config = ClassifierConfig(n_classes=2, width=256, n_layers=6, n_heads=4, motif="pair", mlp_ratio=4, stem_kernel=0,
                               dropout=0.0)
     model = SequenceClassifier(config, seed=0)

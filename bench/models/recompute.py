@@ -23,8 +23,7 @@ from tinygrad.nn.state import get_state_dict
 
 from bench.record import write
 from gattn_tg.machine import threads
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.step import Step
 

@@ -23,8 +23,7 @@ from bench.models.torch_models import TorchClassifier
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.machine import threads
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.training.loop.parameters import is_decayed
 
 RATE, DECAY, STEPS = 1e-3, 0.01, 3

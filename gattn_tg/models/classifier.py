@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import FormatError, ShapeError
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.config import MAX_MOTIFS, NO_MOTIF, TrunkConfig
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
@@ -14,19 +16,125 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.blend import Blend
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
-from gattn_tg.nn.kmers import Kmers
+from gattn_tg.nn.kmers import LONGEST, Kmers
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
+from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.placed import Placed
-from gattn_tg.nn.pool import inside, pool
+from gattn_tg.nn.pool import POOLS, inside, pool
+from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.nn.strengths import Evidence, summary
+from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
 
+POSITIONS = ("rope", "learned", "both", "none")
+MAX_FILTERS = 4096  # more than there are matrices of all species together
 ROWS = 64  # sequences whose motifs are found at once
 # Strengths of motifs beside counts of words, both brought to length 1: of logistic regressions on both, those with .3
 # to .5 were the best on the validation rows of three sets (bench/biology/study_words.py, "gapped, motifs").
 BESIDE_WORDS = 0.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierConfig(TrunkConfig):
+    """What a `SequenceClassifier` is made of, beside the fields of `TrunkConfig`.
+
+    Args:
+        n_classes: outputs: classes to tell apart, labels, or values.
+        positions: rope, learned (an embedding per position, for windows aligned to a site), both, or none.
+        max_length: longest sequence in bases; learned positions need it.
+        stem_kernel: positions seen by the convolution stem (odd), 0 for no stem.
+        pool: attention (learnt weights), mean, or both: attention and the maximum of every channel beside each other.
+        kmers: bases of the words (2, 4, 6 or 8) whose counts a linear model beside the network sees; 0 for none.
+        kmer_gaps: the halves of a word may stand up to so many bases apart.
+        merge_strands: a word and its reverse complement share a weight; so it is where training turns strands
+            (`reverse_complement`).
+        placed: bases of the words (1, 2 or 3) that a linear model beside the network sees, each at its place; 0 for
+            none. For sequences aligned to a site, as splice junctions: all have one length, and other lengths are
+            refused. With `reverse_complement` a sequence counts turned about its middle as well.
+        filters: motifs whose strength at every base is computed; 0 for none, or for as many as [data] `matrices` has.
+            They begin as those matrices, or as the matrices of the vocabulary, the others at random. A linear model
+            beside the network sees the strongest site and the sum of each. Strengths take the place of motif ids:
+            `embed_motifs` makes them an input, `motif` (key, pair, same) a bias; then there are 256 at most.
+        filter_width: bases of such a motif (odd).
+        motif_counts: a linear model beside the network sees of how many bases each motif class is, and whether it is
+            there at all. Not with filters, whose strengths such a model sees in any case.
+        apart: the network learns apart from the linear models beside it, each from its own error, and each keeps the
+            weights with its own best validation. The answer is a weighted mean of both; the weights are chosen on the
+            validation set. Else the network learns what the linear models leave open, which of few rows is nothing.
+    """
+
+    n_classes: int
+    positions: str = "rope"
+    max_length: int = 512
+    stem_kernel: int = 9
+    pool: str = "attention"
+    kmers: int = 0
+    kmer_gaps: int = 0
+    merge_strands: bool = False
+    placed: int = 0
+    filters: int = 0
+    filter_width: int = 15
+    motif_counts: bool = False
+    apart: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_from(1, "n_classes", "max_length")
+        self.require_one_of("positions", POSITIONS)
+        self.require_one_of("pool", POOLS)
+        self.require(self.kmers % 2 == 0 and 0 <= self.kmers <= LONGEST, "kmers", "2, 4, 6 or 8 bases, or 0 for none")
+        self.require_from(0, "kmer_gaps", most=self.max_length)
+        self.require_from(0, "placed", most=min(LONGEST_PLACED, self.max_length))
+        most = MAX_MOTIFS if self.reads_motifs else MAX_FILTERS
+        others = ', or motif = "none" and embed_motifs = false' if self.filters > most == MAX_MOTIFS else ""
+        self.require(0 <= self.filters <= most, "filters", f"from 0 to {most}{others}")
+        self.require(self.filter_width % 2 == 1, "filter_width", "an odd number of bases")
+        is_soft = self.motif in (NO_MOTIF, *SOFT)
+        kinds = ", ".join((*SOFT, NO_MOTIF))
+        self.require(is_soft or not self.filters, "motif", f"one of {kinds}, as there are filters")
+        self.require(not (self.filters and self.motif_counts), "motif_counts", "false, as there are filters")
+
+    def require_parts(self) -> None:
+        """Raise ConfigError where parts are to learn apart and there is but one; a file of matrices can add filters."""
+        beside = self.kmers or self.placed or self.filters or self.motif_counts
+        self.require(bool(beside) or not self.apart, "apart", "false, or a linear model beside the network: kmers, "
+                     "placed, filters or motif_counts")  # fmt: skip
+
+    @property
+    def longest_bp(self) -> int | None:
+        """Bases of the longest sequence."""
+        return self.max_length
+
+    @property
+    def only_bp(self) -> int | None:
+        """Bases of every sequence, where words are seen at their places."""
+        return self.max_length if self.placed else None
+
+    @property
+    def has_base_gradients(self) -> bool:
+        """Not where words are counted, either."""
+        return super().has_base_gradients and not self.kmers
+
+    @property
+    def reads_motifs(self) -> bool:
+        """Also where only the linear model does."""
+        return super().reads_motifs or self.motif_counts
+
+    @property
+    def n_weights(self) -> int:
+        """One for each filter, which take the place of motif ids."""
+        return self.filters or self.n_motifs
+
+    @property
+    def weighs_motifs(self) -> bool:
+        """True with filters."""
+        return self.filters > 0
+
+    def rope(self) -> Rope | None:
+        """The rotary positions of the attention; None where positions are learned, or none."""
+        return super().rope() if self.positions in ("rope", "both") else None
 
 
 class SequenceClassifier(Trunk):

@@ -8,6 +8,8 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.nn.linear import Linear
 from gattn_tg.types import Bool, Float, Int
 
+POOLS = ("attention", "mean", "both")
+
 
 def valid_positions(n: int, lengths: Int[Tensor, "b"]) -> Bool[Tensor, "b n"]:
     """True for the bases of a sequence, False for the padding behind it."""
@@ -65,5 +67,5 @@ Pool = MeanPool | AttentionPool
 
 
 def pool(kind: str, width: int, rng: np.random.Generator) -> Pool:
-    """The layer of a kind: mean, attention or both; what it gives is `times` as wide as its input."""
+    """The layer of a kind, one of POOLS; what it gives is `times` as wide as its input."""
     return MeanPool() if kind == "mean" else {"attention": AttentionPool, "both": BothPool}[kind](width, rng)

@@ -10,8 +10,7 @@ import pytest
 from gattn_tg.cli.main import main
 from gattn_tg.io import read_fasta
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary

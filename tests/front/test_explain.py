@@ -15,8 +15,7 @@ from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.front.trained import Trained
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts import ClassReadout, NextBaseReadout
 from gattn_tg.motif import MotifVocabulary

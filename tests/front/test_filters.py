@@ -13,8 +13,7 @@ from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.io import read_matrices
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary

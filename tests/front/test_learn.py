@@ -14,8 +14,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.load import device_of
 from gattn_tg.machine import devices
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import ClassReadout

@@ -19,8 +19,7 @@ from gattn_tg.errors import FormatError, GattnError, UnsupportedError
 from gattn_tg.io import Read, Record
 from gattn_tg.metrics.mixture import share
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 

@@ -10,8 +10,7 @@ from tinygrad.nn.optim import AdamW
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 
 SMALL = {"n_classes": 2, "width": 16, "n_layers": 1, "n_heads": 2, "max_length": 24, "stem_kernel": 3, "dropout": 0.0}
 

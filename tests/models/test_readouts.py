@@ -10,7 +10,7 @@ import pytest
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import classifier, tracks
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import (
     ClassReadout,

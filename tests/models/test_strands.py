@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary, annotate

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tinygrad import Tensor
 
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.nn.blend import CHOICES, Blend
 
 

@@ -7,7 +7,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, ShapeError
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.ops.words import word_sums
 from gattn_tg.seq.alphabet import COMPLEMENT

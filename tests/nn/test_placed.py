@@ -12,8 +12,7 @@ from tinygrad import Tensor
 import gattn_tg
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn.placed import Placed

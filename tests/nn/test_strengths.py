@@ -7,8 +7,7 @@ import pytest
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.nn.strengths import LEAST_SD, Evidence, summary
 
 

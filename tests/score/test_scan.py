@@ -15,8 +15,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score import scan

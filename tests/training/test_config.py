@@ -9,7 +9,7 @@ import pytest
 
 from gattn_tg import strict
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.classify import ClassData

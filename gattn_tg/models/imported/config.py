@@ -6,7 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
-from gattn_tg.models.config import POOLS, TrunkConfig
+from gattn_tg.models.config import TrunkConfig
+from gattn_tg.nn.pool import POOLS
 from gattn_tg.ops.attention.rope import Rope
 
 Words = Literal["overlapping", "blocks", "pairs"]

@@ -18,7 +18,8 @@ from gattn_tg.data.mapped import MappedRows
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.outcome import Outcome
-from gattn_tg.models.config import ClassifierConfig, TrunkConfig
+from gattn_tg.models.classifier import ClassifierConfig
+from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of

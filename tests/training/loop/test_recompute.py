@@ -10,7 +10,7 @@ from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 from training import tiny
 
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.models.inputs import to_tensors
 from gattn_tg.ops import recompute
 from gattn_tg.training.loop.step import Step

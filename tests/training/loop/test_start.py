@@ -13,8 +13,7 @@ from training import tiny
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.config import ClassifierConfig
+from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.encoder import ImportedEncoder
