@@ -40,7 +40,7 @@ from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode
 
-LENGTH, SEQUENCES, VARIANTS, BATCH = 300, 4, 1_000, 128
+LENGTH, SEQUENCES, VARIANTS, BATCH = 300, 1, 500, 128
 ALLOWED = 2e-5  # between differences of logits of about 1
 PLAIN = {"motif": "none", "embed_motifs": False}
 
@@ -142,7 +142,8 @@ def measured(preset: str, with_motifs: bool, n_threads: int, rounds: int, folder
             error = max(float(np.abs(ours() - run()).max()) for name, run in runners.items() if name != "ours")
             if not error <= ALLOWED:
                 raise SystemExit(f"{what}: effects differ by {error:.1e}, {ALLOWED:.0e} is allowed")
-        times = {side: summary(taken) for side, taken in alternate(runners, rounds, 120.0, rest=REST_SECONDS).items()}
+        taken = alternate(runners, rounds, 60.0, warm=1, rest=REST_SECONDS)
+        times = {side: summary(x) for side, x in taken.items()}
         best = min(times[side]["median_ms"] for side in peers)
         lines.append({
             "what": what, "preset": preset, "motifs": with_motifs, "bp": LENGTH, "n": many, "threads": n_threads,
