@@ -29,6 +29,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.loops.backward_sizes import BackwardSizes
 from gattn_tg.kernels.loops.broken import BrokenKeys
+from gattn_tg.kernels.loops.distances import DistanceGradients
 from gattn_tg.kernels.loops.table_gradient import TableGradient
 from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
@@ -55,6 +56,7 @@ from gattn_tg.kernels.tiles.tile import (
 )
 
 OUTPUTS = 5  # dq, dk, dv, dtable, scratch
+DISTANCE_OUTPUTS = 2  # gradients of both factors of products by distance, where there are such
 STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, overflow to inf - inf
 
 
@@ -62,13 +64,14 @@ STEEPEST = 1e30  # of dp - delta; sums of larger ones, and products with k, over
 def kernel(score: Score, rotation: Rotation) -> Callable[..., UOp]:
     """The kernel of a score function and a rotation.
 
-    Its operands are dq, dk, dv, dtable, scratch, q, k, v, do, top, inverse, delta, then those of the score and of the
-    rotation; shapes come from them.
+    Its operands are dq, dk, dv, dtable, scratch, the gradients of products by distance where there are such, q, k, v,
+    do, top, inverse, delta, then those of the score and of the rotation; shapes come from them.
     """
+    outputs = OUTPUTS + (DISTANCE_OUTPUTS if score.relative else 0)
 
     @functools.cache
     def loops_backward(*operands: UOp) -> UOp:
-        return Backward(score, rotation, named.backward(OUTPUTS, score, rotation, operands)).build()
+        return Backward(score, rotation, named.backward(outputs, score, rotation, operands)).build()
 
     return loops_backward
 
@@ -79,12 +82,12 @@ class Backward:
     is_paired = False
 
     def __init__(self, score: Score, rotation: Rotation, given: BackwardOperands) -> None:
-        self.dq, self.dk, self.dv, self.dtable, self.scratch = given.outputs
+        self.dq, self.dk, self.dv, self.dtable, self.scratch, *of_distances = given.outputs
         self.q, self.k, self.v, self.do = given.q, given.k, given.v, given.do
         self.top, self.inverse, self.delta = given.top, given.inverse, given.delta
         self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
         self.parts, self.heads = self.dq.shape[0], self.h_size // self.g_size
-        sizes = BackwardSizes(*given.sizes, is_paired=self.is_paired)
+        sizes = BackwardSizes(*given.sizes, is_paired=self.is_paired, c=score.relative)
         self.rows, self.panels = sizes.rows, sizes.arena
         self.wd, self.we = padded(self.d), padded(self.e)
         self.score, self.rotation = score, rotation
@@ -94,6 +97,10 @@ class Backward:
         self.broken = BrokenKeys(body, self.k, self.v)
         self.scores = ScoreBody(body, score, given.of_score, self.n, self.m, self.broken.lanes)
         self.gradient = None if score.kind is NONE else TableGradient(self.scores)
+        self.distances: DistanceGradients | None = None
+        if given.by_distance is not None:
+            da, dr = of_distances
+            self.distances = DistanceGradients(body, given.by_distance, self.m, self.rows, self.broken, da, dr)
         self.s, self.dp = body.array(ROWS, LANES), body.array(ROWS, LANES)
         self.row_top, self.row_inverse, self.row_delta = (body.array(self.rows) for _ in range(3))
 
@@ -103,9 +110,11 @@ class Backward:
 
     def take_panels(self, part: UOp) -> None:
         """Names the scratch memory of one part."""
-        (self.kt, self.vt, self.at_k, self.at_q, self.at_do, self.at_dk, self.at_dv, self.at_p, self.at_ds) = (
+        (self.kt, self.vt, self.at_k, self.at_q, self.at_do, self.at_dk, self.at_dv, self.at_p, self.at_ds, *more) = (
             self.panels.panels(self.body, self.scratch, part)
         )
+        if self.distances is not None:
+            self.distances.take_panels(more)
 
     def build(self) -> UOp:
         """The whole kernel."""
@@ -137,6 +146,10 @@ class Backward:
             h = self.g * self.heads + x
             start = self.is_broken(h, i.minimum(self.n - 1)).where(math.nan, 0.0)
             body.write(self.dq, (self.part, self.b, h, i, j), start)
+        if self.distances is not None:
+            with body.loop(self.heads) as x:
+                self.distances.start(self.b, self.g * self.heads + x, self.part)
+            self.distances.clear()
         with body.loops(self.heads, self.score.entries) as (x, j):
             body.write(self.dtable, (self.b, self.g * self.heads + x, self.part, j), 0.0)
         if self.wd > self.d:
@@ -181,6 +194,9 @@ class Backward:
         with self.chunks(first) as chunk:
             i0 = chunk * self.rows
             self.lay_out_rows(h, i0)
+            if self.distances is not None:
+                self.distances.lay_out_rows(self.b, h, functools.partial(self.row, i0))
+                self.distances.lay_out_band(h, i0, first)
             self.multiply(h, i0, first)
         if self.gradient is not None:
             self.gradient.finish(self.dtable, (self.b, h, self.part), first)
@@ -192,6 +208,8 @@ class Backward:
         self.add_transposed(self.at_dv, self.at_p, self.rows_of_do, self.e)
         self.add_transposed(self.at_dk, self.at_ds, self.rows_of_q, self.d)
         self.add_to_dq(h, i0)
+        if self.distances is not None:
+            self.distances.finish_chunk(self.b, h, self.part, i0, first)
 
     def chunks(self, first: UOp) -> AbstractContextManager[UOp]:
         """The chunks of rows that see any key of the block."""
@@ -255,6 +273,8 @@ class Backward:
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(tile, (i, j), 0.0)
             product(body, tile, depth, rows.rows(wide, r), lanes.lanes(LANES, 0))
+        if self.distances is not None:
+            self.distances.add(s, r)
         self.soften(h, i0, r, first)
 
     def scaled(self, s: UOp) -> UOp:
@@ -266,7 +286,8 @@ class Backward:
         body, s, dp = self.body, self.s, self.dp
         with body.loops(ROWS, LANES) as (i, j):
             top = body.read(self.row_top, r + i)
-            value = self.scores.value(self.scaled(body.read(s, i, j)), self.b, h, i0 + r + i, first, j, top)
+            mark = None if self.distances is None else self.distances.mark(r + i, j)
+            value = self.scores.value(self.scaled(body.read(s, i, j)), self.b, h, i0 + r + i, first, j, top, mark)
             body.write(s, (i, j), exp2(value) * body.read(self.row_inverse, r + i))
         with body.loops(ROWS, LANES) as (i, j):
             slope = saturate(body.read(dp, i, j) - body.read(self.row_delta, r + i), STEEPEST)
@@ -274,6 +295,12 @@ class Backward:
         for tile, panel in ((s, self.at_p), (dp, self.at_ds)):
             with body.loops(ROWS, LANES) as (i, j):
                 panel.write((r + i) * LANES + j, body.read(tile, i, j))
+        if self.distances is not None:
+            with body.loops(ROWS, LANES) as (i, j):
+                slope = body.read(dp, i, j)
+                # a row that is nan makes nan of padding too
+                slope = self.scores.is_inside(first, j).where(slope, 0.0) if self.scores.pads else slope
+                self.distances.keep(r + i, j, slope)
         if self.gradient is not None:
             self.gradient.add(dp, self.b, i0 + r, first)
 
@@ -335,6 +362,8 @@ class Backward:
             ),
             lambda i, x, value: self.body.write(self.dq, (self.part, self.b, h, i, x), value),
         )  # fmt: skip
+        if self.distances is not None:
+            self.distances.finish(self.b, h, self.part, functools.partial(self.is_broken, h))
 
     def dq_factor(self) -> float:
         """What is left to multiply dq with: the k that it was summed from carries scale * log2 e."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gattn_tg.kernels.loops.distances import band_sizes, slope_sizes
 from gattn_tg.kernels.loops.units import key_parts, runs
 from gattn_tg.kernels.tiles.score import Score
-from gattn_tg.kernels.tiles.tile import LANES, ROWS, Arena, ceildiv, padded
+from gattn_tg.kernels.tiles.tile import FOLD, LANES, ROWS, Arena, ceildiv, padded
 from gattn_tg.machine.sizes import chunk_rows
 
 PAIRED_ROWS = 16  # rows of pairs come in whole registers of 16, and many of them in twos
@@ -18,6 +19,7 @@ class BackwardSizes:
 
     Args:
         is_paired: products are of pairs of bfloat16.
+        c: width of products by distance, 0 for none.
     """
 
     b: int
@@ -28,6 +30,7 @@ class BackwardSizes:
     d: int
     e: int
     is_paired: bool = False
+    c: int = 0
 
     @property
     def rows(self) -> int:
@@ -42,6 +45,7 @@ class BackwardSizes:
         d, e, rows, wd, we = self.d, self.e, self.rows, padded(self.d), padded(self.e)
         sums = {"dk": LANES * wd, "dv": LANES * we, "p": rows * LANES, "ds": rows * LANES}
         if not self.is_paired:
+            sums |= band_sizes(rows, self.c) | slope_sizes(rows, self.c)
             return Arena(kt=d * LANES, vt=e * LANES, k=LANES * wd, q=rows * wd, do=rows * we, **sums)
         # pairs in words of 32 bits; `wide` holds rows on their way from float32 to bfloat16
         return Arena(
@@ -54,8 +58,31 @@ class BackwardSizes:
     @property
     def dq_shape(self) -> tuple[int, int, int, int, int]:
         """Partial sums of dq, (parts, b, h, rows, lanes): rows and lanes are padded."""
-        shape = (self.b, self.h, ceildiv(self.n, self.rows) * self.rows, padded(self.d))
-        return (key_parts(self.b * self.g, self.m, 4 * shape[0] * shape[1] * shape[2] * shape[3]), *shape)
+        shape = (self.b, self.h, self.padded_n, padded(self.d))
+        size = shape[0] * shape[1] * (shape[2] * shape[3] + self.rows_of_distances * self.width_of_distances)
+        return (key_parts(self.b * self.g, self.m, 4 * size), *shape)
+
+    @property
+    def padded_n(self) -> int:
+        """Queries in whole chunks."""
+        return ceildiv(self.n, self.rows) * self.rows
+
+    @property
+    def rows_of_distances(self) -> int:
+        """Distances between padded queries and padded keys."""
+        return self.padded_n + ceildiv(self.m, LANES) * LANES
+
+    @property
+    def width_of_distances(self) -> int:
+        """Lanes of a distance, with the one that tells broken sums."""
+        return padded(self.c) + FOLD if self.c else 0
+
+    @property
+    def distance_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Partial sums of the gradients of both factors of products by distance."""
+        parts = self.dq_shape[0]
+        return ((parts, self.b, self.h, self.padded_n, padded(self.c)),
+                (self.b, self.h, parts, self.rows_of_distances, self.width_of_distances))
 
     def dtable_shape(self, score: Score) -> tuple[int, int, int, int]:
         """Partial sums of the table gradient, (b, h, parts, entries); one number where there is no table."""

@@ -27,6 +27,7 @@ from tinygrad import UOp, dtypes
 from tinygrad.dtype import DType
 
 from gattn_tg.kernels.loops.broken import BrokenKeys
+from gattn_tg.kernels.loops.distances import Distances, band_sizes
 from gattn_tg.kernels.loops.units import query_rows, runs
 from gattn_tg.kernels.tiles import operands as named
 from gattn_tg.kernels.tiles.body import Body
@@ -57,16 +58,17 @@ from gattn_tg.kernels.tiles.tile import (
 TOGETHER = (2 * ROWS, ROWS)  # rows whose softmax is taken at once: the steps of one tile wait for each other
 
 
-def arena(b: int, h: int, n: int, d: int, e: int) -> tuple[int, Arena]:
-    """Rows per unit, and the scratch memory of one part."""
+def arena(b: int, h: int, n: int, d: int, e: int, c: int = 0) -> tuple[int, Arena]:
+    """Rows per unit, and the scratch memory of one part; c is the width of products by distance."""
     rows = query_rows(b * h, n, max(d, e))
     folded = ceildiv(d, FOLD) * FOLD
-    return rows, Arena(q=rows * folded, k=LANES * folded, v=LANES * padded(e), acc=rows * padded(e))
+    sizes = {"q": rows * folded, "k": LANES * folded, "v": LANES * padded(e), "acc": rows * padded(e)}
+    return rows, Arena(**sizes, **band_sizes(rows, c))
 
 
-def scratch_shape(b: int, h: int, n: int, d: int, e: int) -> tuple[int, int]:
+def scratch_shape(b: int, h: int, n: int, d: int, e: int, c: int = 0) -> tuple[int, int]:
     """Shape of the scratch operand."""
-    rows, panels = arena(b, h, n, d, e)
+    rows, panels = arena(b, h, n, d, e, c)
     return runs(b * h * ceildiv(n, rows)), panels.size
 
 
@@ -97,13 +99,16 @@ class Forward:
         self.o, self.lse, self.row_top, self.inverse, self.scratch = given.outputs
         self.q, self.k, self.v = given.q, given.k, given.v
         self.b_size, self.h_size, self.g_size, self.n, self.m, self.d, self.e = given.sizes
-        self.rows, self.panels = self.arena()
         self.score, self.rotation = score, rotation
+        self.rows, self.panels = self.arena()
         plan = f"d{self.d}_e{self.e}_{self.way()}_{self.q.dtype.name}"
         self.body = body = Body(f"flash_fwd_{plan}_{score.name}{rotation.name}")
         self.angles = given.angles
         self.broken = BrokenKeys(body, self.k, self.v)
         self.scores = ScoreBody(body, score, given.of_score, self.n, self.m, self.broken.lanes)
+        self.distances: Distances | None = None
+        if given.by_distance is not None:
+            self.distances = Distances(body, given.by_distance, self.m, self.rows, self.broken)
         self.width, self.q_width = padded(self.e), self.d
         self.down = self.m.bit_length()
         self.together = next(x for x in self.together_sizes if self.rows % x == 0)
@@ -113,7 +118,7 @@ class Forward:
 
     def arena(self) -> tuple[int, Arena]:
         """Rows per unit, and scratch memory."""
-        return arena(self.b_size, self.h_size, self.n, self.d, self.e)
+        return arena(self.b_size, self.h_size, self.n, self.d, self.e, self.score.relative)
 
     def way(self) -> str:
         """How products are summed, for the name of the kernel."""
@@ -121,7 +126,9 @@ class Forward:
 
     def take_panels(self, part: UOp) -> None:
         """Names the scratch memory of one part."""
-        self.at_q, self.at_k, self.at_v, self.acc = self.panels.panels(self.body, self.scratch, part)
+        self.at_q, self.at_k, self.at_v, self.acc, *more = self.panels.panels(self.body, self.scratch, part)
+        if self.distances is not None:
+            self.distances.take_panels(more)
 
     def build(self) -> UOp:
         """The whole kernel."""
@@ -156,6 +163,12 @@ class Forward:
         with body.loops(self.rows, FOLD) as (i, x):
             numbers = [self.q[self.b, self.h, self.row(i), (x + c).minimum(self.d - 1)] for c in range(0, self.d, FOLD)]
             body.write(self.total, (i, x), tree([self.broken.times_zero(y) for y in numbers], UOp.__add__))
+        if self.distances is not None:
+            with body.loops(self.rows, FOLD) as (i, x):
+                more = self.distances.broken_row(self.b, self.h, self.row(i), x)
+                body.write(self.total, (i, x), body.read(self.total, i, x) + more)
+            self.distances.clear()
+            self.distances.lay_out_rows(self.b, self.h, self.row)
 
     def take_rows(self) -> None:
         """The rows of q: where they are, or laid out."""
@@ -203,6 +216,8 @@ class Forward:
         self.lay_out_v(first)
         self.broken.mark(self.b, self.g, first)
         self.scores.load(self.b, self.h, first)
+        if self.distances is not None:
+            self.distances.lay_out_band(self.h, self.i0, first)
 
     def lay_out_k(self, first: UOp) -> None:
         """k in units of the score, one channel after another."""
@@ -235,6 +250,8 @@ class Forward:
             with body.loops(ROWS, LANES) as (i, j):
                 body.write(s, (at + i, j), 0.0)
             product(body, s, self.d, self.rows_of_q.rows(self.q_width, r + at), self.at_k.lanes(LANES, 0), row=at)
+            if self.distances is not None:
+                self.distances.add(s, r + at, at)
 
     def weigh(self, r: UOp, first: UOp) -> None:
         """s = 2^(score - top) for the rows from r, with top, total and shrink brought up to date."""
@@ -242,7 +259,9 @@ class Forward:
         rows, pieces = self.together, range(0, LANES, FOLD)
         self.multiply(r, first)
         with body.loops(rows, LANES) as (i, j):
-            value = self.scores.value(self.scaled(body.read(s, i, j)), self.b, self.h, self.i0 + r + i, first, j)
+            mark = None if self.distances is None else self.distances.mark(r + i, j)
+            product_of = self.scaled(body.read(s, i, j))
+            value = self.scores.value(product_of, self.b, self.h, self.i0 + r + i, first, j, mark=mark)
             body.write(s, (i, j), value)
 
         with body.loops(rows, FOLD) as (i, j):

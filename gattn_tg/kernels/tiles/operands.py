@@ -18,6 +18,7 @@ class Operands:
         outputs: what the kernel writes, scratch memory included.
         q, k, v: (b, h, n, d), (b, g, m, d) and (b, g, m, e).
         of_score: what `score.operands` names.
+        by_distance: the factors of products by distance among them, (b, h, n, c) and (h, c, lanes).
         angles: what `rotation.operands` names.
     """
 
@@ -26,6 +27,7 @@ class Operands:
     k: UOp
     v: UOp
     of_score: tuple[UOp, ...]
+    by_distance: tuple[UOp, UOp] | None
     angles: dict[str, UOp]
 
     @property
@@ -66,6 +68,7 @@ def backward(outputs: int, score: Score, rotation: Rotation, operands: tuple[UOp
 
 def _tensors(
     score: Score, rotation: Rotation, tensors: tuple[UOp, ...]
-) -> tuple[tuple[UOp, ...], dict[str, UOp]]:
+) -> tuple[tuple[UOp, ...], tuple[UOp, UOp] | None, dict[str, UOp]]:
     count = len(score.operands)
-    return tensors[:count], dict(zip(rotation.operands, tensors[count:], strict=True))
+    by_distance = (tensors[count - 2], tensors[count - 1]) if score.relative else None
+    return tensors[:count], by_distance, dict(zip(rotation.operands, tensors[count:], strict=True))

@@ -43,6 +43,8 @@ class Score:
             stands_k[j]; all rules go by places. What stands at -1 neither sees nor is seen.
         ahead: where keys were picked, the place of row 0.
         is_beyond: where keys were picked, rows see what is outside of the window instead of what is in it.
+        relative: width of the products by distance that are added to those of q and k; 0 for none. They are no part of
+            the score function: kernels that have them take their factors as its last operands.
     """
 
     scale: float
@@ -59,6 +61,7 @@ class Score:
     picked: str = ""
     ahead: int = 0
     is_beyond: bool = False
+    relative: int = 0
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -69,7 +72,8 @@ class Score:
         names += ("segments_q", "segments_k") if self.has_segments else ()
         names += (f"stands_{self.picked}",) if self.picked else ()
         names += ("slopes",) if self.has_slopes else ()
-        return names + (("broken_q", "broken_k") if self.has_broken else ())
+        names += ("broken_q", "broken_k") if self.has_broken else ()
+        return names + (("relative_q", "relative_k") if self.relative else ())
 
     @property
     def name(self) -> str:
@@ -78,7 +82,7 @@ class Score:
         if self.reach != (None, None):
             words += ["causal" if self.reach == (None, 0) else f"window_{self.left}_{self.right}"]
         words += ["places"] * self.has_places + ["lengths"] * self.has_lengths + ["segments"] * self.has_segments
-        words += ["slopes"] * self.has_slopes
+        words += ["slopes"] * self.has_slopes + [f"relative{self.relative}"] * (self.relative > 0)
         if self.picked:
             words += [f"picked_{self.picked}"] + ["causal"] * self.is_causal
             words += [f"beyond_{self.left}_{self.right}"] * self.is_beyond
@@ -194,7 +198,7 @@ class ScoreBody:
     @property
     def pads_panel(self) -> bool:
         """Whether padding is -inf in the panel, and nothing that may be nan is added to it."""
-        return self.entries is None
+        return self.entries is None and not self.score.relative
 
     def is_inside(self, first: UOp, j: UOp) -> UOp:
         """Whether key j of the block that starts at `first` is no padding."""
@@ -207,8 +211,12 @@ class ScoreBody:
 
     # ---- elements
 
-    def value(self, s: UOp, b: UOp, h: UOp, i: UOp, first: UOp, j: UOp, top: UOp | None = None) -> UOp:
+    def value(
+        self, s: UOp, b: UOp, h: UOp, i: UOp, first: UOp, j: UOp, top: UOp | None = None, mark: UOp | None = None
+    ) -> UOp:
         """The score of row i and key first + j, from their product (in units of log 2), less top where it is given.
+
+        A mark is nan where the pair met a broken number that neither the row nor the key holds, else 0.
 
         -inf where the row does not see the key, whatever the numbers are; for padding only where they are finite.
         """
@@ -218,6 +226,8 @@ class ScoreBody:
             apart = self.apart(b, i, first, j)
             apart = (apart < 0).where(-apart, apart).cast(dtypes.float32)
             s = s - self.t["slopes"][h].cast(dtypes.float32) * LOG2E * apart
+        if mark is not None:
+            s = s + mark
         if top is not None:
             s = s - top
         seen = self._seen(b, row, i, first, j)

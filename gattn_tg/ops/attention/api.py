@@ -65,7 +65,7 @@ def attention(
 ) -> Float[Tensor, "b h n e"] | tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n"]]:
     """Attention with motif bias and rotary positions, differentiable in q, k, v and bias.table.
 
-        s[i,j] = scale * <R(pos_i) q_i, R(pos_j) k_j> + bias[i,j] - slopes[h] |i + m - n - j|
+        s[i,j] = scale * <R(pos_i) q_i, R(pos_j) k_j> + bias[i,j] - slopes[h] |i + m - n - j| + <a_i, r_(j - i + n - 1)>
         lse[i] = log sum_visible exp(s[i,j])        o[i] = sum_visible exp(s[i,j] - lse[i]) v[j]
 
     Args:
@@ -85,9 +85,10 @@ def attention(
         return_lse: also return the log-sum-exp of every score row, in nats.
         slopes: of each query head, in nats per token: what the distance of a key takes from its score (ALiBi, Press et
             al. 2022). Distances are those of places, as in masks, not of positions. Slopes are constants: no gradient.
-        relative: queries (b, h, n, c) and one key (h, n + m - 1, c) for each distance j - (i + m - n) of places from
+        relative: queries a (b, h, n, c), and a key r (h, n + m - 1, c) of each distance j - (i + m - n) of places, from
             1 - m on; their product is added to the score as it is, neither scaled nor rotated (Shaw et al. 2018; Dai et
-            al. 2019). Differentiable in both. Only `lazy` serves it, whose memory grows with n m.
+            al. 2019). Differentiable in both. On GPUs, and beside anchors, only `lazy` serves it, whose memory grows
+            with n m.
         anchors: places of keys, any order, -1 for none. A pair is visible beside the window as well where its key is an
             anchor, or its query stands at the place of one; all other masks hold. Time grows with n (window + a). What
             Longformer calls global and draws or places by hand (Beltagy et al. 2020; Zaheer et al. 2020, BigBird).

@@ -12,8 +12,6 @@ from gattn_tg.ops.attention.bias import MotifBias, occurrence_counts
 from gattn_tg.ops.attention.broken import broken, without_broken
 from gattn_tg.ops.attention.problem import Problem
 from gattn_tg.ops.attention.rope import cos_sin, rotate
-from gattn_tg.ops.launch import on_one_cpu
-from gattn_tg.ops.linear import SMALL, linear
 from gattn_tg.types import Bool, Float, Int
 
 # Scores are kept inside +-1e30: beyond it float32 sums overflow, and inf - inf would be no number at all.
@@ -41,7 +39,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
         # source grows to hundreds of kilobytes
         q = rotate(q, *cos_sin(problem.rope, d, at_q, q.device), problem.rope.interleaved).contiguous()
         k = rotate(k, *cos_sin(problem.rope, d, at_k, q.device), problem.rope.interleaved).contiguous()
-    s = products(q, k, problem) * problem.scale
+    s = products(q, k) * problem.scale
     s = (s < LIMIT).where(s, LIMIT)  # nan, inf - inf in a product of large numbers, becomes a number
     s = (s > -LIMIT).where(s, -LIMIT)
     of_row, of_key = broken(of_q), (broken(of_k) + broken(of_v)).unsqueeze(2).expand(b, g, h // g, m).reshape(b, h, m)
@@ -69,7 +67,7 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     if seen is not None:
         p = seen.where(p, 0.0)  # also in a row that is nan
     p = p.contiguous()  # once: inside the product every probability would be computed again for each channel of a value
-    o = products(p, v.transpose(-1, -2), problem)
+    o = products(p, v.transpose(-1, -2))
     # the gradient of a row that is nan stays out of the values that the row does not see
     o = total.isnan().where(math.nan, o)
     return o.cast(problem.v.dtype), lse
@@ -80,17 +78,10 @@ def distances(n: int, m: int) -> Float[Tensor, "n m"]:
     return (Tensor.arange(m - n, m).reshape(n, 1) - Tensor.arange(m)).abs().cast(dtypes.float32)
 
 
-def products(x: Float[Tensor, "b h n k"], y: Float[Tensor, "b g r k"], problem: Problem) -> Float[Tensor, "b h n r"]:
-    """x y^T of every head.
-
-    Large ones are products of the CPU's own kernel, a head at a time, where the call has products by distance, which no
-    other implementation serves; all others are one batched product of tinygrad.
-    """
+def products(x: Float[Tensor, "b h n k"], y: Float[Tensor, "b g r k"]) -> Float[Tensor, "b h n r"]:
+    """x y^T of every head."""
     (b, h, n, k), (_, g, r, _) = x.shape, y.shape
-    if problem.relative is None or n * r * k < SMALL or not on_one_cpu(x):
-        return x.reshape(b, g, h // g, n, k).matmul(y.unsqueeze(2).transpose(-1, -2)).reshape(b, h, n, r)
-    found = [linear(x[i, j], y[i, j // (h // g)]) for i in range(b) for j in range(h)]
-    return Tensor.stack(*found).reshape(b, h, n, r)
+    return x.reshape(b, g, h // g, n, k).matmul(y.unsqueeze(2).transpose(-1, -2)).reshape(b, h, n, r)
 
 
 def by_distance(
@@ -102,7 +93,7 @@ def by_distance(
     """
     b, _, _, n, m, _, _ = problem.sizes
     q, keys, (h, r, c) = q.cast(dtypes.float32), keys.cast(dtypes.float32), keys.shape
-    s = products(without_broken(q), without_broken(keys).unsqueeze(0).expand(b, h, r, c), problem)
+    s = products(without_broken(q), without_broken(keys).unsqueeze(0).expand(b, h, r, c))
     s = (s < LIMIT).where(s, LIMIT)
     s = (s > -LIMIT).where(s, -LIMIT) + broken(q).unsqueeze(-1) + broken(keys).reshape(1, h, 1, r)
     flat = s.reshape(b, h, n * r).pad((None, None, (0, n)))[:, :, n - 1 : n - 1 + n * (r - 1)]

@@ -17,6 +17,8 @@ from gattn_tg.ops.attention.rope import cos_sin
 from gattn_tg.ops.launch import pieces
 from gattn_tg.types import Float
 
+RELATIVE = ("relative_q", "relative_k")  # what a score calls the factors of products by distance
+
 
 def largest_score(problem: Problem) -> Score:
     """The score function that needs most of a device, where broken numbers are marked, of all kernels of a call."""
@@ -46,6 +48,7 @@ def static_score(problem: Problem, has_broken: bool = False) -> Score:
         picked=problem.picked,
         ahead=problem.ahead,
         is_beyond=problem.is_beyond,
+        relative=0 if problem.relative is None else problem.relative[0].shape[3],
     )
 
 
@@ -79,6 +82,7 @@ def score_of(problem: Problem, marks: dict[str, Tensor] | None = None) -> tuple[
         f"stands_{problem.picked}": problem.stands,
     }
     tensors |= {} if marks is None else marks
+    tensors |= {} if problem.relative is None else dict(zip(RELATIVE, problem.relative, strict=True))
     score = static_score(problem, marks is not None)
     return score, [tensors[name] for name in score.operands]
 
