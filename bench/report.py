@@ -123,6 +123,22 @@ def imports() -> str:
                      "PyTorch compiled ms", "ratio", "gattn_tg MiB", "PyTorch MiB"], rows)
 
 
+def finetune() -> str:
+    """A row for each way of learning: means over seeds, and the time of a run where it was kept."""
+    lines = newest("finetune", "way", "table", "seed", "encoder_steps")
+    cells: dict[tuple[int, str, str], list[Line]] = {}
+    for x in lines:
+        cells.setdefault((x["encoder_steps"], x["way"], x["table"]), []).append(x)
+    rows = []
+    for (steps, way, table), found in sorted(cells.items()):
+        aucs, seconds = [x["test_auc"] for x in found], [x["seconds"] for x in found if x["seconds"] is not None]
+        rows.append([way, f"{steps:,}" if steps else "", table, str(len(found)), f"{np.mean(aucs):.3f}",
+                     f"{min(aucs):.3f} to {max(aucs):.3f}", f"{np.median(seconds):,.0f}" if seconds else "-",
+                     f"{np.median([x['memory_mib'] for x in found]):,.0f}"])
+    return markdown(["what learns", "steps of the encoder", "motif table", "seeds", "test AUC", "range", "seconds",
+                     "MiB"], rows)
+
+
 def exports() -> str:
     rows = [[x["model"], f"{x['parameters']:,}", f"{x['rows']} x {x['width']:,}", x["target"],
              f"{x['bytes'] / 1e3:,.0f}", f"{x['export_s']:.1f}", f"{x['start_s']:.2f}",
@@ -308,7 +324,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
-                            aligned, recovery, grammar, exports, unrolling, commits, recompute)
+                            finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute)
 }
 
 
