@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
@@ -11,6 +10,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.nn.pool import valid_positions
+from gattn_tg.ops import constants
 from gattn_tg.types import Bool, Int
 
 EVERY = "every "
@@ -53,15 +53,13 @@ def one_in(step: int, motif_ids: Int[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
     """Tokens 0, step, 2 step, ... of every row; motif ids say how many there are, and on which devices."""
     ids = motif_ids[..., 0] if dtypes.is_float(motif_ids.dtype) else motif_ids
     # compared with what is below it, so that rows lie where those of the ids do
-    return _marks(step, ids.shape[1], ids.device) > ids.cast(dtypes.int32)
+    return _marks(ids.device)(step, ids.shape[1]) > ids.cast(dtypes.int32)
 
 
-@functools.cache
-def _marks(step: int, n: int, device: str | tuple[str, ...]) -> Int[Tensor, "1 n"]:
+@constants.on_device
+def _marks(step: int, n: int) -> Int[np.ndarray, "1 n"]:
     """A number above all ids at every anchor, else 0: in memory, as sums over formulas are computed again and again."""
-    marks = np.where(np.arange(n) % step == 0, 1 << 16, 0).astype(np.int32)[None]
-    made = Tensor(marks) if isinstance(device, tuple) else Tensor(marks, device=device)
-    return (made.shard(device) if isinstance(device, tuple) else made).realize()
+    return np.where(np.arange(n) % step == 0, 1 << 16, 0).astype(np.int32)[None]
 
 
 def placed(

@@ -107,7 +107,7 @@ class AttentionConfig:
 
     def slopes(self, q: Tensor) -> Tensor | None:
         """The slopes of the heads where q is; None without."""
-        return alibi_slopes(self.n_heads, q.device) if self.alibi else None
+        return alibi_slopes(q.device)(self.n_heads) if self.alibi else None
 
 
 class GenomicAttention:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.ops import constants
 from gattn_tg.types import Float, Int
 
 # Taylor series of sin(2 pi x) for |x| <= 1/4 up to x**13: the first term left out is 6.7e-10.
@@ -65,14 +65,11 @@ class Rope:
         return theta ** (-np.arange(0, width, 2, dtype=np.float64) / width) / self.linear_scale
 
 
-@functools.cache
-def _steps(rope: Rope, head_width: int, device: str | tuple[str, ...]) -> Tensor:
+@constants.on_device
+def _steps(rope: Rope, head_width: int) -> np.ndarray:
     """Turns per position as 64-bit fixed point, uint64 [rotary_dim/2]; kept so that every layer shares one buffer."""
     turns = rope.frequencies(head_width) / (2 * math.pi)
-    fixed = np.array([round(t * 2.0**64) % 2**64 for t in turns.tolist()], dtype=np.uint64)
-    if isinstance(device, tuple):
-        return Tensor(fixed, device=device[0]).shard(device).realize()
-    return Tensor(fixed, device=device).realize()
+    return np.array([round(t * 2.0**64) % 2**64 for t in turns.tolist()], dtype=np.uint64)
 
 
 def _sin_turns(x: Tensor) -> Tensor:
@@ -93,7 +90,7 @@ def cos_sin(
     `device` is where they are needed: default positions are an arange, which lives nowhere.
     """
     # two's complement makes negative positions come out right modulo one turn
-    phase = positions.cast(dtypes.int64).cast(dtypes.uint64).unsqueeze(-1) * _steps(rope, head_width, device)
+    phase = positions.cast(dtypes.int64).cast(dtypes.uint64).unsqueeze(-1) * _steps(device)(rope, head_width)
 
     def turns(phase: Tensor) -> Tensor:
         top = phase.rshift(40).cast(dtypes.int32)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
-from tinygrad import Tensor
 
+from gattn_tg.ops import constants
 from gattn_tg.types import Float
 
 
@@ -23,8 +22,4 @@ def alibi(h: int) -> Float[np.ndarray, "h"]:
     return np.array((first + between)[:h], np.float32)
 
 
-@functools.cache
-def alibi_slopes(h: int, device: str | tuple[str, ...]) -> Float[Tensor, "h"]:
-    """The same on a device, or on each of several; it is no parameter, so no checkpoint holds it."""
-    made = Tensor(alibi(h)) if isinstance(device, tuple) else Tensor(alibi(h), device=device)
-    return (made.shard(device) if isinstance(device, tuple) else made).realize()
+alibi_slopes = constants.on_device(alibi)  # no parameter, so no checkpoint holds it

@@ -47,7 +47,7 @@ class DistanceAttention(GenomicAttention):
     def of_distance(self, q: Float[Tensor, "b h n d"]) -> dict[str, Any]:
         """The factors of the products by distance; their queries differ from those of `heads` by w - u."""
         (_, h, n, d), c = q.shape, self.shape
-        f = functions_of_distance(c.functions, c.n_functions, c.n_tokens, n, q.device)
+        f = functions_of_distance(q.device)(c.functions, c.n_functions, c.n_tokens, n)
         keys = self.distance_proj(f).reshape(2 * n - 1, h, d).transpose(0, 1)
         by_place = (q + (self.place_bias - self.content_bias).unsqueeze(1)).cast(q.dtype)
         return {"scale": 1.0, "relative": (by_place, keys)}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from tinygrad import Tensor
 
+from gattn_tg.ops import constants
 from gattn_tg.types import Float
 
 Functions = Literal["enformer", "published", "borzoi", "none"]
@@ -20,11 +20,9 @@ LEAST = 1e-8  # is added to densities
 SHORTEST = 3.0  # log2 of the shortest half life of an exponential, in bins
 
 
-@functools.cache
-def functions_of_distance(
-    kind: Functions, count: int, n_tokens: int, n: int, device: str | tuple[str, ...]
-) -> Float[Tensor, "r c"]:
-    """The functions for the distances from 1 - n to n - 1, r = 2 n - 1, on a device, or on each of several.
+@constants.on_device
+def functions_of_distance(kind: Functions, count: int, n_tokens: int, n: int) -> Float[np.ndarray, "r c"]:
+    """The functions for the distances from 1 - n to n - 1, r = 2 n - 1, in float32.
 
     They are no parameters, so no checkpoint holds them.
 
@@ -33,11 +31,8 @@ def functions_of_distance(
         count: of functions, c.
         n_tokens: bins that the functions are made for.
         n: bins that there are; at most n_tokens.
-        device: where.
     """
-    middle = values(kind, count, n_tokens)[n_tokens - n : n_tokens + n - 1].astype(np.float32)
-    made = Tensor(middle) if isinstance(device, tuple) else Tensor(middle, device=device)
-    return (made.shard(device) if isinstance(device, tuple) else made).realize()
+    return values(kind, count, n_tokens)[n_tokens - n : n_tokens + n - 1].astype(np.float32)
 
 
 @functools.cache

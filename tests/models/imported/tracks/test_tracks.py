@@ -204,7 +204,7 @@ def test_the_table_of_the_authors_names_tracks_assays_and_strands(tmp_path: Path
 
 
 def test_functions_of_a_shorter_window_are_those_of_the_same_distances() -> None:
-    whole, few = values("enformer", 12, TOKENS), functions_of_distance("enformer", 12, TOKENS, 6, "CPU").numpy()
+    whole, few = values("enformer", 12, TOKENS), functions_of_distance("CPU")("enformer", 12, TOKENS, 6).numpy()
     assert np.array_equal(few, whole[TOKENS - 6 : TOKENS + 5].astype(np.float32))
     np.testing.assert_allclose(whole, FORMS["enformer"].basis(12), atol=1e-14)
     np.testing.assert_allclose(values("borzoi", 32, 4096)[4095 - 19 : 4095 + 20], FORMS["borzoi"].basis(32), atol=1e-14)
