@@ -108,9 +108,9 @@ def measured(preset: str, with_motifs: bool, n_threads: int, rounds: int, folder
         return np.stack([x.hypothetical.T for x in found.attributions])
 
     def effects() -> np.ndarray:
-        header = model.variants(folder / "genome.fa", folder / "variants.vcf", batch_size=BATCH)
-        at = header.header.index(next(name for name in header.header if name.startswith("log_odds")))
-        return np.array([row[at] for row in header.rows()])
+        found = model.variants(folder / "genome.fa", folder / "variants.vcf", batch_size=BATCH)
+        at = found.header.index("d_yes")
+        return np.array([row[at] for row in found.rows()])
 
     def their_mutants(network: torch.nn.Module) -> Callable[[], np.ndarray]:
         x = one_hot(sequences)
