@@ -5,6 +5,13 @@ from __future__ import annotations
 from bench.tables import markdown, newest
 
 
+def roofline() -> str:
+    lines = sorted(newest("roofline", "kernel", "case", "limit", "threads"), key=lambda x: x["threads"])
+    rows = [[x["kernel"], x["case"], x["limit"], str(x["threads"]), f"{x['per_s'] / 1e9:,.1f}",
+             f"{x['share']:.0%}" if "share" in x else ""] for x in lines]  # fmt: skip
+    return markdown(["kernel", "sizes", "ceiling", "threads", "10^9 per second", "share of the ceiling"], rows)
+
+
 def inference() -> str:
     peers = ("onnx", "compiled", "eager")
     rows = [[x["kind"], x["preset"], x["precision"], f"{x['batch']} x {x['n']:,}", str(x["threads"]),

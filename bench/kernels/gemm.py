@@ -19,42 +19,17 @@ import torch
 from tinygrad import Tensor, TinyJit, dtypes
 from tinygrad.dtype import DType
 
+from bench.kernels.roofline import multiply_adds
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.kernels.dense.gemm import kernel
 from gattn_tg.kernels.dense.gemm_plan import paired, plan
 from gattn_tg.kernels.pairs import unit as pair_unit
-from gattn_tg.kernels.tiles.body import Body
-from gattn_tg.machine import threads, toolchain
-from gattn_tg.machine.sizes import gemm_tile
+from gattn_tg.machine import threads
 from gattn_tg.ops.launch import Output, launch
 from gattn_tg.ops.linear import product, product_tn
 
 SHAPES = ("512,512,512", "1024,1024,1024", "2048,512,512", "4096,256,1024", "4096,1024,256", "8192,256,256")
 PRODUCTS = 4  # per run, so that the start of a jitted step counts as little as it does in a model
-PEAK_DEPTH, PEAK_TURNS = 96, 20_000  # operands of the peak kernel fit the first-level cache
-
-
-def peak() -> float:
-    """GFLOP/s of multiply-adds on registers, all cores in use: what this machine can do in these minutes."""
-    rows, lanes = gemm_tile(toolchain.vector_bits())
-    parts = threads.count()
-
-    def spin(c, a, b):
-        body = Body(f"peak_{rows}x{lanes}")
-        acc = body.array(rows, lanes)
-        with body.units(parts, parts) as (_, unit):
-            with body.loops(rows, lanes) as (i, j):
-                body.write(acc, (i, j), 0.0)
-            with body.loops(PEAK_TURNS, PEAK_DEPTH, rows, lanes) as (_, x, i, j):
-                body.write(acc, (i, j), body.read(acc, i, j) + a[i, x] * b[x, j])
-            with body.loops(rows, lanes) as (i, j):
-                body.write(c, (unit, i, j), body.read(acc, i, j))
-        return body.finish()
-
-    a, b = Tensor.zeros(rows, PEAK_DEPTH).contiguous().realize(), Tensor.zeros(PEAK_DEPTH, lanes).contiguous().realize()
-    run = TinyJit(lambda: launch(spin, [Output((parts, rows, lanes), dtypes.float32)], [a, b])[0].realize())
-    best = alternate({"peak": run}, rounds=8)["peak"].min()
-    return 2e-9 * parts * rows * lanes * PEAK_DEPTH * PEAK_TURNS / float(best)
 
 
 def forward(x: Tensor, w: Tensor) -> Tensor:
@@ -98,7 +73,7 @@ def main() -> None:
     for n_threads in a.threads:
         threads.set_threads(n_threads)
         torch.set_num_threads(n_threads)
-        top = peak()
+        top = multiply_adds() / 1e9
         for shape in a.shapes:
             m, n, k = map(int, shape.split(","))
             rng = np.random.default_rng(0)
