@@ -1,8 +1,26 @@
-"""Tables of what runs beside other software, or beside what the machine can do."""
+"""Tables of what stands beside other software, beside another precision, or beside what the machine can do."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from bench.biology.study_table import within
 from bench.tables import markdown, newest
+
+
+def precision() -> str:
+    cells: dict[str, dict[str, dict[int, float]]] = {}
+    for x in newest("precision", "set", "precision", "seed"):
+        cells.setdefault(x["set"], {}).setdefault(x["precision"], {})[x["seed"]] = x["test"]["auc"]
+    rows = []
+    for name, of in cells.items():
+        wide, narrow = (of.get(which, {}) for which in ("float32", "bfloat16"))
+        seeds = sorted(wide.keys() & narrow.keys())
+        apart = np.array([narrow[s] - wide[s] for s in seeds])
+        means = [f"{np.mean([one[s] for s in seeds]):.4f}" if seeds else "" for one in (wide, narrow)]
+        told = f"{apart.mean():+.4f} ± {within(apart):.4f}" if seeds else ""
+        rows.append([name, str(len(seeds)), *means, told, ", ".join(f"{x:+.4f}" for x in apart)])
+    return markdown(["set", "seeds", "test AUC float32", "test AUC bfloat16", "difference ± 95 %", "each seed"], rows)
 
 
 def roofline() -> str:
