@@ -124,6 +124,15 @@ def imports() -> str:
                      "PyTorch compiled ms", "ratio", "gattn_tg MiB", "PyTorch MiB"], rows)
 
 
+def relative() -> str:
+    rows = [[f"{x['n']:,}", x["pass"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:,.0f}",
+             *(f"{x[who]['median_ms']:,.0f} ({x['ratio'][who]:.2f})" for who in ("eager", "sdpa")),
+             *(f"{x['extra_MB'][who]:,.0f}" for who in ("gattn_tg", "eager", "sdpa"))]
+            for x in newest("relative", "n", "pass", "threads")]  # fmt: skip
+    return markdown(["n", "pass", "threads", "gattn_tg ms", "PyTorch ms", "SDPA ms", "gattn_tg MB", "PyTorch MB",
+                     "SDPA MB"], rows)
+
+
 def finetune() -> str:
     """A row for each way of learning: means over seeds, and the time of a run where it was kept."""
     lines = newest("finetune", "way", "table", "seed", "encoder_steps")
@@ -325,7 +334,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
-                            finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute, inference,
+                            relative, finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute, inference,
                             precision, roofline)
 }
 
