@@ -334,8 +334,8 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
-                            relative, finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute, inference,
-                            precision, roofline)
+                            relative, finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute,
+                            inference, precision, roofline)
 }
 
 
