@@ -213,6 +213,13 @@ def opencl() -> str:
     return markdown(["case", "pass", "simt ms", "lazy ms", "ratio"], rows)
 
 
+def long() -> str:
+    rows = [[x["model"], x["pass"], f"{x['length']:,}", *([x["failed"], "", "", ""] if "failed" in x else [
+             f"{x['seconds']:.2f}", f"{x['first_s']:.1f}", f"{x['peak_MB']:,}", str(x["exponent"] or "")])]
+            for x in newest("long", "model", "pass", "length")]  # fmt: skip
+    return markdown(["model", "pass", "bases", "s", "first, s", "peak, MiB", "exponent so far"], rows)
+
+
 def unrolling() -> str:
     rows = [[x["kernel"], f"{x['elements']:,}", *(f"{x['lowering_s'][who]:.2f}" for who in ("theirs", "ours")),
              *(f"{x[who]['median_ms']:.2f}" for who in ("theirs", "ours")), f"{x['ratio']:.2f}"]
@@ -335,7 +342,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
                             relative, finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute,
-                            inference, precision, roofline)
+                            inference, precision, roofline, long)
 }
 
 

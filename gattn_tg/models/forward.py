@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -15,6 +16,7 @@ from gattn_tg.models.inputs import Feed
 from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
 from gattn_tg.models.room import require_room
 from gattn_tg.models.trunk import Trunk
+from gattn_tg.ops.recompute import forgetting
 from gattn_tg.types import Float
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -92,7 +94,8 @@ class Forward:
         return recorded(self._run, get_parameters(self.model)) if is_known else TinyJit(self._run)
 
     def _run(self, *inputs: Tensor) -> Tensor:
-        return self.run(*inputs).float().realize()
+        with forgetting() if self.run is self.model else nullcontext():  # another run may ask for gradients inside
+            return self.run(*inputs).float().realize()
 
 
 def class_probabilities(

@@ -18,6 +18,7 @@ from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.block import Block
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.linear import Linear
+from gattn_tg.nn.pieces import by_rows
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
@@ -108,10 +109,14 @@ class GenomicGPT(Trunk):
         self, bases: UInt8[Tensor, "b n"], words: Sequence[Int[Tensor, "b n"]], motif_ids: UInt8[Tensor, "b n"]
     ) -> Float[Tensor, "b n w"]:
         """The rows of all tables: base, one word of each length, motif id."""
-        x = self.embed_bases(bases)
-        for ids, table in zip(words, self.embed_words, strict=True):
-            x = x + table(ids)
-        return self.with_motifs(x, motif_ids)
+
+        def rows(bases: Tensor, motif_ids: Tensor, *words: Tensor) -> Tensor:
+            x = self.embed_bases(bases)
+            for ids, table in zip(words, self.embed_words, strict=True):
+                x = x + table(ids)
+            return self.with_motifs(x, motif_ids)
+
+        return by_rows(rows, bases, motif_ids, *words)
 
 
 KIND = Kind(GPTConfig, GenomicGPT, NextBaseReadout)

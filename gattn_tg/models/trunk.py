@@ -11,7 +11,7 @@ from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.models.config import NO_MOTIF, TrunkConfig
 from gattn_tg.models.motif_tables import centred_tables
-from gattn_tg.nn import anchors
+from gattn_tg.nn import anchors, pieces
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.nn.block import AnyBlock, Block
 from gattn_tg.nn.embedding import Embedding
@@ -102,6 +102,8 @@ class Trunk:
             positions: coordinate per token for the rotation; None counts them.
         """
         placed = self.anchors(motif_ids, lengths)
+        if pieces.serve(self.blocks, x, beside := pieces.Beside(motif_ids, lengths, positions, placed)):
+            return self.norm(pieces.run(self.blocks, x, beside))
         for block in self.blocks:
             x = recompute.block(block, x, motif_ids, lengths, positions, placed)
         return self.norm(x)

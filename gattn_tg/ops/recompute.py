@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from tinygrad import Tensor
 from tinygrad.tensor import all_tensors
@@ -28,8 +29,21 @@ from gattn_tg.types import Float, Int
 Run = Callable[..., Tensor]
 
 
+class Stage(Protocol):
+    """What ran: its output in memory, and how its gradients are found."""
+
+    @property
+    def made(self) -> Tensor:
+        """The output."""
+        ...
+
+    def back(self, sums: Sums, slope: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The cotangent of the input from that of the output, in memory; adds to the gradients of parameters."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Stage:
+class _Block:
     """One block: how it runs, its input and its output in memory, and the key of its first dropout."""
 
     run: Callable[[], Tensor]
@@ -37,16 +51,63 @@ class _Stage:
     made: Tensor
     key: Int[Tensor, "2"] | None
 
+    def back(self, sums: Sums, slope: Tensor) -> Tensor:
+        with with_key(self.key):
+            return sums.back(self.run(), slope, self.given)[0]
+
 
 @dataclass
 class Stages:
     """What ran, in order; `first` is how the input of the first block came to be."""
 
-    done: list[_Stage] = field(default_factory=list)
+    done: list[Stage] = field(default_factory=list)
     first: Tensor | None = None
+
+    def entered(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The input of a block in memory: of the first one anything, of others the output of the one before."""
+        if self.done:
+            return x
+        self.first = x
+        return in_memory(x.detach().contiguous())[0]
+
+
+class Sums:
+    """Gradients of parameters, added up stage by stage.
+
+    Args:
+        parameters: all of them.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.parameters = parameters
+        self.found: dict[int, Tensor] = {}
+
+    def back(
+        self, y: Float[Tensor, "..."], slope: Float[Tensor, "..."] | None, *wanted: Tensor
+    ) -> tuple[Float[Tensor, "..."], ...]:
+        """Adds what y gives to its parameters; the gradients in other tensors that it is made of. All in memory.
+
+        Args:
+            y: made of parameters and of what is wanted.
+            slope: its cotangent; None is 1, for a y that is a number, which becomes memory too.
+            wanted: tensors in memory.
+        """
+        reached = y.uop.toposort()
+        places = [i for i, p in enumerate(self.parameters) if p.uop in reached]
+        got = y.gradient(*(self.parameters[i] for i in places), *wanted, gradient=slope)
+        for i, g in zip(places, got, strict=False):
+            self.found[i] = self.found[i] + g if i in self.found else g
+        others = got[len(places) :]
+        in_memory(*(self.found[i] for i in places), *others, *([y] if slope is None else []))
+        return tuple(others)
+
+    def all(self) -> list[Float[Tensor, "..."]]:
+        """One for each parameter; zeros for those that nothing depends on."""
+        return [self.found.get(i, p.zeros_like()) for i, p in enumerate(self.parameters)]
 
 
 _stages: ContextVar[Stages | None] = ContextVar("gattn_tg_recompute", default=None)
+_forgets: ContextVar[bool] = ContextVar("gattn_tg_forget", default=False)
 
 
 @contextmanager
@@ -60,6 +121,26 @@ def recomputing() -> Iterator[Stages]:
         _stages.reset(token)
 
 
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Nobody asks for gradients of what runs inside: nothing needs to be kept for them."""
+    token = _forgets.set(True)
+    try:
+        yield
+    finally:
+        _forgets.reset(token)
+
+
+def now() -> Stages | None:
+    """The stages that what runs now belongs to; None outside of `recomputing`."""
+    return _stages.get()
+
+
+def forgets() -> bool:
+    """Whether nothing that runs now is kept for gradients."""
+    return _forgets.get() and _stages.get() is None
+
+
 def block(run: Run, x: Float[Tensor, "..."], *beside: Tensor | None) -> Float[Tensor, "..."]:
     """run(x, *beside); inside `recomputing` what it needs in between is not kept.
 
@@ -71,12 +152,9 @@ def block(run: Run, x: Float[Tensor, "..."], *beside: Tensor | None) -> Float[Te
     stages = _stages.get()
     if stages is None:
         return run(x.contiguous_backward(), *beside)  # as below, so that both ways have the same bits
-    if not stages.done:
-        stages.first = x
-        x = _in_memory(x.detach().contiguous())[0]
-    key = key_now()
-    made = _in_memory(run(x, *beside).detach().contiguous())[0]
-    stages.done.append(_Stage(partial(run, x, *beside), x, made, key))
+    x, key = stages.entered(x), key_now()
+    made = in_memory(run(x, *beside).detach().contiguous())[0]
+    stages.done.append(_Block(partial(run, x, *beside), x, made, key))
     return made
 
 
@@ -86,30 +164,19 @@ def gradients(stages: Stages, total: Float[Tensor, ""], parameters: Sequence[Ten
     Numerics: the sums of `Tensor.gradient`, and on CPUs the same bits for networks of at least 32 channels, whose
         products and sums are this package's kernels; narrower ones may differ in the last bits.
     """
-    found: dict[int, Tensor] = {}
-
-    def back(y: Tensor, wanted: Tensor | None, slope: Tensor | None) -> Tensor | None:
-        """Adds what a stage gives to its parameters; the gradient in its input."""
-        reached = y.uop.toposort()
-        places = [i for i, p in enumerate(parameters) if p.uop in reached]
-        targets = [*(parameters[i] for i in places), *([] if wanted is None else [wanted])]
-        got = y.gradient(*targets, gradient=slope)
-        for i, g in zip(places, got, strict=False):
-            found[i] = found[i] + g if i in found else g
-        last = None if wanted is None else got[-1]
-        _in_memory(*(found[i] for i in places), *([] if last is None else [last]), *([total] if slope is None else []))
-        return last
-
-    slope = back(total, stages.done[-1].made if stages.done else None, None)
+    sums = Sums(parameters)
+    if not stages.done:
+        sums.back(total, None)
+        return sums.all()
+    (slope,) = sums.back(total, None, stages.done[-1].made)
     for stage in reversed(stages.done):
-        with with_key(stage.key):
-            slope = back(stage.run(), stage.given, slope)
+        slope = stage.back(sums, slope)
     if stages.first is not None:
-        back(stages.first, None, slope)
-    return [found.get(i, p.zeros_like()) for i, p in enumerate(parameters)]
+        sums.back(stages.first, slope)
+    return sums.all()
 
 
-def _in_memory(*tensors: Tensor) -> tuple[Tensor, ...]:
+def in_memory(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Runs what these need. All other tensors remember how they were made.
 
     tinygrad lets every tensor forget that which it has put into memory on the way: what is made of parameters and read

@@ -42,4 +42,5 @@ def key_parts(groups: int, m: int, dq_bytes: int) -> int:
         dq_bytes: size of one partial dq over all heads.
     """
     wanted = min(ceildiv(UNITS, groups), ceildiv(m, 4 * LANES))
-    return max(1, min(wanted, max(ceildiv(UNITS // 2, groups), PARTIAL_BYTES // max(dq_bytes, 1))))
+    least = UNITS // 4 if dq_bytes > 2 * PARTIAL_BYTES else UNITS // 2
+    return max(1, min(wanted, max(ceildiv(least, groups), PARTIAL_BYTES // max(dq_bytes, 1))))

@@ -76,16 +76,16 @@ def run(problem: Problem, of_part: Run) -> tuple[Float[Tensor, "b h n e"], Float
     anchors = found(problem)
     whole = replace(problem, anchors=None)
     o, lse = of_part(whole)
-    far, far_lse = of_part(_far(whole, anchors))
-    own, own_lse = of_part(_own(whole, anchors))
-    o, lse = merge(o.cast(dtypes.float32), lse, far.cast(dtypes.float32), far_lse)
+    far_o, far_lse = of_part(far(whole, anchors))
+    own_o, own_lse = of_part(own(whole, anchors))
+    o, lse = merge(o.cast(dtypes.float32), lse, far_o.cast(dtypes.float32), far_lse)
     is_anchor, at = (anchors.slots_q >= 0).unsqueeze(1), anchors.slots_q.maximum(0)
     own_lse = rows_of_heads(own_lse.unsqueeze(-1), at).squeeze(-1)
-    o = is_anchor.unsqueeze(-1).where(rows_of_heads(own, at), o.cast(own.dtype))
+    o = is_anchor.unsqueeze(-1).where(rows_of_heads(own_o, at), o.cast(own_o.dtype))
     return o, is_anchor.where(own_lse, lse)
 
 
-def _far(problem: Problem, anchors: Anchors) -> Problem:
+def far(problem: Problem, anchors: Anchors) -> Problem:
     """All queries and the keys of the anchors outside of their windows."""
     _, _, _, n, m, _, _ = problem.sizes
     left, right = hiding(problem.window, n + m)
@@ -96,7 +96,7 @@ def _far(problem: Problem, anchors: Anchors) -> Problem:
     )  # fmt: skip
 
 
-def _own(problem: Problem, anchors: Anchors) -> Problem:
+def own(problem: Problem, anchors: Anchors) -> Problem:
     """The queries of the anchors and all keys."""
     _, _, _, n, m, _, _ = problem.sizes
     rows = anchors.places + (n - m)  # below 0 for keys before the first query

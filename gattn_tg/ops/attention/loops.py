@@ -91,12 +91,22 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     """
     if problem.anchors is not None:
         return anchors.run(problem, run)
-    _, _, _, n, _, d, e = problem.sizes
-    if problem.relative is not None:
-        problem = _by_channel(problem)
+    o, lse, *_ = launched(*operands_of(_by_channel(problem) if problem.relative is not None else problem))
+    return o, lse
+
+
+def operands_of(problem: Problem) -> tuple[Score, Rotation, list[Tensor]]:
+    """The score function and the rotation of a call without anchors, and what its forward kernel reads."""
     score, tensors = score_of(problem)
     rotation, angles = rotation_of(problem)
-    q, k, v = problem.q, problem.k, problem.v
+    return score, rotation, [problem.q, problem.k, problem.v, *tensors, *angles]
+
+
+def launched(score: Score, rotation: Rotation, inputs: list[Tensor]) -> list[Tensor]:
+    """The outputs of the forward kernel: o, lse, and per row the largest score, one through the sum, both in the units
+    of the kernels; then scratch memory."""
+    q, k, v, *_ = inputs
+    n, d, e = q.shape[2], q.shape[3], v.shape[3]
     (b, h, _, _), along = piece(q), max(pieces(q)[0], 0)
     is_few = n <= loops_few.FEW and not score.relative
     pairs = None if n <= loops_few.FEW else _pairs(score, q, k, v)
@@ -109,14 +119,13 @@ def run(problem: Problem) -> tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h 
     ]
 
     def gradient(cotangents: list[Tensor], outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor | None]:
-        return _gradient(score, rotation, cotangents, outputs, inputs)
+        return gradients(score, rotation, cotangents, outputs, inputs)
 
     if pairs:
         kernel = pair_forward.kernel(score, rotation, pairs)
     else:
         kernel = (loops_few if is_few else loops_forward).kernel(score, rotation)
-    o, lse, *_ = launch(kernel, outputs, (q, k, v, *tensors, *angles), gradient)
-    return o, lse
+    return launch(kernel, outputs, inputs, gradient)
 
 
 def _by_channel(problem: Problem) -> Problem:
@@ -136,7 +145,7 @@ def _pairs(score: Score, *operands: Tensor) -> str | None:
     return pair_unit.chosen()
 
 
-def _gradient(
+def gradients(
     score: Score, rotation: Rotation, cotangents: list[Tensor], results: list[Tensor], inputs: list[Tensor]
 ) -> list[Tensor | None]:
     """Gradients of the inputs (q, k, v, ...) of the forward kernel from its outputs (o, lse, top, inverse, scratch)."""

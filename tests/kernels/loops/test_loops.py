@@ -212,6 +212,7 @@ def test_plans_depend_on_shapes_and_fill_cores():
     assert plan.query_rows(heads=256, n=60, width=16) == 64
     assert plan.key_parts(groups=1, m=4096, dq_bytes=4 * 4096 * 64) == 16
     assert plan.key_parts(groups=8, m=16384, dq_bytes=4 * 8 * 16384 * 64) == 1  # memory first
+    assert plan.key_parts(groups=1, m=2**20, dq_bytes=4 * 2**20 * 32) == 4  # and of one long head, some cores idle
     assert plan.key_parts(groups=64, m=60, dq_bytes=1) == 1
 
 

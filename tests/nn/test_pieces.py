@@ -1,0 +1,127 @@
+"""Blocks over long sequences piece by piece: outputs bit for bit, gradients up to rounding, two runs alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tinygrad import Tensor
+from tinygrad.helpers import Context
+from tinygrad.nn.state import get_state_dict
+
+from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+from gattn_tg.models.gpt import GenomicGPT, GPTConfig
+from gattn_tg.models.trunk import Trunk
+from gattn_tg.nn import pieces
+from gattn_tg.ops import dropout, recompute
+
+ROWS, LENGTH, BATCH = 320, 300, 2
+SIZES: dict[str, Any] = {"width": 64, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
+ANCHORS: dict[str, Any] = {"anchors": ("cpg", "tata_box"), "n_anchors": 20}
+
+
+def causal(**changes: Any) -> Trunk:
+    return GenomicGPT(GPTConfig(**{**SIZES, "context": 64, "words": (3,), **changes}))
+
+
+def both_sides(**changes: Any) -> Trunk:
+    return PerBaseModel(PerBaseConfig(**{**SIZES, "n_labels": 1, "window_bp": 32, "stem_kernel": 3, **changes}))
+
+
+MODELS = {
+    "causal, two layers": lambda: causal(**ANCHORS, n_layers=2),
+    "two heads for a key head": lambda: causal(n_heads=4, n_kv_heads=2),
+    "on both sides, a table for each head": lambda: both_sides(**ANCHORS, motif="ordered", per_head=True),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "ROWS", ROWS)
+
+
+def drawn() -> tuple[Tensor, Tensor]:
+    rng = np.random.default_rng(0)
+    bases = rng.integers(0, 4, (BATCH, LENGTH)).astype(np.uint8)
+    ids = rng.integers(0, 5, (BATCH, LENGTH)) * (rng.random((BATCH, LENGTH)) < 0.2)
+    return Tensor(bases).realize(), Tensor(ids.astype(np.uint8)).realize()
+
+
+def learnt(model: Trunk) -> list[Tensor]:
+    """Its parameters, with tables that are not zero."""
+    rng, parameters = np.random.default_rng(1), get_state_dict(model)
+    for name, x in parameters.items():
+        if name.endswith("motif_bias"):
+            x.assign(Tensor(rng.standard_normal(x.shape).astype(np.float32))).realize()
+    return list(parameters.values())
+
+
+def gradients(model: Trunk, parameters: list[Tensor], given: tuple[Tensor, Tensor]) -> list[np.ndarray]:
+    """Of a sum of squares, as `[train] recompute` finds them."""
+    with recompute.recomputing() as stages:
+        total = model.hidden(*given).square().sum()
+        return [x.numpy() for x in recompute.gradients(stages, total, parameters)]
+
+
+def is_used(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for every time that blocks ran in pieces."""
+    used, run = [], pieces.run
+    monkeypatch.setattr(pieces, "run", lambda *given: (used.append(1), run(*given))[1])
+    return used
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_are_those_of_whole_blocks_bit_for_bit_and_gradients_up_to_rounding(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, given, used = MODELS[name](), drawn(), is_used(monkeypatch)
+    parameters = learnt(model)
+    with recompute.forgetting():
+        out = model.hidden(*given).numpy()
+    found = gradients(model, parameters, given)
+    assert len(used) == 2
+    monkeypatch.setattr(pieces, "ROWS", 10**9)
+    with recompute.forgetting():
+        np.testing.assert_array_equal(out, model.hidden(*given).numpy())
+    for got, want in zip(found, gradients(model, parameters, given), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * max(float(np.abs(want).max()), 1e-6))
+    assert len(used) == 2
+
+
+@pytest.mark.parametrize("rows", [ROWS, 10**9])
+def test_gradients_of_anchors_have_the_same_bits_in_two_runs(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "ROWS", rows)
+    model, given = causal(**ANCHORS), drawn()
+    parameters = learnt(model)
+    once, twice = (gradients(model, parameters, given) for _ in range(2))
+    assert [a.tobytes() for a in once] == [b.tobytes() for b in twice]
+
+
+def test_dropout_draws_the_same_masks_when_a_piece_is_computed_again() -> None:
+    """The gradient of what a step sees: with masks of its own each way it would not be the slope of the loss."""
+    model, given = causal(dropout=0.3), drawn()
+    parameters = learnt(model)
+    weight = model.blocks[0].mlp_norm.bias
+    place = next(i for i, p in enumerate(parameters) if p is weight)
+    key = Tensor(np.array([3, 5], np.uint32)).realize()
+
+    def loss(step: float) -> tuple[float, float]:
+        before = weight.numpy().copy()
+        weight.assign(Tensor(before + np.float32(step))).realize()
+        with Context(TRAINING=1), dropout.drawn_from(key), recompute.recomputing() as stages:
+            total = model.hidden(*given)[:, :, :8].sum()
+            found = recompute.gradients(stages, total, parameters)
+            values = float(total.item()), float(found[place].sum().item())
+        weight.assign(Tensor(before)).realize()
+        return values
+
+    slope = (loss(0.01)[0] - loss(-0.01)[0]) / 0.02
+    assert loss(0.0)[1] == pytest.approx(slope, rel=2e-2, abs=0.05)
+
+
+def test_who_may_ask_for_gradients_gets_whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, given, used = causal(), drawn(), is_used(monkeypatch)
+    weight = model.blocks[0].attention.q_proj.weight
+    assert model.hidden(*given).square().sum().gradient(weight)[0].abs().max().item() > 0
+    assert used == []
