@@ -18,7 +18,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,6 +29,7 @@ os.environ.setdefault("DEV", "CPU")
 import numpy as np
 
 import gattn_tg
+from bench.kernels.memory import resident
 from bench.record import ROOT, lines_of, write
 from gattn_tg.front.converting import convert_model
 from gattn_tg.front.importing import import_model
@@ -90,7 +90,7 @@ def tuned(imported: Path, way: str, table: str, seed: int, folder: Path) -> dict
     return {"valid_auc": round(max(x.metrics["auc"] for x in fitted.validations), 4),
             "test_auc": round(tested["auc"], 4), "best_step": fitted.best_step,
             "seconds": round(fitted.seconds, 1),
-            "memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}  # fmt: skip
+            "memory_mib": round(resident("VmHWM"))}  # fmt: skip
 
 
 def main() -> None:

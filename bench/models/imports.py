@@ -17,7 +17,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ import transformers
 from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 
+from bench.kernels.memory import CLEAR, RESET_PEAK, resident
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.machine import threads
 from gattn_tg.models.imported.folder import read_folder
@@ -113,11 +113,6 @@ CASES = {
     "nt_v2_50m": Case(nucleotide_transformer, ESM, 1, 1000),
     "enformer": Case(enformer, [], 1, 196_608),
 }
-
-
-def peak_mib() -> float:
-    """The most main memory that this process held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def runner(
@@ -233,24 +228,20 @@ def memory(name: str, side: str, n_threads: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         saved(CASES[name], Path(folder))
         command = [sys.executable, __file__, "--only", name, "--threads", str(n_threads), "--alone", side, folder]
-        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def alone(name: str, side: str, folder: Path, n_threads: int) -> float:
     """The same, in this process."""
     torch.set_num_threads(n_threads)
     threads.set_threads(n_threads)
-    before, case = peak_mib(), CASES[name]
-    model = torch.nn.Module()
-    if side != "ours":
-        with torch.device("meta" if case.vocabulary else "cpu"):
-            model = case.make()
-        # of its numbers nothing depends here
-        model = (model.to_empty(device="cpu") if case.vocabulary else model).eval()
+    before, case = resident("VmRSS"), CASES[name]
+    CLEAR.write_text(RESET_PEAK)
+    model = torch.nn.Module() if side == "ours" else case.make().eval()
     run = runner(side, case, model, folder)
     for _ in range(3):
         run()
-    return round(peak_mib() - before, 1)
+    return round(resident("VmHWM") - before, 1)
 
 
 def main() -> None:
