@@ -16,7 +16,7 @@ from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
 
-SCALINGS = ("none", "linear", "ntk")
+SCALINGS = ("none", "linear", "ntk", "yarn")
 NO_MOTIF = NONE.name
 MAX_MOTIFS = 256  # ids are bytes
 STARTS = ("tata_box", "tata_box-", "gc_box")  # classes near starts of transcription; rare, so that anchors reach far
@@ -105,8 +105,10 @@ class TrunkConfig(Config):
             those of the default vocabulary.
         rope_theta: base of the rotary wavelengths.
         rope_scaling: for contexts longer than those of training: "linear" divides positions by rope_factor, "ntk"
-            stretches the long wavelengths only, "none" changes nothing.
+            stretches the long wavelengths only, "yarn" leaves those alone that turn often within rope_context and
+            divides those that do not, "none" changes nothing.
         rope_factor: how many times longer the context becomes.
+        rope_context: tokens of the sequences of training, for "yarn".
         dropout: share of channels dropped on each residual branch while training.
     """
 
@@ -135,6 +137,7 @@ class TrunkConfig(Config):
     rope_theta: float = 10_000.0
     rope_scaling: str = "none"
     rope_factor: float = 1.0
+    rope_context: int = 0
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -145,6 +148,8 @@ class TrunkConfig(Config):
         self.require_from(1, "n_anchors")
         self.require_one_of("motif", (*BIASES, NO_MOTIF))
         self.require_one_of("rope_scaling", SCALINGS)
+        is_told = self.rope_scaling != "yarn" or self.rope_context > 0
+        self.require(is_told, "rope_context", "the tokens of the sequences of training, which yarn must know")
         self.require(0.0 <= self.dropout < 1.0, "dropout", "a share from 0 up to 1 (1 excluded)")
         below = self.width - self.width % self.n_heads
         nearest = f"a multiple of n_heads = {self.n_heads}, the nearest are {below} and {below + self.n_heads}"
@@ -253,4 +258,6 @@ class TrunkConfig(Config):
         """The rotary positions of the attention, or None."""
         linear = self.rope_factor if self.rope_scaling == "linear" else 1.0
         ntk = self.rope_factor if self.rope_scaling == "ntk" else 1.0
-        return Rope(theta=self.rope_theta, linear_scale=linear, ntk_scale=ntk)
+        yarn = self.rope_factor if self.rope_scaling == "yarn" else 1.0
+        return Rope(theta=self.rope_theta, linear_scale=linear, ntk_scale=ntk, yarn_scale=yarn,
+                    yarn_context=max(self.rope_context, 1))

@@ -47,13 +47,14 @@ class KeyValueCache:
 def angles(
     layer: GenomicAttention, positions: Int[np.ndarray, "b n"]
 ) -> tuple[Float[np.ndarray, "b n c"], Float[np.ndarray, "b n c"]]:
-    """Cosine and sine of every rotation at these positions, float32; no columns for a layer without rotation."""
+    """Cosine and sine of every rotation at these positions, times its gain, float32; no columns without rotation."""
     c = layer.config
     if c.rope is None:
         none = np.zeros((*positions.shape, 0), np.float32)
         return none, none
     turned = positions[..., None] * c.rope.frequencies(c.head_width)
-    return np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
+    cos, sin = (c.rope.gain * f(turned) for f in (np.cos, np.sin))
+    return cos.astype(np.float32), sin.astype(np.float32)
 
 
 def projected(

@@ -60,5 +60,10 @@ def test_scaling_of_the_rotation() -> None:
     assert rope is not None
     assert (rope.ntk_scale, rope.linear_scale) == (4.0, 1.0)
     assert ClassifierConfig(n_classes=2, positions="none").rope() is None
-    with pytest.raises(ConfigError, match="rope_scaling: expected one of none, linear, ntk, got 'yarn'"):
+    rope = ClassifierConfig(n_classes=2, rope_scaling="yarn", rope_factor=16.0, rope_context=8_192).rope()
+    assert rope is not None
+    assert (rope.yarn_scale, rope.yarn_context, rope.linear_scale) == (16.0, 8_192, 1.0)
+    with pytest.raises(ConfigError, match="rope_context: expected the tokens of the sequences of training"):
         ClassifierConfig(n_classes=2, rope_scaling="yarn")
+    with pytest.raises(ConfigError, match="rope_scaling: expected one of none, linear, ntk, yarn, got 'yarm'"):
+        ClassifierConfig(n_classes=2, rope_scaling="yarm")

@@ -117,7 +117,12 @@ class Call:
             theta *= rope.ntk_scale ** (width / (width - 2))
         for c in range(width // 2):
             first, second = (2 * c, 2 * c + 1) if rope.interleaved else (c, c + width // 2)
-            unit = cmath.rect(1.0, position / rope.linear_scale / theta ** (2 * c / width))
+            frequency = 1 / rope.linear_scale / theta ** (2 * c / width)
+            if rope.yarn_scale != 1:
+                share = (rope.yarn_context * frequency / (2 * math.pi) - 1) / 31
+                share = 0 if share < 0 else 1 if share > 1 else share
+                frequency = share * frequency + (1 - share) * frequency / rope.yarn_scale
+            unit = cmath.rect(1 + math.log(rope.yarn_scale) / 10, position * frequency)
             out[first] = vector[first] * unit.real - vector[second] * unit.imag
             out[second] = vector[first] * unit.imag + vector[second] * unit.real
         return out
@@ -178,10 +183,11 @@ def attention_backward(do, q, k, v, dlse=None, **keywords):
         # d o / d s_j = p_j (v_j - o) and d lse / d s_j = p_j
         ds = p * float(np.dot(do[b, x, i], v[b, y, j] - o[b, x, i]))
         ds += 0.0 if dlse is None else p * dlse[b, x, i]
-        # <R(p) q, R(r) k> depends on r - p alone, so each side sees the other one turned by the difference.
+        # <R(p) q, R(r) k> depends on r - p alone, so each side sees the other one turned by the difference,
+        # and multiplied by the gain of both sides.
         apart = call.coordinate_k(b, j) - call.coordinate_q(b, i)
-        dq[b, x, i] += ds * scale * np.array(call.turned(k[b, y, j], apart))
-        dk[b, y, j] += ds * scale * np.array(call.turned(q[b, x, i], -apart))
+        dq[b, x, i] += ds * scale * np.array(call.turned(call.turned(k[b, y, j], apart), 0))
+        dk[b, y, j] += ds * scale * np.array(call.turned(call.turned(q[b, x, i], -apart), 0))
         if drelative is not None:
             r = j - call.place(i) + call.m - 1
             drelative[0][b, x, i] += ds * call.relative[1][x, r]

@@ -221,6 +221,7 @@ CASES = (
     Case("rope_partial_interleaved", rope={"rotary_dim": 6, "interleaved": True}, n=37, m=41, is_causal=True),
     Case("rope_linear", rope={"linear_scale": 4.0}, positions="near"),
     Case("rope_ntk", rope={"ntk_scale": 8.0}, positions="near", n=37, m=41),
+    Case("rope_yarn", rope={"yarn_scale": 8.0, "yarn_context": 64}, positions="near", n=37, m=41),
     Case("rope_far", rope={}, positions="far"),
     Case(
         "all_together",

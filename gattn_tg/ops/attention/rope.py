@@ -15,6 +15,8 @@ from gattn_tg.types import Float, Int
 # Taylor series of sin(2 pi x) for |x| <= 1/4 up to x**13: the first term left out is 6.7e-10.
 _SIN_TURNS = [(-1) ** i * (2 * math.pi) ** (2 * i + 1) / math.factorial(2 * i + 1) for i in range(7)]
 
+SLOW, FAST = 1, 32  # turns within the context of training: YaRN's alpha and beta
+
 
 @dataclass(frozen=True)
 class Rope:
@@ -26,12 +28,16 @@ class Rope:
         interleaved: pair channels (2c, 2c+1) instead of (c, c + rotary_dim/2), the half-split (NeoX) default.
         linear_scale: positions are divided by it (position interpolation for contexts beyond training).
         ntk_scale: theta' = theta * ntk_scale**(rotary_dim/(rotary_dim-2)), which leaves short wavelengths alone.
+        yarn_scale: s of YaRN. Pairs that turned less than once in training turn s times slower, those that turned more
+            than 32 times as before, others in between; turned q and k grow by 0.1 ln s + 1.
+        yarn_context: positions of the sequences of training, which YaRN must know.
 
     Numerics: the angle in turns is the product of the integer position and a 64-bit fixed-point frequency, modulo
     2**64, so whole turns drop out exactly. Up to position 1,000,000 the rotation is within 1e-6 of float64; only
     differences of positions matter, whatever the offset.
 
-    Source: Su et al. 2021, RoFormer, eq. 34; NTK scaling as in Peng et al. 2023, YaRN, section 3.1.
+    Source: Su et al. 2021, RoFormer, eq. 34; NTK scaling as in Peng et al. 2023, YaRN, section 3.1; YaRN sections 3.2
+        and 3.4, with alpha = 1, beta = 32.
     """
 
     theta: float = 10_000.0
@@ -39,9 +45,11 @@ class Rope:
     interleaved: bool = False
     linear_scale: float = 1.0
     ntk_scale: float = 1.0
+    yarn_scale: float = 1.0
+    yarn_context: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("theta", "linear_scale", "ntk_scale"):
+        for name in ("theta", "linear_scale", "ntk_scale", "yarn_scale", "yarn_context"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"Rope {name}: expected a positive number, got {value}; the default is "
@@ -62,7 +70,17 @@ class Rope:
         """Radians per position of every channel pair: float64 [rotary_dim/2]."""
         width = self.width(head_width)
         theta = self.theta if width == 2 else self.theta * self.ntk_scale ** (width / (width - 2))
-        return theta ** (-np.arange(0, width, 2, dtype=np.float64) / width) / self.linear_scale
+        found = theta ** (-np.arange(0, width, 2, dtype=np.float64) / width) / self.linear_scale
+        if self.yarn_scale != 1.0:
+            turns = self.yarn_context * found / (2 * math.pi)
+            kept = np.clip((turns - SLOW) / (FAST - SLOW), 0.0, 1.0)
+            found = found * (kept + (1 - kept) / self.yarn_scale)
+        return found
+
+    @property
+    def gain(self) -> float:
+        """What turned queries and keys are multiplied by."""
+        return 0.1 * math.log(self.yarn_scale) + 1.0
 
 
 @constants.on_device
@@ -85,7 +103,7 @@ def _sin_turns(x: Tensor) -> Tensor:
 def cos_sin(
     rope: Rope, head_width: int, positions: Int[Tensor, "b n"], device: str | tuple[str, ...]
 ) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b n c"]]:
-    """Cosine and sine of every rotation angle, float32, c = rotary_dim/2; positions may be negative.
+    """Cosine and sine of every rotation angle times `rope.gain`, float32, c = rotary_dim/2; positions may be negative.
 
     `device` is where they are needed: default positions are an arange, which lives nowhere.
     """
@@ -96,7 +114,10 @@ def cos_sin(
         top = phase.rshift(40).cast(dtypes.int32)
         return (top >= 2**23).where(top - 2**24, top).cast(dtypes.float32) * 2.0**-24
 
-    return _sin_turns(turns(phase + 2**62)).contiguous(), _sin_turns(turns(phase)).contiguous()
+    cos, sin = _sin_turns(turns(phase + 2**62)), _sin_turns(turns(phase))
+    if rope.gain != 1.0:
+        cos, sin = cos * rope.gain, sin * rope.gain
+    return cos.contiguous(), sin.contiguous()
 
 
 def rotate(

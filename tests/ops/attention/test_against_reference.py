@@ -33,6 +33,7 @@ FLOAT32 = (
     "dense_per_head",
     "rope_partial_interleaved",
     "rope_ntk",
+    "rope_yarn",
     "rope_far",
     "all_together",
 )
