@@ -31,11 +31,10 @@ def ceildiv(a: int, b: int) -> int:
 
 
 def lane_groups(width: int) -> tuple[tuple[int, int], ...]:
-    """Cover `width` lanes by groups (start, lanes) of 64, the last one of 32 where that is enough."""
+    """Cover `width` lanes by groups (start, lanes) of 64, the last one of 32 or 16 where that is enough."""
     groups = [(start, LANES) for start in range(0, width, LANES)]
     start, _ = groups[-1]
-    if width - start <= LANES // 2:
-        groups[-1] = (start, LANES // 2)
+    groups[-1] = (start, next(lanes for lanes in (LANES // 4, LANES // 2, LANES) if width - start <= lanes))
     return tuple(groups)
 
 
@@ -120,6 +119,11 @@ def registers() -> tuple[int, int]:
     return plan_table.tile()
 
 
+# clang 15 unrolls a loop of so many turns whole, and then keeps the sums of a product in memory: a head of 16 channels
+# took longer than one of 32. Two loops of half of it stay as they are.
+UNROLLED = 16
+
+
 def product(
     body: Body, tile: UOp, depth: int, rows: Element, lanes: Element, width: int = LANES, row: UOp | int = 0
 ) -> None:
@@ -127,7 +131,10 @@ def product(
     most_rows, most_lanes = registers()
     for top in range(0, ROWS, most_rows):
         for left in range(0, width, most_lanes):
-            with body.loops(depth, most_rows, min(most_lanes, width - left)) as (x, i, j):
+            turns = 2 if depth == UNROLLED else 1
+            inner = depth // turns
+            with body.loops(turns, inner, most_rows, min(most_lanes, width - left)) as (turn, step, i, j):
+                x = turn * inner + step
                 at = (row + (top + i), left + j)
                 body.write(tile, at, body.read(tile, *at) + rows(top + i, x) * lanes(x, at[1]))
 
