@@ -1,14 +1,16 @@
 """What far bases add to a language model: bits per base by context, and with anchors of four kinds beside a short one.
 
     DEV=CPU python bench/biology/context.py [--width 2048] [--contexts 64 256 2048] [--beside 64] [--anchors 32]
-        [--steps 120] [--seeds 3] [--folder /tmp/gattn_context] [--threads 1]
+        [--steps 120] [--batch 4] [--valid 96] [--seeds 3] [--folder /tmp/gattn_context] [--threads 1]
 
 A tiny GenomicGPT learns from human windows. First its context grows, without anchors; then, beside the context of
 --beside bases, as many anchors as --anchors stand in every window: bases of CpG and CpG islands (`motif`), evenly
 spaced ones (`even`), places drawn once for all windows (`random`), or none. All runs of a seed see the same windows in
 the same order, and bits per base are those of the second halves of held-out windows. Seeds are the outer loop, so that
 a study that is cut short has whole tables of fewer seeds. One JSON line per run goes to bench/results/context.jsonl;
-`--table` prints the mean and the spread of the lines that are there. Two minutes a run on one quiet core.
+`--table` prints the mean and the spread of the lines that are there. For 1 and 8 kb:
+
+    --width 8192 --contexts 1024 8192 --beside 1024 --anchors 128 --batch 2 --valid 24 --steps 60 --threads 2
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ TOML = """\
 [data]
 genomes = ["{genome}"]
 width = {width}
-n_valid = 96
+n_valid = {valid}
 
 [model]
 kind = "GenomicGPT"
@@ -46,7 +48,7 @@ n_anchors = {n_anchors}
 
 [train]
 steps = {steps}
-batch_size = 4
+batch_size = {batch}
 learning_rate = 3e-3
 min_learning_rate = 1e-4
 warmup_steps = 20
@@ -73,7 +75,8 @@ def run(name: str, context: int, seed: int, a: argparse.Namespace) -> dict[str, 
     anchors: str | list[str] = {"none": "", "motif": list(CLASSES)}.get(name, even)
     path = a.folder / f"{name}_{context}_{seed}.toml"
     path.write_text(TOML.format(genome=a.genome.resolve(), width=a.width, context=context, anchors=json.dumps(anchors),
-                                n_anchors=a.anchors, steps=a.steps, seed=seed), encoding="utf-8")  # fmt: skip
+                                n_anchors=a.anchors, steps=a.steps, seed=seed, batch=a.batch, valid=a.valid),
+                    encoding="utf-8")  # fmt: skip
     began = time.perf_counter()
     config, folder = TrainConfig.from_toml(path), a.folder / "run"
     if name == "random":
@@ -84,7 +87,7 @@ def run(name: str, context: int, seed: int, a: argparse.Namespace) -> dict[str, 
     fitted.finished()
     metrics = fitted.validations[-1].metrics
     return {"part": "language", "anchors": name, "n_anchors": 0 if name == "none" else a.anchors, "context": context,
-            "width": a.width, "seed": seed, "steps": a.steps, "bases_seen": a.steps * 4 * a.width,
+            "width": a.width, "seed": seed, "steps": a.steps, "bases_seen": a.steps * a.batch * a.width,
             "bits_per_base": round(metrics["bits_per_base"], 5), "seconds": round(time.perf_counter() - began, 1),
             "threads": a.threads}  # fmt: skip
 
@@ -109,6 +112,8 @@ def main() -> None:
     parser.add_argument("--beside", type=int, default=64)
     parser.add_argument("--anchors", type=int, default=32)
     parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--valid", type=int, default=96, help="held-out windows that are judged")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--genome", type=Path, default=GENOME)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/gattn_context"))
