@@ -38,6 +38,7 @@ from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, bundled
 from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.io import read_fasta
 from gattn_tg.machine import threads
+from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.tracks import TrackConfig, TrackModel
@@ -93,7 +94,9 @@ def attention_of(who: str, n: int, n_threads: int) -> Callable[[], object]:
     places = np.arange(min(ANCHORS, n), dtype=np.int32) * (n // min(ANCHORS, n))
     if who == "ours":
         q, k, v, at = (Tensor(x).realize() for x in (*arrays, places[None]))
-        return lambda: attention(q, k, v, is_causal=True, window_size=(WINDOW - 1, 0), anchors=at).realize()
+        captured = recorded(lambda *given: attention(
+            *given, is_causal=True, window_size=(WINDOW - 1, 0), anchors=at).realize(), [q, k, v, at])
+        return lambda: captured(q, k, v)
     import torch
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
