@@ -33,7 +33,9 @@ from gattn_tg.ops.linear import linear
 from gattn_tg.ops.recompute import Stages, Sums, forgets, in_memory, now
 from gattn_tg.types import Float, Int
 
-ROWS = 131_072  # of a piece: 64 MiB for 128 channels; smaller ones take longer to capture
+# Of a piece, and of sequences that are cut: 64 MiB for 128 channels. Smaller pieces take longer to capture, and shorter
+# sequences run faster whole, as many as there are in a batch.
+ROWS = 131_072
 
 
 @dataclass
@@ -57,8 +59,8 @@ class Beside:
 
 def serve(blocks: Sequence[AnyBlock], x: Float[Tensor, "b n w"], beside: Beside) -> bool:
     """Whether x is long, nobody keeps what is inside of blocks, and these are blocks that can be taken apart."""
-    b, n, _ = x.shape
-    if b * n <= ROWS or not (forgets() or now() is not None) or not on_one_cpu(x):
+    n = x.shape[1]
+    if n <= ROWS or not (forgets() or now() is not None) or not on_one_cpu(x):
         return False
     if beside.motif_ids.dtype in dtypes.floats or not all(type(block) is Block for block in blocks):
         return False
@@ -86,7 +88,7 @@ def by_rows(function: Callable[..., Tensor], *inputs: Tensor) -> Float[Tensor, "
     """function(*inputs), which maps every row of its inputs (b, n, ...) alone; piece by piece where it is long and
     nothing is kept for gradients."""
     b, n = inputs[0].shape[:2]
-    if b * n <= ROWS or not forgets() or not on_one_cpu(inputs[0]):
+    if n <= ROWS or not forgets() or not on_one_cpu(inputs[0]):
         return function(*inputs)
     rows = max(ROWS // b, 1)
     made = [in_memory(function(*(x[:, first : first + rows] for x in inputs)).contiguous())[0]

@@ -16,7 +16,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn import pieces
 from gattn_tg.ops import dropout, recompute
 
-ROWS, LENGTH, BATCH = 320, 300, 2
+ROWS, LENGTH, BATCH = 280, 300, 2
 SIZES: dict[str, Any] = {"width": 64, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
 ANCHORS: dict[str, Any] = {"anchors": ("cpg", "tata_box"), "n_anchors": 20}
 
