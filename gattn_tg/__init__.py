@@ -75,7 +75,7 @@ _HOME = {
     "Interval": "gattn_tg.seq",
     "Record": "gattn_tg.io",
     "SequenceClassifier": "gattn_tg.models.classifier",
-    "ClassifierConfig": "gattn_tg.models.config",
+    "ClassifierConfig": "gattn_tg.models.classifier",
     "GenomicGPT": "gattn_tg.models.gpt",
     "GPTConfig": "gattn_tg.models.gpt",
     "MaskedEncoder": "gattn_tg.models.encoder",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from gattn_tg.front.load import device_of
 from gattn_tg.machine import devices
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.kinds import KINDS
+from gattn_tg.models.kinds import HOMES
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.training.loop.watch import Watcher
 
@@ -43,7 +45,10 @@ def test_a_new_model_of_classes_is_one_entry_in_the_table_of_kinds(
     class Toy(SequenceClassifier):
         pass
 
-    monkeypatch.setitem(KINDS, "Toy", Kind(ClassifierConfig, Toy, ClassReadout, heads=("head",)))
+    toy = ModuleType("toy")
+    toy.KIND = Kind(ClassifierConfig, Toy, ClassReadout, heads=("head",))
+    monkeypatch.setitem(sys.modules, "toy", toy)
+    monkeypatch.setitem(HOMES, "Toy", "toy")
     rows = configuration(tmp_path, "Toy")
     model = gattn_tg.train(tmp_path / "x.toml", tmp_path / "run")
     assert (model.kind, type(model.model), model.labels) == ("Toy", Toy, ("no", "yes"))

@@ -113,7 +113,7 @@ def test_fold_combines_every_lane():
 
 @pytest.mark.parametrize(
     ("width", "groups"),
-    [(1, ((0, 32),)), (32, ((0, 32),)), (33, ((0, 64),)), (64, ((0, 64),)), (80, ((0, 64), (64, 32)))],
+    [(1, ((0, 16),)), (17, ((0, 32),)), (33, ((0, 64),)), (64, ((0, 64),)), (80, ((0, 64), (64, 16)))],
 )
 def test_lanes_cover_a_width(width, groups):
     assert lane_groups(width) == groups
