@@ -39,3 +39,11 @@ def inference() -> str:
             for x in newest("inference", "kind", "preset", "precision", "threads")]  # fmt: skip
     return markdown(["model", "preset", "precision", "batch x bases", "threads", "gattn_tg ms",
                      "ONNX Runtime float32 ms", "PyTorch compiled ms", "PyTorch ms"], rows)
+
+
+def answers() -> str:
+    rows = [[x["what"], x["preset"], "yes" if x["motifs"] else "no", str(x["threads"]), f"{x['per_second']:,.1f}",
+             *(f"{x['n'] / x['times'][p]['median_ms'] * 1e3:,.1f}" for p in ("tangermeme", "compiled")),
+             f"{x['ratio']:.2f}"] for x in newest("answers", "what", "preset", "motifs", "threads")]  # fmt: skip
+    return markdown(["answers", "preset", "motif ids", "threads", "gattn_tg per second", "tangermeme per second",
+                     "compiled", "ratio to the faster"], rows)

@@ -54,7 +54,7 @@ class Asked(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, ids: torch.Tensor | None = None) -> torch.Tensor:
         bases = x.argmax(1)
-        logits = self.network(bases, torch.zeros_like(bases) if ids is None else ids)
+        logits = self.network(bases, torch.zeros_like(bases) if ids is None else ids.long())
         return logits[:, 1:] - logits[:, :1]
 
 
