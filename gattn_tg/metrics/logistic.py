@@ -45,3 +45,12 @@ def logistic(
             break
         found = found - scale * step
     return found
+
+
+def slopes_and_level(
+    x: Float[np.ndarray, "n f"], y: Float[np.ndarray, "n"], weight: Float[np.ndarray, "n"], pull: float
+) -> tuple[Float[np.ndarray, "f"], float]:
+    """What each number adds to the log odds of y, and the log odds where all are 0; both pulled towards 0."""
+    rows = np.c_[x.astype(np.float64), np.ones(len(x))]
+    found = logistic(rows, y, weight, start=np.zeros(rows.shape[1]), pull=pull)
+    return found[:-1], float(found[-1])

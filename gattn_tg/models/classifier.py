@@ -143,8 +143,8 @@ class SequenceClassifier(Trunk):
     With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
     sees every word at its place, with `motif_counts` one that sees how much of each motif class there is. With
     `filters`, strengths of motifs take the place of motif ids, and what a linear model on the strength of each motif in
-    the whole sequence says is added, too. With `apart` the answer is a weighted
-    mean of what the network says and of what these linear models say together.
+    the whole sequence says is added, too. With `apart` the answer is a weighted mean of what the network says and of
+    what these linear models say together.
 
     Args:
         config: sizes and choices.

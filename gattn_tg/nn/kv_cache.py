@@ -13,6 +13,7 @@ from gattn_tg.nn.attention import GenomicAttention
 from gattn_tg.ops.attention.api import attention
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.ops.attention.rope import rotate
+from gattn_tg.ops.host import tensor_of
 from gattn_tg.ops.launch import on_one_cpu, update
 from gattn_tg.types import Float, Int
 
@@ -29,8 +30,7 @@ class KeyValueCache:
     def __init__(
         self, keys: Float[np.ndarray, "b g m d"], values: Float[np.ndarray, "b g m d"], device: str | None = None
     ) -> None:
-        self.keys = Tensor(np.ascontiguousarray(keys), device=device).realize()
-        self.values = Tensor(np.ascontiguousarray(values), device=device).realize()
+        self.keys, self.values = tensor_of(keys, device), tensor_of(values, device)
 
     def put(self, k: Float[Tensor, "b g 1 d"], v: Float[Tensor, "b g 1 d"], places: Int[Tensor, "b"]) -> None:
         """Overwrite one place per sequence; what is read afterwards sees it."""

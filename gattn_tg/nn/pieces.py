@@ -90,17 +90,14 @@ def by_rows(function: Callable[..., Tensor], *inputs: Tensor) -> Float[Tensor, "
     b, n = inputs[0].shape[:2]
     if n <= ROWS or not forgets() or not on_one_cpu(inputs[0]):
         return function(*inputs)
-    rows = max(ROWS // b, 1)
-    made = [in_memory(function(*(x[:, first : first + rows] for x in inputs)).contiguous())[0]
-            for first in range(0, n, rows)]  # fmt: skip
-    return in_memory(made[0].cat(*made[1:], dim=1))[0]
+    return _joined([in_memory(function(*(x[:, piece] for x in inputs)).contiguous())[0] for piece in _ranges(b, n)])
 
 
 def _forgotten(blocks: Sequence[AnyBlock], x: Tensor, beside: Beside) -> Tensor:
     pieces = _cut(in_memory(x.contiguous())[0])
     for block in blocks:
         pieces, _ = _forward(block, pieces, beside)
-    return in_memory(pieces[0].cat(*pieces[1:], dim=1))[0]
+    return _joined(pieces)
 
 
 def _kept(stages: Stages, blocks: Sequence[AnyBlock], x: Tensor, beside: Beside) -> Tensor:
@@ -109,7 +106,7 @@ def _kept(stages: Stages, blocks: Sequence[AnyBlock], x: Tensor, beside: Beside)
         made, head_rows = _forward(block, pieces, beside)
         done.append(_Done(block, pieces, head_rows))
         pieces = made
-    whole = in_memory(pieces[0].cat(*pieces[1:], dim=1))[0]
+    whole = _joined(pieces)
     stages.done.append(_Long(whole, done, beside))
     return whole
 
@@ -143,14 +140,24 @@ class _Long:
         slopes = _cut(slope)
         while self.done:
             slopes = _backward(sums, self.done.pop(), slopes, self.beside)
-        return in_memory(slopes[0].cat(*slopes[1:], dim=1))[0]
+        return _joined(slopes)
 
 
 def _cut(x: Float[Tensor, "b n w"]) -> list[Float[Tensor, "b r w"]]:
     """Pieces of a sequence, each with memory of its own."""
     b, n, _ = x.shape
+    return [in_memory((x[:, piece] + 0).contiguous())[0] for piece in _ranges(b, n)]
+
+
+def _ranges(b: int, n: int) -> list[slice]:
+    """The places of the pieces of b sequences."""
     rows = max(ROWS // b, 1)
-    return [in_memory((x[:, first : first + rows] + 0).contiguous())[0] for first in range(0, n, rows)]
+    return [slice(first, min(first + rows, n)) for first in range(0, n, rows)]
+
+
+def _joined(pieces: Sequence[Float[Tensor, "b r w"]]) -> Float[Tensor, "b n w"]:
+    """The whole sequence, in memory."""
+    return in_memory(pieces[0].cat(*pieces[1:], dim=1))[0]
 
 
 def _forward(

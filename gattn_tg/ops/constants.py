@@ -27,10 +27,7 @@ def on_device(make: Callable[Arguments, np.ndarray]) -> Callable[[Place], Callab
 
     @functools.cache
     def kept(device: Place, *arguments: Arguments.args, **named: Arguments.kwargs) -> Tensor:
-        array = make(*arguments, **named)
         with Context(CAPTURING=0):
-            if isinstance(device, tuple):
-                return Tensor(array, device=device[0]).shard(device).realize()
-            return tensor_of(array, device)
+            return tensor_of(make(*arguments, **named), device)
 
     return lambda device: functools.partial(kept, device)

@@ -12,12 +12,14 @@ from tinygrad.dtype import _from_np_dtype
 from gattn_tg.types import Float
 
 
-def tensor_of(array: np.ndarray, device: str | None = None) -> Tensor:
-    """A realised tensor with the values of an array; None is tinygrad's default device.
+def tensor_of(array: np.ndarray, device: str | tuple[str, ...] | None = None) -> Tensor:
+    """A realised tensor with the values of an array, on each of several devices; None is tinygrad's default device.
 
     On the CPU that is a copy of memory. tinygrad's own way goes through a graph with a kernel: milliseconds for each of
     the parameters of a model.
     """
+    if isinstance(device, tuple):
+        return Tensor(np.ascontiguousarray(array), device=device[0]).shard(device).realize()
     if Device.canonicalize(device).split(":")[0] != "CPU" or not array.size:
         return Tensor(np.ascontiguousarray(array), device=device).realize()
     x = Tensor.empty(*array.shape, dtype=_from_np_dtype(array.dtype), device=device)
@@ -38,7 +40,7 @@ def write(tensors: Sequence[Tensor], arrays: Sequence[Float[np.ndarray, "..."]])
         for i, buffer in enumerate(_buffers(x)):
             inside = _memory(buffer)
             if inside is None:
-                value = Tensor(np.ascontiguousarray(array), device=buffer.device).realize()
+                value = tensor_of(array, buffer.device)
                 buffer.copy_from(value.uop.base.realized)
             elif i or not np.shares_memory(inside, array):
                 inside[:] = array.reshape(-1)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from started import environment, said
 from tinygrad import Device, Tensor, codegen
 from tinygrad.uop.ops import Ops, UOp
 
 from gattn_tg.machine import cache, cpu, lowered, toolchain
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ATTEND = """
 import hashlib, numpy as np
 from tinygrad import Tensor
@@ -30,32 +29,25 @@ print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in bits)).hexdigest(), l
 """
 
 
-def attend(place: Path, **variables: str) -> list[str]:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(place), "PYTHONPATH": str(ROOT), "DEV": "CPU", **variables}
-    done = subprocess.run([sys.executable, "-c", ATTEND], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
 def test_a_second_process_lowers_nothing_and_gives_the_same_bits(tmp_path: Path) -> None:
-    bits, lowered_first = attend(tmp_path)
+    bits, lowered_first = said(ATTEND, tmp_path)
     assert lowered_first == "True"
-    assert attend(tmp_path) == [bits, "False"]
-    assert attend(tmp_path, GATTN_CACHE="0") == [bits, "True"]
+    assert said(ATTEND, tmp_path) == [bits, "False"]
+    assert said(ATTEND, tmp_path, GATTN_CACHE="0") == [bits, "True"]
     store = cache.Store(tmp_path / "tinygrad")
     assert store.size()[0] > 5
     content = bytearray(store.path.read_bytes())
     content[4096:] = bytes(byte ^ 0x55 for byte in content[4096:])
     store.path.write_bytes(content)
-    assert attend(tmp_path) == [bits, "True"]  # damaged: lowered anew, and kept again
-    assert attend(tmp_path) == [bits, "False"]
+    assert said(ATTEND, tmp_path) == [bits, "True"]  # damaged: lowered anew, and kept again
+    assert said(ATTEND, tmp_path) == [bits, "False"]
 
 
 def test_two_processes_that_fill_it_at_once_agree(tmp_path: Path) -> None:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "DEV": "CPU"}
     command = [sys.executable, "-c", ATTEND]
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0].split() for process in both]
-    assert said[0][0] == said[1][0] == attend(tmp_path)[0]
+    both = [subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (process.communicate()[0].split() for process in both)
+    assert first[0] == second[0] == said(ATTEND, tmp_path)[0]
 
 
 def kernel() -> UOp:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from started import said
 from tinygrad import Device, Tensor, Variable, codegen, tensor
 from tinygrad.helpers import Context
 from tinygrad.tensor import transform_to_call
@@ -17,7 +15,6 @@ from tinygrad.uop.ops import Ops, UOp
 
 from gattn_tg.machine import cpu, lowered, scheduled, toolchain
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 LEARN = """
 import hashlib, numpy as np
 from tinygrad import Tensor, schedule
@@ -40,18 +37,12 @@ print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in (loss, *found))).hexd
 """
 
 
-def learn(place: Path, **variables: str) -> list[str]:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(place), "PYTHONPATH": str(ROOT), "DEV": "CPU", **variables}
-    done = subprocess.run([sys.executable, "-c", LEARN], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
 def test_a_second_process_cuts_no_graph_and_gives_the_same_bits(tmp_path: Path) -> None:
-    bits, has_cut = learn(tmp_path)
+    bits, has_cut = said(LEARN, tmp_path)
     assert has_cut == "True"
-    assert learn(tmp_path) == [bits, "False"]
-    assert learn(tmp_path, GATTN_CACHE="0") == [bits, "True"]
-    assert learn(tmp_path, REDUCEOP_SPLIT_THRESHOLD="30000")[1] == "True"
+    assert said(LEARN, tmp_path) == [bits, "False"]
+    assert said(LEARN, tmp_path, GATTN_CACHE="0") == [bits, "True"]
+    assert said(LEARN, tmp_path, REDUCEOP_SPLIT_THRESHOLD="30000")[1] == "True"
 
 
 def call_of(*tensors: Tensor) -> UOp:

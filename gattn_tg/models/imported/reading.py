@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
@@ -20,6 +19,7 @@ from gattn_tg.models.imported.found import Found
 from gattn_tg.models.imported.tracks.names import FAMILIES as TRACKS_FAMILIES
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.nn.initial import outline
+from gattn_tg.ops.host import tensor_of
 
 WINDOW_BP = 512  # of scores of variants, where the encoder reads so many
 
@@ -243,5 +243,5 @@ def _filled(
                           "which has no place in this model")
     for name, tensor in wanted.items():
         x = arrays[name][order] if name in OF_WORDS else arrays[name]
-        tensor.replace(Tensor(np.ascontiguousarray(x), device=tensor.device).realize())
+        tensor.replace(tensor_of(x, tensor.device))
     return model

@@ -18,7 +18,7 @@ from gattn_tg.ops import recompute, running
 from gattn_tg.ops.adamw import adamw, norm
 from gattn_tg.ops.descent import descend
 from gattn_tg.ops.dropout import GOLDEN, drawn_from, mixed
-from gattn_tg.ops.host import arrays_of, write
+from gattn_tg.ops.host import arrays_of, tensor_of, write
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.communicator import Alone, Communicator
 from gattn_tg.training.loop.parameters import is_decayed, is_linear, multiple
@@ -233,9 +233,7 @@ class Step:
 
     def _memory(self, values: np.ndarray) -> Tensor:
         """Values on the device of the parameters, on each one where there are several."""
-        if isinstance(self.device, str):
-            return Tensor(np.ascontiguousarray(values), device=self.device).realize()
-        return Tensor(np.ascontiguousarray(values), device=self.device[0]).shard(self.device).realize()
+        return tensor_of(values, self.device)
 
     def _per_parameter(self) -> dict[str, list[Tensor]]:
         kinds = {"m": self.first, "v": self.second}

@@ -10,7 +10,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.data.order import shuffled
 from gattn_tg.io import read_matrices
-from gattn_tg.metrics.logistic import logistic
+from gattn_tg.metrics.logistic import slopes_and_level
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
@@ -78,7 +78,8 @@ def _regressed(readout: SequenceReadout, x: Float[np.ndarray, "r f"], truth: np.
 
 def _fitted(x: Float[np.ndarray, "r f"], y: Float[np.ndarray, "r"], *, is_value: bool) -> Float[np.ndarray, "f"]:
     known = ~np.isnan(y)
-    x, y = np.c_[x, np.ones(len(x))][known].astype(np.float64), y[known]
+    x, y = x[known], y[known]
     if is_value:
-        return np.linalg.solve(x.T @ x + PULL * np.eye(x.shape[1]), x.T @ y)[:-1]
-    return logistic(x, y, np.ones(len(y)), start=np.zeros(x.shape[1]), pull=PULL)[:-1]
+        rows = np.c_[x.astype(np.float64), np.ones(len(x))]
+        return np.linalg.solve(rows.T @ rows + PULL * np.eye(rows.shape[1]), rows.T @ y)[:-1]
+    return slopes_and_level(x, y, np.ones(len(y)), PULL)[0]

@@ -22,7 +22,7 @@ from gattn_tg.data.sites.surroundings import scale_of, surroundings
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.correlation import pearson, spearman
-from gattn_tg.metrics.logistic import logistic
+from gattn_tg.metrics.logistic import slopes_and_level
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models.forward import Forward
 from gattn_tg.models.inputs import Inputs
@@ -263,9 +263,7 @@ class Sites:
 def _of_facts(data: SiteData) -> tuple[Float[np.ndarray, "f"], float]:
     """Slopes and level of a logistic regression of the training sites on their facts."""
     members = data.parts["train"]
-    x = np.c_[data.rows.facts[members].astype(np.float64), np.ones(members.sum())]
-    found = logistic(x, data.target[members], data.weight[members], start=np.zeros(x.shape[1]), pull=PULL)
-    return found[:-1], float(found[-1])
+    return slopes_and_level(data.rows.facts[members], data.target[members], data.weight[members], PULL)
 
 
 def _moved(tile: Window, by: int) -> Window:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError, FormatError
@@ -21,6 +20,7 @@ from gattn_tg.models.imported.tracks.network import ImportedTracks
 from gattn_tg.models.imported.tracks.targets import head_of
 from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.nn.initial import outline
+from gattn_tg.ops.host import tensor_of
 
 PUBLISHED_HEADS = {"human": 5313, "mouse": 1643}  # of the Enformer whose config.json is older than the key use_tf_gamma
 EPS = {"enformer": 1e-5, "borzoi": 1e-3}  # of all norms
@@ -231,8 +231,7 @@ def _filled(
         raise FormatError(f"{path}: expected weights of {family.name} with {config.n_layers} layers, got also "
                           f"{odd[:80]!r} of shape {weights[odd].shape}, which has no place there")
     for name, tensor in parameters.items():
-        x = np.ascontiguousarray(arrays[name], np.float32)
-        tensor.replace(Tensor(x, device=tensor.device).realize())
+        tensor.replace(tensor_of(arrays[name].astype(np.float32), tensor.device))
     return model
 
 
