@@ -38,7 +38,7 @@ from gattn_tg.training.config import TrainConfig
 config = TrainConfig.from_toml(bundled("imported_tracks.toml", "configs"))
 sizes = {"width": 48, "n_layers": 1, "n_heads": 2, "stem_width": 32, "stage_widths": (32, 32, 32, 48),
          "value_width": 24, "last_width": 96, "crop_bp": 1_024}  # fmt: skip
-few = replace(config.train, steps=30, validate_every=30, warmup_steps=5, learning_rate=5e-3, trunk_rate=1.0)
+few = replace(config.train, steps=80, validate_every=80, warmup_steps=5, learning_rate=5e-3, trunk_rate=1.0)
 
 # %% [markdown]
 # ## 2. Train it, or load yours
