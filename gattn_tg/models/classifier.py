@@ -16,6 +16,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.blend import Blend
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
+from gattn_tg.nn.evidence import Evidence
 from gattn_tg.nn.kmers import LONGEST, Kmers
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
@@ -23,7 +24,7 @@ from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.placed import Placed
 from gattn_tg.nn.pool import POOLS, inside, pool
 from gattn_tg.nn.soft_motifs import SOFT
-from gattn_tg.nn.strengths import Evidence, summary
+from gattn_tg.nn.strengths import summary
 from gattn_tg.ops.attention.rope import Rope
 from gattn_tg.seq.alphabet import N_BASES
 from gattn_tg.types import Float, Int, UInt8
@@ -169,7 +170,7 @@ class SequenceClassifier(Trunk):
         self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
         self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
         classes = c.filters or (c.n_motifs - 1 if c.motif_counts else 0)
-        self.evidence = Evidence(classes, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if classes else None
+        self.evidence = Evidence(2 * classes, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if classes else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
         self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
         self.blend = Blend() if c.apart else None
@@ -197,7 +198,7 @@ class SequenceClassifier(Trunk):
         x, motifs = self.tokens(bases, motif_ids, lengths)
         said = [self.head(self.pool(self.attend(x, motifs, lengths), lengths))]
         if self.evidence is not None:
-            said.append(self.evidence(self.strengths(motifs), lengths))
+            said.append(self.evidence(summary(self.strengths(motifs), lengths)))
         if self.placed is not None:
             said.append(self.placed(bases))
         if self.kmers is not None:

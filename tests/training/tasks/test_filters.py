@@ -15,7 +15,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import read_matrices
 from gattn_tg.metrics.classes import auc
 from gattn_tg.motif.threshold import log_odds, near_threshold, score_threshold
-from gattn_tg.nn.strengths import LEAST_SD
+from gattn_tg.nn.evidence import LEAST_SD
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.state import snapshot
 from gattn_tg.training.loop.fit import Fit
