@@ -129,6 +129,11 @@ class ClassifierConfig(TrunkConfig):
         return self.filters or self.n_motifs
 
     @property
+    def needs_summary_alone(self) -> bool:
+        """True where strengths of filters reach the answers through their `motif_summary` and in no other way."""
+        return self.filters > 0 and not self.reads_motifs
+
+    @property
     def weighs_motifs(self) -> bool:
         """True with filters."""
         return self.filters > 0
@@ -176,7 +181,8 @@ class SequenceClassifier(Trunk):
         self.blend = Blend() if c.apart else None
 
     def __call__(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"],
+        found: Float[Tensor, "b 2t"] | None = None,
     ) -> Float[Tensor, "b c"]:
         """One output for each class, label or value; what they mean says the readout.
 
@@ -184,21 +190,23 @@ class SequenceClassifier(Trunk):
             bases: ids A C G T N = 0..4, padded with N.
             motif_ids: motif id per base, padded with 0.
             lengths: valid bases per sequence; padding changes nothing.
+            found: the `motif_summary` of the sequences where it is known already; None computes it.
 
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
-        network, *linear = self.parts(bases, motif_ids, lengths)
+        network, *linear = self.parts(bases, motif_ids, lengths, found)
         return self.blend(network, sum(linear)) if self.blend is not None else sum(linear, network)
 
     def parts(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"],
+        found: Float[Tensor, "b 2t"] | None = None,
     ) -> list[Float[Tensor, "b c"]]:
         """What the network says, and then what each linear model beside it does. Arguments as of a call."""
         x, motifs = self.tokens(bases, motif_ids, lengths)
         said = [self.head(self.pool(self.attend(x, motifs, lengths), lengths))]
         if self.evidence is not None:
-            said.append(self.evidence(summary(self.strengths(motifs), lengths)))
+            said.append(self.evidence(summary(self.strengths(motifs), lengths) if found is None else found))
         if self.placed is not None:
             said.append(self.placed(bases))
         if self.kmers is not None:
@@ -225,6 +233,13 @@ class SequenceClassifier(Trunk):
             return motifs
         return motifs.unsqueeze(-1) == Tensor.arange(1, self.config.n_motifs, dtype=dtypes.uint8)
 
+    def motif_summary(
+        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
+    ) -> Float[Tensor, "b 2t"]:
+        """How much of every motif is in these sequences; with filters the same of both strands, but for rounding."""
+        motifs = motif_ids if self.filters is None else self.filters(bases, lengths)
+        return summary(self.strengths(motifs), lengths)
+
     def calibrate(
         self, bases: UInt8[np.ndarray, "r n"], motif_ids: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]
     ) -> Float[np.ndarray, "r 2t"]:
@@ -232,13 +247,8 @@ class SequenceClassifier(Trunk):
 
         Gives how unusual each sequence is, in standard deviations.
         """
-        filters, evidence = self.filters, self.evidence
-        assert evidence is not None
-
-        def found(bases: Tensor, motif_ids: Tensor, lengths: Tensor) -> Tensor:
-            return summary(self.strengths(motif_ids if filters is None else filters(bases, lengths)), lengths)
-
-        return evidence.calibrate(Forward(self, ROWS, run=found)(bases, motif_ids, lengths))
+        assert self.evidence is not None
+        return self.evidence.calibrate(Forward(self, ROWS, run=self.motif_summary)(bases, motif_ids, lengths))
 
     def effects(self) -> Float[np.ndarray, "2t c"]:
         """What one standard deviation more of each motif adds to the answers (`Evidence.effects`)."""

@@ -13,7 +13,10 @@ from gattn_tg.types import Float, Int, UInt8
 
 BLOCK = 8192  # rows that are turned at once: those of a file are no more in memory than that
 Run = Callable[..., np.ndarray]
-"""(base ids, motif ids), and lengths where sequences are padded, to one row of values per sequence."""
+"""(base ids, motif ids), and lengths where sequences are padded, to one row of values per sequence.
+
+Behind the lengths may stand what is the same of both strands.
+"""
 
 
 def over_strands(
@@ -40,19 +43,19 @@ def over_strands(
 
     def both(
         bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"],
-        lengths: Int[np.ndarray, "b"] | None = None,
+        lengths: Int[np.ndarray, "b"] | None = None, *more: np.ndarray,
     ) -> Float[np.ndarray, "b ..."]:
         firsts = range(0, len(bases), BLOCK)
-        whole = [bases, motif_ids] if lengths is None else [bases, motif_ids, lengths]
+        whole = [bases, motif_ids] if lengths is None else [bases, motif_ids, lengths, *more]
         return np.concatenate([block(*(array[first : first + BLOCK] for array in whole)) for first in firsts])
 
     def block(
         bases: UInt8[np.ndarray, "b n"], motif_ids: UInt8[np.ndarray, "b n"],
-        lengths: Int[np.ndarray, "b"] | None = None,
+        lengths: Int[np.ndarray, "b"] | None = None, *more: np.ndarray,
     ) -> Float[np.ndarray, "b ..."]:
         others = other_strand(bases, motif_ids, vocabulary.complement, lengths=lengths)
-        more = () if lengths is None else (lengths,)
-        here, there = run(bases, motif_ids, *more), run(*others, *more)
+        same = () if lengths is None else (lengths, *more)
+        here, there = run(bases, motif_ids, *same), run(*others, *same)
         mean: np.ndarray = (here + (there if mirror is None else mirror(there))) * np.float32(0.5)
         return mean
 

@@ -123,6 +123,15 @@ class Parted(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """A task that computes something of its model and data once, for all steps."""
+
+    def prepare(self) -> None:
+        """Is called before the first step of a process, with the weights that a run begins or goes on with."""
+        ...
+
+
+@runtime_checkable
 class Testable(Protocol):
     """A task that has a set to be looked at once, when the best weights are chosen."""
 

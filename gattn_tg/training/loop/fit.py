@@ -43,7 +43,7 @@ from gattn_tg.training.loop.schedule import scheduled
 from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.step import Step
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
-from gattn_tg.training.task import PARTS, Arrays, Device, Judge, Parted, Task
+from gattn_tg.training.task import PARTS, Arrays, Device, Judge, Parted, Prepared, Task
 from gattn_tg.types import Float
 
 
@@ -169,6 +169,8 @@ class Fit:
     def _loop(self, step: Step, rows: int) -> None:
         settings, progress, first = self.settings, self.progress, self.progress.step
         every = settings.validate_every or self.task.steps_per_epoch
+        if isinstance(self.task, Prepared):
+            self.task.prepare()
         feed, source = Feed(self.device), Prefetched(self._batches())
         waited, since = 0.0, time.perf_counter()
         with Interrupt() as interrupt, closing(iter(source)) as batches, Context(TRAINING=1):

@@ -16,6 +16,7 @@ from gattn_tg.models.readouts import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn.blend import CHOICES, SCALES
 from gattn_tg.training.task import PARTS, Device
+from gattn_tg.training.tasks.summaries import Summaries
 from gattn_tg.types import Float
 
 Said = dict[str, Float[np.ndarray, "s r c"]]  # by part: outputs for each strand, sequence and answer
@@ -32,6 +33,7 @@ class Apart:
         vocabulary: What their motif ids mean.
         batch_size: Sequences that are asked about at once.
         device: Where they go.
+        summaries: What is kept of their motifs; None computes it.
 
     Raises:
         ConfigError: The model has no linear model beside its network.
@@ -39,9 +41,10 @@ class Apart:
 
     def __init__(
         self, model: Any, readout: SequenceReadout, truth: np.ndarray, valid: LabelledSequences,
-        vocabulary: MotifVocabulary, batch_size: int, device: Device,
+        vocabulary: MotifVocabulary, batch_size: int, device: Device, summaries: Summaries | None = None,
     ) -> None:  # fmt: skip
         model.config.require_parts()
+        self.summaries = summaries
         self.model, self.readout, self.truth, self.valid, self.vocabulary = model, readout, truth, valid, vocabulary
         self._run = Forward(model, batch_size, device, run=lambda *some: Tensor.stack(*sides(model, *some), dim=1))
         self._now: Said = {}
@@ -71,10 +74,11 @@ class Apart:
 
     def _said(self) -> Said:
         bases, motif_ids, lengths = (rows[:] for rows in self.valid.inputs)  # of a table on disk as well
-        found = [self._run(bases, motif_ids, lengths)]
+        same = (lengths, *(self.summaries.of(self.valid) if self.summaries else ()))  # of both strands
+        found = [self._run(bases, motif_ids, *same)]
         if self.readout.both_strands:
             turned = other_strand(bases, motif_ids, self.vocabulary.complement, lengths=lengths)
-            found.append(self._run(*turned, lengths))
+            found.append(self._run(*turned, *same))
         both = np.stack(found)
         return {part: both[:, :, i] for i, part in enumerate(PARTS)}
 

@@ -31,7 +31,10 @@ from gattn_tg.training.task import Arrays, Device, Judge
 from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks import labelled as datasets
 from gattn_tg.training.tasks.apart import Apart, sides
+from gattn_tg.training.tasks.summaries import Summaries
 from gattn_tg.types import Bool, Float, Int
+
+READ = ("bases", "motif_ids", "lengths", "found")  # by a model of whole sequences, in this order
 
 
 class SequenceTask:
@@ -92,6 +95,7 @@ class SequenceTask:
         self.forward: Any = sequence_answers(model, self.readout, self.batch_size, device)
         if both:
             self.forward = over_strands(self.forward, vocabulary)
+        self.summaries = Summaries(model, settings, (train, valid), self.batch_size, device, n_ranks)
         self._pass = lru_cache(maxsize=2)(self._make_pass)
         for data in (train, valid, *([held_out] if held_out is not None else [])):
             if not isinstance(data.bases, MappedRows):  # its rows are met one batch at a time
@@ -100,7 +104,7 @@ class SequenceTask:
         self.judge: Judge | None = None
         if getattr(model.config, "apart", False):
             self.judge = Apart(
-                model, self.readout, self.truth(valid), valid, vocabulary, self.batch_size, device)
+                model, self.readout, self.truth(valid), valid, vocabulary, self.batch_size, device, self.summaries)
 
     @classmethod
     def from_config(cls, config: TrainConfig, *, device: Device = None, n_ranks: int = 1) -> Self:
@@ -142,7 +146,7 @@ class SequenceTask:
             filters.begin_counts(task)
         asked = config.train.batch_size
         smaller = (f"batch_size: {task.batch_size}, since there are no {asked:,} sequences",)
-        task.notes = data.notes + (smaller if task.batch_size < asked else ())
+        task.notes = data.notes + (smaller if task.batch_size < asked else ()) + task.summaries.notes
         task.warnings = data.warnings
         return task
 
@@ -165,11 +169,15 @@ class SequenceTask:
 
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss of what the model says; of parts that learn apart the sum, so that each learns as fast as alone."""
-        batch = inputs["bases"], inputs["motif_ids"], inputs["lengths"]
+        batch = [inputs[name] for name in READ if name in inputs]
         if self.judge is None:
             return self.loss_of(self.model(*batch), inputs)
         (network, count), (linear, _) = (self.loss_of(said, inputs) for said in sides(self.model, *batch))
         return network + linear, count
+
+    def prepare(self) -> None:
+        """Compute once what learns nothing: summaries of frozen filters."""
+        self.summaries.compute()
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of this step, micro-batch and rank; `valid` is False for rows that only fill the last step of a pass."""
@@ -184,12 +192,15 @@ class SequenceTask:
         if turned is not None:
             bases, motif_ids = other_strand(bases, motif_ids, self.vocabulary.complement, turned[rows], lengths)
         bases = self.model.encoded(bases, lengths)
-        return {"bases": bases, "motif_ids": motif_ids, "lengths": lengths, **self.targets(data, rows), "valid": valid}
+        inputs = (bases, motif_ids, lengths, *(found[rows] for found in self.summaries.of(data)))
+        return {**dict(zip(READ, inputs, strict=False)), **self.targets(data, rows), "valid": valid}
 
     def outcome(self, part: str) -> Outcome | None:
         """Truth and answers of the set "valid" or "test" with the weights that the model has now; None without one."""
         data = {"valid": self.valid, "test": self.held_out}[part]
-        return None if data is None else Outcome(self.readout, self.truth(data), self.forward(*data.inputs))
+        if data is None:
+            return None
+        return Outcome(self.readout, self.truth(data), self.forward(*data.inputs, *self.summaries.of(data)))
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
