@@ -53,7 +53,8 @@ class TrainSettings:
         kmer_rate: Peak of the schedule for the linear models of `kmers`, `placed` and `filters`, which learn by
             gradient descent with momentum: AdamW would take as large a step for a word that is seen once as for one
             that is seen often.
-        filter_rate: Learning rate of `filters` in multiples of the others; 0 leaves the matrices as they are.
+        filter_rate: Learning rate of `filters` in multiples of the others; 0 leaves the matrices as they are;
+            what they find is then computed once for a run where only linear models read it.
         trunk_rate: Learning rate of weights taken over by `gattn finetune`, in multiples of the others; 0 freezes them.
         lora_rank: Updates of this rank (8, for instance) are learnt for the affine maps of the blocks, and all that
             `gattn finetune` took over stays as it is; `trunk_rate` is then the rate of the updates, which are part of
