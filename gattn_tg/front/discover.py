@@ -12,7 +12,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.explain.attribution.seqlets import seqlets
 from gattn_tg.explain.evidence import Tested, agreed, of_effects, of_labels
 from gattn_tg.explain.interventions.changed import Places, Rows, places
-from gattn_tg.explain.interventions.insertion import Put, effect
+from gattn_tg.explain.interventions.insertion import Put, Words, effect
 from gattn_tg.explain.interventions.named import all_named, words
 from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.asked_model import AskedModel
@@ -124,7 +124,7 @@ def _contributions(
 
 
 def _hits(contributions: Float[np.ndarray, "s n"], rows: Rows, sites: Sequence[Places]) -> Float[np.ndarray, "s m"]:
-    """How many sites of each motif overlap a stretch that the answer rests on."""
+    """How many places of each motif overlap a stretch that the answer rests on."""
     inside = np.zeros((rows.bases.shape[0], rows.bases.shape[1] + 1), np.int64)
     for k, n in enumerate(rows.lengths.tolist()):
         for one in seqlets(contributions[k, :n]):
@@ -141,23 +141,22 @@ def _interventions(
     model: AskedModel, rows: Rows, positive: Bool[np.ndarray, "s"], motif: MotifClass, sites: Places, label: str,
     search: Search,
 ) -> tuple[Float[np.ndarray, "b"], Float[np.ndarray, "k"]]:  # fmt: skip
-    """What a motif does in shuffled negatives at places where positives have it, beyond its letters; and what is
-    missing without it in positives, beyond random places.
+    """What a motif does in shuffled negatives where positives have it, beyond its letters; and what is missing without
+    it in positives, beyond random places.
+
+    A model of aligned sequences may take a motif for one class at one place and for the other a base further on. So
+    what is put in are sites of positives as they stand there: their letters, their place and their strand, drawn anew
+    for every background and shuffle. Of a motif that no positive has it is the likeliest word in the middle.
     """
     ask = asking(model, label, search.batch_size, search.both_strands)[0]
     backgrounds = rows.taken(np.flatnonzero(~positive)[: search.backgrounds]).shuffled(search.seed)
-    n = len(backgrounds.bases)
-    word = words(motif, n)
-    here = np.flatnonzero(positive[sites.rows])
-    rng = np.random.default_rng(search.seed)
-    starts, reverse = (backgrounds.lengths - len(word[0])) // 2, np.zeros(n, bool)
-    if len(here):
-        drawn = rng.choice(here, n)
-        starts, reverse = sites.starts[drawn], sites.reverse[drawn]
-    starts = np.minimum(starts, backgrounds.lengths - len(word[0]))
-    put_in = np.zeros(0)
-    if starts.min() >= 0:
-        put_in = effect(ask, backgrounds, ask(backgrounds), Put(word, starts, reverse), search.seed)[1]
+    without, drawn = ask(backgrounds), []
+    for k in range(search.shuffles):
+        put = _as_they_stand(rows, sites, positive, backgrounds, search.seed + k) or _in_the_middle(motif, backgrounds)
+        if put.starts.min() < 0:
+            break  # a background is shorter than the motif
+        drawn.append(effect(ask, backgrounds, without, put, search.seed + k)[1])
+    put_in: np.ndarray = np.mean(drawn, axis=0) if drawn else np.zeros(0)
     own = rows.taken(np.flatnonzero(positive))
     with_it = np.unique(places(motif, own.bases).rows)[: search.backgrounds]
     if not len(with_it):
@@ -166,6 +165,29 @@ def _interventions(
     others = [some.shuffled(search.seed + k) for k in range(search.shuffles)]
     missing = removed(ask, some, ask(some), motif, others, seed=search.seed)
     return put_in, missing.effect - missing.control
+
+
+def _as_they_stand(
+    rows: Rows, sites: Places, positive: Bool[np.ndarray, "s"], backgrounds: Rows, seed: int
+) -> Put | None:
+    """Sites of positives, one drawn for each background; None where positives have none."""
+    here = np.flatnonzero(positive[sites.rows])
+    if not len(here):
+        return None
+    drawn = np.random.default_rng(seed).choice(here, len(backgrounds.bases))
+    spans = zip(*(column[drawn].tolist() for column in sites), strict=True)
+    return _put([rows.bases[row, start:end] for row, start, end in spans], sites.starts[drawn], backgrounds)
+
+
+def _in_the_middle(motif: MotifClass, backgrounds: Rows) -> Put:
+    word = words(motif, len(backgrounds.bases))
+    return _put(word, (backgrounds.lengths - len(word[0])) // 2, backgrounds)
+
+
+def _put(word: Words, starts: Int[np.ndarray, "b"], backgrounds: Rows) -> Put:
+    """Words at their places, or where they end with a background that is shorter; below 0 where it has no room."""
+    room = backgrounds.lengths - np.array([len(letters) for letters in word])
+    return Put(word, np.minimum(starts, room), np.zeros(len(word), bool))
 
 
 def _attention(

@@ -27,8 +27,8 @@ HELD_OUT = (
     "The sequences must be ones that no model has learnt from, nor was chosen by: of others everything looks found."
 )
 EVIDENCE = {
-    "hits": "sites of it that answers rest on, per sequence, positives minus negatives",
-    "insertion": "what it does in shuffled negatives beyond its letters in another order",
+    "hits": "places of it that answers rest on, per sequence, positives minus negatives",
+    "insertion": "what sites of positives do in shuffled negatives, at their places, beyond the order of their letters",
     "removal": "what is missing without it in positives beyond random places",
     "attention": "attention that it receives beyond its share of the bases, positives minus negatives",
 }

@@ -74,7 +74,7 @@ class Removal(NamedTuple):
 
     Args:
         motif: its name.
-        n, n_sites: sequences that have it, and sites in all of them.
+        n, n_sites: sequences that have it, and sites in all of them, those that overlap as one.
         effect: the answer without it minus the answer with it.
         control: the same when stretches of the same widths at random places give way.
         beyond: effect minus control.

@@ -173,7 +173,8 @@ class Reasons:
             method: of the contributions, as `explain` takes it; None takes gradients, and mutagenesis where a model has
                 none in its bases, as one that counts words.
             backgrounds: sequences that motifs are put into or taken out of, at most, and whose attention is asked.
-            shuffles: of every sequence a motif is taken out of.
+            shuffles: of every sequence that a motif is taken out of, and sites of positives that are put into each
+                background, as they stand there: their letters, place and strand. The effect is the mean over them.
             asked: motifs that are put in and taken out, those with the smallest p first.
             seed: of shuffles, permutations and intervals.
             batch_size: rows per call of the network.

@@ -127,6 +127,27 @@ def test_a_model_that_counts_words_is_asked_by_mutagenesis(
         capsys.readouterr().err
 
 
+def test_a_word_at_one_place_is_found_though_the_other_group_has_it_a_base_before(tmp_path: Path) -> None:
+    """As in aligned promoters. The other group's boxes read the same on both strands, and count once all the same."""
+    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3,
+                              placed=1)
+    model = SequenceClassifier(config, seed=2)
+    assert model.placed is not None
+    weight = np.zeros(model.placed.weight.shape, np.float32)
+    for at, sign in ((12, 4.0), (11, -4.0)):
+        weight[at + np.arange(8), encode("TATAAAAG"), 1] += sign
+    model.placed.weight.assign(Tensor(weight)).realize()
+    checkpoint.save(model, tmp_path / "a", readout=ClassReadout(labels=("no", "yes")), vocabulary=VOCABULARY)
+    rows = np.random.default_rng(5).integers(0, 4, (160, 32)).astype(np.uint8)
+    rows[:30, 12:20], rows[80:92, 11:19] = encode("TATAAAAG"), encode("TATATATA")
+    loaded, texts = gattn_tg.load(tmp_path / "a"), [decode(row) for row in rows]
+    for seed in (None, 0):
+        order = np.arange(160) if seed is None else np.random.default_rng(seed).permutation(160)
+        groups = ([texts[k] for k in some] for some in np.split(order, 2))
+        found = loaded.discover(*groups, backgrounds=16, shuffles=2)
+        assert found.names == (("tata_box",) if seed is None else ())
+
+
 @pytest.mark.parametrize(("fields", "has"), [
     ({}, True), ({"kmers": 2}, False), ({"motif": "ordered"}, False), ({"motif": "between"}, False),
     ({"placed": 2}, True), ({"motif": "none"}, True),

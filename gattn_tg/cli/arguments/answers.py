@@ -168,7 +168,7 @@ def discover(verbs: shared.Verbs) -> None:
     verb.add_argument("--method", default=None, help=summary)
     summary = "sequences that a motif is put into or taken out of, at most (64)"
     verb.add_argument("--backgrounds", type=parse.whole(2, parse.MOST_ROWS), default=64, help=summary)
-    summary = "shuffles of every sequence that a motif is taken out of (4)"
+    summary = "shuffles of every sequence that a motif is taken out of, and sites put into every background (4)"
     verb.add_argument("--shuffles", type=parse.whole(1, parse.MOST_ROWS), default=4, help=summary)
     summary = "sequences per call of the model (64)"
     verb.add_argument("--batch-size", type=parse.whole(1, parse.MOST_ROWS), default=64, help=summary)

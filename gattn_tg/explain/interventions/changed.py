@@ -12,7 +12,7 @@ from gattn_tg.motif import MotifClass
 from gattn_tg.motif.base_ids import as_one
 from gattn_tg.motif.sites import strands
 from gattn_tg.seq import N
-from gattn_tg.types import Bool, Float, Int, UInt8
+from gattn_tg.types import Float, Int, UInt8
 
 Ask = Callable[["Rows"], Float[np.ndarray, "b"]]
 """One number for each row."""
@@ -45,22 +45,26 @@ class Rows(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Sites of one motif, sorted by row and start; `reverse` where they lie on the other strand."""
+    """Stretches that one motif covers, sorted by row and start."""
 
     rows: Int[np.ndarray, "k"]
     starts: Int[np.ndarray, "k"]
     ends: Int[np.ndarray, "k"]
-    reverse: Bool[np.ndarray, "k"]
 
 
 def places(motif: MotifClass, bases: UInt8[np.ndarray, "b n"]) -> Places:
-    """Where a motif lies, on every strand that its class is looked for on."""
+    """Where a motif lies, on every strand that its class is looked for on.
+
+    Sites that overlap are one stretch: `TATATATA` reads as a TATA box on both strands, and is one place all the same.
+    """
     joined, _ = as_one(bases)
     width = bases.shape[1] + 1
-    found = [(motif.rule.find(joined, reverse=strand == "-"), strand == "-") for strand in strands(motif)]
-    starts = np.concatenate([spans.starts for spans, _ in found])
-    ends = np.concatenate([spans.ends for spans, _ in found])
-    reverse = np.concatenate([np.full(len(spans.starts), is_reverse) for spans, is_reverse in found])
-    order = np.lexsort((ends, starts))
-    rows = starts[order] // width
-    return Places(rows, starts[order] - rows * width, ends[order] - rows * width, reverse[order])
+    found = [motif.rule.find(joined, reverse=strand == "-") for strand in strands(motif)]
+    starts, ends = (np.concatenate([getattr(spans, edge) for spans in found]) for edge in ("starts", "ends"))
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], np.maximum.accumulate(ends[order])
+    is_first = np.append(True, starts[1:] >= ends[:-1])[: len(starts)]
+    is_last = np.append(is_first[1:], True)[: len(starts)]
+    starts, ends = starts[is_first], ends[is_last]
+    rows = starts // width
+    return Places(rows, starts - rows * width, ends - rows * width)

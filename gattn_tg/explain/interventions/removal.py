@@ -20,7 +20,7 @@ class Removed(NamedTuple):
 
     Args:
         rows: which sequences have one.
-        n_sites: in all of them.
+        n_sites: in all of them; those that overlap are one.
         effect: the answer without them minus the answer with them, the mean over shuffles, for each sequence.
         control: the same when stretches of the same widths at random other places give way.
     """
@@ -71,4 +71,4 @@ def _elsewhere(sites: Places, sequences: Rows, rng: np.random.Generator) -> Plac
     widths = sites.ends - sites.starts
     room = sequences.lengths[sites.rows].astype(np.int64) - widths
     starts = (rng.random(len(widths)) * (room + 1)).astype(np.int64)
-    return Places(sites.rows, starts, starts + widths, sites.reverse)
+    return Places(sites.rows, starts, starts + widths)
