@@ -3,14 +3,17 @@
     python bench/biology/grammar.py [--tasks order distance] [--designs none "soft pair" ...] [--seeds 0 1 2]
 
 order: A stands 15 to 39 bases before B, against B before A. distance: A before B by 15 to 39, against 55 to 79 bases.
-Both motifs are in every sequence once, so counts of words and single strengths say little. Sites are drawn from the
-matrices, and the background is chromosome 20. Every example of a stream is seen once, so that a design is told by how
-many it takes to a validation AUC of .9. Every run appends a line to bench/results/grammar.jsonl: the validation AUC
-along the stream, and the test AUC of the weights that had the best one.
+spacing: A before B by 20, against any other of 15 to 39 bases. strand: A before B by 15 to 39, B on the strand of A,
+against B turned about. Both motifs are in every sequence once, so counts of words and single strengths say little.
+Sites are drawn from the matrices, and the background is chromosome 20. Every example of a stream is seen once, so that
+a design is told by how many it takes to a validation AUC of .9. Every run appends a line to
+bench/results/grammar.jsonl: the validation AUC along the stream, and the test AUC of the weights that had the best one.
 
 none: plain attention with rotary positions. between: a table on how many sites of 16 matrices, A and B among them, lie
 between two bases. soft pair: filters that begin as these matrices, and a table on the strengths of both bases.
-filters: these filters to the head alone. cnn: cnn.py. gapped: a logistic regression on words, of all examples at once.
+filters: these filters to the head alone. pairs: filters as these matrices, and a linear model on which two of them
+stand how far apart, in which order and on which strands (`motif_pairs`), which begins as the regression of the first
+1,024 examples. cnn: cnn.py. gapped: a logistic regression on words, of all examples at once.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -34,28 +37,48 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.io import read_fasta
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
+from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary, annotate, vocabulary_of
 from gattn_tg.motif.from_matrices import matrices_of
 from gattn_tg.motif.threshold import log_odds
 from gattn_tg.seq import encode
-from gattn_tg.training.tasks.filters import begin
+from gattn_tg.seq.alphabet import COMPLEMENT
+from gattn_tg.training.tasks.filters import Known, begin
 
 BENCH = "grammar"
 GENOME = ROOT.parent / "shared" / "data" / "regions" / "hg19_chr20_1000000_2000000.fa.gz"
 WIDTH, EXAMPLES, HELD_OUT, VALIDATIONS = 160, 24_000, 500, 20
 TESTED = 2_000
-NEAR, FAR = (15, 40), (55, 80)  # bases from the first site to the second, the last one excluded
+NEAR, FAR = np.arange(15, 40), np.arange(55, 80)  # bases from the first site to the second
+AT = 20
 N_MATRICES, FIRST, SECOND = 16, 0, 4  # of the vocabulary, and which of them are A and B
 LEAST_BITS = 18.0  # of the best site: a motif that random sequence rarely has
-TASKS = {"order": (False, NEAR), "distance": (True, FAR)}  # of a no: is A first, and how far on is the other; yes: NEAR
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How two sites stand: A first or B, how far on the other one is, and whether B is turned about."""
+
+    distances: np.ndarray = field(default_factory=lambda: NEAR)
+    a_first: bool = True
+    b_turned: bool = False
+
+
+TASKS = {  # no, yes
+    "order": (Arrangement(a_first=False), Arrangement()),
+    "distance": (Arrangement(FAR), Arrangement()),
+    "spacing": (Arrangement(np.setdiff1d(NEAR, [AT])), Arrangement(np.array([AT]))),
+    "strand": (Arrangement(b_turned=True), Arrangement()),
+}
 FILTERS = {"filters": N_MATRICES, "filter_width": 13}
 DESIGNS: dict[str, dict[str, Any]] = {
     "none": {}, "between": {"motif": "between"}, "filters": FILTERS,
+    "pairs": {**FILTERS, "motif_pairs": N_MATRICES, "pair_reach_bp": 128, "filter_rate": 0.0},
     "soft key": {**FILTERS, "motif": "key", "per_head": True},
     "soft pair": {**FILTERS, "motif": "pair", "per_head": True},
 }  # fmt: skip
 NET = replace(NETWORK, width=32, n_heads=2)  # small, so that a run takes a minute
-DEFAULT = ["none", "between", "soft pair", "cnn", "gapped"]
+DEFAULT = ["none", "between", "soft pair", "pairs", "cnn", "gapped"]
 TARGET = 0.9
 
 
@@ -87,20 +110,24 @@ class Grammar:
         labels = rng.integers(0, 2, n).astype(np.int32)
         whole = np.convolve(self.genome < 4, np.ones(WIDTH), "valid") == WIDTH
         bases = self.genome[rng.choice(np.flatnonzero(whole), n)[:, None] + np.arange(WIDTH)]
-        a_first, far = TASKS[task]
-        distance = np.where(labels == 1, rng.integers(*NEAR, n), rng.integers(*far, n))
-        at = rng.integers(0, WIDTH - FAR[1] - len(self.sites[1]), n)
-        is_forth = (labels == 1) | a_first
-        for matrix, is_second in zip(self.sites, (~is_forth, is_forth), strict=True):
-            places = at + np.where(is_second, distance, 0)
-            bases[np.arange(n)[:, None], places[:, None] + np.arange(len(matrix))] = sites(matrix, n, rng)
+        at = rng.integers(0, WIDTH - FAR[-1] - 1 - len(self.sites[1]), n)
+        for label, how in enumerate(TASKS[task]):
+            rows = np.flatnonzero(labels == label)
+            far = rng.choice(how.distances, len(rows))
+            for matrix, is_second in zip(self.sites, (not how.a_first, how.a_first), strict=True):
+                drawn = sites(matrix, len(rows), rng)
+                if how.b_turned and matrix is self.sites[1]:
+                    drawn = COMPLEMENT[drawn[:, ::-1]]
+                places = at[rows] + far * is_second
+                bases[rows[:, None], places[:, None] + np.arange(len(matrix))] = drawn
         return LabelledSequences(bases, annotate(bases, self.vocabulary), np.full(n, WIDTH, np.int32), labels,
                                  ("no", "yes"))  # fmt: skip
 
     def begin(self, model: SequenceClassifier, train: LabelledSequences, seed: int) -> None:
         """Filters, where there are some, as the matrices of the vocabulary, and what is usual of them."""
         if model.filters is not None:
-            begin(model, matrices_of(self.vocabulary), train, seed)
+            known = Known(ClassReadout(labels=train.label_names), train.labels)
+            begin(model, matrices_of(self.vocabulary), train, seed, known)
 
 
 def sites(matrix: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -33,10 +33,10 @@ class Evidence:
 
     def calibrate(self, found: Float[np.ndarray, "r m"]) -> Float[np.ndarray, "r m"]:
         """Take mean and spread of the numbers of some sequences as usual; gives (f - mean) / sd of them."""
-        mean = found.mean(0, dtype=np.float64)
-        spread = np.maximum(found.std(0, dtype=np.float64), LEAST_SD) / self.scale
-        self.mean.replace(Tensor(mean.astype(np.float32)))
-        self.sd.replace(Tensor(spread.astype(np.float32)))
+        mean = found.mean(0, dtype=np.float64).astype(np.float32)
+        spread = (np.maximum(found.std(0, dtype=np.float64), LEAST_SD) / self.scale).astype(np.float32)
+        self.mean.replace(Tensor(mean))
+        self.sd.replace(Tensor(spread))
         unusual: np.ndarray = (found - mean) / spread
         return unusual
 

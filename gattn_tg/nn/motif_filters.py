@@ -69,6 +69,11 @@ class MotifFilters:
         self.weight.replace(Tensor(weight))
         self.threshold.replace(Tensor(threshold))
 
+    def reorder(self, order: Sequence[int]) -> None:
+        """Put the filters into another order: which one comes first, second, and so on."""
+        for part in (self.weight, self.threshold):
+            part.replace(Tensor(part.numpy()[list(order)]))
+
     def __call__(
         self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None
     ) -> Float[Tensor, "b n t"]:
@@ -79,11 +84,30 @@ class MotifFilters:
             lengths: valid bases per sequence; None where all are.
         """
         t = self.weight.shape[0]
-        is_ids = dtypes.is_int(bases.dtype)
-        letters = (bases.unsqueeze(-1) == Tensor.arange(4, dtype=bases.dtype)).float() if is_ids else bases[..., :4]
-        both = self.weight.cat(self.weight.flip((1, 2)))  # A C G T backwards is T G C A, and so is a complement
-        scores = convolution(inside(letters, lengths), both)
+        scores = self._scores(bases, lengths, t)
         better = scores[..., :t].maximum(scores[..., t:])
         # Stored once: fused into the sums over a sequence, it is computed for each of them, down columns of the scores;
         # with 879 matrices and 64 sequences of 101 bases 1.5 s instead of .15 s.
-        return inside(softplus((better - self.threshold) * LN2), lengths).contiguous()
+        return _strengths(better, self.threshold, lengths).contiguous()
+
+    def by_strand(
+        self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None, first: int
+    ) -> Float[Tensor, "b n 2m"]:
+        """Strengths of the first m motifs on the given strand, then of these on the other. Arguments as of a call."""
+        threshold = self.threshold[:first]
+        return _strengths(self._scores(bases, lengths, first), threshold.cat(threshold), lengths).contiguous()
+
+    def _scores(
+        self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None, first: int
+    ) -> Float[Tensor, "b n 2m"]:
+        is_ids = dtypes.is_int(bases.dtype)
+        letters = (bases.unsqueeze(-1) == Tensor.arange(4, dtype=bases.dtype)).float() if is_ids else bases[..., :4]
+        weight = self.weight[:first]
+        both = weight.cat(weight.flip((1, 2)))  # A C G T backwards is T G C A, and so is a complement
+        return convolution(inside(letters, lengths), both)
+
+
+def _strengths(
+    scores: Float[Tensor, "b n t"], threshold: Float[Tensor, "t"], lengths: Int[Tensor, "b"] | None
+) -> Float[Tensor, "b n t"]:
+    return inside(softplus((scores - threshold) * LN2), lengths)

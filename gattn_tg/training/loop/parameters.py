@@ -9,7 +9,7 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.training.config import TrainSettings
 
 # What is not learnt: what was counted in the training set, and what is chosen on the validation set.
-FIXED = ("evidence.mean", "evidence.sd", "blend.weight")
+FIXED = ("evidence.mean", "evidence.sd", "pairs.mean", "pairs.sd", "blend.weight")
 
 
 def is_motif_table(name: str) -> bool:
@@ -19,7 +19,7 @@ def is_motif_table(name: str) -> bool:
 
 def is_linear(name: str) -> bool:
     """True for the weights of the linear models beside a network."""
-    return name.split(".")[0] in ("kmers", "placed", "evidence")
+    return name.split(".")[0] in ("kmers", "placed", "evidence", "pairs")
 
 
 def multiple(name: str, settings: TrainSettings) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from gattn_tg.data.genomes.bundled import JASPAR, bundled
 from gattn_tg.data.order import shuffled
 from gattn_tg.io import read_matrices
 from gattn_tg.metrics.logistic import slopes_and_level
+from gattn_tg.metrics.ridge import ridge
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
@@ -20,6 +22,7 @@ from gattn_tg.types import Float, Int
 
 BUNDLED = "jaspar"
 MOST = 1024  # training sequences that tell how strong motifs usually are
+LEAST_LEFT = 0.001  # of the spread of a number, beside those before it: below, nothing is left of it but rounding
 PULL = 1.0  # towards 0, of the regressions that a linear model on counts begins as
 
 Starts = list[tuple[Float[np.ndarray, "w 4"], float]]
@@ -40,10 +43,63 @@ def starts(config: TrainConfig, settings: DataSettings, vocabulary: MotifVocabul
     return scored([matrix.counts for matrix in read_matrices(path)], settings.matrices_pvalue)
 
 
-def begin(model: Any, starts: Starts, train: LabelledSequences, seed: int) -> None:
-    """Set the filters of a model to their matrices, and take their strengths in the training set as usual."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of the training sequences, and what it means."""
+
+    readout: SequenceReadout
+    truth: np.ndarray
+
+    @property
+    def is_value(self) -> bool:
+        """A number, and not whether something is so."""
+        return isinstance(self.readout, ValueReadout)
+
+    def columns(self, rows: Int[np.ndarray, "r"]) -> Float[np.ndarray, "r o"]:
+        """A column for each answer: of classes whether it is this one, of values as they are learnt; nan is unknown."""
+        truth = self.truth[rows]
+        if isinstance(self.readout, ClassReadout):
+            answers = np.eye(len(self.readout.labels))[truth]
+        else:
+            answers = self.readout.learnt(truth) if isinstance(self.readout, ValueReadout) else truth
+        return np.asarray(answers, np.float64)
+
+    def outputs(self, effects: Float[np.ndarray, "f o"]) -> Float[np.ndarray, "f o"]:
+        """Effects on each column alone as effects on the outputs of a model: two classes say one thing twice."""
+        return effects / 2 if isinstance(self.readout, ClassReadout) and effects.shape[1] == 2 else effects
+
+
+def begin(
+    model: Any, starts: Starts, train: LabelledSequences, seed: int, known: Known | None = None
+) -> None:
+    """Set the filters of a model to their matrices, and take their strengths in the training set as usual.
+
+    With `motif_pairs`, those filters become the first that tell what is known best together (`telling`), and the
+    linear model on pairs begins as a regression: there are few pairs that matter among thousands, and steps of
+    descent need tens of thousands of sequences to find them.
+
+    Args:
+        model: a `SequenceClassifier` with `filters`.
+        starts: `starts`.
+        train: the training set.
+        seed: of the order in which its first sequences are taken.
+        known: of the training set; None leaves filters in order, and pairs at 0.
+    """
     model.filters.start_from(starts)
-    _usual(model, train, seed)
+    rows, found = _usual(model, train, seed)
+    paired, n = model.config.motif_pairs, model.config.filters
+    if known is None or not paired:
+        return
+    if paired < n:
+        first = telling(found, known.columns(rows), paired)
+        model.filters.reorder([*first, *sorted(set(range(n)) - set(first))])
+        _usual(model, train, seed)
+    unusual = model.calibrate_pairs(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
+    answers = known.columns(rows)
+    effects, left_out = ridge(unusual, np.nan_to_num(answers - np.nanmean(answers, axis=0)))
+    scales = [float(_fitted(told[:, None], y, is_value=known.is_value)[0])
+              for told, y in zip(left_out.T, answers.T, strict=True)]  # fmt: skip
+    model.pairs.start_from(known.outputs(effects * np.maximum(scales, 0.0)))
 
 
 def begin_counts(task: Any) -> None:
@@ -54,8 +110,38 @@ def begin_counts(task: Any) -> None:
     Args:
         task: a `SequenceTask` of a `SequenceClassifier` with `motif_counts`.
     """
+    known = Known(task.readout, task.truth(task.train))
     rows, found = _usual(task.model, task.train, task.settings.seed)
-    task.model.evidence.start_from(_regressed(task.readout, found, task.truth(task.train)[rows]))
+    each = np.array([_fitted(found, y, is_value=known.is_value) for y in known.columns(rows).T]).T
+    task.model.evidence.start_from(known.outputs(each))
+
+
+def telling(found: Float[np.ndarray, "r 2t"], answers: Float[np.ndarray, "r o"], most: int) -> list[int]:
+    """Motifs that tell the answers best together, the best one first: each tells most of what those before leave open.
+
+    Orthogonal least squares. Of matrices that are much alike, as those of one family of factors, one is taken.
+
+    Args:
+        found: the strongest site of each motif, then its sum, as `Evidence.calibrate` gives them.
+        answers: nan where one is unknown.
+        most: motifs that are taken.
+
+    Source: Chen, Billings and Luo 1989, International Journal of Control 50:1873.
+    """
+    x, open_ = found - found.mean(0), np.nan_to_num(answers - np.nanmean(answers, axis=0))
+    least, t = LEAST_LEFT * len(x), found.shape[1] // 2
+    taken: list[int] = []
+    for _ in range(min(most, t)):
+        told = ((x.T @ open_) ** 2).sum(1) / np.maximum((x**2).sum(0), least)
+        of_motif = np.maximum(told[:t], told[t:])
+        of_motif[taken] = -1.0
+        taken.append(int(of_motif.argmax()))
+        for column in (taken[-1], taken[-1] + t):
+            seen = x[:, column].copy()
+            if (size := seen @ seen) > least:
+                open_ -= np.outer(seen, seen @ open_) / size
+                x -= np.outer(seen, seen @ x) / size
+    return taken
 
 
 def _usual(
@@ -64,16 +150,6 @@ def _usual(
     """Take what some training sequences have of each motif as usual; gives which, and how unusual each is."""
     rows = np.sort(shuffled(len(train), seed, 0)[:MOST])
     return rows, model.calibrate(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
-
-
-def _regressed(readout: SequenceReadout, x: Float[np.ndarray, "r f"], truth: np.ndarray) -> Float[np.ndarray, "f o"]:
-    """What each number gives to each answer, one regression for an answer: of classes each against all others."""
-    if isinstance(readout, ClassReadout):
-        truth = np.eye(len(readout.labels))[truth]
-    elif isinstance(readout, ValueReadout):
-        truth = readout.learnt(truth)
-    each = np.array([_fitted(x, y, is_value=isinstance(readout, ValueReadout)) for y in truth.T]).T
-    return each / 2 if isinstance(readout, ClassReadout) and each.shape[1] == 2 else each  # two say one thing twice
 
 
 def _fitted(x: Float[np.ndarray, "r f"], y: Float[np.ndarray, "r"], *, is_value: bool) -> Float[np.ndarray, "f"]:

@@ -121,7 +121,7 @@ class SequenceTask:
         shape: TrunkConfig = config.model_settings(kind.config, given)
         starts = filters.starts(config, settings, data.vocabulary)
         if isinstance(shape, ClassifierConfig):
-            merges = bool(shape.kmers) and config.train.reverse_complement
+            merges = bool(shape.kmers or shape.motif_pairs) and config.train.reverse_complement
             n = shape.filters or (len(starts) if settings.matrices else 0)
             try:
                 shape = replace(shape, merge_strands=merges, filters=n)
@@ -133,8 +133,6 @@ class SequenceTask:
                                   f"share filters, got {config.train.filter_rate:g}; set 0, or apart = false")
         shape = config.with_motifs(shape, data.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
-        if model.filters is not None:
-            filters.begin(model, starts, data.train, config.train.seed)
         try:
             task = cls(
                 model, data.train, data.valid, data.vocabulary, config.train, choices=settings,
@@ -142,6 +140,9 @@ class SequenceTask:
             )  # fmt: skip
         except ConfigError as error:
             raise ConfigError(f"{config.path}: [data] {error}") from error
+        if model.filters is not None:
+            known = filters.Known(task.readout, task.truth(data.train))
+            filters.begin(model, starts, data.train, config.train.seed, known)
         if isinstance(shape, ClassifierConfig) and shape.motif_counts:
             filters.begin_counts(task)
         asked = config.train.batch_size

@@ -19,6 +19,7 @@ from gattn_tg.nn.evidence import LEAST_SD
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.keep.state import snapshot
 from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.tasks.filters import telling
 from gattn_tg.training.tasks.registry import task_of
 
 JASPAR = """>MA1.1 A
@@ -62,6 +63,45 @@ def test_filters_begin_as_the_matrices_of_a_file_and_stay_so_at_rate_0(tmp_path:
     still = {"filters.weight", "filters.threshold", "evidence.mean", "evidence.sd"}
     assert {name for name in before if np.array_equal(before[name], after[name])} >= still
     assert after["evidence.weight"].any()
+
+
+@pytest.mark.parametrize("task", ["classes", "labels", "values"])
+def test_pairs_of_the_motifs_that_tell_most_begin_as_a_regression(tmp_path: Path, task: str) -> None:
+    """Whether MA2.1 stands behind MA1.1 or before it; a filter of no matrix stands first, and is put behind them."""
+    rng, rows = np.random.default_rng(6), []
+    for i in range(80):
+        is_behind, letters = i % 2, rng.choice(list("AT"), 24)
+        first, second = ("ACG", "CCAG") if is_behind else ("CCAG", "ACG")
+        at = int(rng.integers(0, 4))
+        letters[at : at + len(first)], letters[at + 11 : at + 11 + len(second)] = list(first), list(second)
+        rows.append(f"{''.join(letters)},{is_behind if task != 'values' else 7 + 2 * is_behind},1")
+    (tmp_path / "t.csv").write_text("\n".join(["sequence,label,two", *rows]) + "\n")
+    unlike = JASPAR[: JASPAR.index(">MA2")].replace("MA1.1 A", "MA0.1 Z").replace("9", "0")  # the same bases anywhere
+    (tmp_path / "m.jaspar").write_text(unlike + JASPAR)
+    columns = "" if task == "classes" else 'label_columns = ["label"]\n'
+    (tmp_path / "r.toml").write_text(
+        f'[data]\ntrain = "t.csv"\ntask = "{task}"\nmatrices = "m.jaspar"\nmatrices_pvalue = 0.02\n{columns}[model]\n'
+        f'{NETWORK}{PLAIN}\nmotif_pairs = 2\n[train]\nbatch_size = 8\nsteps = 3\nfilter_rate = 0.0\n'
+    )
+    begun = task_of(TrainConfig.from_toml(tmp_path / "r.toml"))
+    pairs = begun.model.parts(*(Tensor(x) for x in begun.train.inputs))[-1].numpy()
+    is_yes = begun.truth(begun.train).reshape(len(pairs), -1)[:, 0] > (8 if task == "values" else 0)
+    assert auc(is_yes, pairs[:, -1]) == 1
+    before = snapshot(get_state_dict(begun.model))
+    Fit(begun, begun.settings).run()
+    after = snapshot(get_state_dict(begun.model))
+    assert all(np.array_equal(before[name], after[name]) for name in ("pairs.mean", "pairs.sd"))
+    assert not np.array_equal(before["pairs.weight"], after["pairs.weight"])
+
+
+def test_of_motifs_that_say_the_same_one_is_taken() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((200, 8))  # four motifs, the strongest site and the sum of each
+    x[:, 2], x[:, 6] = x[:, 1], x[:, 5]
+    y = np.c_[3 * x[:, 1] + x[:, 5] + x[:, 7], np.full(200, np.nan)]
+    y[:, 1] = x[:, 0] / 4
+    assert telling(x, y, 3) == [1, 3, 0]
+    assert sorted(telling(x, y, 9)) == [0, 1, 2, 3]
 
 
 def test_all_matrices_of_vertebrates_travel_with_the_package(tmp_path: Path) -> None:
