@@ -14,6 +14,7 @@ from gattn_tg.explain.drawings.motif_logo import motif_logo
 from gattn_tg.explain.drawings.page import Tile, page, section
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.explanations import put
+from gattn_tg.front.paired import ReadPairs, read_pairs
 from gattn_tg.io import read_matrices
 from gattn_tg.io.motifs.meme import meme_text
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout
@@ -23,7 +24,7 @@ from gattn_tg.score.table import Table
 from gattn_tg.types import Float
 
 SHOWN = 40  # motifs on the page; the files hold all
-INDEX, TABLE, MATRICES = "index.html", "motifs.tsv", "motifs.meme"
+INDEX, TABLE, MATRICES, PAIRS = "index.html", "motifs.tsv", "motifs.meme", "pairs.tsv"
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +41,7 @@ class ReadMotifs(Table):
         strongest: what one standard deviation more of the strongest site gives to each answer, by the linear model
             beside the network.
         total: the same of the logarithm of all sites together.
+        pairs: what two of the motifs at a distance give, of a model with `motif_pairs`; else None.
     """
 
     filters: tuple[int, ...]
@@ -50,6 +52,7 @@ class ReadMotifs(Table):
     answers: tuple[str, ...]
     strongest: Float[np.ndarray, "t o"]
     total: Float[np.ndarray, "t o"]
+    pairs: ReadPairs | None = None
 
     @property
     def summary(self) -> str:
@@ -73,6 +76,8 @@ class ReadMotifs(Table):
     def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write index.html (the logos of the motifs that give most), motifs.tsv and motifs.meme into a folder.
 
+        With `pairs`, these go to pairs.tsv.
+
         Raises:
             ConfigError: something stands there; with `overwrite`, something else than such a folder.
         """
@@ -81,6 +86,8 @@ class ReadMotifs(Table):
     def _fill(self, folder: Path) -> None:
         (folder / INDEX).write_text(self.html(), encoding="utf-8")
         self.to_tsv(folder / TABLE)
+        if self.pairs is not None:
+            self.pairs.to_tsv(folder / PAIRS)
         matrices = [(f"filter_{i}", name, motif.tolist())
                     for i, name, motif in zip(self.filters, self.names, self.motifs, strict=True)]  # fmt: skip
         (folder / MATRICES).write_text(meme_text(matrices), encoding="utf-8")
@@ -93,7 +100,8 @@ class ReadMotifs(Table):
         return page(
             "gattn_tg", "Motifs that the model reads",
             "What one standard deviation more of a motif gives to an answer, by the linear model beside the network.",
-            tiles, [glyphs(), *map(self._card, range(min(SHOWN, len(self.filters))))],
+            tiles, [glyphs(), *([self.pairs.drawn()] if self.pairs is not None else []),
+                    *map(self._card, range(min(SHOWN, len(self.filters))))],
             "Similarity is the correlation of base frequencies at the best alignment. An effect is what the model has "
             "learnt from its data, and no proof that a factor binds. For research, not for diagnosis.",
         )  # fmt: skip
@@ -113,15 +121,22 @@ def read_motifs(model: AskedModel, readout: SequenceReadout, matrices: str | Pat
     known = list(read_matrices(bundled(JASPAR) if matrices is None else matrices))
     with model.here():
         bits = model.model.filters.weight.numpy().transpose(0, 2, 1)
-        effects = model.model.effects()
+        effects, config = model.model.effects(), model.model.config
+        of_pairs = model.model.pair_effects() if config.motif_pairs else None
     answers, effects = named(readout, effects)
     strongest, total = np.split(effects, 2)
     order = np.argsort(-(np.abs(strongest) + np.abs(total)).sum(1), kind="stable")
     motifs = of_log_odds(bits)[order]
     matches = nearest(motifs, [of_counts(matrix.counts) for matrix in known])
+    names = tuple(known[x.which].name for x in matches)
+    pairs = None
+    if of_pairs is not None:
+        of_filter = dict(zip(order.tolist(), names, strict=True))
+        paired = [of_filter[i] for i in range(config.motif_pairs)]
+        pairs = read_pairs(config, paired, answers, named(readout, of_pairs)[1])
     return ReadMotifs(
-        tuple(order.tolist()), motifs, tuple(known[x.which].name for x in matches),
-        tuple(known[x.which].id for x in matches), tuple(matches), answers, strongest[order], total[order],
+        tuple(order.tolist()), motifs, names, tuple(known[x.which].id for x in matches), tuple(matches), answers,
+        strongest[order], total[order], pairs,
     )  # fmt: skip
 
 

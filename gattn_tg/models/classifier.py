@@ -287,8 +287,15 @@ class SequenceClassifier(Trunk):
 
     def effects(self) -> Float[np.ndarray, "2t c"]:
         """What one standard deviation more of each motif adds to the answers (`Evidence.effects`)."""
-        assert self.evidence is not None
-        alone = self.evidence.effects()
+        return self._added(self.evidence)
+
+    def pair_effects(self) -> Float[np.ndarray, "p c"]:
+        """The same of every two motifs at a distance, in the order of `nn.motif_pairs.pair_sums`."""
+        return self._added(self.pairs)
+
+    def _added(self, part: Evidence | None) -> Float[np.ndarray, "f c"]:
+        assert part is not None
+        alone = part.effects()
         return alone if self.blend is None else alone * float(self.blend.weight.numpy()[1])
 
     def tokens(

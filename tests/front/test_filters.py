@@ -74,6 +74,34 @@ def test_of_three_classes_each_has_its_own_answer_and_they_add_up_to_nothing(tmp
     assert found.strongest.sum(1) == pytest.approx([0, 0], abs=1e-7)
 
 
+@pytest.mark.parametrize("merges", [False, True])
+def test_pairs_are_named_with_strands_and_distance_and_of_merged_strands_once(tmp_path: Path, merges: bool) -> None:
+    shape = ClassifierConfig(n_classes=2, filters=3, filter_width=9, motif_pairs=2, pair_reach_bp=8,
+                             merge_strands=merges, **SIZES)  # fmt: skip
+    model = SequenceClassifier(shape)
+    assert model.filters is not None
+    assert model.pairs is not None
+    model.filters.start_from([(log_odds(COUNTS["one"]), 0.0), (log_odds(COUNTS["two"]), 0.0)])
+    weight = np.zeros((5, 4, 4, 2), np.float32)  # distances 1, 2, 3, 4-5, 6-7; one +, two +, one -, two -
+    weight[3, 0, 3], weight[3, 1, 2], weight[4, 1, 1] = (0, 5), (0, 1), (3, 0)
+    model.pairs.weight.replace(Tensor(weight.reshape(-1, 2)))
+    checkpoint.save(model, tmp_path / "m", readout=ClassReadout(labels=("no", "yes")),
+                    vocabulary=MotifVocabulary.default())  # fmt: skip
+    found = gattn_tg.load(tmp_path / "m").read_motifs(known(tmp_path))
+    assert found.pairs is not None
+    scale = 80**-0.5
+    one_two, two_one = ("one", "+", "two", "-", 4, 5), ("two", "+", "one", "-", 4, 5)
+    two_two = ("two", "+", "two", "+", 6, 7)
+    rows = {tuple(row[:6]): row[6] for row in found.pairs.rows()}
+    # one + before two - is, on the other strand, two + before one -
+    wanted = {one_two: 6, two_two: -3} if merges else {one_two: 5, two_two: -3, two_one: 1}
+    assert rows == pytest.approx({key: value * scale for key, value in wanted.items()})
+    assert [tuple(row[:6]) for row in found.pairs.rows()] == list(wanted)
+    found.write(tmp_path / "out")
+    assert (tmp_path / "out" / "pairs.tsv").read_text().splitlines()[1].split("\t")[:6] == [*map(str, one_two)]
+    assert "one +</td>" in (tmp_path / "out" / "index.html").read_text()
+
+
 def test_a_model_without_filters_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="without filters"):
         saved(tmp_path / "none", 2, 0).read_motifs()
