@@ -144,7 +144,7 @@ class ClassifierConfig(TrunkConfig):
 
     @property
     def needs_summary_alone(self) -> bool:
-        """True where strengths of filters reach the answers through their `motif_summary` and in no other way."""
+        """True where strengths of all filters at every base are needed for their `motif_summary` alone."""
         return self.filters > 0 and not self.reads_motifs
 
     @property
