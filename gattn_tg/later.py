@@ -12,9 +12,9 @@ class Later:
     A file that begins with it tells type checkers the module itself:
 
         if TYPE_CHECKING:
-            from gattn_tg.front import discover
+            from gattn_tg.front.why import discover
         else:
-            discover = Later("gattn_tg.front.discover")
+            discover = Later("gattn_tg.front.why.discover")
 
     Args:
         module: full name of the module.

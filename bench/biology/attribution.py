@@ -24,7 +24,7 @@ import gattn_tg
 from bench.record import write
 from gattn_tg.data.dinucleotides import dinucleotide_shuffle
 from gattn_tg.front.trained import Trained
-from gattn_tg.front.why import METHODS
+from gattn_tg.front.why.explain import METHODS
 from gattn_tg.io import Record, read_fasta, read_matrices
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision

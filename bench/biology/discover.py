@@ -16,7 +16,7 @@ import numpy as np
 
 import gattn_tg
 from bench.record import write
-from gattn_tg.front.discoveries import EVIDENCE
+from gattn_tg.front.why.discoveries import EVIDENCE
 from gattn_tg.io import read_labelled
 from gattn_tg.metrics.classes import auc
 

@@ -7,9 +7,9 @@ import time
 
 from gattn_tg.cli import device, output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.front.discoveries import HELD_OUT, MOTIFS
-from gattn_tg.front.explanations import INDEX, require_new
 from gattn_tg.front.load import load
+from gattn_tg.front.why.discoveries import HELD_OUT, MOTIFS
+from gattn_tg.front.why.explanations import INDEX, require_new
 
 VERB = "gattn discover"
 

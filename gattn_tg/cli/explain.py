@@ -7,9 +7,9 @@ import time
 
 from gattn_tg.cli import device, interventions, output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.front.explanations import INDEX, require_new
 from gattn_tg.front.load import load
-from gattn_tg.front.why import REFERENCES, STEPS
+from gattn_tg.front.why.explain import REFERENCES, STEPS
+from gattn_tg.front.why.explanations import INDEX, require_new
 from gattn_tg.io import check_bigwig
 
 VERB = "gattn explain"

@@ -8,9 +8,9 @@ import time
 from gattn_tg.cli import device, output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError
-from gattn_tg.front.explanations import INDEX, require_new
-from gattn_tg.front.interventions import EFFECTS, Interventions
 from gattn_tg.front.load import load
+from gattn_tg.front.why.explanations import INDEX, require_new
+from gattn_tg.front.why.interventions import EFFECTS, Interventions
 
 VERB = "gattn explain"
 # options of explanations base by base

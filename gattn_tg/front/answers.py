@@ -23,13 +23,14 @@ from gattn_tg.score.scan import MAX_UNKNOWN, Scanner, collected, scanned
 from gattn_tg.seq import Interval
 
 if TYPE_CHECKING:
-    from gattn_tg.front import evaluation, filters
+    from gattn_tg.front import evaluation
     from gattn_tg.front.evaluation import Evaluation
-    from gattn_tg.front.filters import ReadMotifs
+    from gattn_tg.front.why import filters
+    from gattn_tg.front.why.filters import ReadMotifs
     from gattn_tg.score import evaluate as measured
 else:
     evaluation = Later("gattn_tg.front.evaluation")
-    filters = Later("gattn_tg.front.filters")
+    filters = Later("gattn_tg.front.why.filters")
     measured = Later("gattn_tg.score.evaluate")
 
 STRIDE = 50  # bases from one window to the next

@@ -12,14 +12,15 @@ from gattn_tg.later import Later
 from gattn_tg.seq import Interval
 
 if TYPE_CHECKING:
-    from gattn_tg.front import discover, intervene, why
-    from gattn_tg.front.discoveries import Discoveries
-    from gattn_tg.front.explanations import Explanations
-    from gattn_tg.front.interventions import Insertions, Removals
+    from gattn_tg.front.why import discover, intervene
+    from gattn_tg.front.why import explain as why
+    from gattn_tg.front.why.discoveries import Discoveries
+    from gattn_tg.front.why.explanations import Explanations
+    from gattn_tg.front.why.interventions import Insertions, Removals
 else:
-    discover = Later("gattn_tg.front.discover")
-    intervene = Later("gattn_tg.front.intervene")
-    why = Later("gattn_tg.front.why")
+    discover = Later("gattn_tg.front.why.discover")
+    intervene = Later("gattn_tg.front.why.intervene")
+    why = Later("gattn_tg.front.why.explain")
 
 
 class Reasons:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OTHERS = (
     "gattn_tg.explain", "gattn_tg.export", "gattn_tg.training.tasks", "gattn_tg.training.loop.fit",
     "gattn_tg.training.loop.step", "gattn_tg.training.evaluate", "gattn_tg.score.variants", "gattn_tg.score.evaluate",
-    "gattn_tg.front.explanations", "gattn_tg.front.evaluation", "gattn_tg.front.filters", "gattn_tg.front.converting",
+    "gattn_tg.front.why", "gattn_tg.front.evaluation", "gattn_tg.front.converting",
     "gattn_tg.models.imported", "gattn_tg.models.tracks", "gattn_tg.models.sites.network", "gattn_tg.reference",
     "importlib.metadata", "email", "torch", "pandas", "scipy",
 )  # fmt: skip

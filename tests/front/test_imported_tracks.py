@@ -13,8 +13,8 @@ from foreign_tracks import DEPTH, FORMS, KEPT_BP
 import gattn_tg
 from gattn_tg.cli.main import main
 from gattn_tg.errors import FormatError, UnsupportedError
-from gattn_tg.front.subjects import subject_of
 from gattn_tg.front.trained import Trained
+from gattn_tg.front.why.subjects import subject_of
 from gattn_tg.io import Record
 from gattn_tg.models import checkpoint
 from gattn_tg.seq import decode

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import gattn_tg
-from gattn_tg.front.discover import Search
-from gattn_tg.front.intervene import Layouts
 from gattn_tg.front.trained import Trained
 from gattn_tg.front.variants import VariantQuestion
-from gattn_tg.front.why import Question
+from gattn_tg.front.why.discover import Search
+from gattn_tg.front.why.explain import Question
+from gattn_tg.front.why.intervene import Layouts
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "gattn_tg"

@@ -10,7 +10,7 @@ import numpy as np
 import gattn_tg
 from gattn_tg.cli.demo.locus import CHROM, Locus
 from gattn_tg.front.attention import MotifAttention
-from gattn_tg.front.explanations import Explanations
+from gattn_tg.front.why.explanations import Explanations
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.splice import LABELS, Candidate
 from gattn_tg.seq import encode

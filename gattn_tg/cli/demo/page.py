@@ -21,7 +21,7 @@ from gattn_tg.explain.drawings.precision import Ranking, precision_chart
 from gattn_tg.explain.drawings.svg import BLUE, INK, MUTED, ORANGE, TEAL
 from gattn_tg.explain.drawings.tracks import Site, Span, Tracks, binned
 from gattn_tg.explain.motif_table import centred, motif_frequency
-from gattn_tg.front.explanations import Explanations
+from gattn_tg.front.why.explanations import Explanations
 from gattn_tg.metrics.precision import precision_recall
 from gattn_tg.motif import MotifVocabulary, annotate, cpg_islands
 from gattn_tg.score.junctions import Judgement

@@ -7,9 +7,9 @@ import time
 
 from gattn_tg.cli import device, output
 from gattn_tg.errors import ConfigError
-from gattn_tg.front.explanations import INDEX, require_new
-from gattn_tg.front.filters import MATRICES
 from gattn_tg.front.load import load
+from gattn_tg.front.why.explanations import INDEX, require_new
+from gattn_tg.front.why.filters import MATRICES
 
 VERB = "gattn motifs"
 OF_VOCABULARIES = ("jaspar", "part", "skip_short", "with_default")

@@ -12,7 +12,7 @@ from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section, table
 from gattn_tg.explain.drawings.svg import BLUE, ORANGE, ROSE, TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers
-from gattn_tg.front.explanations import INDEX, put
+from gattn_tg.front.why.explanations import INDEX, put
 from gattn_tg.score.table import Table
 
 EFFECTS = "effects.tsv"

@@ -13,8 +13,8 @@ from gattn_tg.explain.drawings.logo import glyphs
 from gattn_tg.explain.drawings.motif_logo import motif_logo
 from gattn_tg.explain.drawings.page import Tile, page, section
 from gattn_tg.front.asked_model import AskedModel
-from gattn_tg.front.explanations import put
-from gattn_tg.front.paired import ReadPairs, read_pairs
+from gattn_tg.front.why.explanations import put
+from gattn_tg.front.why.paired import ReadPairs, read_pairs
 from gattn_tg.io import read_matrices
 from gattn_tg.io.motifs.meme import meme_text
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout

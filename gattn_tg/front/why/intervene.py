@@ -16,9 +16,9 @@ from gattn_tg.explain.interventions.insertion import Put, effect, effect_of_pair
 from gattn_tg.explain.interventions.named import named, words
 from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.asked_model import AskedModel
-from gattn_tg.front.interventions import NOTHING, Insertion, Insertions, Interval, Removal, Removals
 from gattn_tg.front.sequences import Sequences, ids_of
-from gattn_tg.front.subjects import network_of
+from gattn_tg.front.why.interventions import NOTHING, Insertion, Insertions, Interval, Removal, Removals
+from gattn_tg.front.why.subjects import network_of
 from gattn_tg.metrics.chance import mean
 from gattn_tg.motif import MotifClass, annotate
 from gattn_tg.types import Float

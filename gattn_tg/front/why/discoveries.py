@@ -14,7 +14,7 @@ from gattn_tg.explain.drawings.page import Tile, page, pair, section, table
 from gattn_tg.explain.drawings.svg import TEAL
 from gattn_tg.explain.drawings.whiskers import Whisker, whiskers
 from gattn_tg.explain.evidence import LEVEL, Tested
-from gattn_tg.front.explanations import INDEX, put
+from gattn_tg.front.why.explanations import INDEX, put
 from gattn_tg.io import write_tsv
 from gattn_tg.motif import MotifClass
 from gattn_tg.score.table import Table

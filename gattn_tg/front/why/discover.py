@@ -17,10 +17,10 @@ from gattn_tg.explain.interventions.named import all_named, words
 from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_excess
-from gattn_tg.front.discoveries import Discoveries, Position
-from gattn_tg.front.intervene import Counted, asking, rows_of
 from gattn_tg.front.sequences import Sequences
-from gattn_tg.front.why import Question, explained
+from gattn_tg.front.why.discoveries import Discoveries, Position
+from gattn_tg.front.why.explain import Question, explained
+from gattn_tg.front.why.intervene import Counted, asking, rows_of
 from gattn_tg.motif import MotifClass
 from gattn_tg.types import Bool, Float, Int
 
@@ -31,7 +31,7 @@ BINS = 30  # of a sequence, for positions
 class Search:
     """How motifs are looked for; the fields are the arguments of `Trained.discover`.
 
-    `method` is one of `why.METHODS`; None takes gradients, and mutagenesis where a model has none in its bases.
+    `method` is one of `explain.METHODS`; None takes gradients, and mutagenesis where a model has none in its bases.
 
     Raises:
         ConfigError: an option out of its range.

@@ -16,9 +16,9 @@ from gattn_tg.explain.attribution.strands import BothStrands
 from gattn_tg.explain.attribution.target import Target
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_attention
-from gattn_tg.front.explanations import SHOWN, Explanations
 from gattn_tg.front.sequences import Sequences
-from gattn_tg.front.subjects import Subject, subject_of, window_bp
+from gattn_tg.front.why.explanations import SHOWN, Explanations
+from gattn_tg.front.why.subjects import Subject, subject_of, window_bp
 from gattn_tg.io import Genome, Record
 from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval

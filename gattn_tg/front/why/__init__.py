@@ -1,0 +1,1 @@
+"""Why a trained model answers as it does: what bases and motifs give, put into sequences, taken out, or learnt."""
