@@ -22,7 +22,7 @@ from typing import Any
 from tinygrad import codegen, helpers
 from tinygrad.uop.ops import Ops, ProgramInfo, UOp
 
-from gattn_tg.machine import toolchain
+from gattn_tg.machine import collecting, toolchain
 
 TABLE = "gattn_program"
 SOURCES_SHOWN = 4  # the level of DEBUG from which tinygrad prints sources, which only lowering has
@@ -59,7 +59,8 @@ class Remembered:
         compiler = _Later(renderer, submit)
         later = object.__new__(type(renderer))  # copy.copy would build it anew, and open the compiler's library again
         later.__dict__.update(renderer.__dict__, compiler=compiler)
-        program = lean(self.lower(ast, later))
+        with collecting.waits():
+            program = lean(self.lower(ast, later))
         _Clock.seconds += time.perf_counter() - began
 
         def finished() -> UOp:

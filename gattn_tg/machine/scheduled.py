@@ -15,7 +15,7 @@ from tinygrad import Device, helpers, schedule
 from tinygrad.helpers import ContextVar
 from tinygrad.uop.ops import CallInfo, Ops, UOp, graph_rewrite
 
-from gattn_tg.machine import lowered, toolchain
+from gattn_tg.machine import collecting, lowered, toolchain
 
 TABLE = "gattn_schedule"
 KERNEL = Ops.CUSTOM  # stands in a list of launches for the kernel whose name in the store is its argument
@@ -42,6 +42,10 @@ class Remembered:
 
     def __call__(self, call: UOp) -> tuple[UOp, dict[str, int]]:
         """Launches and values of variables of a call."""
+        with collecting.waits():
+            return self._scheduled(call)
+
+    def _scheduled(self, call: UOp) -> tuple[UOp, dict[str, int]]:
         if (key := key_of(call)) is None:
             return self.schedule(call)
         if key not in self._known:
