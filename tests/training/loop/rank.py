@@ -25,16 +25,16 @@ from gattn_tg.training.loop.step import Step
 from gattn_tg.training.loop.watch import Watcher
 
 MODEL = replace(tiny.MODEL, dropout=0.1)
-ROWS, RATE = 8, 1e-2  # rows of a step, over all ranks and micro-batches
+ROWS, RATE = 4, 1e-2  # rows of a rank in a step: kernels of one size, whatever a test runs
 Values = dict[str, np.ndarray]
 
 
 class Steps:
-    """Training steps on the same rows, however many ranks and micro-batches share them."""
+    """Training steps on the same `rows`, however many ranks and micro-batches share them."""
 
-    def __init__(self, ranks: Communicator, *, accumulate: int = 1, **settings: object) -> None:
+    def __init__(self, ranks: Communicator, rows: int = 2 * ROWS, *, accumulate: int = 1, **settings: object) -> None:
         self.ranks, self.accumulate = ranks, accumulate
-        size = ROWS // (ranks.n_ranks * accumulate)
+        size = rows // (ranks.n_ranks * accumulate)
         chosen = replace(tiny.SETTINGS, batch_size=size, accumulate=accumulate, ema_decay=0.9, **settings)
         self.task = tiny.task(chosen, MODEL, ranks.n_ranks)
         self.parameters = get_state_dict(self.task.model)
@@ -79,7 +79,7 @@ class Pressing(Watcher):
 
 def fit(ranks: Communicator, path: Path, *, pressing: bool = False, resume: bool = False) -> Values:
     """A run of eight steps; the weights it ends with."""
-    settings = replace(tiny.SETTINGS, steps=8, validate_every=4, batch_size=ROWS // ranks.n_ranks, shard_optimizer=True)
+    settings = replace(tiny.SETTINGS, steps=8, validate_every=4, batch_size=ROWS, shard_optimizer=True)
     task = tiny.task(settings, MODEL, ranks.n_ranks)
     home = RunFolder(path, "resume" if resume else "new") if ranks.rank == 0 else None
     ranks.from_first(None)
@@ -95,7 +95,8 @@ def work(what: str, folder: Path, ranks: Communicator) -> dict[str, object]:
     """What this process has to say."""
     match what:
         case "steps":
-            plain, shared = Steps(ranks), Steps(ranks, shard_optimizer=True)
+            rows = ranks.n_ranks * ROWS
+            plain, shared = Steps(ranks, rows), Steps(ranks, rows, shard_optimizer=True)
             losses = plain.run(0, 4)
             kept = plain.values()
             shared.run(0, 4)
