@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn import pieces
 from gattn_tg.ops import dropout, recompute
 
-LENGTH = 300
+LENGTH, WHOLE = 300, 10**9  # bases of a sequence; rows of a piece that holds any
 SIZES: dict[str, Any] = {"width": 64, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
 ANCHORS: dict[str, Any] = {"anchors": ("cpg", "tata_box"), "n_anchors": 20}
 
@@ -29,9 +30,10 @@ def both_sides(**changes: Any) -> Trunk:
     return PerBaseModel(PerBaseConfig(**{**SIZES, "n_labels": 1, "window_bp": 32, "stem_kernel": 3, **changes}))
 
 
-# a model, rows of a piece, sequences: two pieces alike, two that are not, and pieces of two sequences
+# a model, rows of a piece, sequences: two pieces alike, two that are not, and pieces of two sequences; the first has
+# one head, so that its pieces and its whole blocks are attended by the same kernels
 MODELS = {
-    "causal, two layers": (lambda: causal(**ANCHORS, n_layers=2), 150, 1),
+    "causal, two layers": (lambda: causal(**ANCHORS, n_layers=2, n_heads=1), 150, 1),
     "two heads for a key head": (lambda: causal(n_heads=4, n_kv_heads=2), 200, 1),
     "on both sides, a table for each head": (
         lambda: both_sides(**ANCHORS, motif="ordered", per_head=True), 299, 2,
@@ -67,45 +69,41 @@ def gradients(model: Trunk, parameters: list[Tensor], given: tuple[Tensor, Tenso
         return [x.numpy() for x in recompute.gradients(stages, total, parameters)]
 
 
-def is_used(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One entry for every time that blocks ran in pieces."""
-    used, run = [], pieces.run
-    monkeypatch.setattr(pieces, "run", lambda *given: (used.append(1), run(*given))[1])
-    return used
+@cache
+def answered(name: str, rows: int) -> tuple[Any, list[np.ndarray], int]:
+    """Outputs with nothing kept, gradients, and how often blocks ran in pieces of so many rows."""
+    make, _, batch = MODELS[name]
+    model, given, used, run = make(), drawn(batch), [], pieces.run
+    parameters = learnt(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "run", lambda *given: (used.append(1), run(*given))[1])
+        patch.setattr(pieces, "ROWS", rows)
+        with recompute.forgetting():
+            out = model.hidden(*given).numpy()
+        return out, gradients(model, parameters, given), len(used)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_are_those_of_whole_blocks_bit_for_bit_and_gradients_up_to_rounding(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make, rows, batch = MODELS[name]
-    model, given, used = make(), drawn(batch), is_used(monkeypatch)
-    monkeypatch.setattr(pieces, "ROWS", rows)
-    parameters = learnt(model)
-    with recompute.forgetting():
-        out = model.hidden(*given).numpy()
-    found = gradients(model, parameters, given)
-    assert len(used) == 2
-    monkeypatch.setattr(pieces, "ROWS", 10**9)
-    with recompute.forgetting():
-        np.testing.assert_array_equal(out, model.hidden(*given).numpy())
-    for got, want in zip(found, gradients(model, parameters, given), strict=True):
+def test_outputs_are_those_of_whole_blocks_bit_for_bit_and_gradients_up_to_rounding(name: str) -> None:
+    (out, found, n_pieces), (whole, wanted, n_whole) = answered(name, MODELS[name][1]), answered(name, WHOLE)
+    assert (n_pieces, n_whole) == (2, 0)
+    np.testing.assert_array_equal(out, whole)
+    for got, want in zip(found, wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * max(float(np.abs(want).max()), 1e-6))
-    assert len(used) == 2
 
 
-@pytest.mark.parametrize("rows", [LENGTH // 2, 10**9])
+@pytest.mark.parametrize("rows", [LENGTH // 2, WHOLE])
 def test_gradients_of_anchors_have_the_same_bits_in_two_runs(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "ROWS", rows)
-    model, given = causal(**ANCHORS), drawn()
-    parameters = learnt(model)
-    once, twice = (gradients(model, parameters, given) for _ in range(2))
-    assert [a.tobytes() for a in once] == [b.tobytes() for b in twice]
+    make, _, batch = MODELS["causal, two layers"]
+    model = make()
+    again = gradients(model, learnt(model), drawn(batch))
+    assert [a.tobytes() for a in answered("causal, two layers", rows)[1]] == [b.tobytes() for b in again]
 
 
 def test_dropout_draws_the_same_masks_when_a_piece_is_computed_again() -> None:
     """The gradient of what a step sees: with masks of its own each way it would not be the slope of the loss."""
-    model, given = causal(dropout=0.3), drawn()
+    model, given = causal(n_heads=1, dropout=0.3), drawn()
     parameters = learnt(model)
     weight = model.blocks[0].mlp_norm.bias
     place = next(i for i, p in enumerate(parameters) if p is weight)
@@ -126,7 +124,7 @@ def test_dropout_draws_the_same_masks_when_a_piece_is_computed_again() -> None:
 
 
 def test_who_may_ask_for_gradients_gets_whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, given, used = causal(), drawn(), is_used(monkeypatch)
+    monkeypatch.setattr(pieces, "run", lambda *given: pytest.fail("blocks ran in pieces"))
+    model, given = causal(n_heads=1), drawn()
     weight = model.blocks[0].attention.q_proj.weight
     assert model.hidden(*given).square().sum().gradient(weight)[0].abs().max().item() > 0
-    assert used == []
