@@ -15,7 +15,7 @@ from tinygrad import Tensor
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import measure
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.nn.evidence import LEAST_SD
 from gattn_tg.nn.kmers import Kmers
 from gattn_tg.nn.motif_filters import MotifFilters

@@ -35,9 +35,9 @@ from gattn_tg.data import LabelledSequences, encode_labelled, split
 from gattn_tg.io import read_labelled
 from gattn_tg.machine import threads
 from gattn_tg.metrics.classes import measure
+from gattn_tg.models.captured.forward import sequence_answers
+from gattn_tg.models.captured.inputs import Feed
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import sequence_answers
-from gattn_tg.models.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.state import placed, restore, snapshot

@@ -30,8 +30,8 @@ from bench.biology.study_motifs import matrices, vocabulary_for
 from bench.record import ROOT, choose_device, lines_of, write
 from gattn_tg.data import LabelledSequences
 from gattn_tg.metrics.classes import measure
+from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.strands import over_strands
 from gattn_tg.motif.from_matrices import matrices_of, scored
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.fit import Fit

@@ -28,8 +28,8 @@ def first_results(began: float) -> dict[str, float]:
 
     from gattn_tg.cli.demo.learn import MODEL, TRAINING
     from gattn_tg.data import encode_labelled, splice_junctions
+    from gattn_tg.models.captured.inputs import to_tensors
     from gattn_tg.models.classifier import SequenceClassifier
-    from gattn_tg.models.inputs import to_tensors
     from gattn_tg.motif import MotifVocabulary
     from gattn_tg.training.loop.step import Step
     from gattn_tg.training.tasks.classify import Classify

@@ -37,8 +37,8 @@ from gattn_tg.cli.demo.learn import MODEL
 from gattn_tg.export.program import BROWSER_BITS, Program, program_of
 from gattn_tg.export.targets import files_of
 from gattn_tg.machine.captured import plain_cpu
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import ClassReadout, NextBaseReadout, Readout, TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids

@@ -35,7 +35,7 @@ from bench.models.throughput import CASES, arrays
 from bench.models.torch_models import TorchGPT
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.machine import threads
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.loop.parameters import narrow
 

@@ -39,7 +39,7 @@ from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.io import read_fasta
 from gattn_tg.machine import threads
 from gattn_tg.machine.recorded import recorded
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids

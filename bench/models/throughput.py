@@ -29,7 +29,7 @@ from bench.models.torch_models import TorchClassifier, TorchEncoder, TorchGPT, T
 from bench.record import REST_SECONDS, alternate, summary, write
 from gattn_tg.machine import threads
 from gattn_tg.models.bins import bin_ids
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.poisson import LEAST, binary_cross_entropy, poisson

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, FormatError, UnsupportedError, an
+from gattn_tg.models.captured.strands import require_symmetric
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.imported.config import ImportedConfig
@@ -22,7 +23,6 @@ from gattn_tg.models.readouts import (
     TrackReadout,
     ValueReadout,
 )
-from gattn_tg.models.strands import require_symmetric
 from gattn_tg.seq.alphabet import N
 
 AT_ONCE_BP = 4096  # bases of a call, about: enough for the kernels, and little for a phone

@@ -11,7 +11,7 @@ import numpy as np
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.io.replacing import replacing
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.generate import Generator
 from gattn_tg.models.gpt import N_PREDICTED
 from gattn_tg.models.likelihood import Likelihood

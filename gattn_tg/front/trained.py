@@ -13,9 +13,9 @@ from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.reasons import Reasons
 from gattn_tg.front.sequences import Sequences, ids_of
 from gattn_tg.later import Later
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import Readout
 from gattn_tg.seq import Interval
 from gattn_tg.training.config import TrainConfig

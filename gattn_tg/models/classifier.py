@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from tinygrad import Tensor, dtypes
+from tinygrad import Tensor
 
 from gattn_tg.errors import FormatError, ShapeError
 from gattn_tg.models.config import MAX_MOTIFS, NO_MOTIF, TrunkConfig
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.kind import Kind
+from gattn_tg.models.motif_evidence import MotifEvidence
 from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.blend import Blend
@@ -20,7 +20,7 @@ from gattn_tg.nn.evidence import Evidence
 from gattn_tg.nn.kmers import LONGEST, Kmers
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.motif_filters import MotifFilters
-from gattn_tg.nn.motif_pairs import n_pairs, pair_sums
+from gattn_tg.nn.motif_pairs import n_pairs
 from gattn_tg.nn.placed import LONGEST as LONGEST_PLACED
 from gattn_tg.nn.placed import Placed
 from gattn_tg.nn.pool import POOLS, inside, pool
@@ -33,7 +33,6 @@ from gattn_tg.types import Float, Int, UInt8
 POSITIONS = ("rope", "learned", "both", "none")
 MAX_PAIRED = 32  # motifs: 57,344 numbers of 1,024 sequences, with which their linear model begins, are 235 MB
 MAX_FILTERS = 4096  # more than there are matrices of all species together
-ROWS = 64  # sequences whose motifs are found at once
 # Strengths of motifs beside counts of words, both brought to length 1: of logistic regressions on both, those with .3
 # to .5 were the best on the validation rows of three sets (bench/biology/study_words.py, "gapped, motifs").
 BESIDE_WORDS = 0.4
@@ -157,7 +156,7 @@ class ClassifierConfig(TrunkConfig):
         return super().rope() if self.positions in ("rope", "both") else None
 
 
-class SequenceClassifier(Trunk):
+class SequenceClassifier(MotifEvidence, Trunk):
     """Embed bases and motif ids, see neighbours (stem), attend with motif bias, pool, answer.
 
     With `kmers`, what a linear model on counts of words says is added to the answers; with `placed`, what one says that
@@ -244,59 +243,6 @@ class SequenceClassifier(Trunk):
             raise FormatError(f"placed: expected sequences of {only} bases, all aligned to the same place, got one of "
                               f"{other[0]}; cut windows of {only} bases around the site, or train with placed = 0")
         return bases
-
-    def strengths(self, motifs: UInt8[Tensor, "b n"] | Float[Tensor, "b n t"]) -> Float[Tensor, "b n t"]:
-        """Strengths of motifs as they are; of ids 1 at the bases of a class and 0 elsewhere, without those of none."""
-        if self.filters is not None:
-            return motifs
-        return motifs.unsqueeze(-1) == Tensor.arange(1, self.config.n_motifs, dtype=dtypes.uint8)
-
-    def motif_summary(
-        self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
-    ) -> Float[Tensor, "b 2t"]:
-        """How much of every motif is in these sequences; with filters the same of both strands, but for rounding."""
-        motifs = motif_ids if self.filters is None else self.filters(bases, lengths)
-        return summary(self.strengths(motifs), lengths)
-
-    def calibrate(
-        self, bases: UInt8[np.ndarray, "r n"], motif_ids: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]
-    ) -> Float[np.ndarray, "r 2t"]:
-        """Take how much of every motif is in these sequences as usual; with `filters` or `motif_counts`.
-
-        Gives how unusual each sequence is, in standard deviations.
-        """
-        assert self.evidence is not None
-        return self.evidence.calibrate(Forward(self, ROWS, run=self.motif_summary)(bases, motif_ids, lengths))
-
-    def calibrate_pairs(
-        self, bases: UInt8[np.ndarray, "r n"], motif_ids: UInt8[np.ndarray, "r n"], lengths: Int[np.ndarray, "r"]
-    ) -> Float[np.ndarray, "r p"]:
-        """The same of every two motifs at a distance, with `motif_pairs`."""
-        assert self.pairs is not None
-        run = Forward(self, ROWS, run=lambda bases, _, lengths: self.pair_numbers(bases, lengths))
-        return self.pairs.calibrate(run(bases, motif_ids, lengths))
-
-    def pair_numbers(
-        self, bases: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"]
-    ) -> Float[Tensor, "b p"]:
-        """How much each sequence has of two motifs at a distance (`nn.motif_pairs.pair_sums`), with `motif_pairs`."""
-        self.config.require_parts()
-        assert self.filters is not None
-        strands = self.filters.by_strand(bases, lengths, self.config.motif_pairs)
-        return pair_sums(strands, self.config.pair_reach_bp, self.config.merge_strands)
-
-    def effects(self) -> Float[np.ndarray, "2t c"]:
-        """What one standard deviation more of each motif adds to the answers (`Evidence.effects`)."""
-        return self._added(self.evidence)
-
-    def pair_effects(self) -> Float[np.ndarray, "p c"]:
-        """The same of every two motifs at a distance, in the order of `nn.motif_pairs.pair_sums`."""
-        return self._added(self.pairs)
-
-    def _added(self, part: Evidence | None) -> Float[np.ndarray, "f c"]:
-        assert part is not None
-        alone = part.effects()
-        return alone if self.blend is None else alone * float(self.blend.weight.numpy()[1])
 
     def tokens(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None

@@ -11,7 +11,7 @@ from tinygrad.nn.state import get_parameters
 
 from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.machine.recorded import recorded
-from gattn_tg.models.finite import finite
+from gattn_tg.models.captured.finite import finite
 from gattn_tg.models.gpt import N_PREDICTED, GenomicGPT
 from gattn_tg.models.likelihood import causal_motifs
 from gattn_tg.motif import MotifVocabulary

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gattn_tg.data.genomes.corpus import behind
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.motif import MotifVocabulary, causal_ids
 from gattn_tg.types import Float, UInt8

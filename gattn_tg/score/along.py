@@ -11,10 +11,10 @@ from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.data.genomes.stretches import Stretch, Stretches, Windowed, open_windows
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, UnsupportedError, an
 from gattn_tg.io import Genome, read_bed
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.strands import Run, mirrored_sites, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import SiteReadout, TrackHead, TrackReadout
-from gattn_tg.models.strands import Run, mirrored_sites, over_strands
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.in_turns import Over, filled
 from gattn_tg.seq import encode

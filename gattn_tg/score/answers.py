@@ -11,9 +11,9 @@ import numpy as np
 
 from gattn_tg.errors import LengthWarning
 from gattn_tg.io import Record
+from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.readouts import SequenceReadout
-from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.sequences import chunks
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int
@@ -41,7 +41,7 @@ def answers(
         checkpoint: Model and motif vocabulary.
         records: Sequences of at most the length the model was trained with.
         run: The captured network of this model: base ids, motif ids and lengths to one row of answers per sequence,
-            as `models.forward.sequence_answers` makes it.
+            as `models.captured.forward.sequence_answers` makes it.
         batch_size: Sequences per call of the model.
         where: Name of the input for messages.
         both_strands: The mean over a sequence and its reverse complement, see `over_strands`.

@@ -9,10 +9,10 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, read_labelled
 from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.models.captured.forward import sequence_answers
+from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import sequence_answers
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
-from gattn_tg.models.strands import Run, over_strands
 
 
 def outcome(

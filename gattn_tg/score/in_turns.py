@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gattn_tg.models.strands import Run
+from gattn_tg.models.captured.strands import Run
 from gattn_tg.types import Float
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gattn_tg.io import Record
+from gattn_tg.models.captured.forward import class_probabilities
+from gattn_tg.models.captured.strands import Run
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import class_probabilities
-from gattn_tg.models.strands import Run
 from gattn_tg.score.answers import Answer, answers
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gattn_tg.data.genomes.stretches import Windowed
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import Genome, Record, read_loci, stream_fasta
-from gattn_tg.models.strands import Run
+from gattn_tg.models.captured.strands import Run
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.along import IN_MEMORY_BYTES as SMALL_FILE_BYTES
 from gattn_tg.score.along import Place, check_places, open_genome, places

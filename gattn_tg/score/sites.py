@@ -16,11 +16,11 @@ from gattn_tg.data.sites.neighbours import SiteRows, answering
 from gattn_tg.data.sites.surroundings import surroundings
 from gattn_tg.errors import ConfigError, FormatError, an
 from gattn_tg.io import read_bed, replacing_path
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.strands import require_symmetric
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.sites.answers import SiteAnswers
 from gattn_tg.models.sites.readout import SparseReadout
-from gattn_tg.models.strands import require_symmetric
 from gattn_tg.score.along import FLANK_BP
 from gattn_tg.score.in_turns import Over
 from gattn_tg.score.profiles import Placed

@@ -24,7 +24,7 @@ from gattn_tg.export.targets import files_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.machine import toolchain, zig
 from gattn_tg.models import checkpoint
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import MaskedReadout, TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids

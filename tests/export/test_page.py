@@ -29,7 +29,7 @@ from gattn_tg.export.targets import files_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.machine import zig
 from gattn_tg.models import checkpoint
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.imported.classifier import ImportedClassifier
 from gattn_tg.models.imported.config import ImportedClassifierConfig
 from gattn_tg.models.imported.reading import imported

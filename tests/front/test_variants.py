@@ -15,7 +15,7 @@ from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError
 from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts import (
     ClassReadout,

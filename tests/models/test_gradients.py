@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tinygrad import Tensor
 
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.keep.state import placed
 from gattn_tg.training.task import Device

@@ -10,7 +10,7 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.sites.config import SiteConfig
 from gattn_tg.models.sites.network import KIND, SiteModel
 from gattn_tg.models.sites.readout import SparseReadout

@@ -14,8 +14,8 @@ from gattn_tg.cli.main import main
 from gattn_tg.errors import DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
+from gattn_tg.models.captured.forward import class_probabilities
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import class_probabilities
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.tracks import TrackConfig, TrackModel

@@ -13,9 +13,9 @@ from tinygrad import Tensor
 from gattn_tg.errors import ConfigError, FormatError, LengthWarning
 from gattn_tg.io import Record
 from gattn_tg.metrics.classes import confusion
+from gattn_tg.models.captured.forward import Forward, class_probabilities
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import Forward, class_probabilities
 from gattn_tg.models.readouts import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.evaluate import outcome

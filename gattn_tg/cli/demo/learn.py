@@ -13,9 +13,9 @@ from gattn_tg.cli.progress import Progress
 from gattn_tg.data import LabelledSequences
 from gattn_tg.io import LabelledTable, write_tsv
 from gattn_tg.metrics.classes import Metrics, confusion, measure
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder

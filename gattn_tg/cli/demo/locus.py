@@ -12,8 +12,8 @@ from gattn_tg.cli.genomes.annotate import bed_rows
 from gattn_tg.data.genomes.bundled import ALPHA_GLOBIN, ALPHA_GLOBIN_EXONS, bundled
 from gattn_tg.io import read_fasta, write_bed, write_tsv
 from gattn_tg.io.gtf import Feature, read_gtf
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.junctions import Judgement, is_real, judged, junctions, weight_matrix_scores
 from gattn_tg.score.predict import fields, header, predict

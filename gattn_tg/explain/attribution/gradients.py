@@ -14,8 +14,8 @@ from gattn_tg.data.dinucleotides import dinucleotide_shuffle
 from gattn_tg.explain.attribution.sequences import Asked, Attribution, there
 from gattn_tg.explain.attribution.target import Target
 from gattn_tg.machine.recorded import recorded
-from gattn_tg.models.finite import finite
-from gattn_tg.models.inputs import Feed
+from gattn_tg.models.captured.finite import finite
+from gattn_tg.models.captured.inputs import Feed
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import N
 from gattn_tg.seq.alphabet import N_BASES

@@ -8,8 +8,8 @@ import numpy as np
 
 from gattn_tg.explain.attribution.sequences import Asked, Attribution, there
 from gattn_tg.explain.attribution.target import Target
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.strands import over_strands
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gattn_tg.data.augment import other_strand
 from gattn_tg.explain.attribution.sequences import Asked, Attribution
-from gattn_tg.models.strands import require_symmetric
+from gattn_tg.models.captured.strands import require_symmetric
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float
 

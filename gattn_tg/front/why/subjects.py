@@ -15,9 +15,9 @@ from gattn_tg.explain.attribution.target import SequenceTarget, Target, known
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.sequences import ids_of
 from gattn_tg.io import Record
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
-from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.seq import N, decode
 from gattn_tg.types import Float, UInt8
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gattn_tg.data.sites.neighbours import SiteRows, Window
-from gattn_tg.models.forward import Forward
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.types import Bool, Float
 
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from gattn_tg.errors import ConfigError, UnsupportedError, an
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.readouts import (
     ClassReadout,
     LabelReadout,
@@ -21,7 +22,6 @@ from gattn_tg.models.readouts import (
     TrackReadout,
     ValueReadout,
 )
-from gattn_tg.models.strands import Run, over_strands
 from gattn_tg.score.along import GenomePredictor
 from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.score.variants.language import HiddenAnswers, LikelihoodAnswers

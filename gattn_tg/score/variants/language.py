@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.data.augment import other_strand
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.likelihood import Likelihood
 from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout
 from gattn_tg.motif import annotate

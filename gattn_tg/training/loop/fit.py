@@ -18,8 +18,8 @@ from gattn_tg import strict
 from gattn_tg.data import Prefetched
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.inputs import Feed
-from gattn_tg.models.room import require_room
+from gattn_tg.models.captured.inputs import Feed
+from gattn_tg.models.captured.room import require_room
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.keep.state import (

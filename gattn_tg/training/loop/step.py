@@ -13,7 +13,7 @@ from tinygrad import Tensor, dtypes
 from gattn_tg.data.sampler import hashed
 from gattn_tg.errors import FormatError
 from gattn_tg.machine.recorded import recorded
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.ops import recompute, running
 from gattn_tg.ops.adamw import adamw, norm
 from gattn_tg.ops.descent import descend

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import TrackReadout
 from gattn_tg.training.config import TrainConfig

@@ -12,7 +12,7 @@ from tinygrad import Tensor
 from gattn_tg.data import LabelledSequences
 from gattn_tg.io import TableColumns
 from gattn_tg.io.numbers import NumberColumns
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.readouts import LabelReadout
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.training.task import Arrays

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.data.genomes.corpus import behind
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs
 from gattn_tg.models.readouts import NextBaseReadout
 from gattn_tg.ops.cross_entropy import cross_entropy

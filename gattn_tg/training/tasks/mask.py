@@ -12,8 +12,8 @@ from tinygrad import Tensor
 from gattn_tg.data.draws import MASK
 from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.readouts import MaskedReadout
 from gattn_tg.motif import annotate
 from gattn_tg.ops.cross_entropy import cross_entropy

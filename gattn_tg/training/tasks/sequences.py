@@ -18,13 +18,13 @@ from gattn_tg.data.mapped import MappedRows
 from gattn_tg.data.order import shuffled
 from gattn_tg.errors import ConfigError
 from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.models.captured.forward import sequence_answers
+from gattn_tg.models.captured.inputs import Inputs
+from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.forward import sequence_answers
-from gattn_tg.models.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts import SequenceReadout
-from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device, Judge

@@ -24,12 +24,12 @@ from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.correlation import pearson, spearman
 from gattn_tg.metrics.logistic import slopes_and_level
 from gattn_tg.metrics.precision import average_precision
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.inputs import Inputs
+from gattn_tg.models.captured.strands import require_symmetric
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.sites.answers import SiteAnswers
 from gattn_tg.models.sites.readout import MOST_SITES, SparseReadout, Target
-from gattn_tg.models.strands import require_symmetric
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings

@@ -15,7 +15,7 @@ from gattn_tg.data.tables.files import HEADER
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import LabelledTable, TableColumns, read_labelled
 from gattn_tg.io.labelled import ordered_labels
-from gattn_tg.models.room import require_bytes
+from gattn_tg.models.captured.room import require_bytes
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig
 

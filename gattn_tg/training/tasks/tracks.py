@@ -15,10 +15,10 @@ from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.metrics.correlation import by_group, pearson
-from gattn_tg.models.forward import Forward
-from gattn_tg.models.inputs import Inputs
+from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.inputs import Inputs
+from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.readouts import TrackHead, TrackReadout
-from gattn_tg.models.strands import over_strands
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.task import Arrays, Device

@@ -16,7 +16,7 @@ from tinygrad.nn.state import get_state_dict
 from training import tiny
 
 from gattn_tg.machine import threads
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.keep.state import restore, snapshot
 from gattn_tg.training.loop.communicator import Communicator, Mpi

@@ -10,8 +10,8 @@ from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 from training import tiny
 
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.models.classifier import ClassifierConfig
-from gattn_tg.models.inputs import to_tensors
 from gattn_tg.ops import recompute
 from gattn_tg.training.loop.step import Step
 

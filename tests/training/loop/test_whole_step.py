@@ -17,7 +17,7 @@ from training import tiny
 from training.loop.rank import MODEL, RATE, Steps, Values
 
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.nn.block import Block
 from gattn_tg.training.loop.communicator import Alone
 from gattn_tg.training.loop.fit import Fit

@@ -12,8 +12,8 @@ from tinygrad.helpers import Context
 from tinygrad.nn.state import get_state_dict
 
 from gattn_tg.errors import ConfigError
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.inputs import to_tensors
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.step import Step
 from gattn_tg.training.tasks.language import Language

@@ -17,7 +17,7 @@ from training import tiny
 from gattn_tg.cli.main import main
 from gattn_tg.data.mapped import MappedRows
 from gattn_tg.errors import ConfigError, FormatError, GattnError
-from gattn_tg.models import strands
+from gattn_tg.models.captured import strands
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks import sources
 from gattn_tg.training.tasks.classify import Classify

@@ -15,7 +15,7 @@ from gattn_tg.data.tracks import ArrayTargets, soft_clipped, unclipped
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import write_bigwig
 from gattn_tg.models import checkpoint
-from gattn_tg.models.inputs import to_tensors
+from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq.codec import decode
 from gattn_tg.seq.strand import reverse_complement

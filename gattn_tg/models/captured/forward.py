@@ -11,10 +11,10 @@ from tinygrad.helpers import Context
 from tinygrad.nn.state import get_parameters
 
 from gattn_tg.machine.recorded import recorded
-from gattn_tg.models.finite import finite
-from gattn_tg.models.inputs import Feed
+from gattn_tg.models.captured.finite import finite
+from gattn_tg.models.captured.inputs import Feed
+from gattn_tg.models.captured.room import require_room
 from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
-from gattn_tg.models.room import require_room
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.ops.recompute import forgetting
 from gattn_tg.types import Float

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gattn_tg.data import LabelledSequences
+from gattn_tg.models.captured.forward import class_probabilities
+from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import class_probabilities
-from gattn_tg.models.strands import over_strands
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import reverse_complement
 

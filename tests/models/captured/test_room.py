@@ -11,9 +11,9 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.machine import memory
-from gattn_tg.models import room
+from gattn_tg.models.captured import room
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.forward import Forward
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.registry import task_of

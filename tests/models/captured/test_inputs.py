@@ -6,7 +6,7 @@ import numpy as np
 from tinygrad import Tensor, TinyJit
 
 from gattn_tg.data.batches import Batch
-from gattn_tg.models.inputs import Feed, to_tensors
+from gattn_tg.models.captured.inputs import Feed, to_tensors
 
 
 def arrays(seed: int, rows: int = 4) -> dict[str, np.ndarray]:
