@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.motif_tables import aligned, grammar, recovery, study_apart
+from bench.biology.motif_tables import aligned, discover, grammar, mpra, recovery, study_apart
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.peer_tables import answers, inference, precision, roofline
@@ -326,23 +326,13 @@ def attribution() -> str:
     return markdown(head, rows)
 
 
-def mpra() -> str:
-    """A row for each element, a column for each score, and the means below."""
-    lines = newest("mpra", "score")
-    names = list(lines[0]["elements"]) if lines else []
-    rows = [[name, f"{lines[0]['elements'][name][0]:,}",
-             *("{1:.2f} ({2:.2f})".format(*x["elements"][name]) for x in lines)] for name in names]
-    rows.append(["**mean**", "", *(f"{x['mean_pearson']:.3f} ({x['mean_spearman']:.3f})" for x in lines)])
-    return markdown(["element", "variants", *(x["score"] for x in lines)], rows)
-
-
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f for f in (attention, attention_bfloat16, gemm, gemm_bfloat16, memory, train_step,
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
-                            methylation_reads, pretraining, study_words, study_apart, attribution, mpra, imports,
-                            relative, finetune, aligned, recovery, grammar, exports, unrolling, commits, recompute,
-                            inference, precision, roofline, answers, long)
+                            methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
+                            imports, relative, finetune, aligned, recovery, grammar, exports, unrolling, commits,
+                            recompute, inference, precision, roofline, answers, long)
 }
 
 

@@ -1,4 +1,4 @@
-"""The tables of aligned.py, recovery.py and grammar.py, and of binding.toml in study_words.py, from their lines."""
+"""The tables of aligned.py, recovery.py, grammar.py, discover.py, mpra.py, and of binding.toml in study_words.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.biology.study_table import reached
 from bench.tables import Line, markdown, newest
+from gattn_tg.front.discoveries import EVIDENCE
 
 # of study_words.py: the best linear model, one sum of network and linear model, the network alone
 OTHERS = ("gapped, motifs", "words, jaspar", "none")
@@ -72,3 +73,22 @@ def _above(runs: dict[int, Line], others: dict[int, Line]) -> str:
     gains = [runs[s]["test_auc"] - others[s].get("test_auc_both", others[s]["test_auc"]) for s in seeds]
     told = ", ".join(f"{gain:+.4f}" for gain in gains)
     return f"{told}: {np.mean(gains):+.4f}" if len(gains) > 1 else told
+
+
+def mpra() -> str:
+    """A row for each score, a column for each element, and the means first."""
+    lines = newest("mpra", "score")
+    names = list(lines[0]["elements"]) if lines else []
+    rows = [[x["score"], f"{x['mean_pearson']:.3f} ({x['mean_spearman']:.3f})",
+             *("{1:.2f} ({2:.2f})".format(*x["elements"][name]) for name in names)] for x in lines]
+    counted = ["variants", "", *(f"{lines[0]['elements'][name][0]:,}" for name in names)] if lines else []
+    return markdown(["score", "mean", *names], [counted, *rows])
+
+
+def discover() -> str:
+    """The newest search for each motif that must be found."""
+    rows = [[x["motif"], f"{x['n_positive']:,} / {x['n_negative']:,}", f"{x['checkpoints']}", f"{x['auc']:.3f}",
+             "yes" if x["is_found"] else "no", f"{x['rank']} of {x['looked_for']}",
+             *(f"{x['evidence'][kind]['value']:+.3f} ({x['evidence'][kind]['q']:.2g})" for kind in EVIDENCE)]
+            for x in newest("discover", "motif")]  # fmt: skip
+    return markdown(["motif", "positives / negatives", "checkpoints", "test AUC", "found", "rank", *EVIDENCE], rows)

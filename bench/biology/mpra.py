@@ -1,6 +1,7 @@
 """Effects of variants that reporter assays measured, beside what models and simple counts say of them.
 
     python bench/biology/mpra.py EFFECTS.tsv.gz ELEMENTS.fa [CKPT ...] [--context WINDOWS.fa.gz ...] [--barcodes 10]
+        [--kept FOLDER]
 
 EFFECTS has one line per variant of an element, with columns Element, Pos (counted from 1), Ref, Alt (`-` is a deletion
 of the base), Barcodes and Coefficient (log2 of the activity beside the reference); ELEMENTS has their sequences, with
@@ -8,8 +9,14 @@ the place behind the name: `>LDLR chr19:100-200`. The DNA around an element is t
 their places, where one holds it; elsewhere a model sees the element alone.
 
 Of every checkpoint, whatever its kind, all differences that `variants` gives are taken (of tracks the mean over the
-tracks). Baselines need no training: CpG and GC gained less lost, transitions against the rest, and JASPAR: the change
-of the best log odds at the variant, summed over all matrices, those below the threshold counted as the threshold.
+tracks; of two classes the second). Of several checkpoints the means of their own scores follow, each divided by its
+standard deviation over all variants: of the classifiers, of these and JASPAR, and of all models. A model's own score is
+the log odds of the last class, the log-likelihood of a language model, or of tracks the log2 ratio of sums over the
+window: that is the activity of the element, as was measured. mpra_models.py trains models for it. What models say is
+kept in --kept, and a checkpoint of the same name is not asked again.
+
+Baselines need no training: CpG and GC gained less lost, transitions against the rest, and JASPAR: the change of the
+best log odds at the variant, summed over all matrices, those below the threshold counted as the threshold.
 Pearson and Spearman r, element by element, and their means go to bench/results/mpra.jsonl, one JSON line per score.
 
 Source: Kircher et al. 2019, Nature Communications 10:3583 (measurements; variants of few barcodes are noise).
@@ -21,7 +28,6 @@ import argparse
 import csv
 import gzip
 import tempfile
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +48,8 @@ FLANK_BP = 1 << 17  # of DNA around an element, at most: more than any model her
 NONE, GC = "-", "GC"
 TRANSITIONS = {"AG", "GA", "CT", "TC"}
 PVALUE = 1e-3  # chance at which a matrix begins to speak
+OWN = {"TrackModel": "diff_log2_sum", "GenomicGPT": "d_log_likelihood"}  # of other kinds the last one
+CLASSIFIER = "SequenceClassifier"
 
 
 class Measured(NamedTuple):
@@ -141,8 +149,16 @@ def _best(rows: np.ndarray, table: np.ndarray, threshold: float) -> np.ndarray:
     return best
 
 
-def asked(path: Path, several: list[Element]) -> dict[str, list[np.ndarray]]:
-    """Differences that a model gives, by name: for each element one number per variant."""
+class Said(NamedTuple):
+    """What a model says: its kind, its own score, and all scores, for each element one number per variant."""
+
+    kind: str
+    own: str
+    scores: dict[str, list[np.ndarray]]
+
+
+def asked(path: Path, several: list[Element]) -> Said:
+    """Differences that a model gives."""
     model = gattn_tg.load(path)
     with tempfile.TemporaryDirectory() as made:
         genome, table = Path(made) / "elements.fa", Path(made) / "variants.tsv"
@@ -154,8 +170,32 @@ def asked(path: Path, several: list[Element]) -> dict[str, list[np.ndarray]]:
     names = [column.name for column in effects.effects.answers.columns if column.difference]
     if model.kind == "TrackModel":
         names, values = over_tracks(names, values)
+    if model.kind == CLASSIFIER and len(names) == 2:
+        names, values = names[1:], values[:, 1:]  # the first class is the other side of it
     ends = np.cumsum([len(e.variants) for e in several])[:-1]
-    return {name: np.split(column, ends) for name, column in zip(names, values.T, strict=True)}
+    scores = {name: np.split(column, ends) for name, column in zip(names, values.T, strict=True)}
+    return Said(model.kind, OWN.get(model.kind, names[-1]), scores)
+
+
+def kept(path: Path | None, checkpoint: Path, several: list[Element]) -> Said:
+    """What a model said before, or says now and is kept."""
+    if path is None:
+        return asked(checkpoint, several)
+    ends = np.cumsum([len(e.variants) for e in several])
+    if not path.exists():
+        said = asked(checkpoint, several)
+        np.savez(path, kind=said.kind, own=said.own, **{k: np.concatenate(v) for k, v in said.scores.items()})
+    with np.load(path) as held:
+        scores = {name: held[name] for name in held.files if name not in ("kind", "own")}
+        if any(len(column) != ends[-1] for column in scores.values()):
+            raise SystemExit(f"{path}: expected scores of {ends[-1]:,} variants, got others; take it away")
+        return Said(str(held["kind"]), str(held["own"]), {k: np.split(v, ends[:-1]) for k, v in scores.items()})
+
+
+def mean_of(several: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
+    """The mean of scores, each divided by its standard deviation over all variants."""
+    scaled = [[part / np.concatenate(parts).std() for part in parts] for parts in several]
+    return [np.mean(parts, axis=0) for parts in zip(*scaled, strict=True)]
 
 
 def over_tracks(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
@@ -189,20 +229,31 @@ def main() -> None:
     parser.add_argument("--context", type=Path, nargs="*", default=[], help="FASTA of windows named chrom:start-end")
     parser.add_argument("--barcodes", type=int, default=10, help="that a measurement rests on, at least")
     parser.add_argument("--names", nargs="*", default=[], help="of the checkpoints in the lines (their folders)")
+    parser.add_argument("--kept", type=Path, default=None, help="folder of what models said")
     parser.add_argument("--no-baselines", action="store_true")
     a = parser.parse_args()
     several = elements(a)
+    of_jaspar = [jaspar(element) for element in several]
     if not a.no_baselines:
         by_name = [simple(element) for element in several]
         for name in by_name[0]:
             tell(name, several, [scores[name] for scores in by_name], a)
-        tell("JASPAR", several, [jaspar(element) for element in several], a)
+        tell("JASPAR", several, of_jaspar, a)
+    own: dict[str, list[np.ndarray]] = {}
+    classifiers: dict[str, list[np.ndarray]] = {}
     for i, path in enumerate(a.checkpoints):
-        began = time.perf_counter()
-        found = asked(path, several)
-        seconds = round(time.perf_counter() - began, 1)
-        for name, values in found.items():
-            tell(f"{a.names[i] if i < len(a.names) else path.parent.name}: {name}", several, values, a, seconds=seconds)
+        name = a.names[i] if i < len(a.names) else path.parent.name
+        said = kept(a.kept and a.kept / f"{name}.npz", path, several)
+        for score, values in said.scores.items():
+            tell(f"{name}: {score}", several, values, a)
+        own[name] = said.scores[said.own]
+        if said.kind == CLASSIFIER:
+            classifiers[name] = own[name]
+    means = {"mean of classifiers": classifiers, "mean of models": own,
+             "mean of classifiers and JASPAR": {**classifiers, "JASPAR": of_jaspar}}  # fmt: skip
+    for name, scores in means.items():
+        if len(scores) > 1 and not (scores is own and len(own) == len(classifiers)):
+            tell(name, several, mean_of(scores.values()), a, of=list(scores))
 
 
 if __name__ == "__main__":
