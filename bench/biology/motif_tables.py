@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.biology.study_table import reached
 from bench.tables import Line, markdown, newest
-from gattn_tg.front.discoveries import EVIDENCE
+from gattn_tg.front.why.discoveries import EVIDENCE
 
 # of study_words.py: the best linear model, one sum of network and linear model, the network alone
 OTHERS = ("gapped, motifs", "words, jaspar", "none")
