@@ -189,8 +189,10 @@ class SequenceClassifier(MotifEvidence, Trunk):
         self.filters = MotifFilters(c.filters, c.filter_width, rng) if c.filters else None
         self.head = Linear(c.width * self.pool.times, c.n_classes, rng, gain=0.1)
         classes = c.filters or (c.n_motifs - 1 if c.motif_counts else 0)
-        self.evidence = Evidence(2 * classes, c.n_classes, BESIDE_WORDS if c.kmers else 1.0) if classes else None
-        self.pairs = Evidence(n_pairs(c.motif_pairs, c.pair_reach_bp), c.n_classes) if c.motif_pairs else None
+        scale = BESIDE_WORDS if c.kmers else 1.0
+        paired = n_pairs(c.motif_pairs, c.pair_reach_bp)
+        self.evidence = Evidence(2 * classes, c.n_classes, scale) if classes else None
+        self.pairs = Evidence(paired, c.n_classes, scale) if c.motif_pairs else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
         self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
         self.blend = Blend() if c.apart else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from gattn_tg.metrics.ridge import ridge
 from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
+from gattn_tg.nn.evidence import Evidence
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.tasks.labelled import DataSettings
 from gattn_tg.types import Float, Int
@@ -74,16 +76,17 @@ def begin(
 ) -> None:
     """Set the filters of a model to their matrices, and take their strengths in the training set as usual.
 
-    With `motif_pairs`, those filters become the first that tell what is known best together (`telling`), and the
-    linear model on pairs begins as a regression: there are few pairs that matter among thousands, and steps of
-    descent need tens of thousands of sequences to find them.
+    With `motif_pairs`, those filters become the first that tell what is known best together (`telling`), and the linear
+    models on motifs and on pairs begin as one regression: few pairs matter among thousands, and steps of descent need
+    tens of thousands of sequences to find them. Beside counts of words they begin at 0, as such a regression knows few
+    sequences by heart and leaves words nothing to learn from them.
 
     Args:
         model: a `SequenceClassifier` with `filters`.
         starts: `starts`.
         train: the training set.
         seed: of the order in which its first sequences are taken.
-        known: of the training set; None leaves filters in order, and pairs at 0.
+        known: of the training set; None leaves filters in order, and linear models at 0.
     """
     model.filters.start_from(starts)
     rows, found = _usual(model, train, seed)
@@ -93,13 +96,25 @@ def begin(
     if paired < n:
         first = telling(found, known.columns(rows), paired)
         model.filters.reorder([*first, *sorted(set(range(n)) - set(first))])
-        _usual(model, train, seed)
-    unusual = model.calibrate_pairs(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
+        rows, found = _usual(model, train, seed)
+    pairs = model.calibrate_pairs(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
+    if not model.config.kmers:
+        _begin_as_regression([model.evidence, model.pairs], [found, pairs], known, rows)
+
+
+def _begin_as_regression(
+    parts: Sequence[Evidence], numbers: Sequence[Float[np.ndarray, "r f"]], known: Known, rows: Int[np.ndarray, "r"]
+) -> None:
+    """Let linear models begin as one ridge regression on the numbers of all, each of which counts alike as a whole."""
+    sizes = [x.shape[1] for x in numbers]
+    x = np.concatenate([part / np.float32(np.sqrt(n)) for part, n in zip(numbers, sizes, strict=True)], axis=1)
     answers = known.columns(rows)
-    effects, left_out = ridge(unusual, np.nan_to_num(answers - np.nanmean(answers, axis=0)))
+    found, left_out = ridge(x, np.nan_to_num(answers - np.nanmean(answers, axis=0)))
     scales = [float(_fitted(told[:, None], y, is_value=known.is_value)[0])
               for told, y in zip(left_out.T, answers.T, strict=True)]  # fmt: skip
-    model.pairs.start_from(known.outputs(effects * np.maximum(scales, 0.0)))
+    each = np.split(known.outputs(found * np.maximum(scales, 0.0)), np.cumsum(sizes)[:-1])
+    for part, effects, n in zip(parts, each, sizes, strict=True):
+        part.start_from(effects / np.sqrt(n))
 
 
 def begin_counts(task: Any) -> None:
