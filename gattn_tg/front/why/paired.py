@@ -15,7 +15,7 @@ from gattn_tg.nn.motif_pairs import distances
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float
 
-MOST, SHOWN = 1000, 30  # pairs that are kept, and on the page: those that give most
+MOST, SHOWN = 1000, 15  # pairs that are kept, and on the page: those that give most
 STRANDS = "+-"
 
 
@@ -24,7 +24,8 @@ class ReadPairs(Table):
     """Pairs of motifs, those first that give most to an answer; 1,000 at most.
 
     Args:
-        first: name of the motif that stands first.
+        filters: place of the first motif among the filters of the model, and of the second.
+        first: name of the motif that stands first: of the known one that it resembles most.
         first_strands: its strand.
         second: name of the motif behind it.
         second_strands: its strand.
@@ -35,6 +36,7 @@ class ReadPairs(Table):
         effects: what one standard deviation more of the pair gives to each answer.
     """
 
+    filters: tuple[tuple[int, int], ...]
     first: tuple[str, ...]
     first_strands: tuple[str, ...]
     second: tuple[str, ...]
@@ -53,11 +55,12 @@ class ReadPairs(Table):
     @property
     def header(self) -> list[str]:
         """Both motifs, their distance, and what they give to each answer."""
-        return ["first", "strand", "second", "strand of second", "from bp", "to bp", *self.answers]
+        return ["first", "strand", "second", "strand of second", "from bp", "to bp", "filters", *self.answers]
 
     def rows(self) -> Iterator[list[Any]]:
         """One per pair."""
-        columns = (self.first, self.first_strands, self.second, self.second_strands, self.from_bp, self.to_bp)
+        filters = (f"{one},{other}" for one, other in self.filters)
+        columns = (self.first, self.first_strands, self.second, self.second_strands, self.from_bp, self.to_bp, filters)
         for row, effects in zip(zip(*columns, strict=True), self.effects.tolist(), strict=True):
             yield [*row, *effects]
 
@@ -65,7 +68,7 @@ class ReadPairs(Table):
         """The section of a page."""
         rows = [[f"{first} {strand}", f"{second} {other}", f"{least} to {most}" if most > least else str(least),
                  *(f"{effect:+.3f}" for effect in effects)]
-                for first, strand, second, other, least, most, *effects in islice(self.rows(), SHOWN)]  # fmt: skip
+                for first, strand, second, other, least, most, _, *effects in islice(self.rows(), SHOWN)]  # fmt: skip
         about = "What one standard deviation more of two motifs at a distance gives. Distances are between the middles."
         turned = " A pair stands for itself and for what it is on the other strand." if self.merges_strands else ""
         return section("Pairs of motifs", about + turned,
@@ -95,8 +98,9 @@ def read_pairs(
     size = np.abs(each).sum(-1).reshape(-1)
     order = np.argsort(-size, kind="stable")[:MOST]
     k, a, b = np.unravel_index(order[size[order] > 0], each.shape[:3])
+    first, second = ((i % m).tolist() for i in (a, b))
     return ReadPairs(
-        tuple(names[i % m] for i in a), tuple(STRANDS[i // m] for i in a), tuple(names[i % m] for i in b),
-        tuple(STRANDS[i // m] for i in b), tuple(groups[i][0] for i in k), tuple(groups[i][1] - 1 for i in k),
-        config.merge_strands, answers, each[k, a, b],
+        tuple(zip(first, second, strict=True)), tuple(names[i] for i in first), tuple(STRANDS[i // m] for i in a),
+        tuple(names[i] for i in second), tuple(STRANDS[i // m] for i in b), tuple(groups[i][0] for i in k),
+        tuple(groups[i][1] - 1 for i in k), config.merge_strands, answers, each[k, a, b],
     )  # fmt: skip

@@ -92,7 +92,8 @@ def test_pairs_are_named_with_strands_and_distance_and_of_merged_strands_once(tm
     scale = 80**-0.5
     one_two, two_one = ("one", "+", "two", "-", 4, 5), ("two", "+", "one", "-", 4, 5)
     two_two = ("two", "+", "two", "+", 6, 7)
-    rows = {tuple(row[:6]): row[6] for row in found.pairs.rows()}
+    rows = {tuple(row[:6]): row[7] for row in found.pairs.rows()}
+    assert found.pairs.filters[0] == (0, 1)
     # one + before two - is, on the other strand, two + before one -
     wanted = {one_two: 6, two_two: -3} if merges else {one_two: 5, two_two: -3, two_one: 1}
     assert rows == pytest.approx({key: value * scale for key, value in wanted.items()})
