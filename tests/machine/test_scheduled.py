@@ -18,7 +18,7 @@ from gattn_tg.machine import cpu, lowered, scheduled, toolchain
 LEARN = """
 import hashlib, numpy as np
 from tinygrad import Tensor, schedule
-from gattn_tg import MotifBias, attention
+from gattn_tg.ops.norm import layer_norm
 n_cut, cut = 0, schedule.get_kernel_graph
 def counted(sink):
     global n_cut
@@ -26,14 +26,12 @@ def counted(sink):
     return cut(sink)
 schedule.get_kernel_graph = counted
 rng = np.random.default_rng(0)
-q, k, v = (Tensor(rng.normal(size=(1, 2, 70, 16)).astype(np.float32)).realize() for _ in range(3))
-ids = Tensor(rng.integers(0, 16, (1, 70)).astype(np.uint8)).realize()
-table = Tensor(rng.normal(size=(16, 16)).astype(np.float32)).realize()
+x, w, b = (Tensor(rng.normal(size=size).astype(np.float32)).realize() for size in ((40000, 2), 2, 2))
 start = n_cut  # arrays come from another device, and such graphs are not kept
-loss = (attention(q, k, v, bias=MotifBias.pair(table, ids)) + q.std() * v.sum(axis=2, keepdim=True)).square().sum()
-bits = Tensor.realize(loss, *(found := loss.gradient(q, k, v, table)))
-n_cut -= start
-print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in (loss, *found))).hexdigest(), n_cut > 0)
+loss = (layer_norm(x, w, b) + x.std() * w.sum()).square().sum()
+Tensor.realize(loss, *(found := loss.gradient(x, w, b)))
+has_cut = n_cut > start
+print(hashlib.sha256(b"".join(x.numpy().tobytes() for x in (loss, *found))).hexdigest(), has_cut)
 """
 
 
