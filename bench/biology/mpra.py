@@ -249,10 +249,11 @@ def main() -> None:
         own[name] = said.scores[said.own]
         if said.kind == CLASSIFIER:
             classifiers[name] = own[name]
-    means = {"mean of classifiers": classifiers, "mean of models": own,
-             "mean of classifiers and JASPAR": {**classifiers, "JASPAR": of_jaspar}}  # fmt: skip
+    k = len(classifiers)
+    means = {f"mean of {k} classifiers": classifiers, f"mean of {len(own)} models": own,
+             f"mean of {k} classifiers and JASPAR": {**classifiers, "JASPAR": of_jaspar}}  # fmt: skip
     for name, scores in means.items():
-        if len(scores) > 1 and not (scores is own and len(own) == len(classifiers)):
+        if len(scores) > 1 and not (scores is own and len(own) == k):
             tell(name, several, mean_of(scores.values()), a, of=list(scores))
 
 
