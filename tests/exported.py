@@ -11,7 +11,8 @@ import gattn_tg
 from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import ClassReadout, Readout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode
 

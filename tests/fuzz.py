@@ -38,7 +38,7 @@ from gattn_tg.io import (
 )
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.sequences import read as read_sequences
 from gattn_tg.seq import Interval, Variant

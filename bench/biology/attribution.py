@@ -29,7 +29,7 @@ from gattn_tg.io import Record, read_fasta, read_matrices
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models import checkpoint
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.seq import N, decode, encode
 from gattn_tg.seq.strand import reverse_complement

@@ -37,7 +37,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.io import read_fasta
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary, annotate, vocabulary_of
 from gattn_tg.motif.from_matrices import matrices_of
 from gattn_tg.motif.threshold import log_odds

@@ -36,7 +36,7 @@ from gattn_tg.io import Record
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode
 

@@ -40,7 +40,10 @@ from gattn_tg.machine.captured import plain_cpu
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import ClassReadout, NextBaseReadout, Readout, TrackHead, TrackReadout
+from gattn_tg.models.readouts.bases import NextBaseReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from tests.browser import Browser
 

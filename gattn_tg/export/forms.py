@@ -15,14 +15,9 @@ from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.tokens import places_of
-from gattn_tg.models.readouts import (
-    LabelReadout,
-    NextBaseReadout,
-    SequenceReadout,
-    SiteReadout,
-    TrackReadout,
-    ValueReadout,
-)
+from gattn_tg.models.readouts.bases import NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.sequences import LabelReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.seq.alphabet import N
 
 AT_ONCE_BP = 4096  # bases of a call, about: enough for the kernels, and little for a phone

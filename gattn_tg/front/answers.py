@@ -14,7 +14,7 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.later import Later
 from gattn_tg.models.captured.forward import sequence_answers
 from gattn_tg.models.captured.strands import Run, over_strands
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.score.along import columns_of, intervals_of
 from gattn_tg.score.answers import Answer, Answers, LabelPredictions, ValuePredictions, answers
 from gattn_tg.score.in_turns import SharedRows

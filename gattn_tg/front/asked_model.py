@@ -17,7 +17,7 @@ from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.io import Record
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.motif import annotate, causal_ids
 from gattn_tg.score.in_turns import Over
 from gattn_tg.score.sequences import states_of

@@ -14,7 +14,8 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.imported.folder import CONFIG
 from gattn_tg.models.imported.trunk import ImportedTrunk
 from gattn_tg.models.imported.writing import FILES, Written, written
-from gattn_tg.models.readouts import Readout, SequenceReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.score.splice import DINUCLEOTIDES, GENOMIC_SHARE, LABELS, TRAINED_SHARE
 from gattn_tg.training.keep.folder import weights_of
 

@@ -18,16 +18,10 @@ from gattn_tg.front.sites import TrainedSites
 from gattn_tg.front.trained import Trained
 from gattn_tg.machine import devices, toolchain
 from gattn_tg.models import checkpoint
-from gattn_tg.models.readouts import (
-    ClassReadout,
-    LabelReadout,
-    MaskedReadout,
-    NextBaseReadout,
-    Readout,
-    SiteReadout,
-    TrackReadout,
-    ValueReadout,
-)
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.sites.readout import SparseReadout
 from gattn_tg.training.config import Precision
 from gattn_tg.training.keep.folder import weights_of

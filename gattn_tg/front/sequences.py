@@ -10,7 +10,7 @@ import numpy as np
 
 from gattn_tg.errors import ConfigError, FormatError, ShapeError
 from gattn_tg.io import Record
-from gattn_tg.models.readouts import NAME, SEQUENCE
+from gattn_tg.models.readouts.sequences import NAME, SEQUENCE
 from gattn_tg.score.sequences import read
 from gattn_tg.seq import N, decode, encode
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL

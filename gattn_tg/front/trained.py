@@ -16,7 +16,7 @@ from gattn_tg.later import Later
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.readouts import Readout
+from gattn_tg.models.readouts.readout import Readout
 from gattn_tg.seq import Interval
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.types import Float

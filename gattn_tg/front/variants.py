@@ -9,7 +9,7 @@ from pathlib import Path
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.io import Genome
 from gattn_tg.models.checkpoint import CONFIG
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.score.in_turns import from_first
 from gattn_tg.score.variants.answers import answers_of
 from gattn_tg.score.variants.asked import Asked, Variants

@@ -9,7 +9,7 @@ from tinygrad import Tensor
 
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import SiteReadout
+from gattn_tg.models.readouts.bases import SiteReadout
 from gattn_tg.models.tracks import one_hot
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.convolution import Convolution

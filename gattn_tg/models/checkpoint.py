@@ -19,7 +19,8 @@ from gattn_tg.io.strict_json import parse
 from gattn_tg.io.whole import beside, opened, write_folder
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.kinds import kind_of, kind_of_model
-from gattn_tg.models.readouts import ClassReadout, Readout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.models.safetensors import Entry, pack, read_header, require_finite, unpack
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.motif import MotifVocabulary

@@ -11,7 +11,7 @@ from gattn_tg.errors import FormatError, ShapeError
 from gattn_tg.models.config import MAX_MOTIFS, NO_MOTIF, TrunkConfig
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.motif_evidence import MotifEvidence
-from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn.blend import Blend
 from gattn_tg.nn.convolution import Convolution

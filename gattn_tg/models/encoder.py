@@ -10,7 +10,7 @@ from tinygrad import Tensor
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import MaskedReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import n_words, word_ids
 from gattn_tg.nn.convolution import Convolution

@@ -12,7 +12,7 @@ from tinygrad import Tensor
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.config import STARTS, TrunkConfig
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import NextBaseReadout
+from gattn_tg.models.readouts.bases import NextBaseReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.models.words import LONGEST, n_words, word_ids
 from gattn_tg.nn.block import Block

@@ -8,7 +8,7 @@ from typing import Any
 
 from gattn_tg.errors import ConfigError, an
 from gattn_tg.models.config import TrunkConfig
-from gattn_tg.models.readouts import TASK, Readout
+from gattn_tg.models.readouts.readout import TASK, Readout
 from gattn_tg.strict import convert, nearest
 
 

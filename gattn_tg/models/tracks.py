@@ -14,7 +14,7 @@ from gattn_tg.errors import ConfigError, ShapeError
 from gattn_tg.models.bins import DEFAULT_RANKS, bin_ids
 from gattn_tg.models.config import STARTS, TrunkConfig
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import TrackReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.surroundings import PER_WIDTH, composition
 from gattn_tg.models.tower import Stage, widths
 from gattn_tg.models.trunk import Trunk

@@ -14,7 +14,8 @@ from gattn_tg.io import Genome, read_bed
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.strands import Run, mirrored_sites, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.readouts import SiteReadout, TrackHead, TrackReadout
+from gattn_tg.models.readouts.bases import SiteReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score.in_turns import Over, filled
 from gattn_tg.seq import encode

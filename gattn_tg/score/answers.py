@@ -13,7 +13,7 @@ from gattn_tg.errors import LengthWarning
 from gattn_tg.io import Record
 from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.score.sequences import chunks
 from gattn_tg.score.table import Table
 from gattn_tg.types import Float, Int

@@ -12,7 +12,7 @@ from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.captured.forward import sequence_answers
 from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, SequenceReadout, ValueReadout
 
 
 def outcome(

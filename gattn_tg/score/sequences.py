@@ -11,7 +11,7 @@ from gattn_tg.errors import FormatError
 from gattn_tg.io import LabelledTable, Read, Record, read_fasta, stream_labelled
 from gattn_tg.io.bam import read_bam
 from gattn_tg.io.source import Source
-from gattn_tg.models.readouts import NAME, SEQUENCE
+from gattn_tg.models.readouts.sequences import NAME, SEQUENCE
 from gattn_tg.motif import MotifVocabulary
 
 BAM = ".bam"

@@ -13,7 +13,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.models.captured.room import require_weights
 from gattn_tg.models.config import Config, TrunkConfig
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import TASK
+from gattn_tg.models.readouts.readout import TASK
 from gattn_tg.motif.vocabulary import MotifVocabulary
 from gattn_tg.strict import require
 

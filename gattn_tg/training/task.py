@@ -10,7 +10,7 @@ from tinygrad import Tensor
 
 from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.captured.inputs import Inputs
-from gattn_tg.models.readouts import Readout
+from gattn_tg.models.readouts.readout import Readout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.types import Float

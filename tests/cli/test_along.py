@@ -17,7 +17,8 @@ from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
-from gattn_tg.models.readouts import SiteReadout, TrackReadout
+from gattn_tg.models.readouts.bases import SiteReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.score import profiles

@@ -12,7 +12,7 @@ from gattn_tg.io import read_fasta
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 
 SIZES = {"width": 16, "n_layers": 1, "n_heads": 2, "context": 32}

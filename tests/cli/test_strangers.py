@@ -13,7 +13,7 @@ import pytest
 from gattn_tg.cli.main import main
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.motif import MotifVocabulary
 

@@ -18,7 +18,7 @@ from gattn_tg.cli.bar import Bar
 from gattn_tg.cli.main import main
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.models.sites.config import SiteConfig
 from gattn_tg.models.sites.network import SiteModel
 from gattn_tg.models.sites.readout import SparseReadout

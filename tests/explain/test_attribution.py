@@ -14,7 +14,7 @@ from gattn_tg.explain.attribution.sequences import Asked
 from gattn_tg.explain.attribution.target import SequenceTarget
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.seq import encode

@@ -26,7 +26,8 @@ from gattn_tg.machine import toolchain, zig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import MaskedReadout, TrackHead, TrackReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from gattn_tg.motif.motif_class import MotifClass
 from gattn_tg.motif.rules import AtRich, CpgIslands, Matrix

@@ -33,7 +33,10 @@ from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.imported.classifier import ImportedClassifier
 from gattn_tg.models.imported.config import ImportedClassifierConfig
 from gattn_tg.models.imported.reading import imported
-from gattn_tg.models.readouts import ClassReadout, NextBaseReadout, Readout, SiteReadout, TrackHead, TrackReadout
+from gattn_tg.models.readouts.bases import NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.seq import N, decode, encode
 
 pytest.importorskip("ziglang", reason="ziglang compiles what is exported")

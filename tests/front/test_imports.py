@@ -25,7 +25,8 @@ from gattn_tg.models.imported.config import ImportedClassifierConfig
 from gattn_tg.models.imported.encoder import ImportedEncoder
 from gattn_tg.models.imported.reading import imported
 from gattn_tg.models.imported.writing import written
-from gattn_tg.models.readouts import ClassReadout, MaskedReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.training.keep.state import restore, snapshot
 
 RNG = np.random.default_rng(4)

@@ -19,7 +19,7 @@ from gattn_tg.machine import devices
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.kind import Kind
 from gattn_tg.models.kinds import HOMES
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.training.loop.watch import Watcher
 
 

@@ -20,7 +20,7 @@ from gattn_tg.io import Read, Record
 from gattn_tg.metrics.mixture import share
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 
 CONFIG = ClassifierConfig(n_classes=2, width=8, n_layers=1, n_heads=2, max_length=16, stem_kernel=0, dropout=0.0,

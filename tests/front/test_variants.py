@@ -17,15 +17,10 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import (
-    ClassReadout,
-    MaskedReadout,
-    NextBaseReadout,
-    Readout,
-    SiteReadout,
-    TrackHead,
-    TrackReadout,
-)
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from gattn_tg.score.variants.answers import ANSWERS
 from gattn_tg.score.variants.effects import Effects

@@ -14,7 +14,7 @@ from gattn_tg.metrics.correlation import spearman
 from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.metrics.ranks import mid_ranks
 from gattn_tg.metrics.weights import balanced
-from gattn_tg.models.readouts import LabelReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import LabelReadout, ValueReadout
 
 RNG = np.random.default_rng(0)
 

@@ -18,7 +18,7 @@ from tinygrad.nn.state import get_state_dict
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.models.safetensors import pack, unpack
 from gattn_tg.motif import MotifVocabulary
 

@@ -13,7 +13,7 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.bins import bin_ids
 from gattn_tg.models.gpt import GPTConfig
-from gattn_tg.models.readouts import TrackHead, TrackReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.models.surroundings import composition
 from gattn_tg.models.tower import widths
 from gattn_tg.models.tracks import TrackConfig, TrackModel

@@ -16,7 +16,7 @@ from gattn_tg.metrics.classes import confusion
 from gattn_tg.models.captured.forward import Forward, class_probabilities
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score.evaluate import outcome
 from gattn_tg.score.predict import fields, header, predict

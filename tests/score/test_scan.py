@@ -16,7 +16,7 @@ from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.score import scan
 from gattn_tg.score.scan import Scanner, collected

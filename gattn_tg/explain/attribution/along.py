@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad import Tensor
 
 from gattn_tg.explain.attribution.target import Target
-from gattn_tg.models.readouts import TrackHead
+from gattn_tg.models.readouts.tracks import TrackHead
 from gattn_tg.types import Float
 
 

@@ -11,7 +11,7 @@ from tinygrad import Tensor
 
 from gattn_tg.errors import ConfigError, UnsupportedError
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.types import Float, Int, UInt8
 

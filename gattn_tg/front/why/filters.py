@@ -17,7 +17,7 @@ from gattn_tg.front.why.explanations import put
 from gattn_tg.front.why.paired import ReadPairs, read_pairs
 from gattn_tg.io import read_matrices
 from gattn_tg.io.motifs.meme import meme_text
-from gattn_tg.models.readouts import ClassReadout, SequenceReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, SequenceReadout
 from gattn_tg.motif.frequencies import information, of_counts, of_log_odds
 from gattn_tg.motif.similar import Match, nearest
 from gattn_tg.score.table import Table

@@ -17,7 +17,9 @@ from gattn_tg.front.sequences import ids_of
 from gattn_tg.io import Record
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.strands import Run, over_strands
-from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout, Readout, SiteReadout, TrackReadout
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.seq import N, decode
 from gattn_tg.types import Float, UInt8
 

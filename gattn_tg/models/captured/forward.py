@@ -14,7 +14,7 @@ from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.captured.finite import finite
 from gattn_tg.models.captured.inputs import Feed
 from gattn_tg.models.captured.room import require_room
-from gattn_tg.models.readouts import LabelReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import LabelReadout, SequenceReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.ops.recompute import forgetting
 from gattn_tg.types import Float

@@ -8,7 +8,7 @@ from tinygrad import Tensor
 from gattn_tg.models.imported.config import ImportedClassifierConfig, ImportedConfig
 from gattn_tg.models.imported.trunk import ImportedTrunk
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import ClassReadout, LabelReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.pool import pool
 from gattn_tg.types import Float, Int, UInt8

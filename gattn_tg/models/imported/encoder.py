@@ -10,7 +10,7 @@ from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.tokens import Tokens
 from gattn_tg.models.imported.trunk import ImportedTrunk
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import MaskedReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.lookup import rows_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gattn_tg.models.readouts import Readout
+from gattn_tg.models.readouts.readout import Readout
 
 
 @dataclass(frozen=True, kw_only=True)

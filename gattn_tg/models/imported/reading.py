@@ -17,7 +17,7 @@ from gattn_tg.models.imported.families import FAMILIES, OF_WORDS, OLD_ENDS, UP, 
 from gattn_tg.models.imported.folder import CONFIG, Folder, read_folder
 from gattn_tg.models.imported.found import Found
 from gattn_tg.models.imported.tracks.names import FAMILIES as TRACKS_FAMILIES
-from gattn_tg.models.readouts import MaskedReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
 from gattn_tg.nn.initial import outline
 from gattn_tg.ops.host import tensor_of
 

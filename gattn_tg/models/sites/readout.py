@@ -9,7 +9,8 @@ import numpy as np
 
 from gattn_tg.data.sites.listed import require_pattern
 from gattn_tg.errors import ConfigError
-from gattn_tg.models.readouts import LONGEST_BP, BlockReadout
+from gattn_tg.models.readouts.bases import BlockReadout
+from gattn_tg.models.readouts.readout import LONGEST_BP
 from gattn_tg.types import Float
 
 Target = Literal["label", "share"]

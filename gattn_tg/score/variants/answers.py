@@ -11,17 +11,10 @@ from gattn_tg.errors import ConfigError, UnsupportedError, an
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
-from gattn_tg.models.readouts import (
-    ClassReadout,
-    LabelReadout,
-    MaskedReadout,
-    NextBaseReadout,
-    Readout,
-    SequenceReadout,
-    SiteReadout,
-    TrackReadout,
-    ValueReadout,
-)
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import Readout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.score.along import GenomePredictor
 from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.score.variants.language import HiddenAnswers, LikelihoodAnswers

@@ -8,7 +8,7 @@ from gattn_tg.data.augment import other_strand
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.likelihood import Likelihood
-from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout
 from gattn_tg.motif import annotate
 from gattn_tg.score.variants.alleles import Alleles
 from gattn_tg.score.variants.options import Answers, Column, Options, checked_width, refuse_tracks

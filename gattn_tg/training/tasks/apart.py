@@ -12,7 +12,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.data.augment import other_strand
 from gattn_tg.metrics.outcome import Outcome
 from gattn_tg.models.captured.forward import Forward, meant
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.nn.blend import CHOICES, SCALES
 from gattn_tg.training.task import PARTS, Device

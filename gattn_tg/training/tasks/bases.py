@@ -20,7 +20,7 @@ from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.captured.strands import mirrored_sites, over_strands
 from gattn_tg.models.kinds import kind_of
-from gattn_tg.models.readouts import SiteReadout
+from gattn_tg.models.readouts.bases import SiteReadout
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings

@@ -15,7 +15,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.io import TableColumns
 from gattn_tg.metrics.weights import balanced
 from gattn_tg.models.captured.inputs import Inputs
-from gattn_tg.models.readouts import LABEL, ClassReadout
+from gattn_tg.models.readouts.sequences import LABEL, ClassReadout
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig

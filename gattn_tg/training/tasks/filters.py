@@ -14,7 +14,7 @@ from gattn_tg.data.order import shuffled
 from gattn_tg.io import read_matrices
 from gattn_tg.metrics.logistic import slopes_and_level
 from gattn_tg.metrics.ridge import ridge
-from gattn_tg.models.readouts import ClassReadout, SequenceReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, SequenceReadout, ValueReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.motif.from_matrices import matrices_of, scored
 from gattn_tg.nn.evidence import Evidence

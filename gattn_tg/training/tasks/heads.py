@@ -13,7 +13,7 @@ from tinygrad import Tensor
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.kinds import kind_of
-from gattn_tg.models.readouts import TrackReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks import trackdata

@@ -12,7 +12,7 @@ from gattn_tg.data import LabelledSequences, split
 from gattn_tg.data.tables.encoded import EncodedTable
 from gattn_tg.errors import ConfigError
 from gattn_tg.io import TableColumns
-from gattn_tg.models.readouts import NAME, SEQUENCE
+from gattn_tg.models.readouts.sequences import NAME, SEQUENCE
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig

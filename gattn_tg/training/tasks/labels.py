@@ -13,7 +13,7 @@ from gattn_tg.data import LabelledSequences
 from gattn_tg.io import TableColumns
 from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.models.captured.inputs import Inputs
-from gattn_tg.models.readouts import LabelReadout
+from gattn_tg.models.readouts.sequences import LabelReadout
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.training.task import Arrays
 from gattn_tg.training.tasks import remarks

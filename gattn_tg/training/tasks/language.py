@@ -12,7 +12,7 @@ from tinygrad import Tensor
 from gattn_tg.data.genomes.corpus import behind
 from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.likelihood import BaseMetrics, Likelihood, causal_motifs
-from gattn_tg.models.readouts import NextBaseReadout
+from gattn_tg.models.readouts.bases import NextBaseReadout
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.training.task import Arrays
 from gattn_tg.training.tasks.windows import WindowTask

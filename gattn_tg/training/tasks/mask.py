@@ -14,7 +14,7 @@ from gattn_tg.data.masking import mask
 from gattn_tg.data.sampler import Sampler
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.inputs import Inputs
-from gattn_tg.models.readouts import MaskedReadout
+from gattn_tg.models.readouts.bases import MaskedReadout
 from gattn_tg.motif import annotate
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.strict import require

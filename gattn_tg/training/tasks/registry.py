@@ -6,17 +6,10 @@ from typing import Any
 
 from gattn_tg import strict
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.models.readouts import (
-    TASK,
-    ClassReadout,
-    LabelReadout,
-    MaskedReadout,
-    NextBaseReadout,
-    Readout,
-    SiteReadout,
-    TrackReadout,
-    ValueReadout,
-)
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.readout import TASK, Readout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.sites.readout import SparseReadout
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.task import Device, Task, TaskKind

@@ -24,7 +24,7 @@ from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.kinds import kind_of
-from gattn_tg.models.readouts import SequenceReadout
+from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device, Judge

@@ -18,7 +18,7 @@ from gattn_tg.metrics.correlation import by_group, pearson
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.captured.strands import over_strands
-from gattn_tg.models.readouts import TrackHead, TrackReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
 from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.task import Arrays, Device

@@ -19,7 +19,7 @@ from gattn_tg.front.attention import motif_excess
 from gattn_tg.metrics.chance import difference, mean, p_of_labels, p_of_signs, q_values
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import N, decode, encode
 

@@ -17,7 +17,8 @@ from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
-from gattn_tg.models.readouts import ClassReadout, NextBaseReadout
+from gattn_tg.models.readouts.bases import NextBaseReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import reverse_complement
 

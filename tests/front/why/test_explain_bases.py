@@ -22,7 +22,8 @@ from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.encoder import EncoderConfig, MaskedEncoder
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
-from gattn_tg.models.readouts import MaskedReadout, NextBaseReadout, SiteReadout, TrackReadout
+from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.tracks import TrackConfig, TrackModel
 from gattn_tg.motif import MotifVocabulary, annotate
 from gattn_tg.seq import encode

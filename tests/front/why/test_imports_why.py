@@ -18,7 +18,7 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
 from gattn_tg.models.imported.classifier import ImportedClassifier
 from gattn_tg.models.imported.config import ImportedClassifierConfig
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 
 RNG = np.random.default_rng(6)

@@ -18,7 +18,7 @@ from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode, encode
 

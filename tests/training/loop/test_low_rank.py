@@ -16,7 +16,7 @@ from training.loop.test_fit import weights
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.models import checkpoint
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.low_rank import LowRank
 from gattn_tg.training.config import TrainConfig

@@ -17,7 +17,7 @@ from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.models.imported.encoder import ImportedEncoder
-from gattn_tg.models.readouts import ClassReadout
+from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.ops.attention.bias import MotifBias
 from gattn_tg.training.loop.start import take_over

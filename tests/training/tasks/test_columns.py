@@ -16,7 +16,7 @@ from training import tiny
 from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.models.readouts import LabelReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import LabelReadout, ValueReadout
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.loop.start import take_over
 from gattn_tg.training.tasks.classify import ClassData, Classify

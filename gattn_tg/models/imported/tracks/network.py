@@ -12,7 +12,7 @@ from gattn_tg.models.imported.tracks.block import TracksBlock
 from gattn_tg.models.imported.tracks.config import ImportedTracksConfig, TracksShape
 from gattn_tg.models.imported.tracks.tower import ACTIVATIONS, BorzoiTower, EnformerTower, Normed, Rises
 from gattn_tg.models.kind import Kind
-from gattn_tg.models.readouts import TrackReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.tracks import TracksTrunk, one_hot
 from gattn_tg.nn.attention import AttentionConfig
 from gattn_tg.ops import recompute

@@ -18,7 +18,7 @@ from gattn_tg.models.imported.tracks.functions import PUBLISHED_TOKENS
 from gattn_tg.models.imported.tracks.names import COUNTED, ENDS, OF_NORM, QKV, TracksFamily, canonical
 from gattn_tg.models.imported.tracks.network import ImportedTracks
 from gattn_tg.models.imported.tracks.targets import head_of
-from gattn_tg.models.readouts import TrackReadout
+from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.nn.initial import outline
 from gattn_tg.ops.host import tensor_of
 

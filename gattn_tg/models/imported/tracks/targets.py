@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gattn_tg.errors import FormatError
 from gattn_tg.io.fields import rows, whole
-from gattn_tg.models.readouts import TrackHead
+from gattn_tg.models.readouts.tracks import TrackHead
 
 TABLES = ("targets_{}.txt", "targets.txt")  # of a head; the second one of the first head
 

@@ -20,7 +20,7 @@ from gattn_tg.models.imported.tracks.functions import functions_of_distance, pub
 from gattn_tg.models.imported.tracks.names import tracks_family_of
 from gattn_tg.models.imported.tracks.network import ImportedTracks
 from gattn_tg.models.imported.tracks.reading import ImportedTracksFound, imported_tracks
-from gattn_tg.models.readouts import TrackHead, TrackReadout
+from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.nn.halving import WeightedHalving
 from gattn_tg.ops.activation import gelu_quick
 from gattn_tg.ops.poisson import softplus
