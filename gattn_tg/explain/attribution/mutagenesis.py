@@ -9,7 +9,7 @@ import numpy as np
 from gattn_tg.explain.attribution.sequences import Asked, Attribution, there
 from gattn_tg.explain.attribution.target import Target
 from gattn_tg.models.captured.forward import Forward
-from gattn_tg.models.captured.strands import over_strands
+from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.types import Float
 
@@ -32,6 +32,7 @@ class Mutagenesis:
             all that a change does, the motifs that it makes and breaks included.
         stretch: only these bases are changed, 0-based and half-open; None changes all.
         both_strands: the answer is the mean over a sequence and its reverse complement.
+        run: gives the answers of one strand, where the network of the target is captured already.
 
     Raises:
         ConfigError: both strands with a vocabulary that is not symmetric.
@@ -41,10 +42,10 @@ class Mutagenesis:
 
     def __init__(
         self, target: Target, vocabulary: MotifVocabulary, batch_size: int = 128, hold_motifs: bool = False,
-        stretch: tuple[int, int] | None = None, both_strands: bool = False,
+        stretch: tuple[int, int] | None = None, both_strands: bool = False, run: Run | None = None,
     ) -> None:
         self.target, self.vocabulary, self.hold_motifs, self.stretch = target, vocabulary, hold_motifs, stretch
-        run = Forward(target.model, batch_size, None, target.run)
+        run = Forward(target.model, batch_size, None, target.run) if run is None else run
         self._run = over_strands(run, vocabulary) if both_strands else run
 
     def __call__(self, asked: Asked, wanted: Float[np.ndarray, "s c"]) -> Iterator[Attribution]:

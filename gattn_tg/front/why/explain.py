@@ -13,12 +13,12 @@ from gattn_tg.explain.attribution.gradients import Gradients, InputGradient, Pat
 from gattn_tg.explain.attribution.mutagenesis import Mutagenesis
 from gattn_tg.explain.attribution.sequences import Asked, Attribution
 from gattn_tg.explain.attribution.strands import BothStrands
-from gattn_tg.explain.attribution.target import Target
+from gattn_tg.explain.attribution.target import SequenceTarget, Target
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.attention import motif_attention
 from gattn_tg.front.sequences import Sequences
 from gattn_tg.front.why.explanations import SHOWN, Explanations
-from gattn_tg.front.why.subjects import Subject, subject_of, window_bp
+from gattn_tg.front.why.subjects import Subject, captured, subject_of, window_bp
 from gattn_tg.io import Genome, Record
 from gattn_tg.score.along import check_places, intervals_of
 from gattn_tg.seq import Interval
@@ -157,8 +157,9 @@ def _method(
     key, size = (type(target), question.head, question.batch_size), question.batch_size
     both = bool(question.both_strands)
     if question.method == "mutagenesis":
+        run = captured(model, target, size) if isinstance(target, SequenceTarget) else None
         return model.held(("mutagenesis", key, question.hold_motifs, question.stretch, both), lambda: Mutagenesis(
-            target, model.vocabulary, size, question.hold_motifs, question.stretch, both))
+            target, model.vocabulary, size, question.hold_motifs, question.stretch, both, run))
     gradients = model.held(("gradients", key), lambda: Gradients(target, size))
     shuffles = question.references if question.method == "expected" else 0
     method = InputGradient(gradients) if question.method == "gradient" else PathGradient(

@@ -94,8 +94,13 @@ def network_of(model: AskedModel, target: SequenceTarget, batch_size: int, both_
     Raises:
         ConfigError: both strands with a vocabulary that is not symmetric.
     """
-    run = model.network(("explain", batch_size), lambda: Forward(target.model, batch_size, None, target.run))
+    run = model.network(("explain here", batch_size), lambda: captured(model, target, batch_size))
     return over_strands(run, model.vocabulary) if both_strands else run
+
+
+def captured(model: AskedModel, target: SequenceTarget, batch_size: int) -> Run:
+    """The network of answers about whole sequences, captured once for all that asks it."""
+    return model.held(("explain", batch_size), lambda: Forward(target.model, batch_size, None, target.run))
 
 
 def window_bp(model: AskedModel, head: str | None = None) -> int | None:

@@ -12,9 +12,11 @@ from tinygrad import Tensor
 import gattn_tg
 from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.explain.attribution.mutagenesis import Mutagenesis
 from gattn_tg.front.trained import Trained
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
+from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts.bases import NextBaseReadout
@@ -50,6 +52,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(home: Path) -> Trained:
     return gattn_tg.load(home / "classes")
+
+
+def test_the_network_that_chooses_a_class_is_the_one_that_is_asked_about_changes(home: Path) -> None:
+    model = gattn_tg.load(home / "classes")
+    model.explain([GENOME[:32]], method="mutagenesis", stretch=(0, 2), batch_size=16)
+    held = model.asked._held
+    assert sum(isinstance(x, Forward) for x in set(held.values())) == 1
+    (changes,) = (x for x in held.values() if isinstance(x, Mutagenesis))
+    assert changes._run is held["explain", 16]
 
 
 def test_the_command_fills_a_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
