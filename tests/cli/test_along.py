@@ -143,6 +143,21 @@ def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(values[:48], 1 / (1 + np.exp(-z[24:72])), rtol=1e-4)
 
 
+def test_a_contig_named_among_others_answers_as_it_does_alone(home: Path, tmp_path: Path) -> None:
+    """For each base: windows end with the contig, whatever stands in front of it in the file."""
+    (tmp_path / "alone.fa").write_text(f">chr2\n{decode(sequences(home)[1])}\n")
+    (tmp_path / "chr2.bed").write_text("chr2\t0\t40\n")
+    found = []
+    for genome, more in ((home / "g.fa", ["--bed", str(tmp_path / "chr2.bed")]), (tmp_path / "alone.fa", [])):
+        out = tmp_path / f"{genome.stem}.npz"
+        assert main(["predict", str(home / "sites"), str(genome), "--regions", *more, "-o", str(out)]) == 0
+        found.append(np.load(out))
+    among, alone = found
+    assert among["intervals"].tolist() == alone["intervals"].tolist() == ["chr2:0-40"]
+    assert among["values"].shape == (40, 1)
+    np.testing.assert_array_equal(among["values"], alone["values"])
+
+
 def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> None:
     (tmp_path / "c.fa").write_text(f">c\n{decode(sequences(home)[0])}\n")
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "c")]) == 0
