@@ -5,7 +5,7 @@
     python bench/biology/study_words.py --show
 
 Sets and rows are those of study_bias.py, and so are passes and settings but for "binding.toml": that is the shipped
-configuration, words and JASPAR apart from the network. Every cell appends a line to bench/results/study_words.jsonl:
+configuration, words and JASPAR apart from the network ("pairs": with `motif_pairs = 16`). Every cell appends a line to bench/results/study_words.jsonl:
 the validation AUC as it rises, and the test AUC of the weights with the best one, as `gattn train` keeps them: on one
 strand (`test_auc`) and as the mean over both where training turned strands (`test_auc_both`); of "binding.toml" and
 "CNN" `test_auc` is over both strands. Linear models, see linear.py: "6-mers", "gapped" (pairs of 3-mers with gaps as
@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +37,7 @@ from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.tasks.apart import Apart
 from gattn_tg.training.tasks.classify import Classify
-from gattn_tg.training.tasks.filters import Starts, begin
+from gattn_tg.training.tasks.filters import Known, Starts, begin
 from gattn_tg.training.tasks.labelled import DataSettings
 
 BENCH = "study_words"
@@ -81,6 +81,7 @@ BOTH = "gapped, motifs"  # the two of them in one model: the strongest linear mo
 PLACED = "placed"  # which two bases stand at each place
 LINEAR = (*COUNTED, "motifs", BOTH, PLACED)
 SHIPPED = "binding.toml"
+SHIPPED_WITH = {SHIPPED: {}, f"{SHIPPED}, pairs": {"motif_pairs": 16}}  # and what is changed of it
 CNN = "CNN"
 
 
@@ -104,17 +105,19 @@ def network_of(
     return found
 
 
-def shipped(parts: dict[str, LabelledSequences], seed: int, flips: bool) -> dict[str, Any]:
+def shipped(
+    parts: dict[str, LabelledSequences], seed: int, flips: bool, changes: Mapping[str, Any]
+) -> dict[str, Any]:
     """Train the shipped configuration, and what the whole and each of its parts reached."""
     config = TrainConfig.from_toml(ROOT / "examples" / "configs" / SHIPPED)
     train, valid, test = (parts[name] for name in ("train", "valid", "test"))
     given = {"n_classes": len(train.label_names), "max_length": train.width, "merge_strands": flips}
-    shape = replace(config.model_settings(ClassifierConfig, given), filters=len(matrices()))
+    shape = replace(config.model_settings(ClassifierConfig, given), filters=len(matrices()), **changes)
     settings = replace(config.train, seed=seed, reverse_complement=flips)
     choose_device()
     model = SequenceClassifier(shape, seed=seed)
-    begin(model, jaspar(), train, seed)
     task = Classify(model, train, valid, VOCABULARY, settings, held_out=test)
+    begin(model, jaspar(), train, seed, Known(task.readout, task.truth(train)))
     fitted = Fit(task, settings).run()
     if fitted.interrupted:
         raise SystemExit(f"{BENCH}: stopped at step {fitted.step}; no line is written of a run that is not whole")
@@ -169,8 +172,8 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
         train = fraction_of(data[name]["train"], fraction, seed)
         parts = {**data[name], "train": train}
         start = time.perf_counter()
-        if design == SHIPPED:
-            found = shipped(parts, seed, task.flips)
+        if design in SHIPPED_WITH:
+            found = shipped(parts, seed, task.flips, SHIPPED_WITH[design])
         elif design == CNN:
             found = convolutional(parts, seed, task.flips)
         elif design in LINEAR:
@@ -190,4 +193,4 @@ def run(sets: Iterable[str], designs: Iterable[str], fractions: Iterable[float],
 
 
 if __name__ == "__main__":
-    study(BENCH, __doc__, run, [*DESIGNS, *LINEAR, SHIPPED, CNN], ["none", "words", *LINEAR], [0.1])
+    study(BENCH, __doc__, run, [*DESIGNS, *LINEAR, *SHIPPED_WITH, CNN], ["none", "words", *LINEAR], [0.1])
