@@ -5,13 +5,14 @@
     python bench/biology/study_words.py --show
 
 Sets and rows are those of study_bias.py, and so are passes and settings but for "binding.toml": that is the shipped
-configuration, words and JASPAR apart from the network ("pairs": with `motif_pairs = 16`). Every cell appends a line to bench/results/study_words.jsonl:
-the validation AUC as it rises, and the test AUC of the weights with the best one, as `gattn train` keeps them: on one
-strand (`test_auc`) and as the mean over both where training turned strands (`test_auc_both`); of "binding.toml" and
-"CNN" `test_auc` is over both strands. Linear models, see linear.py: "6-mers", "gapped" (pairs of 3-mers with gaps as
-well), "motifs" (strengths of all JASPAR matrices), "gapped, motifs", and "placed" (the two bases at each place, of
-aligned sequences). They are logistic regressions, and their penalty is chosen on the validation set. "CNN" is a
-convolutional network in PyTorch, see cnn.py, trained for 16 passes and on both strands where the task has two.
+configuration, words and JASPAR apart from the network ("pairs": with `motif_pairs = 16`). Every cell appends a line to
+bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
+`gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
+(`test_auc_both`); of "binding.toml" and "CNN" `test_auc` is over both strands. Linear models, see linear.py: "6-mers",
+"gapped" (pairs of 3-mers with gaps as well), "motifs" (strengths of all JASPAR matrices), "gapped, motifs", and
+"placed" (the two bases at each place, of aligned sequences). They are logistic regressions, and their penalty is
+chosen on the validation set. "CNN" is a convolutional network in PyTorch, see cnn.py, trained for 16 passes and on
+both strands where the task has two.
 """
 
 from __future__ import annotations
