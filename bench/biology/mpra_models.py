@@ -52,8 +52,8 @@ def config_of(name: str) -> TrainConfig:
         windows = str(DATA / "tracks" / "hg38_borzoi_tiny_seqs.fa.gz")
         return on_windows("language.toml", {"genomes": [windows]}, {}, {"steps": 800, "batch_size": 16})
     if name == TRACKS:
-        return on_windows("tracks.toml", {"window_bp": 2_048}, {"crop_bp": 512}, {"steps": 1_500, "batch_size": 16,
-                                                                                "validate_every": 500})  # fmt: skip
+        return on_windows("tracks.toml", {"window_bp": 2_048}, {"crop_bp": 512}, {"steps": 500, "batch_size": 16,
+                                                                                "validate_every": 250})  # fmt: skip
     return binding(name)
 
 
