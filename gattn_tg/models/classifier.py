@@ -63,7 +63,8 @@ class ClassifierConfig(TrunkConfig):
         motif_pairs: a linear model beside the network sees which two of the first so many filters stand how far apart,
             in which order and on which strands; 0 for none, 32 at most. Of more filters, those become the first that
             tell the training set best together. Of 16 motifs these are 14,336 numbers for each sequence.
-        pair_reach_bp: distance from which on two sites are no pair.
+        pair_reach_bp: two sites that are so far apart or further are no pair; rounded up to the end of a group of
+            distances: 8, 12, 16, 24, 32, 48, ...
         motif_counts: a linear model beside the network sees of how many bases each motif class is, and whether it is
             there at all. Not with filters, whose strengths such a model sees in any case.
         apart: the network learns apart from the linear models beside it, each from its own error, and each keeps the

@@ -109,7 +109,7 @@ def _begin_as_regression(
     sizes = [x.shape[1] for x in numbers]
     x = np.concatenate([part / np.float32(np.sqrt(n)) for part, n in zip(numbers, sizes, strict=True)], axis=1)
     answers = known.columns(rows)
-    found, left_out = ridge(x, np.nan_to_num(answers - np.nanmean(answers, axis=0)))
+    found, left_out = ridge(x, _centred(answers))
     scales = [float(_fitted(told[:, None], y, is_value=known.is_value)[0])
               for told, y in zip(left_out.T, answers.T, strict=True)]  # fmt: skip
     each = np.split(known.outputs(found * np.maximum(scales, 0.0)), np.cumsum(sizes)[:-1])
@@ -143,7 +143,7 @@ def telling(found: Float[np.ndarray, "r 2t"], answers: Float[np.ndarray, "r o"],
 
     Source: Chen, Billings and Luo 1989, International Journal of Control 50:1873.
     """
-    x, open_ = found - found.mean(0), np.nan_to_num(answers - np.nanmean(answers, axis=0))
+    x, open_ = found - found.mean(0), _centred(answers)
     least, t = LEAST_LEFT * len(x), found.shape[1] // 2
     taken: list[int] = []
     for _ in range(min(most, t)):
@@ -157,6 +157,13 @@ def telling(found: Float[np.ndarray, "r 2t"], answers: Float[np.ndarray, "r o"],
                 open_ -= np.outer(seen, seen @ open_) / size
                 x -= np.outer(seen, seen @ x) / size
     return taken
+
+
+def _centred(answers: Float[np.ndarray, "r o"]) -> Float[np.ndarray, "r o"]:
+    """Answers less their mean; 0 where one is unknown."""
+    known = ~np.isnan(answers)
+    mean = np.where(known, answers, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known, answers - mean, 0.0)
 
 
 def _usual(

@@ -98,10 +98,11 @@ def test_of_motifs_that_say_the_same_one_is_taken() -> None:
     rng = np.random.default_rng(7)
     x = rng.standard_normal((200, 8))  # four motifs, the strongest site and the sum of each
     x[:, 2], x[:, 6] = x[:, 1], x[:, 5]
-    y = np.c_[3 * x[:, 1] + x[:, 5] + x[:, 7], np.full(200, np.nan)]
-    y[:, 1] = x[:, 0] / 4
+    y = np.c_[3 * x[:, 1] + x[:, 5] + x[:, 7], x[:, 0] / 4]
     assert telling(x, y, 3) == [1, 3, 0]
     assert sorted(telling(x, y, 9)) == [0, 1, 2, 3]
+    y[:, 1] = np.nan  # a label that none of these sequences has
+    assert telling(x, y, 2) == [1, 3]
 
 
 def test_all_matrices_of_vertebrates_travel_with_the_package(tmp_path: Path) -> None:
