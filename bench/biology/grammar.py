@@ -3,8 +3,8 @@
     python bench/biology/grammar.py [--tasks order distance] [--designs none "soft pair" ...] [--seeds 0 1 2]
 
 order: A stands 15 to 39 bases before B, against B before A. distance: A before B by 15 to 39, against 55 to 79 bases.
-spacing: A before B by 20, against any other of 15 to 39 bases. strand: A before B by 15 to 39, B on the strand of A,
-against B turned about. Both motifs are in every sequence once, so counts of words and single strengths say little.
+spacing: A before B by 20, against any other of 15 to 39 bases. strand: A before B by 15 to 39, on one strand, either of
+them, against one on each. Both motifs are in every sequence once, so counts of words and single strengths say little.
 Sites are drawn from the matrices, and the background is chromosome 20. Every example of a stream is seen once, so that
 a design is told by how many it takes to a validation AUC of .9. Every run appends a line to
 bench/results/grammar.jsonl: the validation AUC along the stream, and the test AUC of the weights that had the best one.
@@ -57,18 +57,18 @@ LEAST_BITS = 18.0  # of the best site: a motif that random sequence rarely has
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How two sites stand: A first or B, how far on the other one is, and whether B is turned about."""
+    """How two sites stand: how far on the second is, whether A is the first, and on which strands A and B are."""
 
     distances: np.ndarray = field(default_factory=lambda: NEAR)
     a_first: bool = True
-    b_turned: bool = False
+    strands: tuple[str, ...] = ("++",)  # of A and of B, all equally often
 
 
 TASKS = {  # no, yes
     "order": (Arrangement(a_first=False), Arrangement()),
     "distance": (Arrangement(FAR), Arrangement()),
     "spacing": (Arrangement(np.setdiff1d(NEAR, [AT])), Arrangement(np.array([AT]))),
-    "strand": (Arrangement(b_turned=True), Arrangement()),
+    "strand": (Arrangement(strands=("+-", "-+")), Arrangement(strands=("++", "--"))),
 }
 FILTERS = {"filters": N_MATRICES, "filter_width": 13}
 DESIGNS: dict[str, dict[str, Any]] = {
@@ -114,11 +114,12 @@ class Grammar:
         for label, how in enumerate(TASKS[task]):
             rows = np.flatnonzero(labels == label)
             far = rng.choice(how.distances, len(rows))
-            for matrix, is_second in zip(self.sites, (not how.a_first, how.a_first), strict=True):
+            strands = np.array([list(both) for both in how.strands])[rng.integers(0, len(how.strands), len(rows))]
+            is_second = (not how.a_first, how.a_first)
+            for matrix, behind, strand in zip(self.sites, is_second, strands.T, strict=True):
                 drawn = sites(matrix, len(rows), rng)
-                if how.b_turned and matrix is self.sites[1]:
-                    drawn = COMPLEMENT[drawn[:, ::-1]]
-                places = at[rows] + far * is_second
+                drawn = np.where((strand == "-")[:, None], COMPLEMENT[drawn[:, ::-1]], drawn)
+                places = at[rows] + far * behind
                 bases[rows[:, None], places[:, None] + np.arange(len(matrix))] = drawn
         return LabelledSequences(bases, annotate(bases, self.vocabulary), np.full(n, WIDTH, np.int32), labels,
                                  ("no", "yes"))  # fmt: skip
