@@ -51,24 +51,28 @@ WIDTH, EXAMPLES, HELD_OUT, VALIDATIONS = 160, 24_000, 500, 20
 TESTED = 2_000
 NEAR, FAR = np.arange(15, 40), np.arange(55, 80)  # bases from the first site to the second
 AT = 20
-N_MATRICES, FIRST, SECOND = 16, 0, 4  # of the vocabulary, and which of them are A and B
+N_MATRICES, FIRST, TURNABLE, SECOND = 16, 0, 2, 4  # of the vocabulary, and which of them are A (E2F1, GFI1) and B
 LEAST_BITS = 18.0  # of the best site: a motif that random sequence rarely has
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How two sites stand: how far on the second is, whether A is the first, and on which strands A and B are."""
+    """How two sites stand: how far on the second is, whether A is the first, and on which strands A and B are.
+
+    `a` says which matrix of the vocabulary is A; E2F1 reads the same on both strands, GFI1 does not.
+    """
 
     distances: np.ndarray = field(default_factory=lambda: NEAR)
     a_first: bool = True
     strands: tuple[str, ...] = ("++",)  # of A and of B, all equally often
+    a: int = FIRST
 
 
 TASKS = {  # no, yes
     "order": (Arrangement(a_first=False), Arrangement()),
     "distance": (Arrangement(FAR), Arrangement()),
     "spacing": (Arrangement(np.setdiff1d(NEAR, [AT])), Arrangement(np.array([AT]))),
-    "strand": (Arrangement(strands=("+-", "-+")), Arrangement(strands=("++", "--"))),
+    "strand": (Arrangement(strands=("+-", "-+"), a=TURNABLE), Arrangement(strands=("++", "--"), a=TURNABLE)),
 }
 FILTERS = {"filters": N_MATRICES, "filter_width": 13}
 DESIGNS: dict[str, dict[str, Any]] = {
@@ -90,19 +94,18 @@ def chosen() -> list[tuple[str, str, tuple[tuple[int, ...], ...]]]:
 
 @dataclass
 class Grammar:
-    """The source of examples: a genome, the matrices of the two motifs, and the vocabulary that has them."""
+    """The source of examples: a genome, what each matrix of the vocabulary says of a site, and the vocabulary."""
 
     genome: np.ndarray
-    sites: tuple[np.ndarray, np.ndarray]
+    matrices: tuple[np.ndarray, ...]
     vocabulary: MotifVocabulary
 
     @classmethod
     def of_data(cls) -> Grammar:
         """From the files that the study reads."""
         picked = chosen()
-        first, second = (2 ** log_odds(picked[i][2]) for i in (FIRST, SECOND))
         genome = encode(next(iter(read_fasta(GENOME))).sequence)
-        return cls(genome, (first, second), vocabulary_of(picked))
+        return cls(genome, tuple(2 ** log_odds(counts) for _, _, counts in picked), vocabulary_of(picked))
 
     def examples(self, task: str, n: int, seed: int) -> LabelledSequences:
         """n sequences, half of them yes on average."""
@@ -110,13 +113,14 @@ class Grammar:
         labels = rng.integers(0, 2, n).astype(np.int32)
         whole = np.convolve(self.genome < 4, np.ones(WIDTH), "valid") == WIDTH
         bases = self.genome[rng.choice(np.flatnonzero(whole), n)[:, None] + np.arange(WIDTH)]
-        at = rng.integers(0, WIDTH - FAR[-1] - 1 - len(self.sites[1]), n)
+        at = rng.integers(0, WIDTH - FAR[-1] - 1 - len(self.matrices[SECOND]), n)
         for label, how in enumerate(TASKS[task]):
             rows = np.flatnonzero(labels == label)
             far = rng.choice(how.distances, len(rows))
             strands = np.array([list(both) for both in how.strands])[rng.integers(0, len(how.strands), len(rows))]
             is_second = (not how.a_first, how.a_first)
-            for matrix, behind, strand in zip(self.sites, is_second, strands.T, strict=True):
+            for which, behind, strand in zip((how.a, SECOND), is_second, strands.T, strict=True):
+                matrix = self.matrices[which]
                 drawn = sites(matrix, len(rows), rng)
                 drawn = np.where((strand == "-")[:, None], COMPLEMENT[drawn[:, ::-1]], drawn)
                 places = at[rows] + far * behind
