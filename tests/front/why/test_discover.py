@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from front.why.small import classifier
 from tinygrad import Tensor
 
 import gattn_tg
@@ -70,13 +71,8 @@ def test_chances_are_those_of_formulas() -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier as in test_explain.py, so that its kernels are there."""
     folder = tmp_path_factory.mktemp("discover")
-    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3)
-    model = SequenceClassifier(config, seed=2)
-    table = model.blocks[0].attention.motif_bias
-    assert table is not None
-    table.assign(Tensor(np.random.default_rng(0).standard_normal(16).astype(np.float32))).realize()
+    model = classifier()
     checkpoint.save(model, folder / "2", readout=ClassReadout(labels=("no", "<i>yes")), vocabulary=VOCABULARY)
     for name, rows in (("pos", BASES[:8, 30:62]), ("neg", BASES[80:88, 30:62])):
         (folder / f"{name}.fa").write_text("".join(f">{i}\n{decode(row)}\n" for i, row in enumerate(rows)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinygrad import Tensor
+from front.why.small import classifier
 
 import gattn_tg
 from gattn_tg.cli.main import main
@@ -17,7 +17,6 @@ from gattn_tg.front.trained import Trained
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.captured.forward import Forward
-from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.readouts.bases import NextBaseReadout
 from gattn_tg.models.readouts.sequences import ClassReadout
@@ -33,11 +32,7 @@ SMALL = ["--batch-size", "16"]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("why")
-    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3)
-    model = SequenceClassifier(config, seed=2)
-    table = model.blocks[0].attention.motif_bias
-    assert table is not None
-    table.assign(Tensor(np.random.default_rng(0).standard_normal(16).astype(np.float32))).realize()
+    model = classifier()
     checkpoint.save(model, folder / "classes", readout=ClassReadout(labels=("no", "<i>yes")), vocabulary=VOCABULARY)
     checkpoint.save(model, folder / "turned", readout=ClassReadout(labels=("no", "yes"), both_strands=True),
                     vocabulary=VOCABULARY)  # fmt: skip

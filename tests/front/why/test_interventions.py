@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinygrad import Tensor
+from front.why.small import classifier
 
 import gattn_tg
 from gattn_tg.cli.main import main
@@ -17,7 +17,6 @@ from gattn_tg.explain.interventions.named import all_named, named, words
 from gattn_tg.explain.interventions.removal import removed
 from gattn_tg.front.trained import Trained
 from gattn_tg.models import checkpoint
-from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.models.readouts.sequences import ClassReadout
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq import decode, encode
@@ -109,13 +108,8 @@ def test_names_mean_the_vocabulary_then_words_then_matrices(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier as in test_explain.py, so that its kernels are there."""
     folder = tmp_path_factory.mktemp("motifs")
-    config = ClassifierConfig(n_classes=2, max_length=32, width=16, n_layers=1, n_heads=2, mlp_ratio=1, stem_kernel=3)
-    model = SequenceClassifier(config, seed=2)
-    table = model.blocks[0].attention.motif_bias
-    assert table is not None
-    table.assign(Tensor(np.random.default_rng(0).standard_normal(16).astype(np.float32))).realize()
+    model = classifier()
     checkpoint.save(model, folder / "classes", readout=ClassReadout(labels=("no", "<i>yes")), vocabulary=VOCABULARY)
     (folder / "b.fa").write_text("".join(f">{i}\n{text}\n" for i, text in enumerate(LETTERS)))
     return folder
