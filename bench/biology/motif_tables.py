@@ -11,7 +11,7 @@ from bench.tables import Line, markdown, newest
 from gattn_tg.front.why.discoveries import EVIDENCE
 
 # of study_words.py: the best linear model, one sum of network and linear model, the network alone
-OTHERS = ("gapped, motifs", "words, jaspar", "none")
+OTHERS = ("gapped, motifs", "words, jaspar", "none", "binding.toml")
 
 
 def aligned() -> str:
@@ -61,7 +61,7 @@ def study_apart() -> str:
                 continue
             means = [f"{np.mean([x[key] for x in runs.values()]):.4f}"
                      for key in ("test_auc", "test_auc_network", "test_auc_linear")]  # fmt: skip
-            others = [_above(runs, designs.get(other, {})) for other in OTHERS]
+            others = ["" if other == design else _above(runs, designs.get(other, {})) for other in OTHERS]
             rows.append([name, f"{fraction:.0%}", design, str(len(runs)), *means, *others])
     return markdown(["set", "of the data", "design", "seeds", "test AUC", "its network alone", "its linear part alone",
                      *(f"less {other}" for other in OTHERS)], rows)
