@@ -59,3 +59,11 @@ def anchors() -> str:
             for x in newest("anchors", "case", "pass", "threads")]  # fmt: skip
     return markdown(["n", "window", "pass", "threads", "gattn_tg ms", "all keys ms", "SDPA ms", "FlexAttention ms",
                      "gattn_tg MB", "all keys MB", "SDPA MB", "FlexAttention MB"], rows)
+
+
+def soft() -> str:
+    """Strengths of motifs in place of ids: how many times longer attention takes."""
+    rows = [[x["case"], x["pass"], str(x["threads"]), f"{x['key']['median_ms']:,.1f}",
+             *(f"{x[kind]['median_ms']:,.1f} ({x['ratio'][kind]:.2f})" for kind in ("soft key", "soft pair"))]
+            for x in newest("soft", "case", "pass", "threads")]  # fmt: skip
+    return markdown(["case", "pass", "threads", "key, one id a base, ms", "soft key ms", "soft pair ms"], rows)

@@ -19,7 +19,7 @@ import numpy as np
 from bench.biology.motif_tables import aligned, discover, grammar, mpra, recovery, study_apart
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
-from bench.peer_tables import anchors, answers, inference, precision, roofline
+from bench.peer_tables import anchors, answers, inference, precision, roofline, soft
 from bench.record import ROOT, lines_of
 from bench.tables import Line, markdown, newest
 
@@ -332,7 +332,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
                             imports, relative, finetune, aligned, recovery, grammar, exports, unrolling, commits,
-                            recompute, inference, precision, roofline, answers, long, anchors)
+                            recompute, inference, precision, roofline, answers, long, anchors, soft)
 }
 
 
