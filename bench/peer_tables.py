@@ -52,12 +52,11 @@ def answers() -> str:
 def anchors() -> str:
     """Beside the same kernels over all keys, and beside PyTorch: how many times longer they take, and memory."""
     peers = ("full", "sdpa", "flex")
-    rows = [[x["case"].split(" h")[1].split(" ")[1][1:], x["case"].split(", ")[1], x["pass"], str(x["threads"]),
-             f"{x['gattn_tg']['median_ms']:,.0f}",
+    rows = [[x["case"], x["pass"], str(x["threads"]), f"{x['gattn_tg']['median_ms']:,.0f}",
              *(f"{x[who]['median_ms']:,.0f} ({x['ratio'][who]:.2f})" if who in x else "-" for who in peers),
              *(f"{x['extra_MB'][who]:,.0f}" if who in x["extra_MB"] else "-" for who in ("gattn_tg", *peers))]
             for x in newest("anchors", "case", "pass", "threads")]  # fmt: skip
-    return markdown(["n", "window", "pass", "threads", "gattn_tg ms", "all keys ms", "SDPA ms", "FlexAttention ms",
+    return markdown(["case", "pass", "threads", "gattn_tg ms", "all keys ms", "SDPA ms", "FlexAttention ms",
                      "gattn_tg MB", "all keys MB", "SDPA MB", "FlexAttention MB"], rows)
 
 

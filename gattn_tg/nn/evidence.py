@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from tinygrad import Tensor
 
@@ -39,6 +41,11 @@ class Evidence:
         self.sd.replace(Tensor(spread))
         unusual: np.ndarray = (found - mean) / spread
         return unusual
+
+    def reorder(self, order: Sequence[int]) -> None:
+        """Put the numbers into another order: which one comes first, second, and so on."""
+        for part in (self.weight, self.mean, self.sd):
+            part.replace(Tensor(part.numpy()[list(order)]))
 
     def start_from(self, effects: Float[np.ndarray, "m o"]) -> None:
         """Begin with what one (f - mean) / sd more of each number adds to the answers."""

@@ -95,8 +95,11 @@ def begin(
         return
     if paired < n:
         first = telling(found, known.columns(rows), paired)
-        model.filters.reorder([*first, *sorted(set(range(n)) - set(first))])
-        rows, found = _usual(model, train, seed)
+        order = [*first, *sorted(set(range(n)) - set(first))]
+        of_numbers = [*order, *(n + i for i in order)]
+        model.filters.reorder(order)
+        model.evidence.reorder(of_numbers)
+        found = found[:, of_numbers]
     pairs = model.calibrate_pairs(train.bases[rows], train.motif_ids[rows], train.lengths[rows])
     if not model.config.kmers:
         _begin_as_regression([model.evidence, model.pairs], [found, pairs], known, rows)
