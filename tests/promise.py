@@ -50,7 +50,7 @@ class Answers:
 
 
 def truth(x, dlse=None):
-    """Computes a call of `ops.cases.Inputs` in float64."""
+    """Computes a call of `ops.attention.cases.Inputs` in float64."""
     keywords = x.keywords(Bias, Rope, np.asarray)
     o, lse = attention(x.q, x.k, x.v, return_lse=True, **keywords)
     gradients = attention_backward(x.do, x.q, x.k, x.v, dlse=dlse, **keywords)

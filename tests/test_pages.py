@@ -18,6 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "gattn_tg" / "README.md", ROOT / "bench" / "
          ROOT / "examples" / "data" / "README.md", ROOT / ".github" / "CONTRIBUTING.md",
          *sorted((ROOT / "examples" / "guide" / "docs").rglob("*.md"))]  # fmt: skip
 TUTORIALS = ROOT / "examples" / "tutorials"
+CALLS = re.compile(r"<!-- calls -->\n```text\n(.*?)```\n<!-- end -->", re.DOTALL)
 TREE = re.compile(r"<!-- tree -->\n```text\n(.*?)```\n<!-- end -->", re.DOTALL)
 
 
@@ -42,6 +43,47 @@ def test_the_house_lists_every_module_and_no_other() -> None:
 
     assert names(listed[1]) == names(there), "run `python .ci/house.py`"
     assert not [line for line in there.splitlines() if len(line.split()) < 2], "every module says what it is"
+
+
+def test_the_calls_from_the_command_line_to_the_kernel_are_those_of_the_code() -> None:
+    listed = CALLS.search((ROOT / "gattn_tg" / "README.md").read_text(encoding="utf-8"))
+    assert listed is not None
+    steps = [line.split()[0].rsplit(".", 1) for line in listed[1].splitlines()]
+    sources = [(ROOT / "gattn_tg" / f"{module}.py").read_text(encoding="utf-8") for module, _ in steps]
+    assert [name for source, (_, name) in zip(sources, steps, strict=True)
+            if not re.search(rf"^(?:def|class) {name}\b", source, re.MULTILINE)] == []  # fmt: skip
+    for source, (module, _), (after, _) in zip(sources, steps, steps[1:], strict=False):
+        room, _, file = after.rpartition("/")
+        dotted = "gattn_tg." + room.replace("/", ".")
+        assert re.search(rf"^from {dotted}(?:\.{file} import| import .*\b{file}\b)", source, re.MULTILINE), (
+            f"{module} imports {after}")  # fmt: skip
+
+
+def _is_there(name: str) -> bool:
+    """Whether a dotted name within gattn_tg is a module, or a name that one of its modules has."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        place = ROOT / "gattn_tg" / Path(*parts[:n])
+        file = place.with_suffix(".py") if place.with_suffix(".py").exists() else place / "__init__.py"
+        if file.exists():
+            return n == len(parts) or re.search(rf"\b{parts[n]}\b", file.read_text(encoding="utf-8")) is not None
+    return False
+
+
+def test_modules_that_comments_name_are_there() -> None:
+    rooms = [path.name for path in (ROOT / "gattn_tg").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    dotted = re.compile(rf"`(?:gattn_tg\.)?((?:{'|'.join(rooms)}|train|export)(?:\.\w+)+)`")
+    slashed = re.compile(rf"(?<![\w/])(?:gattn_tg/)?((?:{'|'.join(rooms)})(?:/\w+)+\.py)\b")
+    missing = []
+    for path in sorted(path for folder in ("gattn_tg", "tests", "bench") for path in (ROOT / folder).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        places = (ROOT / "gattn_tg", ROOT / "tests", ROOT / "bench")
+        own = [room for room in rooms if re.search(rf"\b{room}: |\b{room} = ", text)]  # a variable of that name
+        missing += [f"{path.relative_to(ROOT)}: {name}" for name in dotted.findall(text)
+                    if name.split(".")[0] not in own and not _is_there(name)]
+        missing += [f"{path.relative_to(ROOT)}: {name}" for name in slashed.findall(text)
+                    if not any((place / name).exists() for place in places)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

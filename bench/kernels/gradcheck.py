@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--impl", default="lazy", help="implementation to check: lazy, loops, ... or auto")
     parser.add_argument("--device", default="CPU")
-    parser.add_argument("--every-case", action="store_true", help="all of ops/cases.py, not three a kind")
+    parser.add_argument("--every-case", action="store_true", help="all of ops/attention/cases.py, not three a kind")
     a = parser.parse_args()
     print("max relative error of every gradient")
     print(f"{'kind':<8}{'dq':>9}{'dk':>9}{'dv':>9}{'dtable':>9}   comparison: cases")

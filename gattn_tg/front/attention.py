@@ -137,7 +137,7 @@ class MotifTable(Table):
         motifs: names of the motif ids, "none" first.
         kind: of the bias: key, pair, same, ordered or between.
         tables: one per layer, by the name of its block; axes are (head where there is one per head, query motif where
-            the kind has it, key motif). See `models.tables.centred_tables` for what is subtracted.
+            the kind has it, key motif). See `models.motif_tables.centred_tables` for what is subtracted.
     """
 
     motifs: tuple[str, ...]

@@ -16,8 +16,8 @@ from gattn_tg.strict import convert, nearest
 class Kind:
     """A kind of model: `kind.model(kind.config(...), seed=0)` makes one.
 
-    What the model answers with decides how it is trained and asked: `train.tasks.registry` has a task for every
-    class of readouts, `front.kinds` a loaded model. So a new model that answers as another one does needs a file with
+    What the model answers with decides how it is trained and asked: `training.tasks.registry` has a task for every
+    class of readouts, `front.load` a loaded model. So a new model that answers as another one does needs a file with
     its configuration, its class and its `KIND`, and one line in `models.kinds`.
 
     Args:

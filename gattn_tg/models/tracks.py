@@ -42,7 +42,7 @@ class TrackConfig(TrunkConfig):
         stem_kernel: bases that the first convolution sees (odd).
         tower_kernel: positions that the convolution of each further stage sees (odd).
         composition_bp: widths of the stretches around a bin whose GC and CpG content it is told, see
-            `models.composition`; () for none. Convolutions and attention can count too, but need data to learn it.
+            `models.surroundings`; () for none. Convolutions and attention can count too, but need data to learn it.
         bin_ranks: motif ids, the most telling first: the first that occurs in a bin becomes the id of the bin.
     """
 

@@ -163,11 +163,12 @@ class Trunk:
         """The learned motif tables in nats, centred, by the name of their block: `blocks.0`, `blocks.1`, ...
 
         Args:
-            frequency: share of each motif id among the keys (`explain.motif_frequency`); None takes all as equal.
+            frequency: share of each motif id among the keys (`explain.motif_table.motif_frequency`); None takes all as
+                equal.
 
         Returns:
             float32 tables with strands tied as the scores see them: (t,) for key, same, between, (t, t) for pair and
             ordered, with one table per head in front where the model has that; empty without motif bias.
-            See `models.tables.centred` for what is subtracted.
+            See `models.motif_tables.centred` for what is subtracted.
         """
         return centred_tables(self.blocks, frequency)

@@ -14,7 +14,7 @@ from gattn_tg.types import Float
 class Convolution:
     """y[b, i] = bias + sum_t W[:, :, t] x[b, i + t - kernel // 2]: same length, zeros beyond both ends.
 
-    The weight has the layout of PyTorch's `nn.Conv1d`: (n_out, n_in, kernel).
+    The weight has the layout of `torch.nn.Conv1d`: (n_out, n_in, kernel).
 
     Args:
         n_in: channels in.

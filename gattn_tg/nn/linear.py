@@ -13,7 +13,7 @@ from gattn_tg.types import Float
 
 
 class Linear:
-    """y = x W^T + b, with the parameter names and layout of PyTorch's `nn.Linear`.
+    """y = x W^T + b, with the parameter names and layout of `torch.nn.Linear`.
 
     Args:
         n_in: channels in.

@@ -30,7 +30,7 @@ def convolution(
 
     Args:
         x: Input, channels last; its dtype is that of the result.
-        weight: W in the layout of PyTorch's `nn.Conv1d`; k is odd.
+        weight: W in the layout of `torch.nn.Conv1d`; k is odd.
         bias: One number per output channel.
         activation: f: as in `ops.linear`, or None for the identity.
         residual: Added after the activation.

@@ -40,7 +40,7 @@ class GenomePredictor:
         batch_size: windows per call of the model.
         both_strands: the mean over the sequence and its reverse complement.
         device: where to run; None is tinygrad's default.
-        over: shares batches out over processes that all ask for the same places; see `score.shared.SharedRows`.
+        over: shares batches out over processes that all ask for the same places; see `score.in_turns.SharedRows`.
 
     Attributes:
         names: of the tracks; a model of sites has "probability", or label_0 and so on where it has several.

@@ -14,7 +14,7 @@ LONGEST_ARCH = 40  # OpenCL names every extension as its architecture
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the report of `kernels.devices` as a table or as JSON; exits 0 also when things are missing."""
+    """Prints the report of `machine.devices` as a table or as JSON; exits 0 also when things are missing."""
     report: dict[str, Any] = devices.report(arguments.device)
     if arguments.json:
         say_json(report)

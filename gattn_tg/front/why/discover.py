@@ -31,7 +31,8 @@ BINS = 30  # of a sequence, for positions
 class Search:
     """How motifs are looked for; the fields are the arguments of `Trained.discover`.
 
-    `method` is one of `explain.METHODS`; None takes gradients, and mutagenesis where a model has none in its bases.
+    `method` is one of `front.why.explain.METHODS`; None takes gradients, and mutagenesis where a model has none in its
+    bases.
 
     Raises:
         ConfigError: an option out of its range.

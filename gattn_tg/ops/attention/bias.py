@@ -31,7 +31,7 @@ class MotifBias:
         kind: one of the above.
         table: learnable values added to the scaled scores, in nats.
         ids: motif id per query, integers 0..t-1 of shape (b, n); `dense`: per pair, (b, n, m). An id above t-1
-            counts as t-1, so that no look-up leaves the table; `models.inputs` refuses such ids by name.
+            counts as t-1, so that no look-up leaves the table; `models.captured.inputs` refuses such ids by name.
         ids_k: motif id per key, (b, m); None where queries and keys are the same bases.
         complement: id map under reverse complement (`tie_strands`), which ties the two strands' entries.
     """

@@ -22,7 +22,7 @@ from gattn_tg.reference import attention as reference
 DEVICES = ("CPU:0", "CPU:1")
 SHAPE = (1, 2, 1, 90, 8)  # b, h, g, n, d of tests that share kernels: a shape of its own costs seconds of compilation
 
-# What ops/cases.py leaves open: widths from 1 to 256, more than one block of keys, chunk of rows, unit and part.
+# What ops/attention/cases.py leaves open: widths from 1 to 256, more than one block of keys, chunk of rows, unit, part.
 SHAPES = (
     Case("widest", b=1, h=2, g=1, n=3, m=70, d=256, e=200, kind="key"),
     Case("narrowest", b=1, h=2, g=2, n=70, m=5, d=1, e=1, kind="pair"),
