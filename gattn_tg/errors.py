@@ -50,3 +50,8 @@ class LengthWarning(GattnWarning):
 def an(name: str) -> str:
     """The name with its article, as a message reads it: "an ImportedTracks"."""
     return f"{'an' if name[:1] in 'AEIOaeio' else 'a'} {name}"
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: "1 sequence", "2,000 sequences"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -6,6 +6,7 @@ import argparse
 import time
 
 from gattn_tg.cli import device, output
+from gattn_tg.errors import counted
 from gattn_tg.front.load import load
 
 
@@ -28,5 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
         output.say_json({"output": str(arguments.output), "n": arguments.n, "bases": n_bases, "seed": seed,
                          "seconds": round(seconds, 2)})
     else:
-        output.say(f"{arguments.n:,} sequences, {n_bases:,} new bases -> {arguments.output}  ({seconds:.1f} s)")
+        output.say(f"{counted(arguments.n, 'sequence')}, {counted(n_bases, 'new base')} -> {arguments.output}  "
+                   f"({seconds:.1f} s)")
     return 0

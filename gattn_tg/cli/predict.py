@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from gattn_tg.cli import along, device, mpi, output
-from gattn_tg.errors import ConfigError, an
+from gattn_tg.errors import ConfigError, an, counted
 from gattn_tg.front.answers import TrainedNumbers, TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import TrainedAlong
@@ -90,7 +90,7 @@ def lines(arguments: argparse.Namespace, model: Trained, is_first: bool = True) 
         output.say_json({"output": str(arguments.output), "n": n, "predicted": dict(counts), "seconds": seconds})
     else:
         shares = ", ".join(f"{label} {counts[label]:,}" for label in model.checkpoint.labels)
-        told = f"{n:,} sequences ({shares})" if shares else f"{n:,} rows"
+        told = f"{counted(n, 'sequence')} ({shares})" if shares else counted(n, 'row')
         output.say(f"{told} -> {arguments.output}  ({seconds:.1f} s)")
     return 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad import Tensor
 from tinygrad.helpers import Context
 
+from gattn_tg.errors import counted
 from gattn_tg.explain.attention import distance_bins, layers, looks
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.sequences import ids_of
@@ -198,7 +199,7 @@ class Embedding(Table):
     def summary(self) -> str:
         """How much of what."""
         per = f"{self.token_bp} bp" if self.token_bp else "sequence"
-        return f"{len(self):,} sequences, {self.vectors[0].shape[1]} channels, a vector per {per}"
+        return f"{counted(len(self), 'sequence')}, {self.vectors[0].shape[1]} channels, a vector per {per}"
 
     def to_npz(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write `vectors` of all sequences one after the other, `ends` of the sequences in them, `names`, `token_bp`.

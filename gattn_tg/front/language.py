@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gattn_tg.errors import counted
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.io.replacing import replacing
@@ -45,7 +46,7 @@ class NextBases(Table):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{len(self.names):,} sequences, {sum(map(len, self.bits)):,} bases"
+        return f"{counted(len(self.names), 'sequence')}, {sum(map(len, self.bits)):,} bases"
 
     @property
     def header(self) -> list[str]:
@@ -75,7 +76,7 @@ class Generated(Table):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{len(self.sequences):,} sequences, {self.told}"
+        return f"{counted(len(self.sequences), 'sequence')}, {self.told}"
 
     @property
     def header(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from gattn_tg.errors import LengthWarning
+from gattn_tg.errors import LengthWarning, counted
 from gattn_tg.io import Record
 from gattn_tg.models.captured.strands import Run, over_strands
 from gattn_tg.models.checkpoint import Checkpoint
@@ -109,7 +109,7 @@ class Answers(Table):
     @property
     def summary(self) -> str:
         """How many of what."""
-        return f"{len(self):,} sequences, {len(self.labels)} {self.what}"
+        return f"{counted(len(self), 'sequence')}, {len(self.labels)} {self.what}"
 
     @property
     def header(self) -> list[str]:

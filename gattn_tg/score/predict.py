@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gattn_tg.errors import counted
 from gattn_tg.io import Record
 from gattn_tg.models.captured.forward import class_probabilities
 from gattn_tg.models.captured.strands import Run
@@ -97,7 +98,7 @@ class ClassPredictions(Table):
     @property
     def summary(self) -> str:
         """How many of what."""
-        return f"{len(self):,} sequences, {len(self.labels)} classes"
+        return f"{counted(len(self), 'sequence')}, {len(self.labels)} classes"
 
     @property
     def header(self) -> list[str]:

@@ -11,6 +11,7 @@ from gattn_tg.errors import MissingExtraError
 from gattn_tg.io import write_tsv
 
 SHOWN = 5  # rows in the text of a result
+COLUMNS = 10  # and columns: the lines of a wider table would be broken by a terminal
 
 
 class Table:
@@ -61,8 +62,10 @@ class Table:
 
     def __repr__(self) -> str:
         found = [list(map(_shown, row)) for row in islice(iter(self.rows()), SHOWN + 1)]
-        lines = [self.header, *found[:SHOWN]]
-        wide = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        lines = [line[:COLUMNS] for line in (self.header, *found[:SHOWN])]
+        lines[0] += ["..."] if len(self.header) > COLUMNS else []
+        lines = [line + [""] * (len(lines[0]) - len(line)) for line in lines]
+        wide = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         text = ["  ".join(field.ljust(n) for field, n in zip(line, wide, strict=True)).rstrip() for line in lines]
         return "\n".join([f"{type(self).__name__}: {self.summary}", *text, *(["..."] if len(found) > SHOWN else [])])
 

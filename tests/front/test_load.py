@@ -142,6 +142,16 @@ def test_what_is_no_sequence_is_refused(given: Any, error: type[GattnError], tex
         list(records_of(given))
 
 
+def test_a_wide_result_is_shown_in_lines_of_a_terminal(models: dict[str, Trained]) -> None:
+    found = models["SequenceClassifier"].embed(ONE)
+    assert len(found.header) > 30
+    first, header, *rows = repr(found).split("\n")
+    assert first.startswith("Embedding: 1 sequence, 32 channels")
+    assert header.split()[:3] == ["name", "start", "x0"]
+    assert header.endswith("...")
+    assert max(map(len, [header, *rows])) <= 120
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_embeddings_have_a_vector_for_every_token(models: dict[str, Trained], name: str) -> None:
     model = models[name]

@@ -14,7 +14,7 @@ from gattn_tg.cli.bar import Bar
 from gattn_tg.cli.genomes.annotate import chosen_vocabulary, n_processes, piece_stream, plain_bytes
 from gattn_tg.data import EncodedPart, in_order, write_encoded
 from gattn_tg.data.tables.write import write_table
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, counted
 from gattn_tg.io import TableColumns, stream_fasta
 from gattn_tg.io.numbers import NumberColumns
 from gattn_tg.io.source import Source
@@ -99,7 +99,8 @@ def _told(arguments: argparse.Namespace, n_bases: int, n_sequences: int, n_motif
             }
         )  # fmt: skip
     else:
-        output.say(f"{n_bases:,} bases of {n_sequences:,} sequences -> {arguments.output}  ({seconds:.1f} s)")
+        output.say(f"{counted(n_bases, 'base')} of {counted(n_sequences, 'sequence')} -> {arguments.output}  "
+                   f"({seconds:.1f} s)")
     return 0
 
 

@@ -73,7 +73,7 @@ class Explanations(Table):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{len(self):,} sequences by {self.method}, in {self.unit}"
+        return f"{counted(len(self), 'sequence')} by {self.method}, in {self.unit}"
 
     @property
     def header(self) -> list[str]:

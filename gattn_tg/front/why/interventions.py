@@ -234,7 +234,8 @@ class Removals(Interventions):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{self.n:,} sequences, {len(self.found):,} motifs taken out, effects on {self.target} in {self.unit}"
+        what = f"{counted(self.n, 'sequence')}, {counted(len(self.found), 'motif')} taken out"
+        return f"{what}, effects on {self.target} in {self.unit}"
 
     @property
     def header(self) -> list[str]:

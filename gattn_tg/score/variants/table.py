@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from gattn_tg.errors import counted
 from gattn_tg.io.tables import tsv_line
 from gattn_tg.score.in_turns import from_first
 from gattn_tg.score.table import Table
@@ -59,7 +60,7 @@ class VariantEffects(Table):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"{self.n:,} variants, windows of {self.effects.answers.width} bp"
+        return f"{counted(self.n, 'variant')}, windows of {self.effects.answers.width} bp"
 
     @property
     def header(self) -> list[str]:

@@ -184,7 +184,7 @@ def test_the_command_explains_tracks(home: Path, tmp_path: Path, capsys: pytest.
     (tmp_path / "s.fa").write_text(f">s\n{GENOME[:WINDOW]}\n")
     command = ["explain", str(home / "tracks"), str(tmp_path / "s.fa"), "-o", str(tmp_path / "why"), "--target", "a+"]
     assert main([*command, "--at", "40-56", "--batch-size", "16"]) == 0
-    assert "1 sequences by gradient, in counts" in capsys.readouterr().out
+    assert "1 sequence by gradient, in counts" in capsys.readouterr().out
     assert "a+, bases 40 to 56" in (tmp_path / "why" / "index.html").read_text()
     assert main([*command, "--at", "x"]) == 2
     assert "expected a base or START-END, counted from 0, got 'x'" in capsys.readouterr().err
