@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, counted
 from gattn_tg.explain.attribution.seqlets import Seqlet, seqlets
 from gattn_tg.explain.attribution.sequences import Attribution
 from gattn_tg.explain.drawings.attention import share_drawing

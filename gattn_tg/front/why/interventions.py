@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from gattn_tg.errors import counted
 from gattn_tg.explain.drawings.line_chart import Line, line_chart
 from gattn_tg.explain.drawings.page import Tile, legend, page, pair, section, table
 from gattn_tg.explain.drawings.svg import BLUE, ORANGE, ROSE, TEAL
