@@ -56,11 +56,14 @@ class ContigNames:
         other = other_style(name, self.known)
         if self.auto and other:
             return other
-        advice = (
-            f"it has {other!r}: rename {name}={other}, or auto for all"
-            if other
-            else "rename the contig, or is this another assembly?"
-        )
+        stretch = min((known for known in self.known if known.startswith(f"{name}:")), default=None)
+        if other:
+            advice = f"it has {other!r}: rename {name}={other}, or auto for all"
+        elif stretch is not None:
+            advice = (f"this genome is a stretch: use its name, {stretch}, and count places from its first base; or give "
+                      f"the whole of {name}")
+        else:
+            advice = "rename the contig, or is this another assembly?"
         raise CoordinateError(
             f"{where}: expected a contig of the genome ({self._listed()}), got {name!r}; {advice}"
         )

@@ -76,6 +76,11 @@ def test_contig_names() -> None:
     assert str(caught.value) == (
         "x.bed, line 3: expected a contig of the genome (1, 2, 3, 4, 5 and 3 more), got 'scaffold_9'; rename the contig, or is this another assembly?"
     )
+    with pytest.raises(CoordinateError) as caught:
+        ContigNames(["chr16:100-900"]).resolve("chr16", "x.vcf, line 3")
+    assert str(caught.value) == (
+        "x.vcf, line 3: expected a contig of the genome (chr16:100-900), got 'chr16'; this genome is a stretch: use its name, chr16:100-900, and count places from its first base; or give the whole of chr16"
+    )
     with pytest.raises(ConfigError) as config:
         ContigNames(["a"], {"b": "c"})
     assert str(config.value) == "contig names: expected a contig of the genome as new name of 'b', got 'c'; the genome has a"
