@@ -69,10 +69,11 @@ def motif_bars(
     bar, left, right, top = 11.0, 150.0, 92.0, 34.0
     row = n_layers * bar + 11.0
     width, height = 1040.0, top + row * len(shown) + 8.0
-    reach = float(np.abs(table[:, shown]).max()) * 1.08 or 1.0
-    x = Scale(-reach, reach, left, width - right)
+    least, most = min(float(table[:, shown].min()), 0.0) * 1.08, max(float(table[:, shown].max()), 0.0) * 1.08
+    least, most = (least, most) if least < most else (-1.0, 1.0)
+    x = Scale(least, most, left, width - right)
     parts = []
-    for value in ticks(-reach, reach, 8):
+    for value in ticks(least, most, 8):
         parts += [
             element(
                 "line", x1=x(value), x2=x(value), y1=top - 6, y2=height - 6, stroke="#9aa3ad" if value == 0 else GRID

@@ -46,7 +46,9 @@ footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
 h2, td:not(.n) { overflow-wrap: anywhere; }
 @media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
-  .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; } }
+  .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; }
+  .scroll::before { content: "\\2194  wider than the screen: push it sideways"; position: sticky; left: 0;
+    color: #66717e; font-size: 12.5px; } }
 """
 
 LEAST_SORTED = 3  # rows of a table that can be sorted

@@ -67,16 +67,16 @@ class Tracks:
             self._parts.append(text(self.x(mark), 12, words, text_anchor="middle", fill=MUTED, font_size=11))
 
     def genes(self, genes: Sequence[Span]) -> Tracks:
-        """Arrows for genes; names that would collide go to a second line."""
-        free = [-1e9, -1e9]
+        """Arrows for genes; names that would collide go to further lines."""
+        free: list[float] = []
         drawn = []
         for gene in sorted(genes, key=lambda g: g.start):
             x0, x1 = self.x(max(gene.start, self.start)), self.x(min(gene.end, self.end))
             half = 3.9 * len(gene.name)
             middle = min(max((x0 + x1) / 2, half), WIDTH - half)  # the name stays inside the drawing
             name_end, name_start = max(x1, middle + half) + 6, min(x0, middle - half)
-            line = 0 if name_start > free[0] else 1
-            free[line] = name_end
+            line = next((i for i, end in enumerate(free) if name_start > end), len(free))
+            free[line:line + 1] = [name_end]
             y = self._y + 14 + line * 30
             nose = min(6.0, (x1 - x0) / 2)
             right = gene.strand != "-"
@@ -90,7 +90,7 @@ class Tracks:
             drawn.append(
                 text(middle, y + 17, gene.name, text_anchor="middle", font_size=11, font_style="italic")
             )
-        return self._row("genes", "arrow: direction", drawn, 64 if free[1] > 0 else 36)
+        return self._row("genes", "arrow: direction", drawn, 36 + 28 * max(len(free) - 1, 0))
 
     def area(self, name: str, note: str, values: Float[np.ndarray, "k"], top: float, colour: str) -> Tracks:
         """A filled curve from 0 to `top` over equal bins."""

@@ -46,6 +46,28 @@ def test_scale() -> None:
     assert Scale(5, 5, 0, 1)(5) == 0
 
 
+def test_names_of_crowded_genes_do_not_lie_on_each_other() -> None:
+    genes = [Span(1000 + 2 * k, 1010 + 2 * k, f"GENE_NUMBER_{k}", "+") for k in range(5)]
+    drawn = Tracks("chr1", 1000, 1300).genes(genes).draw("locus")
+    names = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>GENE_NUMBER_\d<', drawn)
+    assert len(names) == 5
+    wide = 2 * 3.9 * len("GENE_NUMBER_0")
+    for i, (x, y) in enumerate(names):
+        assert not [1 for other_x, other_y in names[:i] if other_y == y and abs(float(x) - float(other_x)) < wide]
+    assert float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', drawn)[1]) > max(float(y) for _, y in names)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_of_one_sign_take_the_whole_width_of_the_motif_table(sign: int) -> None:
+    table = sign * np.array([[0.0, 0.2, 0.4]])
+    drawn = charts.motif_bars(table, ["a", "b", "c"], ["#123456"] * 3, np.ones(3) / 3, "table")
+    bars = re.findall(r'<rect x="[\d.]+" y="[\d.]+" width="([\d.]+)" height="9"', drawn)
+    assert len(bars) == 3
+    assert max(map(float, bars)) > 0.8 * (1040 - 150 - 92)
+    zeros = charts.motif_bars(0 * table, ["a", "b", "c"], ["#123456"] * 3, np.ones(3) / 3, "table")
+    assert ElementTree.fromstring(zeros).tag.endswith("svg")
+
+
 def drawings() -> list[str]:
     sequence = b"ACGCGN" * 50
     tracks = (
