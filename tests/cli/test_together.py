@@ -106,6 +106,26 @@ def test_two_processes_write_the_bytes_of_one(tmp_path: Path) -> None:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 
 
+@needs_mpi
+def test_an_error_of_all_processes_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
+    config = ClassifierConfig(n_classes=2, width=8, n_layers=1, n_heads=2, max_length=24, stem_kernel=0, dropout=0.0)
+    checkpoint.save(SequenceClassifier(config, seed=1), tmp_path / "model", vocabulary=MotifVocabulary.default(),
+                    readout=ClassReadout(labels=("no", "yes")))
+    rows = [f">{i}\nACGTACGTACGTACGTACGT\n" for i in range(40)]
+    (tmp_path / "bad.fa").write_text("".join(rows) + ">last\nACGT!CGT\n")
+    words = ["predict", f"{tmp_path}/model", f"{tmp_path}/bad.fa", "--batch-size", "4", "-o", f"{tmp_path}/out.tsv"]
+    done = subprocess.run(
+        [str(MPIEXEC), "-n", "2", sys.executable, "-c", ALL, json.dumps([words])],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DEV": "CPU"},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "gattn:" in line]
+    assert len(told) == 1, told
+    assert told[0].startswith(f"gattn: rank 0 of 2: {tmp_path}/bad.fa, line 82, column 5: expected nucleotide letters")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.fa", "model"]
+
+
 def test_batches_are_those_of_one_process_however_they_are_shared_out() -> None:
     """A batch that comes after a whole one is filled up to it; before, it is as small as it is."""
     seen: list[tuple[int, ...]] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -15,6 +17,7 @@ from gattn_tg.errors import ConfigError, GattnError, MissingExtraError
 from gattn_tg.types import Float
 
 FAILED, INTERRUPTED = 2, 130  # exit codes, as the command line has them
+LEFT_TO_FIRST_S = 2.0  # seconds in which the first rank may meet the same error, and remove what it has begun to write
 BUCKET = 2**20  # float32 that travel together, 4 MiB: latency no longer counts, and the copies stay in a cache
 
 T = TypeVar("T")
@@ -96,7 +99,8 @@ class Alone:
 class Mpi:
     """The processes that `mpiexec` or `srun` started, through mpi4py.
 
-    As a context it tells of an exception that leaves it and ends all processes: none waits for one that has gone.
+    As a context it tells of an exception that leaves it and ends all processes: none waits for one that has gone. An
+    error that all of them meet is told once, by rank 0, which has removed its unfinished files by then.
 
     Raises:
         MissingExtraError: mpi4py is not installed, or finds no MPI library.
@@ -179,11 +183,14 @@ class Mpi:
     ) -> None:
         if error is None:
             return
-        # Abort kills this process too, so nobody else could tell.
+        if self.rank:
+            time.sleep(LEFT_TO_FIRST_S)  # its Abort ends this process
         said = [f"{error}\n"] if isinstance(error, GattnError) else traceback.format_exception(error)
         sys.stderr.write(f"gattn: rank {self.rank} of {self.n_ranks}: " + "".join(said))
         sys.stderr.flush()
-        self._world.Abort(INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED)
+        code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
+        self._world.Abort(code)
+        os._exit(code)  # where Abort returns (MPICH), the command line would tell of the error again
 
 
 def _buckets(arrays: Sequence[Float[np.ndarray, "..."]]) -> list[list[np.ndarray]]:
