@@ -157,7 +157,8 @@ class TrainedSequences(Trained):
             FormatError: the file is malformed.
         """
         if not self.config.weighs_motifs:
-            self._refuse("read_motifs", "it was trained without filters")
+            self._refuse("read_motifs", "it has no filters; train one with `matrices` in [data], as "
+                         "examples/configs/binding.toml has it")
         return filters.read_motifs(self.asked, self.answer, matrices)
 
     def _over(self, both_strands: bool | None) -> bool:

@@ -60,8 +60,8 @@ class ContigNames:
         if other:
             advice = f"it has {other!r}: rename {name}={other}, or auto for all"
         elif stretch is not None:
-            advice = (f"this genome is a stretch: use its name, {stretch}, and count places from its first base; or "
-                      f"give the whole of {name}")
+            advice = (f"this genome is a stretch of it: use the name {stretch} and count places from its first base; "
+                      "read such names as regions, where there is a choice; or give the whole contig")
         else:
             advice = "rename the contig, or is this another assembly?"
         raise CoordinateError(

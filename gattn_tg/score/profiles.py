@@ -23,6 +23,7 @@ ARRAYS, BIGWIG = ".npz", (".bw", ".bigwig")
 BINARY = (ARRAYS, *BIGWIG)
 TABLES, BEDGRAPH = (".tsv", ".tsv.gz"), (".bedgraph", ".bedgraph.gz", ".bg", ".bg.gz")
 SOME_BINS = 1 << 16  # that are Python numbers at once: they are many times as large
+SHOWN = 5  # names of tracks in a message
 LONGEST_NAME = 100  # of a track, as a file name
 
 
@@ -184,7 +185,6 @@ def require_one(path: Path, tracks: Sequence[str]) -> None:
     """Raise ConfigError where one BigWig or bedGraph file is to hold several tracks."""
     if ends_in(path, (*BIGWIG, *BEDGRAPH)) and len(tracks) != 1:
         kind = "bedGraph" if ends_in(path, BEDGRAPH) else "BigWig"
-        raise ConfigError(
-            f"{path}: expected one track for one {kind} file, got {len(tracks)}; choose one by its name, "
-            "or name a folder or an .npz file"
-        )
+        named = ", ".join(tracks[:SHOWN]) + (" ..." if len(tracks) > SHOWN else "")
+        raise ConfigError(f"{path}: expected one track for one {kind} file, got {len(tracks)} ({named}); choose one by "
+                          "its name, or name a folder or an .npz file")

@@ -79,7 +79,7 @@ def test_contig_names() -> None:
     with pytest.raises(CoordinateError) as caught:
         ContigNames(["chr16:100-900"]).resolve("chr16", "x.vcf, line 3")
     assert str(caught.value) == (
-        "x.vcf, line 3: expected a contig of the genome (chr16:100-900), got 'chr16'; this genome is a stretch: use its name, chr16:100-900, and count places from its first base; or give the whole of chr16"
+        "x.vcf, line 3: expected a contig of the genome (chr16:100-900), got 'chr16'; this genome is a stretch of it: use the name chr16:100-900 and count places from its first base; read such names as regions, where there is a choice; or give the whole contig"
     )
     with pytest.raises(ConfigError) as config:
         ContigNames(["a"], {"b": "c"})

@@ -106,7 +106,7 @@ class SequenceTarget(Target):
         if asked is None and len(labels) == 1 + isinstance(self.readout, ClassReadout):
             return len(labels) - 1
         if asked is None:
-            raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
+            raise ConfigError(f"target: expected one of {_listed(labels)}, got none; name the one that is asked about")
         return known(asked, labels)
 
     def chosen(
@@ -129,7 +129,7 @@ class SequenceTarget(Target):
             likeliest: np.ndarray = answers().argmax(1)
             return likeliest
         if len(labels) > 1:
-            raise ConfigError(f"explain: expected a target, one of {_listed(labels)}, got none; name it")
+            raise ConfigError(f"target: expected one of {_listed(labels)}, got none; name the one that is asked about")
         return np.zeros(n, np.int64)
 
 

@@ -20,14 +20,15 @@ h2 { font-size: 18px; margin: 0 0 2px; letter-spacing: -.005em; }
 header p.lead { margin: 0; max-width: 74ch; color: #4a5563; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 26px 0 14px; }
 .tile { background: #fff; border: 1px solid #e6e3dc; border-radius: 12px; padding: 14px 16px 12px; }
-.tile b { display: block; font-size: 26px; line-height: 1.15; font-weight: 680; font-variant-numeric: tabular-nums; }
+.tile b { display: block; font-size: 26px; line-height: 1.15; font-weight: 680; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere; }
 .tile span { color: #66717e; font-size: 13px; }
 .tile.key { background: #0f766e; border-color: #0f766e; color: #fff; }
 .tile.key span { color: #cfe7e3; }
 section { background: #fff; border: 1px solid #e6e3dc; border-radius: 12px; padding: 20px 24px 18px; margin-top: 14px; }
 section > p { margin: 2px 0 14px; color: #4a5563; max-width: 92ch; font-size: 14px; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 14px; }
-.scroll { overflow-x: auto; }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 14px; }
+.scroll, .rows { overflow-x: auto; }
 svg { display: block; width: 100%; height: auto; }
 .pair svg { max-width: 520px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13px; color: #4a5563;
@@ -46,7 +47,8 @@ footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
 h2, td:not(.n) { overflow-wrap: anywhere; }
 @media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
-  .pair { grid-template-columns: 1fr; } main { padding: 24px 14px; } .scroll svg { min-width: 760px; }
+  .pair { grid-template-columns: minmax(0, 1fr); } main { padding: 24px 14px; } .scroll svg { min-width: 760px; }
+  .tile b { font-size: 20px; }
   .scroll::before { content: "\\2194  wider than the screen: push it sideways"; position: sticky; left: 0;
     color: #66717e; font-size: 12.5px; } }
 """
@@ -110,7 +112,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     sorts = len(rows) >= LEAST_SORTED
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     named = cells("th", head, '<button type="button">{}</button>' if sorts else "{}")
-    return f"<table{' class=sorts' if sorts else ''}><thead><tr>{named}</tr></thead><tbody>{body}</tbody></table>"
+    kind = " class=sorts" if sorts else ""
+    return f'<div class="rows"><table{kind}><thead><tr>{named}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def page(kicker: str, title: str, lead: str, tiles: Sequence[Tile], sections: Sequence[str], footer: str) -> str:
