@@ -13,6 +13,7 @@ from typing import Any
 
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
            "--disable-component-update", "--disable-sync", "--remote-debugging-pipe")  # fmt: skip
+SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")  # a GPU that the processor plays
 SECONDS = 60
 
 
@@ -22,13 +23,14 @@ class Browser:
     Args:
         executable: of Chromium.
         profile: an empty folder.
+        has_gpu: whether pages may ask a GPU, played by the processor.
 
     Attributes:
         requests: addresses that the page asked for since it was opened, itself not counted.
         errors: what went wrong in its scripts.
     """
 
-    def __init__(self, executable: str, profile: Path) -> None:
+    def __init__(self, executable: str, profile: Path, *, has_gpu: bool = False) -> None:
         (read, self._out), (self._in, write) = os.pipe(), os.pipe()
 
         def pipes() -> None:
@@ -36,7 +38,8 @@ class Browser:
             os.dup2(write, 4)
 
         # pipes above the two numbers that Chromium reads and writes
-        command = [executable, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        options = OPTIONS + SOFTWARE_GPU if has_gpu else OPTIONS
+        command = [executable, *options, f"--user-data-dir={profile}", "about:blank"]
         kept = [os.dup(fd) for fd in (read, write)] if {read, write} & {3, 4} else []
         self._process = subprocess.Popen(command, preexec_fn=pipes, pass_fds=(3, 4, read, write),
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip

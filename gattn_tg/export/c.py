@@ -172,7 +172,7 @@ def _launches(captured: Captured, layout: Layout) -> Iterator[str]:
         found = re.search(rf"void {re.escape(kernel.name)}\((.*?)\) {{", kernel.source)
         has_part = found is not None and "const int" in found[1]
         call = f"k{launch.kernel}({', '.join([*given, *['part'] * has_part])})"
-        yield f"  for (int part = 0; part < {launch.parts}; part++) {call};" if has_part else f"  {call};"
+        yield f"  for (int part = 0; part < {launch.groups[0]}; part++) {call};" if has_part else f"  {call};"
 
 
 def _entries(captured: Captured, layout: Layout) -> str:

@@ -11,7 +11,8 @@ from gattn_tg.export.module import WEB, scripts
 from gattn_tg.export.payload import payload, script_json
 from gattn_tg.export.program import Program
 
-WORKER = ("dna.js", "answers.js", "model.js", "worker.js")
+GPU = "gpu.js"
+WORKER = ("dna.js", "answers.js", "model.js", GPU, "worker.js")
 PAGE = ("dna.js", "answers.js", "pool.js", "ask.js", "draw.js", "app.js")
 TITLES = {
     "classes": "Classes of your sequences", "labels": "Labels of your sequences", "values": "Values of your sequences",
@@ -29,6 +30,7 @@ def page(program: Program, *, half: bool, extra: dict[str, Any]) -> str:
         extra: `sites` and `prior` of a model of splice windows.
     """
     held = payload(program, half=half, extra=extra)
+    worker = [name for name in WORKER if name != GPU or "gpu" in held]
     about = held["about"]
     title = "Splice sites in your sequence" if "sites" in about else TITLES[about["task"]]
     style, script = (WEB / "page.css").read_text(encoding="utf-8"), scripts(PAGE)
@@ -38,7 +40,7 @@ def page(program: Program, *, half: bool, extra: dict[str, Any]) -> str:
             "on this computer: nothing is uploaded. Research use, not diagnosis.")
     return (WEB / "page.html").read_text(encoding="utf-8").format(
         policy=escape(policy, quote=False), title=escape(title), lead=escape(lead), style=style, script=script,
-        worker=scripts(WORKER), payload=script_json(held))  # fmt: skip
+        worker=scripts(worker), payload=script_json(held))  # fmt: skip
 
 
 def _hash(text: str) -> str:

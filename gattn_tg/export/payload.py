@@ -11,6 +11,7 @@ import numpy as np
 
 from gattn_tg.export.layout import Layout, lay_out
 from gattn_tg.export.program import Program, about
+from gattn_tg.export.wgsl import plan
 from gattn_tg.machine.captured import Captured
 
 LEAST_HALVED = 256  # numbers of a constant that is worth storing as float16
@@ -18,7 +19,7 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def payload(program: Program, *, half: bool, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The payload of `web/model.js`, JSON values.
+    """The payload of `web/model.js` and `web/gpu.js`, JSON values.
 
     Args:
         program: a captured model.
@@ -27,8 +28,17 @@ def payload(program: Program, *, half: bool, extra: dict[str, Any] | None = None
     """
     layout = lay_out(program.captured)
     weights, halves = halved(layout, program.captured) if half else (layout.weights, None)
-    return {"wasm": packed(program.webassembly), "relaxed": packed(program.relaxed), "weights": packed(weights),
+    held = {"wasm": packed(program.webassembly), "relaxed": packed(program.relaxed), "weights": packed(weights),
             "halves": halves, "about": {**about(program), **(extra or {})}}  # fmt: skip
+    return held | _gpu(program, layout)
+
+
+def _gpu(program: Program, layout: Layout) -> dict[str, Any]:
+    """What `web/gpu.js` reads beside it, where there is such a program."""
+    if program.wgsl is None:
+        return {}
+    told, constants = plan(program.wgsl, layout.weights)
+    return {"gpu": {"plan": packed(json.dumps(told, sort_keys=True).encode()), "constants": packed(constants)}}
 
 
 def packed(data: bytes) -> str:

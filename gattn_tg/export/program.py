@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tinygrad.helpers import Context
@@ -12,9 +13,9 @@ from gattn_tg.export.c import EXPORTED, Shape, c_source, header
 from gattn_tg.export.forms import Form, form_of
 from gattn_tg.export.layout import Layout
 from gattn_tg.export.motifs import motif_source
-from gattn_tg.machine import zig
+from gattn_tg.machine import browser, zig
 from gattn_tg.machine.captured import Captured, capture, plain_cpu
-from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.checkpoint import Checkpoint, load
 from gattn_tg.version import __version__
 
 BROWSER_BITS = 128  # vectors of WebAssembly, and of the least machine that C is compiled for
@@ -29,11 +30,13 @@ class Program:
         form: what it is.
         captured: its kernels and buffers.
         motifs: C of its motif ids.
+        wgsl: the same model for GPUs of browsers, where that is wanted.
     """
 
     form: Form
     captured: Captured
     motifs: str
+    wgsl: Captured | None = None
 
     @property
     def shape(self) -> Shape:
@@ -98,6 +101,22 @@ def program_of(checkpoint: Checkpoint, bits: int | None = BROWSER_BITS, head: st
     with Context(DEV="CPU"), plain_cpu(bits):
         captured = capture(form.function, form.inputs)
     return Program(form, captured, motif_source(checkpoint.vocabulary, is_causal=bool(checkpoint.model.is_causal)))
+
+
+def wgsl_of(folder: Path, head: str | None = None) -> Captured:
+    """Capture a model for GPUs of browsers, in as many rows as `program_of` does.
+
+    Args:
+        folder: its checkpoint.
+        head: of a model of tracks; None takes all of them.
+
+    Raises:
+        UnsupportedError: it computes a constant that a browser could not read, or as `form_of`.
+        FormatError, ConfigError: as `form_of`.
+    """
+    with browser.kernels() as device:
+        form = form_of(load(folder, device), head)
+        return capture(form.function, form.inputs)
 
 
 def about(program: Program) -> dict[str, Any]:

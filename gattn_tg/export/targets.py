@@ -20,11 +20,11 @@ BESIDE: dict[str, tuple[str, ...]] = {  # what is written beside the file of an 
 }  # fmt: skip
 
 
-def check_target(path: Path, *, half: bool = False) -> None:
+def check_target(path: Path, *, half: bool = False, gpu: bool = False) -> None:
     """Refuse a name or an option before any work is done for it.
 
     Raises:
-        ConfigError: no ending that a model can have, or halves of a target that has none.
+        ConfigError: no ending that a model can have, or halves, or a GPU, of a target that has none.
         UnsupportedError: the library of Linux on another system.
     """
     if path.suffix not in BESIDE:
@@ -33,6 +33,9 @@ def check_target(path: Path, *, half: bool = False) -> None:
     if half and path.suffix not in HALVES:
         raise ConfigError(f"export: expected half weights for {' or '.join(HALVES)}, got {path.suffix}, which reads "
                           "them as they are; leave it out")
+    if gpu and path.suffix != ".html":
+        raise ConfigError(f"export: expected a GPU for .html, got {path.suffix}, which runs on processors only; leave "
+                          "it out")
     if path.suffix == ".so" and zig.here() != ".so":
         raise UnsupportedError(f"export: {path}: expected {zig.here()}, the library of this system, got .so; export .c "
                                "and compile it there")

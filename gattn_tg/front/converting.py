@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tinygrad.helpers import Context
 
 from gattn_tg.errors import UnsupportedError
+from gattn_tg.export.program import wgsl_of
 from gattn_tg.export.targets import BESIDE, captured_for, check_target, files_of
 from gattn_tg.io.replacing import replacing_path, require_new
 from gattn_tg.io.whole import new_folder
@@ -48,8 +50,9 @@ def convert_model(path: str | Path, output: str | Path, *, overwrite: bool = Fal
 
 
 def export_model(
-    path: str | Path, output: str | Path, *, half: bool = False, head: str | None = None, overwrite: bool = False
-) -> list[Path]:
+    path: str | Path, output: str | Path, *, half: bool = False, gpu: bool = False, head: str | None = None,
+    overwrite: bool = False,
+) -> list[Path]:  # fmt: skip
     """Write a trained model as what its name ends in.
 
     Args:
@@ -57,6 +60,7 @@ def export_model(
         output: NAME.html, a page for any browser; NAME.js, a module with NAME.d.ts; NAME.wasm; NAME.c, NAME.so
             for this machine or NAME.dylib for Macs, with NAME.h and, of large models, NAME.weights.
         half: pages and modules: large weights as float16, which halves the file.
+        gpu: pages: kernels for WebGPU beside those for the processor; whoever opens the page chooses.
         head: of a model of tracks; None takes all of them.
         overwrite: replace files that are there.
 
@@ -71,12 +75,15 @@ def export_model(
         GattnError: a file is there already.
     """
     output = Path(output)
-    check_target(output, half=half)
+    check_target(output, half=half, gpu=gpu)
     for wanted in (output, *(output.with_suffix(ending) for ending in BESIDE[output.suffix])):
         require_new(wanted, overwrite=overwrite)
+    folder = weights_of(Path(path))
     with Context(DEV="CPU"):
-        loaded = checkpoint.load(weights_of(Path(path)), "CPU")
+        loaded = checkpoint.load(folder, "CPU")
         program = captured_for(loaded, output, head)
+    if gpu:
+        program = replace(program, wgsl=wgsl_of(folder, head))
     files = files_of(program, output, half=half, extra=splice_sites(loaded.readout))
     made = [output.with_name(name) for name in files]
     for place, content in zip(made, files.values(), strict=True):

@@ -235,13 +235,15 @@ class Trained(Reasons):
         return evaluation.Evaluation(self.kind, {"valid": found.valid, "test": found.test})
 
     def export(
-        self, output: str | Path, *, half: bool = False, head: str | None = None, overwrite: bool = False
-    ) -> list[Path]:
+        self, output: str | Path, *, half: bool = False, gpu: bool = False, head: str | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:  # fmt: skip
         """Write the model as files that run without Python; see `front.converting.export_model`.
 
         Args:
             output: NAME.html, .js, .wasm, .c, .so for this machine, or .dylib for Macs.
             half: pages and modules: large weights as float16.
+            gpu: pages: kernels for WebGPU as well.
             head: of a model of tracks; None takes all of them.
             overwrite: replace files that are there.
 
@@ -253,7 +255,7 @@ class Trained(Reasons):
             ConfigError: another ending, no such head, or several heads that see windows of other sizes.
             GattnError: a file is there already.
         """
-        return converting.export_model(self.folder, output, half=half, head=head, overwrite=overwrite)
+        return converting.export_model(self.folder, output, half=half, gpu=gpu, head=head, overwrite=overwrite)
 
     def __repr__(self) -> str:
         c = self.config

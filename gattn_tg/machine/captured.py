@@ -1,6 +1,6 @@
 """What a function of tensors runs, as text and bytes: every launch of a kernel in order, and every buffer it touches.
 
-This is what leaves the machine: `export` makes C, WebAssembly and pages of it.
+This is what leaves the machine: `export` makes C, WebAssembly and pages of it, of kernels in C or in WGSL.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tinygrad import Device, Tensor, TinyJit
 from tinygrad.codegen import to_program
 from tinygrad.helpers import Context
 from tinygrad.renderer.cstyle import ClangRenderer
+from tinygrad.renderer.wgsl import WGSLRenderer
 from tinygrad.uop.ops import Ops
 
 from gattn_tg.errors import UnsupportedError
@@ -56,11 +57,11 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Launch:
-    """One run of a kernel: which one, on which buffers, in how many parts."""
+    """One run of a kernel: which one, on which buffers, in how many groups along each of its axes."""
 
     kernel: int
     buffers: tuple[int, ...]
-    parts: int
+    groups: tuple[int, ...]
 
 
 @dataclass
@@ -103,10 +104,10 @@ def capture(function: Callable[..., Tensor], inputs: Sequence[np.ndarray]) -> Ca
         inputs: arrays of the shapes and types of the arguments.
 
     Raises:
-        UnsupportedError: the device runs no C.
+        UnsupportedError: the device runs neither C nor WGSL.
     """
     device = Device[Device.DEFAULT]
-    if not isinstance(device.renderer, ClangRenderer):
+    if not isinstance(device.renderer, ClangRenderer | WGSLRenderer):
         raise UnsupportedError(f"export: expected kernels in C, got those of {type(device.renderer).__name__}; run it "
                                "with DEV=CPU:CLANG")
     jit = TinyJit(lambda *given: function(*given).contiguous().realize())
@@ -151,7 +152,7 @@ class _Reading:
         at, written = len(self.got.launches), set(info.outs)
         operands = [u for u in call.src[1:] if not u.is_bound_var]
         buffers = tuple(self.buffer(u, at, i in written) for i, u in enumerate(operands))
-        return Launch(self.kernels[source], buffers, int(info.global_size[0]) if info.global_size else 1)
+        return Launch(self.kernels[source], buffers, tuple(int(n) for n in info.global_size or (1,)))
 
     def buffer(self, u: Any, at: int, is_written: bool) -> int:
         held = None if u.op is Ops.PARAM else u.buffer

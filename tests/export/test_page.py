@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gattn_tg.cli.main import main
 from gattn_tg.errors import FormatError
 from gattn_tg.explain.attribution.target import log_odds
 from gattn_tg.export.forms import form_of
-from gattn_tg.export.program import Program, program_of
+from gattn_tg.export.program import Program, program_of, wgsl_of
 from gattn_tg.export.targets import files_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.machine import zig
@@ -138,7 +139,7 @@ def opened(home: Path) -> Iterator[Browser]:
     """A browser without a page."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    with closing(Browser(CHROMIUM, home / "profile")) as found:
+    with closing(Browser(CHROMIUM, home / "profile", has_gpu=True)) as found:
         yield found
 
 
@@ -314,9 +315,14 @@ def test_pages_of_other_kinds_answer_as_python_does(
     monkeypatch.setattr(Program, "relaxed", b"")  # is no module, so the other one is taken; one compilation less
     sizes, readout = OTHERS[name]
     model = saved(tmp_path / "c", name, readout, **{"n_layers": 1, **sizes})
-    opened.open(written(program_of(model.checkpoint), tmp_path / "page.html"))
+    program = replace(program_of(model.checkpoint), wgsl=wgsl_of(tmp_path / "c"))
+    opened.open(written(program, tmp_path / "page.html"))
     assert said(opened, ALONG).startswith("Done in")
     found = np.array([[float(x) for x in row[3:]] for row in cells(opened)])
+    opened.run("document.getElementById('gpu').click()")
+    assert said(opened, ALONG).endswith("s on the GPU.")
+    of_gpu = np.array([[float(x) for x in row[3:]] for row in cells(opened)])
+    np.testing.assert_allclose(of_gpu, found, atol=TOLERANCE)
     letters = ALONG[3:]
     if name == "GenomicGPT":
         np.testing.assert_allclose(found[:, 0], model.predict([letters]).bits[0], atol=TOLERANCE)

@@ -78,6 +78,7 @@ def export(verbs: shared.Verbs) -> None:
     )
     verb.add_argument("-o", "--output", type=Path, required=True, help=summary)
     verb.add_argument("--half", action="store_true", help="page and module: weights as float16, half the size")
+    verb.add_argument("--gpu", action="store_true", help="page: can ask a GPU (WebGPU), where the browser has one")
     verb.add_argument("--head", default=None, help="head of a model of tracks (all)")
     shared.overwrite(verb, "replace files that are there")
 

@@ -12,8 +12,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes a model as files that run without Python, and tells their sizes."""
     output.check("gattn export", arguments.output, overwrite=arguments.overwrite, as_json=arguments.json)
     with device.on("CPU", arguments.threads):
-        written = export_model(arguments.checkpoint, arguments.output, half=arguments.half, head=arguments.head,
-                               overwrite=arguments.overwrite)  # fmt: skip
+        written = export_model(arguments.checkpoint, arguments.output, half=arguments.half, gpu=arguments.gpu,
+                               head=arguments.head, overwrite=arguments.overwrite)  # fmt: skip
     sizes = {str(path): path.stat().st_size for path in written}
     if arguments.json:
         output.say_json({"output": str(arguments.output), "bytes": sizes})

@@ -22,6 +22,11 @@ function make(name, attributes = {}, ...inside) {
 }
 
 let pool, question = MODES[0];
+if (PAYLOAD.gpu) {
+  const choice = make("input", {type: "checkbox", id: "gpu"});
+  choice.addEventListener("change", () => { pool?.cancel(); pool = undefined; });
+  $("options").after(make("p", {}, make("label", {}, choice, " Ask the GPU (WebGPU); where that is not possible, the processor answers")));
+}
 MODES.forEach((mode, i) => {
   const choice = make("input", {type: "radio", name: "mode", id: `mode${i}`, checked: !i});
   choice.addEventListener("change", () => choose(mode));
@@ -92,7 +97,7 @@ function show(found, length) {
 /** Asks about every record; what the page shows is drawn by `go`. */
 async function ask(text, wanted, tick = () => {}) {
   const records = readFasta(text), [, run] = question, out = [];
-  pool ??= new Pool(PAYLOAD, $("worker").textContent);
+  pool ??= new Pool(PAYLOAD, $("worker").textContent, $("gpu")?.checked);
   await pool.ready;
   for (const [i, record] of records.entries()) out.push({record, found: await run(pool, record, wanted, f => tick((i + f) / records.length))});
   return out;
@@ -110,7 +115,7 @@ async function go() {
       save.onclick = () => download(found[0].found.file, tsv(all));
       $("out").prepend(make("section", {}, make("p", {className: "row"}, save)));
     }
-    $("say").textContent = `Done in ${((performance.now() - began) / 1000).toFixed(1)} s.` + (found.length > MOST_SHOWN ? ` The first ${MOST_SHOWN} of ${found.length} records are shown; the file has all.` : "");
+    $("say").textContent = `Done in ${((performance.now() - began) / 1000).toFixed(1)} s${pool.note ? ` ${pool.note}` : ""}.` + (found.length > MOST_SHOWN ? ` The first ${MOST_SHOWN} of ${found.length} records are shown; the file has all.` : "");
   } catch (error) {
     $("say").textContent = error.message;
     if (pool?.cancelled || !(await pool?.ready.then(() => true, () => false))) pool = undefined;

@@ -23,12 +23,15 @@ function half(h) {
   return e === 31 ? (m ? NaN : s * Infinity) : e ? s * 2 ** (e - 15) * (1 + m / 1024) : s * 2 ** -24 * m;
 }
 
+/** The weights of a payload. */
+export const weightsOf = async ({weights, halves}) => widened(await unpack(weights), halves);
+
 export class Model {
   /** payload: {wasm, relaxed, weights, halves, about}, as `gattn export` writes it; `relaxed` for engines that know it. */
-  static async load(payload) {
+  static async load(payload, weights = undefined) {
     const relaxed = await unpack(payload.relaxed), code = WebAssembly.validate(relaxed) ? relaxed : await unpack(payload.wasm);
     const {instance} = await WebAssembly.instantiate(code, {});
-    return new Model(instance.exports, widened(await unpack(payload.weights), payload.halves), payload.about);
+    return new this(instance.exports, weights ?? await weightsOf(payload), payload.about);
   }
 
   constructor(exports, weights, about) {
@@ -70,6 +73,17 @@ export class Model {
    * Motif ids that are not given are found in each sequence by itself.
    */
   run(bases, lengths, motifs) {
+    const {flat, ids, all} = this.given(bases, lengths, motifs);
+    this.bytes().set(flat, this.at.bases);
+    this.bytes().set(ids, this.at.motifs);
+    this.bytes().set(new Uint8Array(all.buffer), this.at.lengths);
+    const {bases: b, motifs: m, lengths: n, answers: y, memory} = this.at;
+    this.exports.gattn_run(b, m, n, y, memory);
+    return new Float32Array(this.exports.memory.buffer.slice(y, y + 4 * lengths.length * this.perRow));
+  }
+
+  /** What goes into a call: all rows of bases, motif ids, and lengths; an error with a sentence where a row cannot be read. */
+  given(bases, lengths, motifs) {
     const {rows, width, motifs: known} = this.about, count = lengths.length, flat = new Uint8Array(rows * width).fill(4);
     flat.set(bases.subarray(0, count * width));
     for (let r = 0; r < count; r++) {
@@ -81,11 +95,6 @@ export class Model {
     if (motifs) ids.set(motifs);
     else if (known.length)
       for (let r = 0; r < count; r++) ids.set(this.motifs(flat.subarray(r * width, (r + 1) * width)), r * width);
-    this.bytes().set(flat, this.at.bases);
-    this.bytes().set(ids, this.at.motifs);
-    this.bytes().set(new Uint8Array(all.buffer), this.at.lengths);
-    const {bases: b, motifs: m, lengths: n, answers: y, memory} = this.at;
-    this.exports.gattn_run(b, m, n, y, memory);
-    return new Float32Array(this.exports.memory.buffer.slice(y, y + 4 * count * this.perRow));
+    return {flat, ids, all};
   }
 }

@@ -6,13 +6,28 @@ export const CANCELLED = "Cancelled.";
 const MOST_WORKERS = 8;
 
 export class Pool {
-  constructor(payload, source) {
+  /** gpu: let one worker ask the GPU; where there is none that can, `note` says why, and the processor answers. */
+  constructor(payload, source, gpu = false) {
     this.about = payload.about;
     this.perRow = this.about.answers.reduce((a, b) => a * b, 1);
+    this.workers = [];
     const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+    this.ready = this.begin(payload, url, gpu).finally(() => URL.revokeObjectURL(url));
+  }
+
+  async begin(payload, url, gpu) {
+    if (gpu) {
+      const worker = new Worker(url);
+      this.workers = [worker];
+      try { await this.ask(worker, {payload, gpu}); this.note = "on the GPU"; return; } catch (error) {
+        if (this.cancelled) throw error;
+        worker.terminate();
+        this.note = `on the processor, as WebGPU cannot do it here: ${error.message}`;
+      }
+    }
     const n = Math.max(1, Math.min(MOST_WORKERS, navigator.hardwareConcurrency || 1));
     this.workers = Array.from({length: n}, () => new Worker(url));
-    this.ready = Promise.all(this.workers.map(w => this.ask(w, {payload}))).finally(() => URL.revokeObjectURL(url));
+    await Promise.all(this.workers.map(w => this.ask(w, {payload})));
   }
 
   /** Ends all work at once; whoever waits is told. */

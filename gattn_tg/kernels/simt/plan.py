@@ -11,6 +11,7 @@ from typing import Any
 from tinygrad import Device
 from tinygrad.dtype import DType
 from tinygrad.renderer import Renderer
+from tinygrad.renderer.wgsl import WGSLRenderer
 
 from gattn_tg.kernels.simt.group import Layout
 
@@ -83,7 +84,8 @@ def machine(device: str) -> Machine:
 def of_renderer(renderer: Renderer, device: str) -> Machine:
     """What tinygrad says about a kind of device."""
     most = (renderer.local_max or (1024,))[0]
-    name, stored = device.split(":")[0], frozenset(renderer.supported_dtypes())
+    name = "WEBGPU" if isinstance(renderer, WGSLRenderer) else device.split(":")[0]  # also where no browser is
+    stored = frozenset(renderer.supported_dtypes())
     shared = min(renderer.shared_max, SHARED_BYTES.get(name, renderer.shared_max))
     return Machine(renderer.has_local, False, shared, min(most, 1024), stored, BUFFERS.get(name, MANY))
 
