@@ -1,13 +1,14 @@
 """Exported models beside the model itself on one thread: WebAssembly in node and in a page of Chromium, and a library.
 
-    python bench/models/export.py [--models splice small tracks language] [--targets so wasm page] [--rounds 10]
+    python bench/models/export.py [--models splice small tracks language] [--targets so wasm page gpu] [--rounds 10]
 
 Weights are random. Every target answers the same rows with the same motif ids, and its answers are compared with the
 model's before it is timed. "native" is the model on one thread with kernels for vectors of 128 bits, which are what
 WebAssembly has; a library is beside the model with the vectors of this machine, as it is compiled for them. A page asks
-one of its workers. `start_s` is from bytes to the first question: unpacking, compiling, copying weights. One JSON line
-per model and target goes to bench/results/export.jsonl; `--no-lines` writes none. A target whose program (node,
-chromium) is missing is left out, and said so.
+one of its workers; "gpu" is a page that asks WebGPU, of a GPU that Chromium plays on all cores (SwiftShader). `start_s`
+is from bytes to the first question: unpacking, compiling, copying weights. One JSON line per model and target goes to
+bench/results/export.jsonl; `--no-lines` writes none. A target whose program (node, chromium) is missing is left out,
+and said so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ from tinygrad.helpers import Context
 
 from bench.record import alternate, summary, write
 from gattn_tg.cli.demo.learn import MODEL
-from gattn_tg.export.program import BROWSER_BITS, Program, program_of
+from gattn_tg.export.program import BROWSER_BITS, Program, program_of, wgsl_of
 from gattn_tg.export.targets import files_of
-from gattn_tg.machine.captured import plain_cpu
+from gattn_tg.machine.captured import Captured, plain_cpu
 from gattn_tg.models.captured.forward import Forward
-from gattn_tg.models.checkpoint import Checkpoint
+from gattn_tg.models.checkpoint import Checkpoint, save
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts.bases import NextBaseReadout
 from gattn_tg.models.readouts.readout import Readout
@@ -77,8 +78,9 @@ console.log(JSON.stringify({start, times, answers: [...answers]}));
 """
 PAGE = """(async () => {
   const began = performance.now();
-  pool = new Pool(PAYLOAD, document.getElementById("worker").textContent);
+  pool = new Pool(PAYLOAD, document.getElementById("worker").textContent, !!PAYLOAD.gpu);
   await pool.ready;
+  if (PAYLOAD.gpu && pool.note !== "on the GPU") throw new Error(pool.note);
   const start = performance.now() - began, {bases, motifs, lengths, rounds} = ASKED;
   const given = {bases: Uint8Array.from(bases), lengths: Int32Array.from(lengths), motifs: Uint8Array.from(motifs)};
   const run = async () => (await pool.ask(pool.workers[0], given)).answers;
@@ -136,6 +138,13 @@ def asked_of(program: Program, rounds: int) -> Asked:
     return Asked(bases, motifs, np.full(form.rows, form.width, np.int32), rounds)
 
 
+def in_wgsl(checkpoint: Checkpoint) -> Captured:
+    """The model for GPUs of browsers."""
+    with tempfile.TemporaryDirectory() as folder:
+        save(checkpoint.model, Path(folder) / "c", readout=checkpoint.readout, vocabulary=VOCABULARY)
+        return wgsl_of(Path(folder) / "c")
+
+
 @contextmanager
 def native(program: Program, asked: Asked, bits: int | None) -> Iterator[Callable[[], np.ndarray]]:
     """The model itself on one thread, with vectors of so many bits."""
@@ -179,7 +188,7 @@ def in_chromium(path: Path, asked: Asked) -> Found:
     """A page, which has a worker for each core, of which one is asked."""
     executable = shutil.which("chromium")
     assert executable is not None  # looked for before
-    with closing(Browser(executable, path.parent / "profile")) as browser:
+    with closing(Browser(executable, path.parent / "profile", has_gpu=True)) as browser:
         browser.open(path)
         return _read(browser.run(_timed(PAGE).replace("ASKED", asked.told, 1)))
 
@@ -192,8 +201,8 @@ def _read(told: dict[str, Any]) -> Found:
     return Found(np.array(told["answers"], np.float32), told["start"] / 1e3, np.array(told["times"]) / 1e3)
 
 
-TARGETS = {"so": "model.so", "wasm": "model.js", "page": "model.html"}
-NEEDS = {"wasm": "node", "page": "chromium"}
+TARGETS = {"so": "model.so", "wasm": "model.js", "page": "model.html", "gpu": "model.html"}
+NEEDS = {"wasm": "node", "page": "chromium", "gpu": "chromium"}
 
 
 def measured(name: str, target: str, rounds: int) -> dict[str, Any]:
@@ -201,6 +210,8 @@ def measured(name: str, target: str, rounds: int) -> dict[str, Any]:
     checkpoint, bits = checkpoint_of(name), None if target == "so" else BROWSER_BITS
     began = time.perf_counter()
     program = program_of(checkpoint, bits)
+    if target == "gpu":
+        program = replace(program, wgsl=in_wgsl(checkpoint))
     files = files_of(program, Path(TARGETS[target]))
     export_s, asked = time.perf_counter() - began, asked_of(program, rounds)
     with tempfile.TemporaryDirectory() as folder, native(program, asked, bits) as model:
