@@ -9,15 +9,16 @@ A block has two steps. Every one is memory before the next begins, so that a cap
     backward: dx, do piece by piece from dy, which compute y again;  dq, dk, dv head by head from do and o, with no
     attention computed again;  dx += what q, k and v give, piece by piece
 
-Numerics: outputs are those of whole blocks bit for bit, but for dropout, whose masks belong to pieces. Gradients of
-weights are sums over pieces of sums over rows, and those of q, k and v are rounded part by part: the last bits differ.
-Two runs have the same bits.
+Numerics: outputs are those of whole blocks bit for bit, but for dropout, whose masks belong to pieces; pieces are long
+enough for the products of `ops.linear` to be summed as those of the whole. Gradients of weights are sums over pieces of
+sums over rows, and those of q, k and v are rounded part by part: the last bits differ. Two runs have the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tinygrad import Tensor, dtypes
 
@@ -150,9 +151,13 @@ def _cut(x: Float[Tensor, "b n w"]) -> list[Float[Tensor, "b r w"]]:
 
 
 def _ranges(b: int, n: int) -> list[slice]:
-    """The places of the pieces of b sequences."""
-    rows = max(ROWS // b, 1)
-    return [slice(first, min(first + rows, n)) for first in range(0, n, rows)]
+    """The places of the pieces of b sequences, which differ by one row at most.
+
+    A short one at the end would be multiplied by other kernels, whose sums have another order (`ops.linear.SMALL`).
+    """
+    count = -(-n // max(ROWS // b, 1))
+    edges = [n * i // count for i in range(count + 1)]
+    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def _joined(pieces: Sequence[Float[Tensor, "b r w"]]) -> Float[Tensor, "b n w"]:

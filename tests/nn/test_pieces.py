@@ -15,7 +15,7 @@ from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn import pieces
-from gattn_tg.ops import dropout, recompute
+from gattn_tg.ops import dropout, linear, recompute
 
 LENGTH, WHOLE = 300, 10**9  # bases of a sequence; rows of a piece that holds any
 SIZES: dict[str, Any] = {"width": 64, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
@@ -35,6 +35,7 @@ def both_sides(**changes: Any) -> Trunk:
 MODELS = {
     "causal, two layers": (lambda: causal(**ANCHORS, n_layers=2, n_heads=1), 150, 1),
     "two heads for a key head": (lambda: causal(n_heads=4, n_kv_heads=2), 200, 1),
+    "heads of eight channels": (lambda: causal(width=32, n_heads=4, n_kv_heads=2), 200, 1),
     "on both sides, a table for each head": (
         lambda: both_sides(**ANCHORS, motif="ordered", per_head=True), 299, 2,
     ),
@@ -44,6 +45,7 @@ MODELS = {
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "ROWS", LENGTH // 2)
+    monkeypatch.setattr(linear, "SMALL", 0)  # as pieces of ROWS rows are multiplied, whatever the width
 
 
 def drawn(batch: int = 1) -> tuple[Tensor, Tensor]:
@@ -63,9 +65,10 @@ def learnt(model: Trunk) -> list[Tensor]:
 
 
 def gradients(model: Trunk, parameters: list[Tensor], given: tuple[Tensor, Tensor]) -> list[np.ndarray]:
-    """Of a sum of squares, as `[train] recompute` finds them."""
+    """Of a weighted sum, as `[train] recompute` finds them; a sum of squares behind a norm has almost none."""
+    weights = np.random.default_rng(2).standard_normal(model.config.width).astype(np.float32)
     with recompute.recomputing() as stages:
-        total = model.hidden(*given).square().sum()
+        total = (model.hidden(*given) * Tensor(weights)).sum()
         return [x.numpy() for x in recompute.gradients(stages, total, parameters)]
 
 
@@ -90,6 +93,17 @@ def test_outputs_are_those_of_whole_blocks_bit_for_bit_and_gradients_up_to_round
     np.testing.assert_array_equal(out, whole)
     for got, want in zip(found, wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * max(float(np.abs(want).max()), 1e-6))
+
+
+@pytest.mark.parametrize(("b", "n"), [(1, LENGTH + 1), (2, 2 * LENGTH + 1), (7, 10 * LENGTH + 3)])
+def test_no_piece_is_so_short_that_its_products_have_other_bits(b: int, n: int) -> None:
+    """Tails of a few rows would be multiplied by other kernels than the rest."""
+    found = pieces._ranges(b, n)
+    sizes = [x.stop - x.start for x in found]
+    assert (found[0].start, found[-1].stop) == (0, n)
+    assert [x.stop for x in found[:-1]] == [x.start for x in found[1:]]
+    assert max(sizes) <= pieces.ROWS // b
+    assert min(sizes) >= max(sizes) - 1
 
 
 @pytest.mark.parametrize("rows", [LENGTH // 2, WHOLE])
