@@ -104,7 +104,7 @@ def test_pairs_are_named_with_strands_and_distance_and_of_merged_strands_once(tm
 
 
 def test_a_model_without_filters_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="without filters"):
+    with pytest.raises(UnsupportedError, match="it has no filters; train one with `matrices`"):
         saved(tmp_path / "none", 2, 0).read_motifs()
 
 
