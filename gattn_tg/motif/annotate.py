@@ -76,7 +76,7 @@ def paint(length: int, found: Found, vocabulary: MotifVocabulary) -> UInt8[np.nd
         first, *others = (found[k, strand] for strand in strands(classes[k]))
         if partner == k:
             for spans in (first, *others):
-                motif_ids[spans.covered(length)] = k
+                spans.paint(motif_ids, k)
         else:
             second = found[partner, strands(classes[partner])]
             mine, theirs = _share(first, second, length)

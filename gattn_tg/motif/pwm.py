@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,9 @@ from gattn_tg.errors import ConfigError, MissingExtraError
 from gattn_tg.motif.spans import Spans
 from gattn_tg.motif.threshold import TIE_BITS, log_odds, score_threshold
 from gattn_tg.seq.codec import decode
-from gattn_tg.types import UInt8
+from gattn_tg.types import Float, UInt8
+
+Counts = tuple[tuple[float, float, float, float], ...]
 
 SHOWN = 100  # characters of a matrix that a message repeats
 SLACK_BITS = 1e-3
@@ -37,25 +41,63 @@ def find_matrix(
         ConfigError: see `check_counts`, or pvalue is too small for so short a matrix.
     """
     check_counts(counts, pvalue)
-    try:
-        from lightmotif import lib as lightmotif
-    except ImportError as missing:
-        raise MissingExtraError(
-            "motif.pwm: expected lightmotif to scan matrices, but it is not installed; "
-            'pip install "gattn_tg[genomics]"'
-        ) from missing
+    return scan(ids, tuple((a, c, g, t) for a, c, g, t in counts), pvalue, reverse=reverse)
+
+
+def scan(ids: UInt8[np.ndarray, "n"], counts: Counts, pvalue: float, *, reverse: bool = False) -> Spans:
+    """As `find_matrix`, of counts that were checked."""
     if len(ids) < len(counts):
         return Spans.empty()
-    threshold = score_threshold(counts, pvalue)
-    weights = log_odds(counts)[::-1, ::-1] if reverse else log_odds(counts)
-    columns = dict(zip("ACGT", weights.T.tolist(), strict=True))
-    matrix = lightmotif.ScoringMatrix({**columns, "N": [-math.inf] * len(weights)})
-    found = lightmotif.scan(matrix, lightmotif.stripe(decode(ids)), threshold=threshold - SLACK_BITS)
+    weights, threshold, matrix = _prepared(counts, pvalue, reverse)
+    found = _lightmotif().scan(matrix, _Striped.of(ids), threshold=threshold - SLACK_BITS)
     starts = np.array(sorted(hit.position for hit in found), dtype=np.int64)
     positions = np.arange(len(weights))
     scores = weights[positions, ids[starts[:, None] + positions]].sum(axis=1)
     sites = scores >= threshold - TIE_BITS
     return Spans(starts[sites], starts[sites] + len(weights), scores[sites])
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepared(counts: Counts, pvalue: float, reverse: bool) -> tuple[Float[np.ndarray, "w 4"], float, Any]:
+    """Log odds in bits, the score of a site, and the matrix as lightmotif takes it."""
+    weights = log_odds(counts)[::-1, ::-1] if reverse else log_odds(counts)
+    columns = dict(zip("ACGT", weights.T.tolist(), strict=True))
+    matrix = _lightmotif().ScoringMatrix({**columns, "N": [-math.inf] * len(weights)})
+    return weights, score_threshold(counts, pvalue), matrix
+
+
+def _lightmotif() -> Any:
+    try:
+        from lightmotif import lib
+    except ImportError as missing:
+        raise MissingExtraError(
+            "motif.pwm: expected lightmotif to scan matrices, but it is not installed; "
+            'pip install "gattn_tg[genomics]"'
+        ) from missing
+    return lib
+
+
+class _Striped:
+    """The sequence that was scanned last, as lightmotif reads it: a vocabulary scans one for every matrix and strand.
+
+    It is known by its bases, which are compared in a tenth of the time of a scan; an array that was changed is another.
+    """
+
+    _last: tuple[UInt8[np.ndarray, "n"], Any] | None = None
+
+    @classmethod
+    def of(cls, ids: UInt8[np.ndarray, "n"]) -> Any:
+        last, ids = cls._last, np.ascontiguousarray(ids)  # read once: threads may scan at the same time
+        if last is None or not _equal(last[0], ids):
+            last = cls._last = ids.copy(), _lightmotif().stripe(decode(ids))
+        return last[1]
+
+
+def _equal(a: UInt8[np.ndarray, "n"], b: UInt8[np.ndarray, "m"]) -> bool:
+    """Compares eight bases at once."""
+    whole = len(a) & -8
+    return (len(a) == len(b) and np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64))
+            and np.array_equal(a[whole:], b[whole:]))  # fmt: skip
 
 
 def check_counts(counts: Sequence[Sequence[float]], pvalue: float) -> None:

@@ -11,7 +11,7 @@ from gattn_tg.errors import ConfigError
 from gattn_tg.motif.at_rich import at_rich, rich_windows
 from gattn_tg.motif.islands import CRITERIA, cpg_islands, far_from_islands, island_windows
 from gattn_tg.motif.iupac import find_patterns, masks
-from gattn_tg.motif.pwm import check_counts, find_matrix
+from gattn_tg.motif.pwm import Counts, check_counts, scan
 from gattn_tg.motif.spans import Spans, prefix
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.types import Bool, Int, UInt8
@@ -176,7 +176,7 @@ class Matrix:
     """
 
     kind: ClassVar[str] = "matrix"
-    counts: tuple[tuple[float, float, float, float], ...]
+    counts: Counts
     pvalue: float
 
     def __post_init__(self) -> None:
@@ -201,7 +201,7 @@ class Matrix:
 
     def find(self, ids: UInt8[np.ndarray, "n"], *, reverse: bool = False) -> Spans:
         """Return the sites on one strand, scored in bits."""
-        return find_matrix(ids, self.counts, self.pvalue, reverse=reverse)
+        return scan(ids, self.counts, self.pvalue, reverse=reverse)
 
     @property
     def lookback_bp(self) -> int:

@@ -27,14 +27,18 @@ class Spans(NamedTuple):
     def covered(self, length: int) -> Bool[np.ndarray, "n"]:
         """Return which of `length` bases lie inside at least one span."""
         inside = np.zeros(length, dtype=bool)
+        self.paint(inside, True)
+        return inside
+
+    def paint(self, bases: np.ndarray, value: object) -> None:
+        """Set all bases inside a span to a value."""
         lengths = self.ends - self.starts
         if lengths.size and lengths.max() <= SHORT_BP:
             for offset in range(lengths.max()):
-                inside[(self.starts + offset)[lengths > offset]] = True
+                bases[(self.starts + offset)[lengths > offset]] = value
         else:
             for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
-                inside[start:end] = True
-        return inside
+                bases[start:end] = value
 
     def distance(self, positions: Int[np.ndarray, "k"]) -> Int[np.ndarray, "k"]:
         """Return twice the distance from each position to the nearest centre of a span; there must be one."""

@@ -46,6 +46,17 @@ def sequence() -> str:
     return text[:500] + "CACGTG" + text[500:900] + "CACNTG" + text[900:] + "CACGTG"
 
 
+def test_an_array_that_was_changed_after_a_scan_is_scanned_anew(sequence: str) -> None:
+    """The sequence of the last scan is kept for the next matrix."""
+    ids = encode(sequence)
+    before = find_matrix(ids, ARNT, 1e-3).starts
+    for at in (3, len(ids) - 10):  # in the words of eight bases that are compared, and behind the last of them
+        ids[at : at + 6] = encode("CACGTG")
+        assert at in find_matrix(ids, ARNT, 1e-3).starts
+    assert not {3, len(ids) - 10} & set(before.tolist())
+    assert find_matrix(ids[::-1], ARNT, 1e-3).starts.tolist() == find_matrix(ids[::-1].copy(), ARNT, 1e-3).starts.tolist()
+
+
 def test_sites_and_scores_are_those_added_up_one_by_one(sequence: str) -> None:
     spans = find_matrix(encode(sequence), ARNT, 1e-3)
     scores = slow_scores(sequence, ARNT)
