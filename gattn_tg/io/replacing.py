@@ -84,4 +84,4 @@ def require_new(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         raise GattnError(f"{path}: expected a regular file, got a folder or device; choose another name")
     if path.exists() and not overwrite:
-        raise GattnError(f"{path}: expected a new file, got one that exists; choose another name or remove it")
+        raise GattnError(f"{path}: expected a new file, got one that exists; choose another name or overwrite it")

@@ -102,7 +102,7 @@ def _require_new(folder: Path, header: str, files: Collection[str], overwrite: b
     if not folder.exists():
         return
     if not overwrite:
-        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or remove it")
+        raise GattnError(f"{folder}: expected a new folder, got one that exists; choose another name or overwrite it")
     held = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
     if header not in held or held - {*files}:
         raise GattnError(

@@ -205,7 +205,7 @@ def test_writing_replaces_only_genomes_and_only_when_told(tmp_path: Path) -> Non
     part = EncodedPart("c", 0, np.zeros(5, dtype=np.uint8), None)
     with pytest.raises(GattnError) as caught:
         write_encoded(tmp_path / "g", [part], None)
-    assert str(caught.value) == f"{tmp_path}/g: expected a new folder, got one that exists; choose another name or remove it"
+    assert str(caught.value) == f"{tmp_path}/g: expected a new folder, got one that exists; choose another name or overwrite it"
     write_encoded(tmp_path / "g", [part], None, overwrite=True)
     assert EncodedGenome(tmp_path / "g").sizes == {"c": 5}
     (tmp_path / "other").mkdir()

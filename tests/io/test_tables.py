@@ -89,7 +89,7 @@ def test_existing_file_is_refused_and_kept(tmp_path: Path, name: str) -> None:
         write_bed(path, [ROW])
     assert (
         str(caught.value)
-        == f"{path}: expected a new file, got one that exists; choose another name or remove it"
+        == f"{path}: expected a new file, got one that exists; choose another name or overwrite it"
     )
     assert path.read_text() == "precious"
     assert only(tmp_path) == [name]

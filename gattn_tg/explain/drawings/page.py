@@ -45,6 +45,7 @@ th[aria-sort=ascending] button::after { content: " \\25B4"; }
 th[aria-sort=descending] button::after { content: " \\25BE"; }
 footer { color: #66717e; font-size: 13px; margin-top: 22px; max-width: 100ch; }
 h2, td:not(.n) { overflow-wrap: anywhere; }
+td:first-child { min-width: 12ch; }
 @media print { body { background: #fff; } main { padding: 0; } section, .tile { break-inside: avoid; } }
 @media (max-width: 860px) {
   .pair { grid-template-columns: minmax(0, 1fr); } main { padding: 24px 14px; } .scroll svg { min-width: 760px; }

@@ -14,7 +14,7 @@ from gattn_tg.explain.drawings.svg import element, svg
 
 CHROMIUM = shutil.which("chromium")
 NARROW = 390  # of common phones
-ROWS = [["ei", *("0.123456",) * 9]] * 4
+ROWS = [["ei", *("0.123456",) * 9], ["splice_donor", *("0.1",) * 9]] * 2
 WIDER = """[...document.querySelectorAll(".tile, .tile b, h1, section, p")]
   .filter(x => x.scrollWidth > x.clientWidth + 1).map(x => x.outerHTML.slice(0, 80))"""
 
@@ -37,5 +37,7 @@ def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, width: int) -> None:
         browser.open(tmp_path / "page.html")
         assert browser.run("document.documentElement.scrollWidth") <= width
         assert browser.run(WIDER) == []
+        lines = "[...document.querySelectorAll('td:first-child')].map(x => x.clientHeight)"
+        assert max(browser.run(lines)) < 60, "names are not broken into pieces"
         hint = 'getComputedStyle(document.querySelector(".scroll"), "::before").content'
         assert ("sideways" in browser.run(hint)) == (width == NARROW)
