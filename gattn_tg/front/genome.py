@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gattn_tg.data.genomes.stretches import Stretch, Stretches
-from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.sequences import Sequences, places_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.motif import annotate
 from gattn_tg.score.along import GenomePredictor, Place, check_places, intervals_of, open_genome, places
@@ -41,13 +41,13 @@ class TrainedAlong(Trained):
             batch_size: windows per call of the network.
 
         Raises:
-            ConfigError: no such head or track, or `both_strands` with motifs of one strand only.
+            ConfigError: no such head or track, `both_strands` with motifs of one strand only, or two sequences of one
+                name.
             FormatError: a sequence is malformed, or the checkpoint does not say how it was trained.
             DivergedError: a value is not finite.
         """
         wanted: list[Place] = []
-        for record in records_of(sequences):
-            ids, here = ids_of(record), Interval(record.name, 0, len(record.sequence))
+        for here, ids in places_of(sequences):
             stretch = Stretch(here, ids, annotate(ids, self.vocabulary))
             wanted.append((here, Stretches([stretch], self.vocabulary)))
         sizes = {here.chrom: len(here) for here, _ in wanted}

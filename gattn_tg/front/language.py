@@ -12,7 +12,7 @@ from gattn_tg.errors import counted
 from gattn_tg.front.sequences import Sequences, ids_of, padded, records_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.io.replacing import replacing
-from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.forward import Forward, rows_of
 from gattn_tg.models.generate import Generator
 from gattn_tg.models.gpt import N_PREDICTED
 from gattn_tg.models.likelihood import Likelihood
@@ -152,7 +152,7 @@ class TrainedGPT(Trained):
         for i, row in enumerate(rows):
             groups.setdefault(self.asked.width(len(row)), []).append(i)
         for width, members in groups.items():
-            size = min(batch_size, len(members))
+            size = rows_of(batch_size, len(members))
             with self.asked.here():
                 values = np.concatenate(list(self._likelihood(size)(padded([rows[i] for i in members], width))))
             found |= {i: x[: len(rows[i])] for i, x in zip(members, values, strict=True)}
@@ -164,7 +164,7 @@ class TrainedGPT(Trained):
         return self.asked.held(("next", batch_size), lambda: Likelihood(self.model, self.vocabulary, batch_size))
 
     def generate(  # type: ignore[override]
-        self, prompt: str | UInt8[np.ndarray, "n"] | Sequence[str] = "", *, n: int = 1, length: int = 500,
+        self, prompt: str | bytes | UInt8[np.ndarray, "n"] | Sequence[str] = "", *, n: int = 1, length: int = 500,
         temperature: float = 1.0, top_k: int = N_PREDICTED, seed: int = 0,
     ) -> Generated:
         """New sequences.
@@ -183,7 +183,7 @@ class TrainedGPT(Trained):
             DivergedError: a logit is not finite.
         """
         several = prompt if isinstance(prompt, list | tuple) else [prompt]
-        prompts = [encode(p) if isinstance(p, str) else np.asarray(p) for p in several for _ in range(n)]
+        prompts = [encode(p) if isinstance(p, str | bytes) else np.asarray(p) for p in several for _ in range(n)]
         generator = self.asked.held("generator", lambda: Generator(self.model, self.vocabulary))
         with self.asked.here():
             written = generator(prompts, length, temperature=temperature, top_k=top_k, seed=seed)
@@ -203,6 +203,7 @@ class TrainedEncoder(Trained):
             FormatError: a sequence is malformed, or none has an N.
             DivergedError: a logit is not finite.
         """
+        rows_of(batch_size)  # refused as by other kinds, though sequences are asked one by one
         names, positions, found = [], [], []
         for record in records_of(sequences):
             ids = ids_of(record)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gattn_tg.errors import ConfigError, FormatError, ShapeError
 from gattn_tg.io import Record
 from gattn_tg.models.readouts.sequences import NAME, SEQUENCE
 from gattn_tg.score.sequences import read
-from gattn_tg.seq import N, decode, encode
+from gattn_tg.seq import Interval, N, decode, encode
 from gattn_tg.seq.alphabet import ENCODE, ILLEGAL
 from gattn_tg.types import UInt8
 
@@ -32,21 +33,23 @@ def records_of(
 
     Args:
         given: letters, a path, a `Record`, an array of base ids (one axis; with two axes, a sequence per row), or
-            several of these.
+            several of these, as an array of text is.
         most_bp: bases of the longest sequence that is wanted; a file is not read further than that in one record.
         sequence, name, states: columns of a table, see `score.sequences.read`.
 
     Raises:
-        ConfigError: a str that may be a sequence or a file, or something that is no sequence.
+        ConfigError: a str that may be a sequence or a file, or something that is no sequence, as a dict, whose keys
+            would be taken for letters, or a set, which has no order.
         FormatError: a file that is missing or damaged, a letter that is no nucleotide, a sequence without bases.
         ShapeError: an array that is no array of base ids.
     """
     if isinstance(given, Path) or (isinstance(given, str) and is_path(given)):
         yield from read(given, most_bp=most_bp, sequence=sequence, name=name, states=states)
         return
-    alone = isinstance(given, str | bytes | Record) or (isinstance(given, np.ndarray) and given.ndim < 2)
-    items: Iterable[object] = [given] if alone else given
-    if not isinstance(items, Iterable):
+    is_text = isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind in "USO"
+    is_ids = isinstance(given, np.ndarray) and given.ndim < 2 and not is_text
+    items: Iterable[object] = [given] if is_ids or isinstance(given, str | bytes | Record) else given
+    if not isinstance(items, Iterable) or isinstance(items, Mapping | AbstractSet) or hasattr(items, "columns"):
         raise ConfigError(f"sequences: expected letters, a path, records or arrays of base ids, got "
                           f"{type(given).__name__}; see gattn_tg.front.sequences.records_of")
     n = 0
@@ -78,6 +81,22 @@ def is_path(text: str) -> bool:
 def ids_of(record: Record) -> UInt8[np.ndarray, "n"]:
     """The base ids of a record."""
     return encode(record.sequence)
+
+
+def places_of(given: Sequences) -> Iterator[tuple[Interval, UInt8[np.ndarray, "n"]]]:
+    """Every sequence as a contig of its own, with its base ids; the arguments are those of `records_of`.
+
+    Raises:
+        ConfigError: two sequences of one name, whose places could not be told apart, or as `records_of`.
+        FormatError, ShapeError: as `records_of`.
+    """
+    names: set[str] = set()
+    for record in records_of(given):
+        if record.name in names:
+            raise ConfigError(f"predict: expected a name of its own for every sequence, got {record.name!r} again; "
+                              "rename one")
+        names.add(record.name)
+        yield Interval(record.name, 0, len(record.sequence)), ids_of(record)
 
 
 def padded(rows: Sequence[UInt8[np.ndarray, "n"]], width: int) -> UInt8[np.ndarray, "b n"]:

@@ -10,7 +10,7 @@ from gattn_tg.data.genomes.stretches import Stretch, Stretches
 from gattn_tg.data.sites.blocks import joined
 from gattn_tg.data.sites.listed import stretches_of
 from gattn_tg.errors import ConfigError
-from gattn_tg.front.sequences import Sequences, ids_of, records_of
+from gattn_tg.front.sequences import Sequences, places_of
 from gattn_tg.front.trained import Trained
 from gattn_tg.motif import annotate
 from gattn_tg.score.along import check_places, intervals_of, open_genome
@@ -34,18 +34,15 @@ class TrainedSites(Trained):
             batch_size: rows of sites per call of the network.
 
         Raises:
-            ConfigError: the model was trained on listed sites, which letters do not show; see `along`.
+            ConfigError: the model was trained on listed sites, which letters do not show (see `along`), or two
+                sequences have one name.
             FormatError: a sequence is malformed, or the checkpoint does not say how it was trained.
             DivergedError: an answer is not finite.
         """
         predictor = self.predictor(both_strands=both_strands, batch_size=batch_size)
         answered: list[Answered] = []
         sizes: dict[str, int] = {}
-        for record in records_of(sequences):
-            ids, here = ids_of(record), Interval(record.name, 0, len(record.sequence))
-            if here.chrom in sizes:
-                raise ConfigError(f"predict: expected a name of its own for every sequence, got {here.chrom!r} again; "
-                                  "rename one")
+        for here, ids in places_of(sequences):
             sizes[here.chrom] = len(here)
             genome = Stretches([Stretch(here, ids, annotate(ids, self.vocabulary))], self.vocabulary)
             with self.asked.here():

@@ -13,7 +13,7 @@ from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.front.reasons import Reasons
 from gattn_tg.front.sequences import Sequences, ids_of
 from gattn_tg.later import Later
-from gattn_tg.models.captured.forward import Forward
+from gattn_tg.models.captured.forward import Forward, rows_of
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.readouts.readout import Readout
@@ -112,6 +112,7 @@ class Trained(Reasons):
         """Hidden vectors of sequences, the output of the last block: one per base, or per bin for models of tracks.
 
         Raises:
+            ConfigError: `batch_size` is no whole number of at least 1.
             FormatError: a sequence longer than the model can read.
         """
         records = list(self.asked.records(sequences))
@@ -124,7 +125,7 @@ class Trained(Reasons):
         vectors: dict[int, np.ndarray] = {}
         bp, skip = self.config.token_bp, int(self.model.is_causal)
         for width, members in groups.items():
-            size = min(batch_size, len(members))
+            size = rows_of(batch_size, len(members))
             found = self._embedder(size)(*self.asked.inputs([records[i] for i in members], width))
             for i, row in zip(members, found, strict=True):
                 vectors[i] = row[skip : skip - (-len(rows[i]) // bp)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gattn_tg.front.asked_model import AskedModel
 from gattn_tg.io import Genome
+from gattn_tg.models.captured.forward import rows_of
 from gattn_tg.models.checkpoint import CONFIG
 from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.score.in_turns import from_first
@@ -41,7 +42,7 @@ def variant_effects(
     opened = Genome(genome)
     asked = Asked(variants, opened, rename=question.rename)
     n, n_mismatched = from_first(lambda: asked.checked(skip_mismatched, overwrite=overwrite), model.over)
-    rows = min(question.batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
+    rows = rows_of(question.batch_size, 1 << (2 * n - 1).bit_length())  # few variants need no full batch
     both, readout = question.both_strands, model.checkpoint.readout
     if both is None:
         both = isinstance(readout, SequenceReadout) and readout.both_strands

@@ -33,7 +33,7 @@ class Record(_Fields):
         sequence: the letters.
 
     Raises:
-        FormatError: a letter that is not ASCII.
+        FormatError: a letter that is not ASCII, or a sequence that is no text.
     """
 
     __slots__ = ()
@@ -45,6 +45,9 @@ class Record(_Fields):
                 odd = next(letter for letter in letters if not letter.isascii())
                 raise FormatError(f"record {name!r}: expected nucleotide letters, got {odd!r}; correct it")
             letters = letters.encode("ascii")
+        elif not isinstance(letters, bytes):
+            raise FormatError(f"record {name!r}: expected letters as text or bytes, got {type(letters).__name__}; "
+                              "convert it")
         return super().__new__(cls, name, told, letters)
 
 

@@ -63,16 +63,19 @@ class Generator:
             ShapeError: a prompt that is not one row of base ids.
             DivergedError: a logit is not finite.
         """
-        if not prompts or length < 1 or temperature < 0 or not 1 <= top_k <= N_PREDICTED or seed < 0:
+        are_whole = all(isinstance(x, int | np.integer) for x in (length, top_k, seed))
+        is_warm = isinstance(temperature, int | float) and temperature >= 0  # nan is not: it would take the likeliest
+        if not (prompts and are_whole and is_warm and length >= 1 and 1 <= top_k <= N_PREDICTED and seed >= 0):
             raise ConfigError(
                 f"generate: expected at least one prompt, length >= 1, temperature >= 0, top_k from 1 to {N_PREDICTED} "
                 f"and seed >= 0, got {len(prompts)} prompts, {length}, {temperature}, {top_k} and {seed}; "
                 "correct the option"
             )
         for prompt in prompts:
-            if prompt.ndim != 1 or (prompt.size and prompt.max() > N):
+            is_ids = prompt.ndim == 1 and (not prompt.size or prompt.dtype.kind in "iu")
+            if not is_ids or (prompt.size and not 0 <= prompt.min() <= prompt.max() <= N):
                 raise ShapeError("generate: expected prompts of base ids 0..4, one axis each, got one of shape "
-                                 f"{prompt.shape}; encode the letters")
+                                 f"{prompt.shape} and {prompt.dtype}; encode the letters")
         rng = np.random.default_rng(seed)
         draws = rng.random((length, len(prompts)))
         with Context(TRAINING=0):

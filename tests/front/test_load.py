@@ -18,6 +18,7 @@ from gattn_tg.errors import ConfigError, FormatError, GattnError, MissingExtraEr
 from gattn_tg.explain.attention import distance_bins
 from gattn_tg.front.sequences import records_of
 from gattn_tg.front.trained import Trained
+from gattn_tg.io import Record
 from gattn_tg.models import checkpoint
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.models.readouts.bases import MaskedReadout, NextBaseReadout, SiteReadout
@@ -105,7 +106,7 @@ def test_sequences_come_as_users_have_them(home: Path, models: dict[str, Trained
     rows[0, : len(ONE)] = encode(ONE)
     given: tuple[Any, ...] = (
         str(home / "s.fa"), [ONE.lower(), TWO.encode()], records, iter(records), [encode(ONE), encode(TWO)],
-        (encode(x).astype(np.int64) for x in (ONE, TWO)),
+        (encode(x).astype(np.int64) for x in (ONE, TWO)), np.array([ONE, TWO]), np.array([ONE, TWO.encode()], object),
     )  # fmt: skip
     for sequences in given:
         np.testing.assert_array_equal(model.predict(sequences).probabilities, expected)
@@ -136,6 +137,9 @@ def test_what_may_be_a_sequence_or_a_file_is_not_guessed(tmp_path: Path, monkeyp
     (np.zeros(3), ShapeError, "sequence_1: expected base ids"),
     (np.zeros((1, 2, 3), np.uint8), ShapeError, "sequence_1: expected base ids"),
     (np.array([9], np.uint8), FormatError, "base ids 0..4"),
+    ({"a": "ACGT"}, ConfigError, "expected letters, a path, records or arrays of base ids, got dict"),
+    ({"ACGT", "ACGA"}, ConfigError, "expected letters, a path, records or arrays of base ids, got set"),
+    ([bytearray(b"ACGT")], ConfigError, "sequence_1: expected letters, a Record or an array"),
 ])  # fmt: skip
 def test_what_is_no_sequence_is_refused(given: Any, error: type[GattnError], text: str) -> None:
     with pytest.raises(error, match=text):
@@ -150,6 +154,59 @@ def test_a_wide_result_is_shown_in_lines_of_a_terminal(models: dict[str, Trained
     assert header.split()[:3] == ["name", "start", "x0"]
     assert header.endswith("...")
     assert max(map(len, [header, *rows])) <= 120
+
+
+def test_a_table_is_not_taken_for_the_letters_of_its_columns() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is absent")
+    table = pandas.DataFrame({"dna": ["ACGT", "TTGA"]})  # D N A are IUPAC letters
+    with pytest.raises(ConfigError, match="records or arrays of base ids, got DataFrame"):
+        list(records_of(table))
+    assert [r.sequence for r in records_of(table["dna"])] == [b"ACGT", b"TTGA"]
+
+
+def test_a_record_holds_letters() -> None:
+    with pytest.raises(FormatError, match="record 'a': expected letters as text or bytes, got int; convert it"):
+        Record("a", 12)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, "4"])
+@pytest.mark.parametrize("name", ALL)
+def test_batches_of_no_rows_are_refused_and_do_not_give_no_answers(
+    models: dict[str, Trained], name: str, batch_size: Any
+) -> None:
+    for method in (models[name].predict, models[name].embed):
+        with pytest.raises(ConfigError, match=r"^batch_size: expected a whole number of at least 1, got"):
+            method(ONE, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("name", ["TrackModel", "PerBaseModel"])
+def test_two_sequences_of_one_name_have_no_places(models: dict[str, Trained], name: str) -> None:
+    with pytest.raises(ConfigError, match="expected a name of its own for every sequence, got 'a' again; rename one"):
+        models[name].predict([Record("a", ONE), Record("a", TWO)])
+
+
+@pytest.mark.parametrize("options", [
+    {"temperature": float("nan")}, {"temperature": -1.0}, {"temperature": "1"}, {"length": 0}, {"length": 2.5},
+    {"top_k": 5}, {"top_k": 2.5}, {"seed": -1}, {"seed": 1.5}, {"n": 0},
+])  # fmt: skip
+def test_options_of_generation_out_of_their_range_are_refused(
+    models: dict[str, Trained], options: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match=r"^generate: expected at least one prompt, length >= 1, temperature >= 0"):
+        models["GenomicGPT"].generate("ACG", **{"length": 3, **options})
+
+
+@pytest.mark.parametrize("prompt", [
+    np.array([0.0, 1.0]), np.array([-1]), np.array([5]), np.array([[0, 1]]), np.array(["ACG"]), None, Path("x.fa"),
+])  # fmt: skip
+def test_prompts_that_are_no_base_ids_are_refused(models: dict[str, Trained], prompt: Any) -> None:
+    with pytest.raises(ShapeError, match=r"^generate: expected prompts of base ids 0\.\.4, one axis each, got"):
+        models["GenomicGPT"].generate(prompt, length=3)
+
+
+def test_a_prompt_may_be_bytes(models: dict[str, Trained]) -> None:
+    found = [models["GenomicGPT"].generate(prompt, length=3) for prompt in ("ACG", b"ACG", encode("ACG"))]
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -10,6 +10,7 @@ from tinygrad import Tensor, TinyJit
 from tinygrad.helpers import Context
 from tinygrad.nn.state import get_parameters
 
+from gattn_tg.errors import ConfigError
 from gattn_tg.machine.recorded import recorded
 from gattn_tg.models.captured.finite import finite
 from gattn_tg.models.captured.inputs import Feed
@@ -35,7 +36,7 @@ class Forward:
         run: What is captured in place of the model's own call.
 
     Raises:
-        ConfigError: A batch cannot fit into memory.
+        ConfigError: `batch_size` is no whole number of at least 1, or a batch cannot fit into memory.
         DivergedError: An answer is not finite.
     """
 
@@ -43,7 +44,7 @@ class Forward:
         self, model: Callable[..., Tensor], batch_size: int, device: str | tuple[str, ...] | None = None,
         run: Callable[..., Tensor] | None = None,
     ) -> None:
-        self.model, self.run, self.batch_size, self.device = model, run or model, batch_size, device
+        self.model, self.run, self.batch_size, self.device = model, run or model, rows_of(batch_size), device
         self._feed = Feed(device)
         self._captured: dict[Shapes, TinyJit[..., Tensor]] = {}
 
@@ -96,6 +97,17 @@ class Forward:
     def _run(self, *inputs: Tensor) -> Tensor:
         with forgetting() if self.run is self.model else nullcontext():  # another run may ask for gradients inside
             return self.run(*inputs).float().realize()
+
+
+def rows_of(batch_size: int, most: int | None = None) -> int:
+    """Rows of a batch: as many as are asked for, and `most` at the most.
+
+    Raises:
+        ConfigError: no whole number of at least 1; in batches of no rows there would be no answers.
+    """
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ConfigError(f"batch_size: expected a whole number of at least 1, got {batch_size!r}; correct it")
+    return int(batch_size if most is None else min(batch_size, most))
 
 
 def class_probabilities(
