@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,13 +53,17 @@ def test_some_of_a_file_with_the_default(file: Path, tmp_path: Path, capsys: pyt
     assert line == "Arnt m.jaspar MA0004.1 6 bp from 5.387 bits"
 
 
-def test_names_in_jaspar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pytest.importorskip("pyjaspar", reason="pyjaspar is absent (extra jaspar)")
-        assert run("--jaspar", "CTCF,SP1,TBP", "-o", tmp_path / "v.toml") == 0
+def test_names_in_jaspar_need_no_extra(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyjaspar", None)
+    assert run("--jaspar", "CTCF,SP1,TBP", "-o", tmp_path / "v.toml") == 0
     assert MotifVocabulary.from_toml(tmp_path / "v.toml").names == ("none", "CTCF", "SP1", "TBP")
     assert "JASPAR2024 MA0139.2" in capsys.readouterr().out
+    assert run("--jaspar", "CTFC") == 2
+    assert "JASPAR2024 vertebrates: expected a motif 'CTFC', got none of this name" in capsys.readouterr().err
+    assert run("--jaspar", "CTCF", "--release", "JASPAR2020") == 2
+    assert 'pip install "gattn_tg[jaspar]"' in capsys.readouterr().err
 
 
 def test_motifs_too_short_for_the_pvalue_are_named_and_can_be_left_out(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gattn_tg.data.genomes import bundled
+from gattn_tg.data.genomes.jaspar import matrices_by_name
 from gattn_tg.errors import ConfigError, FormatError, MissingExtraError
 from gattn_tg.io import MotifMatrix, jaspar_matrices, read_matrices, select
 
@@ -143,6 +145,15 @@ def test_meme_and_jaspar_hold_the_same_motifs(shared_data: Path) -> None:
     for one, two in zip(jaspar, meme, strict=True):
         for a, b in zip(one.counts, two.counts, strict=True):
             assert all(abs(x / sum(a) - y / sum(b)) < 0.02 for x, y in zip(a, b, strict=True)), one.id
+
+
+def test_the_bundled_matrices_are_those_of_pyjaspar() -> None:
+    whole = read_matrices(bundled.bundled(bundled.JASPAR))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pyjaspar", reason="pyjaspar is absent (extra jaspar)")
+        assert jaspar_matrices([motif.id for motif in whole]) == whole
+    assert matrices_by_name(["CTCF", "sp1"]) == select(whole, ["CTCF", "SP1"], "x")
 
 
 def test_jaspar_by_name_is_the_file_of_the_same_release(shared_data: Path) -> None:

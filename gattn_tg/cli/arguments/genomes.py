@@ -35,7 +35,8 @@ def motifs(verbs: shared.Verbs) -> None:
     verb.add_argument("--jaspar", type=parse.names, default=None, metavar="NAMES", help="factors or ids: CTCF,SP1,TBP")
     summary = "motif file (- is standard input); all of it, or those of --jaspar; with CKPT the known motifs (JASPAR)"
     verb.add_argument("--file", type=Path, default=None, help=summary)
-    verb.add_argument("--release", default="JASPAR2024", help="release that names are looked up in (JASPAR2024)")
+    summary = "release that names are looked up in (JASPAR2024, whose vertebrates are bundled)"
+    verb.add_argument("--release", default="JASPAR2024", help=summary)
     verb.add_argument("--tax-group", default="vertebrates", help="vertebrates, plants, fungi, insects ...")
     verb.add_argument(
         "--pvalue", type=parse.chance, default=1e-4, help="chance of a hit per position and strand (1e-4)"

@@ -6,8 +6,9 @@ import argparse
 
 from gattn_tg.cli import output
 from gattn_tg.cli.genomes import learnt
+from gattn_tg.data.genomes.jaspar import matrices_by_name
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import MotifMatrix, jaspar_matrices, read_matrices, replacing, select
+from gattn_tg.io import MotifMatrix, read_matrices, replacing, select
 from gattn_tg.motif import Matrix, MotifVocabulary, long_enough, score_threshold, vocabulary_of
 from gattn_tg.motif.vocabulary import MAX_MOTIFS
 
@@ -55,7 +56,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[list[MotifMatrix], str]:
             "gattn motifs: expected names or a motif file, got neither; add --jaspar CTCF,SP1 or --file FILE"
         )
     if arguments.file is None:
-        matrices = jaspar_matrices(arguments.jaspar, release=arguments.release, tax_group=arguments.tax_group)
+        matrices = matrices_by_name(arguments.jaspar, release=arguments.release, tax_group=arguments.tax_group)
         source = arguments.release
     else:
         matrices = read_matrices(arguments.file)

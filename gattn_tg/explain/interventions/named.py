@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gattn_tg.data.genomes.jaspar import matrices_by_name
 from gattn_tg.errors import ConfigError
-from gattn_tg.io import jaspar_matrices, read_matrices, select
+from gattn_tg.io import read_matrices, select
 from gattn_tg.motif import Consensus, Matrix, MotifClass, MotifVocabulary, long_enough, vocabulary_of
 from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.seq import encode
@@ -31,12 +32,11 @@ def named(names: Iterable[str], vocabulary: MotifVocabulary, matrices: str | Pat
     Args:
         names: of motifs.
         vocabulary: of the model.
-        matrices: a file of MEME, JASPAR, HOMER or HOCOMOCO; None takes JASPAR as pyjaspar carries it.
+        matrices: a file of MEME, JASPAR, HOMER or HOCOMOCO; None takes JASPAR 2024, vertebrates.
 
     Raises:
         ConfigError: no such motif, one that has no word (islands and rich stretches), or one twice.
         FormatError: a malformed file.
-        MissingExtraError: JASPAR, and pyjaspar is not installed.
     """
     known = {motif.name: motif for motif in vocabulary.classes}
     asked = list(names)
@@ -110,7 +110,7 @@ def _letter(letter: str, rng: np.random.Generator | None) -> str:
 
 def _matrix(name: str, matrices: str | Path | None) -> MotifClass:
     if matrices is None:
-        several = jaspar_matrices([name])
+        several = matrices_by_name([name])
     else:
         several = select(read_matrices(matrices), [name], str(matrices))
     source = "JASPAR" if matrices is None else Path(matrices).name
