@@ -13,9 +13,8 @@ import numpy as np
 from gattn_tg.data.augment import complement_of, other_strand
 from gattn_tg.data.draws import PLACE, Draw, flips
 from gattn_tg.data.genomes.stretches import Windowed
+from gattn_tg.data.sites.measured import read_labelled_sites
 from gattn_tg.errors import ConfigError, FormatError
-from gattn_tg.io.fields import rows as lines_of
-from gattn_tg.io.fields import whole
 from gattn_tg.seq.interval import Interval
 from gattn_tg.types import Bool, Float, Int, UInt8
 
@@ -44,31 +43,19 @@ class Marks:
 
 
 def read_marks(path: str | Path, column: str) -> list[Marks]:
-    """Read a TSV file whose header begins with chrom, start, end (a leading # is left out) and has a 0/1 column.
+    """Read the labelled sites of a TSV file; see `read_labelled_sites`. Sites without a label are left out.
 
     Raises:
-        FormatError: no such column, a label other than 0 and 1, a start or end that is none.
+        FormatError: no such column, a label other than 0 and 1, a site that comes twice, sites of different lengths, no
+            label.
     """
-    path = Path(path)
-    lines = iter(lines_of(path, skip=()))
-    header = [name.lstrip("#") for name in next(lines, (0, [""]))[1]]
-    if header[:3] != ["chrom", "start", "end"] or column not in header:
-        raise FormatError(f"{path}: expected a header with chrom, start, end and {column}, got "
-                          f"{', '.join(header)}; name the column with the labels")
-    at = header.index(column)
-    found: dict[str, list[tuple[int, int, bool]]] = {}
-    for line, fields in lines:
-        where = f"{path}, line {line}"
-        if len(fields) != len(header) or fields[at] not in ("0", "1"):
-            raise FormatError(f"{where}: expected {len(header)} columns with 0 or 1 as {column}, got "
-                              f"{len(fields)} and {fields[at] if at < len(fields) else 'none'!r}; correct the line")
-        start, end = whole(where, "start", fields[1]), whole(where, "end", fields[2])
-        found.setdefault(fields[0], []).append((start, end, fields[at] == "1"))
     marks = []
-    for chrom, sites in found.items():
-        sites.sort()
-        starts, ends, labels = (np.array(x) for x in zip(*sites, strict=True))
-        marks.append(Marks(chrom, starts.astype(np.int64), ends.astype(np.int64), labels.astype(bool)))
+    for sites in read_labelled_sites(path, column):
+        known = sites.weight > 0
+        if known.any():
+            marks.append(Marks(sites.chrom, sites.starts[known], sites.ends[known], sites.target[known] > 0.5))
+    if not marks:
+        raise FormatError(f"{path}: expected 0 and 1 as {column}, got no cell with either; name the column with labels")
     return marks
 
 

@@ -11,7 +11,7 @@ from gattn_tg.data.genomes.stretches import Stretches, open_windows
 from gattn_tg.data.marks import MarkedWindows, Marks, read_marks
 from gattn_tg.data.pieces import TrackPieces
 from gattn_tg.data.sampler import Sampler
-from gattn_tg.data.sites.blocks import split_blocks
+from gattn_tg.data.sites.blocks import dealt, split_blocks
 from gattn_tg.data.tracks import ArrayTargets
 from gattn_tg.errors import ConfigError, CoordinateError, FormatError, ShapeError
 from gattn_tg.metrics.correlation import by_group, pearson
@@ -143,6 +143,14 @@ def test_blocks_go_to_one_part_each(cpgs: Marks) -> None:
         split_blocks([cpgs], 5000, (0.5, 0.2, 0.3), seed=0)
 
 
+@pytest.mark.parametrize(("n", "share", "folds"), [(10, 0.25, 4), (14, 0.25, 4), (33, 0.1, 10), (7, 0.5, 2)])
+def test_folds_test_every_block_once(n: int, share: float, folds: int) -> None:
+    blocks = [Interval("a", i, i + 1) for i in range(n)]
+    parts = [dealt(blocks, (0.9 - share, 0.1, share), 3, fold) for fold in range(folds)]
+    assert sorted(block for _, _, test in parts for block in test) == blocks
+    assert all(sorted(block for part in three for block in part) == blocks for three in parts)
+
+
 def test_marks_from_a_table(tmp_path: Path, stretches: Stretches) -> None:
     path = tmp_path / "sites.tsv"
     path.write_text("#chrom\tstart\tend\tcalled\nchr1\t20\t22\t1\nchr2\t5\t7\t0\nchr1\t10\t12\t0\n")
@@ -152,8 +160,19 @@ def test_marks_from_a_table(tmp_path: Path, stretches: Stretches) -> None:
     with pytest.raises(FormatError, match="a header with chrom, start, end and beta, got chrom"):
         read_marks(path, "beta")
     path.write_text("chrom\tstart\tend\tcalled\nchr1\t20\t22\t2\n")
-    with pytest.raises(FormatError, match="4 columns with 0 or 1 as called, got 4 and '2'"):
+    with pytest.raises(FormatError, match="column 'called': expected 0 or 1, got '2'"):
         read_marks(path, "called")
+    path.write_text("chrom\tstart\tend\tcalled\nchr1\t20\t22\tNA\nchr1\t30\t32\t1\nchr3\t1\t3\t\n")
+    (known,) = read_marks(path, "called")
+    assert (known.starts.tolist(), known.labels.tolist()) == ([30], [True])
+    for rows, said in {
+        "chr1\t20\t22\t1\nchr1\t20\t22\t0\n": "line 3: expected every site once, got chr1:20 again; merge its lines",
+        "chr1\t20\t20\t1\n": "line 2: expected a site of 1 bases as on the lines before, got 0",
+        "chr1\t20\t22\tNA\n": "expected 0 and 1 as called, got no cell with either",
+    }.items():
+        path.write_text("chrom\tstart\tend\tcalled\n" + rows)
+        with pytest.raises(FormatError, match=said):
+            read_marks(path, "called")
     with pytest.raises(ConfigError, match="window_bp: expected a multiple of 4 from 4 up, got 6"):
         MarkedWindows(stretches, [first], [], window_bp=6)
     longer = Marks("chr1", np.array([1]), np.array([9]), np.array([True]))

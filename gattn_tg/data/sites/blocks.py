@@ -43,17 +43,21 @@ def dealt(
         blocks: many times as long as the distance over which labels are alike.
         shares: of the blocks, one per part; the first part takes what is left over.
         seed: of the order in which blocks are dealt.
-        fold: the order begins so many last parts later; with a last share of 1/4, folds 0 to 3 have it once around.
+        fold: which stretch of the order is the last part; with a last share of 1/4, folds 0 to 3 have every block in it
+            once.
 
     Raises:
         ConfigError: fewer blocks than parts need.
     """
     sizes = [round(share * len(blocks)) for share in shares[1:]]
+    first, end = (round(k * shares[-1] * len(blocks)) for k in (fold, fold + 1))
+    if sizes:
+        sizes[-1] = end - first
     sizes = [len(blocks) - sum(sizes), *sizes]
     if min(sizes) < 1:
         raise ConfigError(f"blocks: expected at least one with labels for each of {len(sizes)} parts, got "
                           f"{len(blocks)}; make them shorter or the shares larger")
-    order = np.roll(shuffled(len(blocks), seed), fold * sizes[-1])
+    order = np.roll(shuffled(len(blocks), seed), first)
     cuts = np.cumsum([0, *sizes])
     return tuple(sorted(blocks[i] for i in order[a:b]) for a, b in pairwise(cuts))
 

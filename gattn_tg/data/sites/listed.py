@@ -91,6 +91,18 @@ def listed_sites(
     Raises:
         CoordinateError: a site where there is no sequence, or one with other letters.
     """
+    found = by_stretch(genome, wanted, site_bp)
+    for sites in found:
+        _require_letters(genome, sites, site_bp, pattern)
+    return found
+
+
+def by_stretch(genome: Windowed, wanted: Mapping[str, Int[np.ndarray, "s"]], site_bp: int) -> list[SiteList]:
+    """The same, whatever the letters.
+
+    Raises:
+        CoordinateError: a site where there is no sequence.
+    """
     found, places = [], stretches_of(genome)
     for chrom, starts in wanted.items():
         left = np.ones(len(starts), bool)
@@ -105,8 +117,6 @@ def listed_sites(
                 f"site {chrom}:{starts[left][0]}: expected it within a sequence, got {left.sum():,} of {len(starts):,} "
                 f"outside; there are {names}: are sites and sequences of one assembly?"
             )
-    for sites in found:
-        _require_letters(genome, sites, site_bp, pattern)
     return found
 
 

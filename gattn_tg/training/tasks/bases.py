@@ -14,6 +14,7 @@ from tinygrad import Tensor
 from gattn_tg.data.genomes.stretches import open_windows, vocabulary_in
 from gattn_tg.data.marks import MarkedWindows, read_marks
 from gattn_tg.data.sampler import Sampler
+from gattn_tg.data.sites.listed import by_stretch
 from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.precision import average_precision
 from gattn_tg.models.captured.forward import Forward
@@ -25,7 +26,7 @@ from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
-from gattn_tg.training.tasks.blocks import BlockSettings
+from gattn_tg.training.tasks.blocks import BlockSettings, of_one_value
 from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.types import Bool, Float
 
@@ -110,20 +111,25 @@ class Bases:
         genome = open_windows(
             config.resolve(choices.genome), config.vocabulary(choices.vocabulary), regions=choices.regions
         )
-        marks = read_marks(config.file("labels", choices.labels), choices.label_column)
+        path = config.file("labels", choices.labels)
+        marks = read_marks(path, choices.label_column)
+        by_stretch(genome, {m.chrom: m.starts for m in marks}, int(marks[0].ends[0] - marks[0].starts[0]))
         parts = {
             name: MarkedWindows(genome, marks, part, choices.window_bp,
                                 rc=config.train.reverse_complement and name == "train")
             for name, part in choices.parts(config, marks).items()
         }  # fmt: skip
+        alike = of_one_value({name: part.sites()[1] for name, part in parts.items()}, str(config.path))
         kind = kind_of(config.kind, str(config.path))
         shape = config.model_settings(kind.config, {"n_labels": 1})
         shape = config.with_motifs(shape, genome.vocabulary)
         model = kind.model(shape, seed=config.train.seed)
-        return cls(
+        task = cls(
             model, BaseData(parts["train"], parts["valid"], parts.get("test")), config.train,
             both_strands=choices.both_strands, device=device, n_ranks=n_ranks,
         )  # fmt: skip
+        task.warnings += alike
+        return task
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Windows of this step, micro-batch and rank."""

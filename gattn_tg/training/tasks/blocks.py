@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from gattn_tg.data.sites.blocks import SiteGroup, blocks_of, dealt, inside, joined, on_contigs, without
 from gattn_tg.errors import ConfigError
@@ -58,6 +60,8 @@ class BlockSettings:
         require(self.fold >= 0, "fold", "0 or more", self.fold)
         has_folds = self.test_fraction > 0 and not self.test_contigs and not self.test_regions
         require(has_folds or not self.fold, "fold", "0 without a test by test_fraction", self.fold)
+        most = round(1 / self.test_fraction) if self.test_fraction else 1
+        require(self.fold < most, "fold", f"from 0 to {most - 1}, as there are no more of test_fraction", self.fold)
         named = bool(self.test_contigs) and bool(self.test_regions)
         require(not named, "test_regions", "none beside test_contigs", self.test_regions)
         both = sorted({*self.valid_contigs} & {*self.test_contigs})
@@ -96,6 +100,25 @@ class BlockSettings:
                 raise ConfigError(f"{config.path}: [data]: expected labelled sites for {name}, got none; name other "
                                   "contigs or regions")
         return {name: parts[name] for name in ("train", "valid", "test") if name in parts}
+
+
+def of_one_value(known: Mapping[str, np.ndarray], where: str) -> tuple[str, ...]:
+    """Refuses training sites that are all alike, and remarks on other parts that are.
+
+    Args:
+        known: part -> what is known of its sites: labels or shares.
+        where: the configuration, for messages.
+
+    Raises:
+        ConfigError: one value at all training sites.
+    """
+    alike = {name: f"{float(values[0]):g}" for name, values in known.items() if (values == values[0]).all()}
+    if "train" in alike:
+        raise ConfigError(f"{where}: [data] labels: expected different values at the training sites to tell them "
+                          f"apart, got {alike['train']} at all {len(known['train']):,}; add other sites, or name "
+                          "another column")
+    return tuple(f"{name}: {value} at every site, so AUC and correlations are not defined for it"
+                 for name, value in alike.items())
 
 
 def _has_site(group: SiteGroup, part: Sequence[Interval]) -> bool:

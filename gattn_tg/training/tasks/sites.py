@@ -34,7 +34,7 @@ from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
 from gattn_tg.training.config import TrainConfig, TrainSettings
 from gattn_tg.training.task import Arrays, Device
-from gattn_tg.training.tasks.blocks import BlockSettings
+from gattn_tg.training.tasks.blocks import BlockSettings, of_one_value
 from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.types import Bool, Float
 
@@ -180,6 +180,7 @@ class Sites:
         if empty := [name for name, members in parts.items() if not members.any()]:
             raise ConfigError(f"{config.path}: [data]: expected known sites for {empty[0]}, got none; cells without a "
                               "number, and sites without reads, do not count")
+        alike = of_one_value({name: target[members] for name, members in parts.items()}, str(config.path))
         mean, sd = scale_of(facts[parts["train"]])
         readout = SparseReadout(
             target=choices.target, both_strands=choices.both_strands, pattern=choices.pattern, site_bp=site_bp,
@@ -192,7 +193,9 @@ class Sites:
         data = SiteData(rows, np.where(known, target, 0), weight / weight[known].mean(), parts, readout)
         model = kind.model(shape, seed=config.train.seed)
         model.begin_with(*_of_facts(data))
-        return cls(model, data, config.train, device=device, n_ranks=n_ranks)
+        task = cls(model, data, config.train, device=device, n_ranks=n_ranks)
+        task.warnings += alike
+        return task
 
     def batch(self, step: int, micro: int, rank: int, n_ranks: int) -> Arrays:
         """Rows of neighbouring sites of this step, micro-batch and rank, moved by up to half a row."""
