@@ -124,7 +124,7 @@ def _short(value: float, marks: Sequence[float]) -> str:
     if max(abs(m) for m in marks) >= 10_000:
         return _count(value)
     if max(abs(m) for m in marks) < 0.01:
-        return f"{value:.0e}" if value else "0"
+        return f"{value:g}"  # all digits: 0.0015 and 0.002 are not one mark
     digits = max(-math.floor(math.log10(step) + 1e-9), 0)
     return f"{value:.{digits}f}"
 

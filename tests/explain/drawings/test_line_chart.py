@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gattn_tg.explain.drawings.line_chart import MOST, Line, line_chart, smoothed
+from gattn_tg.explain.drawings.line_chart import MOST, Line, _short, line_chart, smoothed
+from gattn_tg.explain.drawings.svg import ticks
 
 
 def points(drawn: str) -> list[list[tuple[float, float]]]:
@@ -54,3 +55,10 @@ def test_a_running_mean_is_not_drawn_to_zero_at_first() -> None:
     assert smoothed([3.0] * 5, 10) == pytest.approx([3.0] * 5)
     assert smoothed([1.0, 2.0], 1) == [1.0, 2.0]
     assert smoothed([], 3) == []
+
+
+@pytest.mark.parametrize("top", [0.002, 0.003, 0.00017, 0.9, 3.2, 0.0999])
+def test_every_mark_of_an_axis_tells_its_own_value(top: float) -> None:
+    marks = ticks(0, top, 4)
+    told = [_short(value, marks) for value in marks]
+    assert [float(text) for text in told] == pytest.approx(marks)
