@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gattn_tg.cli import output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, counted
 from gattn_tg.front.answers import TrainedSequences
 from gattn_tg.front.classes import TrainedClassifier
 from gattn_tg.front.genome import WINDOWS, TrainedAlong
@@ -115,7 +115,7 @@ def report(arguments: argparse.Namespace, found: GenomeValues, seconds: float) -
         output.say_json({"output": str(path), "bins": found.n_bins, "bin_bp": found.bin_bp,
                          "tracks": list(found.tracks), "seconds": round(seconds, 2)})
     else:
-        output.say(f"{found.n_bins:,} bins of {found.bin_bp} bp, {len(found.tracks)} tracks -> {path}  "
+        output.say(f"{found.n_bins:,} bins of {found.bin_bp} bp, {counted(len(found.tracks), 'track')} -> {path}  "
                    f"({seconds:.1f} s)")
 
 

@@ -148,7 +148,7 @@ class MotifTable(Table):
     @property
     def summary(self) -> str:
         """How much of what."""
-        return f"kind {self.kind}, {len(self.tables)} layers, {len(self.motifs)} motifs"
+        return f"kind {self.kind}, {counted(len(self.tables), 'layer')}, {counted(len(self.motifs), 'motif')}"
 
     @property
     def header(self) -> list[str]:

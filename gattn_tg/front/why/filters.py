@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gattn_tg.data.genomes.bundled import JASPAR, bundled
+from gattn_tg.errors import counted
 from gattn_tg.explain.drawings.logo import glyphs
 from gattn_tg.explain.drawings.motif_logo import motif_logo
 from gattn_tg.explain.drawings.page import Tile, page, section
@@ -57,7 +58,7 @@ class ReadMotifs(Table):
     @property
     def summary(self) -> str:
         """How many there are."""
-        return f"{len(self.filters)} motifs"
+        return counted(len(self.filters), "motif")
 
     @property
     def header(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gattn_tg.errors import counted
 from gattn_tg.explain.drawings.page import section, table
 from gattn_tg.models.classifier import ClassifierConfig
 from gattn_tg.nn.motif_pairs import distances
@@ -50,7 +51,7 @@ class ReadPairs(Table):
     @property
     def summary(self) -> str:
         """How many there are."""
-        return f"{len(self.first)} pairs"
+        return counted(len(self.first), "pair")
 
     @property
     def header(self) -> list[str]:
