@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gattn_tg.seq.alphabet import N
+from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.types import Int, UInt8
 
 AT_ONCE = 1 << 24  # bytes of rows that are read together
@@ -24,7 +25,8 @@ class RowFacts:
     """One number of each kind per row.
 
     Args:
-        sequence: digest of the bases; equal for copies (two of 10^9 different rows share one by chance).
+        sequence: digest of the bases; equal for copies, as they stand or on the other strand (two of 10^9 different
+            rows share one by chance).
         content: digest of bases and motif ids, which do not follow from bases where states were measured.
         unknown: bases that are N.
     """
@@ -72,4 +74,6 @@ def _digests(bases: UInt8[np.ndarray, "n"], motif_ids: UInt8[np.ndarray, "n"]) -
     of_bases = blake2b(bases.tobytes(), digest_size=8)
     of_both = of_bases.copy()
     of_both.update(motif_ids.tobytes())
-    return int.from_bytes(of_bases.digest(), "little"), int.from_bytes(of_both.digest(), "little")
+    other = blake2b(reverse_complement(bases).tobytes(), digest_size=8)
+    least = min(of_bases.digest(), other.digest())
+    return int.from_bytes(least, "little"), int.from_bytes(of_both.digest(), "little")

@@ -11,7 +11,7 @@ from gattn_tg.io.labelled import TableColumns
 from gattn_tg.io.strict_json import parse
 from gattn_tg.motif.vocabulary import MotifVocabulary
 
-FORMAT = "gattn_tg encoded table 1"
+FORMAT = "gattn_tg encoded table 2"  # 2: digests of sequences are those of both strands
 MAX_BYTES = 1 << 28
 
 

@@ -202,8 +202,13 @@ def _of_sequences(name: str, sets: Mapping[str, LabelledSequences]) -> list[str]
     if name == "train":
         return found
     for other in [key for key in ("train", "valid") if key in sets and key != name]:
-        if same := int(np.isin(facts.content, _facts(sets[other]).content).sum()):
-            found.append(f"{name}: {same:,} of {len(data):,} sequences are also in {other}, so its metrics test memory")
+        same = np.isin(facts.content, _facts(sets[other]).content)
+        if same.any():
+            found.append(f"{name}: {same.sum():,} of {len(data):,} sequences are also in {other}, so its metrics test "
+                         "memory")
+        if turned := int((np.isin(facts.sequence, _facts(sets[other]).sequence) & ~same).sum()):
+            found.append(f"{name}: {turned:,} of {len(data):,} sequences are also in {other}, on the other strand or "
+                         "with other measured states")
     longest, least = int(data.lengths.max()), int(train.lengths.min())
     if longest < SHORT * least:
         found.append(f"{name}: sequences of at most {longest} bases, but those of train have at least {least}")

@@ -184,7 +184,7 @@ def test_damage_is_told_and_nothing_is_replaced_unasked(home: Path, capsys: pyte
         ("bases.u8", whole["bases.u8"][:-1], f"bases.u8: expected {len(whole['bases.u8'])} bytes, got"),
         ("rows.bin", whole["rows.bin"][:16] + b"\xff" * (len(whole["rows.bin"]) - 16), "rows.bin: expected lengths and labels"),
         ("table.json", b"{}", "table.json: expected what was read of a table"),
-        ("table.json", whole["table.json"].replace(b"table 1", b"table 9"), "table.json: expected format"),
+        ("table.json", whole["table.json"].replace(b"table 2", b"table 9"), "table.json: expected format"),
     ):
         (copy / name).write_bytes(content)
         with pytest.raises(FormatError) as told:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gattn_tg.errors import ConfigError, DivergedError, FormatError, GattnError
+from gattn_tg.seq import decode, reverse_complement
 from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.run import train
 from gattn_tg.training.tasks import remarks
@@ -115,6 +116,22 @@ def test_measured_values_are_no_classes(labels: list[object], is_refused: bool, 
             task(path)
     else:
         assert len(task(path).train.label_names) == len({*map(str, labels)})
+
+
+def test_copies_on_the_other_strand_are_warned_of_and_stay_in_one_part(tmp_path: Path) -> None:
+    some = words(20)
+    rows = [(word, i % 2) for i, word in enumerate(some)]
+    turned = [(reverse_complement(word), label) for word, label in rows]
+    (tmp_path / "turned.csv").write_text("sequence,label\n" + "".join(f"{s},{label}\n" for s, label in turned))
+    made = task(written(tmp_path, rows, 'valid = "turned.csv"\n'))
+    n = sum(reverse_complement(word) != word for word in some)
+    assert [text for text in made.warnings if "other strand" in text] == [
+        f"valid: {n} of 20 sequences are also in train, on the other strand or with other measured states"]
+    carved = task(written(tmp_path, rows + turned, "valid_fraction = 0.3\n"))
+    forms = [{min(word, reverse_complement(word)) for word in (decode(row) for row in part.bases)}
+             for part in (carved.train, carved.valid)]  # fmt: skip
+    assert not forms[0] & forms[1]
+    assert len(forms[1]) == 6
 
 
 def test_sets_that_are_the_same_are_warned_of(tmp_path: Path) -> None:
