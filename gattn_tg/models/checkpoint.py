@@ -32,6 +32,7 @@ FORMAT = 1
 CLASSIFIER = "SequenceClassifier"
 FLOATS = ("F64", "F32", "F16", "BF16")  # types that weights may have; they become float32
 ORIGIN = ("origin", "family", "licence", "tokens")  # of `extra`: goes on in whatever is learnt from the weights
+DIGEST = "config_sha256"
 NAMED = ("labels", "vocabulary")  # what the file has beside `about`, as it had before there was more than a classifier
 
 
@@ -114,11 +115,12 @@ def write(
     if vocabulary is not None:
         about["vocabulary"] = vocabulary.to_toml()
     others = {key: value for key, value in about.items() if key not in NAMED}
-    text = json.dumps({
+    told = {
         "format": FORMAT, "model": type(model).__name__, "config": json.loads(model.config.to_json()),
         "weights_sha256": hashlib.sha256(data).hexdigest(), "extra": extra or {},
         **{key: about[key] for key in NAMED if key in about}, **({"about": others} if others else {}),
-    }, indent=2, sort_keys=True) + "\n"
+    }  # fmt: skip
+    text = json.dumps(told | {DIGEST: _digest(told)}, indent=2, sort_keys=True) + "\n"
     (folder / CONFIG).write_text(text, encoding="utf-8")
 
 
@@ -159,6 +161,7 @@ def load(folder: str | Path, device: str | None = None, kind: str | None = None)
     tensors = get_state_dict(model)
     for name, tensor in tensors.items():
         tensor.replace(tensor_of(weights[name], device or tensor.device))
+    _require_unchanged(written, where)
     return Checkpoint(model, vocabulary, readout, dict(written.get("extra", {})))
 
 
@@ -171,7 +174,9 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     where = f"{folder}/{WEIGHTS}"
     with _files(Path(folder)) as (written, file, size):
         read_header(file, size, where)
-        return written, _weights(file, written["weights_sha256"], where)
+        weights = _weights(file, written["weights_sha256"], where)
+        _require_unchanged(written, str(folder))
+        return written, weights
 
 
 def described(folder: str | Path) -> dict[str, Any]:
@@ -181,6 +186,7 @@ def described(folder: str | Path) -> dict[str, Any]:
         FormatError: no checkpoint there, or its config.json is damaged.
     """
     with _files(Path(folder)) as (written, _, _):
+        _require_unchanged(written, str(folder))
         return written
 
 
@@ -237,6 +243,20 @@ def _checked(written: Any, where: str) -> dict[str, Any]:
     if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
         raise FormatError(f"{where}: expected labels of different text, got {str(labels)[:80]}; restore the file")
     return written
+
+
+def _require_unchanged(written: Mapping[str, Any], where: str) -> None:
+    """Raise FormatError where config.json is not as `write` left it; asked last, as other messages say more."""
+    told = {key: value for key, value in written.items() if key != DIGEST}
+    if written.get(DIGEST, _digest(told)) != _digest(told):  # files of before have none
+        raise FormatError(f"{where}/{CONFIG}: expected the file as it was written, got one that was changed since, "
+                          f"which may describe another model; restore it, or remove {DIGEST} if you changed it on "
+                          "purpose")
+
+
+def _digest(told: Mapping[str, Any]) -> str:
+    """Of what config.json says, however it is laid out: a number that was lost or changed makes another model."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _outlined(kind: Kind, config: Any, entries: Mapping[str, Entry], where: str) -> Trunk:

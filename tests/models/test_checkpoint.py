@@ -68,8 +68,35 @@ def test_other_programs_read_the_weights(saved: Path) -> None:
 
 
 def edit(folder: Path, **changes: object) -> None:
+    """Other values, as of a file that was written before it had a digest of its own."""
     path = folder / checkpoint.CONFIG
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    told = {**json.loads(path.read_text()), **changes}
+    told.pop(checkpoint.DIGEST, None)
+    path.write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize("change", [
+    lambda told: told["config"].pop("n_heads"), lambda told: told["config"].update(n_heads=1),
+    lambda told: told["config"].update(rope_theta=500.0), lambda told: told["labels"].reverse(),
+    lambda told: told.update(more=1), lambda told: told["extra"].clear(),
+])  # fmt: skip
+def test_a_configuration_that_was_changed_is_refused_even_where_the_weights_fit(
+    saved: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    """Number of heads, rotary base and order of labels are in no shape of a weight: another model would answer."""
+    path = saved / checkpoint.CONFIG
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    for reader in (checkpoint.load, checkpoint.read, checkpoint.described):
+        with pytest.raises(FormatError, match=r"expected the file as it was written, got one that was changed since"):
+            reader(saved)
+
+
+def test_a_configuration_may_be_laid_out_in_another_way(saved: Path) -> None:
+    path = saved / checkpoint.CONFIG
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items())), indent=7))
+    assert checkpoint.load(saved).config == CONFIG
 
 
 def test_damage_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
