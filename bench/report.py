@@ -300,13 +300,14 @@ def methylation_sites() -> str:
         all_sites, kept = x["all"], x["without_isolated"]
         for who in all_sites["pooled"]:
             told = [f"{a:.3f} ({b:.3f})" for a, b in zip(all_sites["each"][who], kept["each"][who], strict=True)]
-            told += [f"{all_sites[key][who]:.3f} ({kept[key][who]:.3f})" for key in ("within", "pooled")]
+            told += [f"{all_sites[key][who]:.3f} ({kept[key][who]:.3f})" for key in ("within", "pairs", "pooled")]
             rows.append([who, *told])
-        for who, (low, high) in all_sites["within_less"].items():
-            rows.append([f"model less {who}, 95 %", *[""] * len(x["folds"]), f"{low:+.3f} to {high:+.3f}",
-                         "{:+.3f} to {:+.3f}".format(*all_sites["pooled_less"][who])])
+        for who in all_sites["pooled_less"]:
+            ends = [all_sites[f"{key}_less"][who] for key in ("within", "pairs", "pooled")]
+            rows.append([f"model less {who}, 95 %", *[""] * len(x["folds"]),
+                         *(f"{low:+.3f} to {high:+.3f}" for low, high in ends)])
     folds = (f"fold {fold}" for x in lines for fold in x["folds"])
-    return markdown(["AUC (without isolated sites)", *folds, "mean within folds", "pooled"], rows)
+    return markdown(["AUC (without isolated sites)", *folds, "mean within folds", "pairs of one fold", "pooled"], rows)
 
 
 def methylation_reads() -> str:
