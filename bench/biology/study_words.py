@@ -5,8 +5,8 @@
     python bench/biology/study_words.py --show
 
 Sets and rows are those of study_bias.py, and so are passes and settings but for "binding.toml": that is the shipped
-configuration, words and JASPAR apart from the network ("pairs": with `motif_pairs = 16`; "placed": with `placed = 2` and
-learned positions, chosen on seed 0 of promoter300_tata by its validation AUC). Every cell appends a line to
+configuration, words and JASPAR apart from the network ("pairs": with `motif_pairs = 16`; "placed": with `placed = 2`
+and learned positions, chosen on seed 0 of promoter300_tata by its validation AUC). Every cell appends a line to
 bench/results/study_words.jsonl: the validation AUC as it rises, and the test AUC of the weights with the best one, as
 `gattn train` keeps them: on one strand (`test_auc`) and as the mean over both where training turned strands
 (`test_auc_both`); of "binding.toml" and "CNN" `test_auc` is over both strands. Linear models, see linear.py: "6-mers",

@@ -28,15 +28,36 @@ class Layout:
 
 def lay_out(captured: Captured) -> Layout:
     """The places of all buffers of a program."""
-    weights, constants, known = bytearray(), {}, {}
+    return Layout(*constants_of(captured), *_arena(captured))
+
+
+def constants_of(captured: Captured, held: bytes = b"") -> tuple[bytes, dict[int, int]]:
+    """Bytes in which every constant stands, equal ones once, and the place of each constant buffer.
+
+    Args:
+        captured: a program.
+        held: bytes to begin with, as the weights of another program of the same model; what stands there is not added.
+    """
+    blob, places, known = bytearray(held), {}, {}
     for i, buffer in enumerate(captured.buffers):
         if buffer.role == "constant":
             if buffer.data not in known:
-                weights += bytes(-len(weights) % ALIGN)
-                known[buffer.data] = len(weights)
-                weights += buffer.data
-            constants[i] = known[buffer.data]
-    return Layout(bytes(weights), constants, *_arena(captured))
+                at = _found(held, buffer.data)
+                if at < 0:
+                    blob += bytes(-len(blob) % ALIGN)
+                    at = len(blob)
+                    blob += buffer.data
+                known[buffer.data] = at
+            places[i] = known[buffer.data]
+    return bytes(blob), places
+
+
+def _found(held: bytes, data: bytes) -> int:
+    """Where bytes stand, at a place that constants can have; -1 where they do not."""
+    at = held.find(data) if held else -1
+    while at % ALIGN > 0 and at >= 0:
+        at = held.find(data, at + 1)
+    return at
 
 
 def _arena(captured: Captured) -> tuple[dict[int, int], int]:

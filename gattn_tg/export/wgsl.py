@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gattn_tg.export.layout import ALIGN
+from gattn_tg.export.layout import constants_of
 from gattn_tg.machine.captured import Captured
 
 DECLARED = re.compile(r"var<storage,read_write>(\w+):array<([^;]+)>;")
@@ -55,27 +55,9 @@ def plan(captured: Captured, weights: bytes) -> tuple[dict[str, Any], bytes]:
         weights: of the program in WebAssembly.
     """
     sources, reads = zip(*(read_only(kernel.source) for kernel in captured.kernels), strict=True)
-    blob, known, buffers = bytearray(weights), {}, []
-    for buffer in captured.buffers:
-        at = -1
-        if buffer.role == "constant":
-            if buffer.data not in known:
-                known[buffer.data] = _found(weights, buffer.data)
-                if known[buffer.data] < 0:
-                    blob += bytes(-len(blob) % ALIGN)
-                    known[buffer.data] = len(blob)
-                    blob += buffer.data
-            at = known[buffer.data]
-        buffers.append([buffer.n_bytes, at])
+    blob, places = constants_of(captured, weights)
+    buffers = [[buffer.n_bytes, places.get(i, -1)] for i, buffer in enumerate(captured.buffers)]
     inputs = [[captured.buffers[i].number, i] for i in captured.inputs]
     launches = [[launch.kernel, list(launch.buffers), list(launch.groups)] for launch in captured.launches]
     return {"sources": list(sources), "reads": list(reads), "buffers": buffers, "launches": launches,
-            "inputs": inputs, "output": captured.output}, bytes(blob[len(weights) :])  # fmt: skip
-
-
-def _found(weights: bytes, data: bytes) -> int:
-    """Where bytes stand among the weights, at a place that constants can have."""
-    at = weights.find(data)
-    while at % ALIGN > 0:
-        at = weights.find(data, at + 1)
-    return at
+            "inputs": inputs, "output": captured.output}, blob[len(weights) :]  # fmt: skip

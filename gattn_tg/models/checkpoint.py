@@ -248,7 +248,7 @@ def _checked(written: Any, where: str) -> dict[str, Any]:
 def _require_unchanged(written: Mapping[str, Any], where: str) -> None:
     """Raise FormatError where config.json is not as `write` left it; asked last, as other messages say more."""
     told = {key: value for key, value in written.items() if key != DIGEST}
-    if written.get(DIGEST, _digest(told)) != _digest(told):  # files of before have none
+    if DIGEST in written and written[DIGEST] != _digest(told):  # files of before have none
         raise FormatError(f"{where}/{CONFIG}: expected the file as it was written, got one that was changed since, "
                           f"which may describe another model; restore it, or remove {DIGEST} if you changed it on "
                           "purpose")
