@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 import traceback
@@ -16,8 +17,13 @@ from tinygrad.helpers import PARALLEL
 from gattn_tg.errors import ConfigError, GattnError, MissingExtraError
 from gattn_tg.types import Float
 
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
 FAILED, INTERRUPTED = 2, 130  # exit codes, as the command line has them
 LEFT_TO_FIRST_S = 2.0  # seconds in which the first rank may meet the same error, and remove what it has begun to write
+UNREAD_S, PASSED_ON_S = 5.0, 0.1  # how long a launcher may take to read a message, and to pass it on
 BUCKET = 2**20  # float32 that travel together, 4 MiB: latency no longer counts, and the copies stay in a cache
 
 T = TypeVar("T")
@@ -188,9 +194,23 @@ class Mpi:
         said = [f"{error}\n"] if isinstance(error, GattnError) else traceback.format_exception(error)
         sys.stderr.write(f"gattn: rank {self.rank} of {self.n_ranks}: " + "".join(said))
         sys.stderr.flush()
+        _wait_until_read(sys.stderr.fileno())
         code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
         self._world.Abort(code)
         os._exit(code)  # where Abort returns (MPICH), the command line would tell of the error again
+
+
+def _wait_until_read(stream: int) -> None:
+    """Waits until the launcher has taken what was written: `Abort` ends it, and it shows nothing that it has not read.
+
+    A pipe tells how many bytes nobody has read yet; of anything else (a terminal) only the time is waited.
+    """
+    if sys.platform != "win32" and stat.S_ISFIFO(os.fstat(stream).st_mode):
+        unread, until = np.ones(1, np.int32), time.monotonic() + UNREAD_S
+        while unread[0] and time.monotonic() < until:
+            fcntl.ioctl(stream, termios.FIONREAD, unread)
+            time.sleep(PASSED_ON_S)
+    time.sleep(PASSED_ON_S)  # from the launcher's reader on this machine to the process that shows it
 
 
 def _buckets(arrays: Sequence[Float[np.ndarray, "..."]]) -> list[list[np.ndarray]]:
