@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.motif_tables import aligned, discover, grammar, mpra, recovery, study_apart
+from bench.biology.motif_tables import aligned, annotation, discover, grammar, mpra, planted, recovery, study_apart
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.peer_tables import anchors, answers, inference, precision, roofline, soft
@@ -332,8 +332,9 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
-                            imports, relative, finetune, aligned, recovery, grammar, exports, unrolling, commits,
-                            recompute, inference, precision, roofline, answers, long, anchors, soft)
+                            imports, relative, finetune, aligned, recovery, planted, annotation, grammar,
+                            exports, unrolling, commits, recompute, inference, precision, roofline, answers, long,
+                            anchors, soft)
 }
 
 

@@ -1,4 +1,4 @@
-"""The tables of aligned.py, recovery.py, grammar.py, discover.py, mpra.py, and of binding.toml in study_words.py."""
+"""The tables of aligned, recovery, planted, annotation, grammar, discover, mpra, and of binding.toml in study_words."""
 
 from __future__ import annotations
 
@@ -33,6 +33,22 @@ def recovery() -> str:
     rows = [[*cell, *(", ".join(f"{x[name]:.3f}" for x in lines) for name in ("before", "after")),
              f"{np.mean([x['test_auc'] for x in lines]):.3f}"] for cell, lines in sorted(cells.items())]
     return markdown(["planted", "filters begin as", "rate", "most alike before, each seed", "after", "test AUC"], rows)
+
+
+def planted() -> str:
+    """Per motif and what the model reads."""
+    read = {"jaspar": "ids", "strengths": "strengths, words", "default": "ids of the default vocabulary"}
+    rows = [[f"{x['motif']} ({x['matrix']})", read[x["vocabulary"]], f"{x['positives']} of {x['test_rows']:,}",
+             f"{x['auprc']:.3f}", f"{x['log_odds_auprc']:.3f}", f"{x['auc']:.3f}", f"{x['log_odds_auc']:.3f}"]
+            for x in newest("planted", "motif", "matrix", "vocabulary", "seed")]
+    return markdown(["motif", "the model reads", "positive", "AUPRC", "of log odds", "AUC", "of log odds"], rows)
+
+
+def annotation() -> str:
+    rows = [[x["case"], f"{x['bases']:,}", f"{x['sites']:,}", f"{x['other']}",
+             *(f"{x['times'][who]['median_ms']:.0f}" for who in ("annotate", "lightmotif")), f"{x['ratio']:.2f}"]
+            for x in newest("annotation", "case", "bases")]
+    return markdown(["case", "bases", "sites", "found by one only", "ours ms", "lightmotif ms", "ratio"], rows)
 
 
 def grammar() -> str:

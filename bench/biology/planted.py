@@ -7,7 +7,8 @@ columns of its matrix, on either strand, at a place where no other was put. A la
 sites that the genome has already are not labelled, so that no model can be perfect. Beside the AUPRC and AUC of every
 label on test rows stands the same for the best log odds of the matrix in each window, which knows the matrix. With
 --vocabulary jaspar the model reads the hits of the matrices as motif ids, with default only those of the default
-vocabulary. One JSON line goes to bench/results/planted.jsonl.
+vocabulary; with strengths it is the design of examples/configs/binding.toml, which knows all matrices of JASPAR. One
+JSON line per motif goes to bench/results/planted.jsonl.
 """
 
 from __future__ import annotations
@@ -32,15 +33,17 @@ from gattn_tg.seq import N, decode
 from gattn_tg.seq.strand import reverse_complement
 
 MOTIFS = ("CTCF", "REST", "TP53", "HNF4A", "MEF2A")
-CONFIG = """
+DATA = """
 [data]
 train = "train.csv"
 valid = "valid.csv"
 test = "test.csv"
 task = "labels"
 label_columns = [{labels}]
-vocabulary = "{vocabulary}"
-
+{knowledge}
+"""
+# What a design knows of the matrices, and its [model] and [train].
+IDS = DATA + """
 [model]
 preset = "tiny"
 width = {width}
@@ -54,6 +57,31 @@ batch_size = 32
 learning_rate = 3e-3
 warmup_steps = 30
 reverse_complement = true
+seed = {seed}
+"""
+# as examples/configs/binding.toml
+STRENGTHS = DATA + """
+[model]
+width = {width}
+n_layers = {layers}
+pool = "mean"
+kmers = 6
+kmer_gaps = 6
+apart = true
+motif = "none"
+embed_motifs = false
+dropout = 0.0
+
+[train]
+epochs = {epochs}
+batch_size = 64
+learning_rate = 3e-3
+warmup_steps = 50
+weight_decay = 0.05
+filter_rate = 0.0
+reverse_complement = true
+ema_decay = 0.98
+patience = 4
 seed = {seed}
 """
 Matrix = tuple[str, str, list[list[float]]]
@@ -99,7 +127,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000, help="to learn from; a quarter more to choose, half to test")
     parser.add_argument("--bp", type=int, default=200)
     parser.add_argument("--share", type=float, default=0.25)
-    parser.add_argument("--vocabulary", choices=("jaspar", "default"), default="jaspar")
+    parser.add_argument("--vocabulary", choices=("jaspar", "strengths", "default"), default="jaspar")
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=6)
@@ -123,12 +151,16 @@ def main() -> None:
             table(folder / f"{name}.csv", x, y, a.motifs)
         if a.tables is not None:
             return
-        vocabulary = "default"
+        knowledge = 'vocabulary = "default"'
         if a.vocabulary == "jaspar":
-            vocabulary = "motifs.toml"
-            (folder / vocabulary).write_text(vocabulary_of(matrices).to_toml(), encoding="utf-8")
-        text = CONFIG.format(labels=", ".join(f'"{name}"' for name in a.motifs), vocabulary=vocabulary, width=a.width,
-                             layers=a.layers, n_motifs=max(len(a.motifs) + 1, 16), epochs=a.epochs, seed=a.seed)
+            knowledge = 'vocabulary = "motifs.toml"'
+            (folder / "motifs.toml").write_text(vocabulary_of(matrices).to_toml(), encoding="utf-8")
+        elif a.vocabulary == "strengths":
+            knowledge = 'matrices = "jaspar"'
+        text = (STRENGTHS if a.vocabulary == "strengths" else IDS).format(
+            labels=", ".join(f'"{name}"' for name in a.motifs), knowledge=knowledge, width=a.width, layers=a.layers,
+            n_motifs=max(len(a.motifs) + 1, 16), epochs=a.epochs, seed=a.seed,
+        )
         (folder / "planted.toml").write_text(text, encoding="utf-8")
         began = time.perf_counter()
         model = gattn_tg.train(folder / "planted.toml", folder / "run")
