@@ -86,6 +86,7 @@ SHIPPED = "binding.toml"
 SHIPPED_WITH: dict[str, dict[str, Any]] = {  # and what is changed of it
     SHIPPED: {}, f"{SHIPPED}, pairs": {"motif_pairs": 16},
     f"{SHIPPED}, placed": {"placed": 2, "positions": "learned"},  # for sequences that are aligned to a site
+    f"{SHIPPED}, placed, least": {"placed": 2, "positions": "learned", "least_steps": 600},
 }  # fmt: skip
 CNN = "CNN"
 
@@ -117,8 +118,10 @@ def shipped(
     config = TrainConfig.from_toml(ROOT / "examples" / "configs" / SHIPPED)
     train, valid, test = (parts[name] for name in ("train", "valid", "test"))
     given = {"n_classes": len(train.label_names), "max_length": train.width, "merge_strands": flips}
-    shape = replace(config.model_settings(ClassifierConfig, given), filters=len(matrices()), **changes)
-    settings = replace(config.train, seed=seed, reverse_complement=flips)
+    of_training = {name: value for name, value in changes.items() if hasattr(config.train, name)}
+    of_model = {name: value for name, value in changes.items() if name not in of_training}
+    shape = replace(config.model_settings(ClassifierConfig, given), filters=len(matrices()), **of_model)
+    settings = replace(config.train, seed=seed, reverse_complement=flips, **of_training)
     choose_device()
     model = SequenceClassifier(shape, seed=seed)
     task = Classify(model, train, valid, VOCABULARY, settings, held_out=test)

@@ -26,11 +26,14 @@ def tell_share(path: Path, label: str, found: Share, *, as_json: bool) -> None:
 
 def tell_json(found: Evaluation) -> None:
     """Prints one object."""
+    intervals = {part: {name: _finite(dict(zip(("low", "high"), edges, strict=True))) for name, edges in one.items()}
+                 for part, one in found.intervals.items() if one}  # fmt: skip
     if found.confusion is not None and "data" in found.metrics:
-        say_json({**(found.metrics["data"] or {}), "labels": list(found.labels), "confusion": found.confusion.tolist()})
+        say_json({**(found.metrics["data"] or {}), "intervals": intervals.get("data", {}),
+                  "labels": list(found.labels), "confusion": found.confusion.tolist()})
         return
     shown = {key: metrics and _finite(metrics) for key, metrics in found.metrics.items()}
-    say_json({"kind": found.kind, **shown})
+    say_json({"kind": found.kind, **shown, **({"intervals": intervals} if intervals else {})})
 
 
 def tell(found: Evaluation) -> None:
@@ -39,6 +42,7 @@ def tell(found: Evaluation) -> None:
     if found.confusion is not None and m is not None:
         say(f"{m['n']:,} sequences  accuracy {m['accuracy']:.4f}  AUC {_shown(m['auc'])}  MCC {m['mcc']:.4f}  loss "
             f"{m['loss']:.4f}  AUPRC {_shown(m['auprc'])}  ECE {m['ece']:.4f}")
+        _tell_intervals(found, "data")
         for line in confusion_lines(found.confusion, found.labels):
             say(line)
         return
@@ -48,9 +52,18 @@ def tell(found: Evaluation) -> None:
             names = metrics if outcome is None else [n for n in metrics if n in SHOWN]
             told = (f"{name} {f'{metrics[name]:,.0f}' if name == 'n' else _shown(metrics[name])}" for name in names)
             say(f"{key:<5}  " + "  ".join(told))
+            _tell_intervals(found, key)
             if outcome is not None:
                 for line in label_lines(outcome.readout.labels, outcome.each()):
                     say(line)
+
+
+def _tell_intervals(found: Evaluation, part: str) -> None:
+    """Prints a line of the intervals of a part where there are any."""
+    known = {name: edges for name, edges in found.intervals.get(part, {}).items() if edges[0] == edges[0]}
+    if known:
+        say("  95 % over sequences drawn again: "
+            + ", ".join(f"{name} {_shown(low)} to {_shown(high)}" for name, (low, high) in known.items()))
 
 
 def label_lines(labels: tuple[str, ...], each: list[dict[str, float]]) -> list[str]:

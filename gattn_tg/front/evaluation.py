@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,11 @@ class Evaluation(Table):
         table = confusion(last.truth, last.answers.argmax(1), len(labels))
         return cls(kind, metrics, labels, table, outcomes)
 
+    @cached_property
+    def intervals(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """95 % intervals of the metrics of each part, see `Outcome.intervals`; of a thousand draws, so a moment."""
+        return {name: found.intervals() for name, found in self.outcomes.items()}
+
     @property
     def columns(self) -> dict[str, Outcome]:
         """The outcomes that have several labels or columns of values, of which each is told."""
@@ -75,7 +81,8 @@ class Evaluation(Table):
                  "test": "the sequences that were held out for the test"}  # fmt: skip
         title = f"{self.kind}: {found.readout.task} of {len(found):,} sequences"
         with replacing(path, overwrite=overwrite) as file:
-            file.write(answers_page(found, title, f"Answers of the model for {words[part]}."))
+            file.write(answers_page(found, title, f"Answers of the model for {words[part]}. Intervals: 95 % of what "
+                                    "as many sequences, drawn again from these, give.", self.intervals[part]))
 
     @property
     def summary(self) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from gattn_tg.metrics import classes, labels, values
+from gattn_tg.metrics.chance import EDGES
 
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
 MEANS = {LABELS: ("auprc", "auc", "loss", "ece"), VALUES: ("pearson", "spearman", "r2", "rmse")}
+WITH_INTERVAL = {CLASSES: ("accuracy", "mcc", "auc", "auprc", "loss"), **MEANS}
+MOST_ROWS = 20_000  # of more sequences an interval is narrower than any other doubt, and takes long
+ROWS_DRAWN, DRAWS = 2_000_000, (200, 1000)  # in all draws together; how many draws at least and at most
 LEAST = 1e-30  # predicted counts below count as this in logarithms
 
 
@@ -78,6 +82,34 @@ class Outcome:
         if len(single) > 1:
             found |= {f"{name}_{label}": one[name] for name in names[:2]
                       for label, one in zip(self.readout.labels, single, strict=True)}  # fmt: skip
+        return found
+
+    def intervals(self, seed: int = 0) -> dict[str, tuple[float, float]]:
+        """95 % intervals of metrics: percentiles 2.5 and 97.5 over sequences drawn again, with replacement.
+
+        They say what other sequences of the same kind would give, not what other regions or cells would: of sequences
+        that lie beside each other they are too narrow. Over the draws in which a metric is defined, nan where it is
+        not in most of them; none at all of no sequences and of more than `MOST_ROWS`.
+
+        Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", section 13.3.
+
+        Args:
+            seed: of the draws.
+        """
+        n = len(self)
+        if not 0 < n <= MOST_ROWS:
+            return {}
+        rng = np.random.default_rng(seed)
+        drawn = []
+        for _ in range(min(max(ROWS_DRAWN // n, DRAWS[0]), DRAWS[1])):
+            rows = rng.integers(0, n, n)
+            drawn.append(replace(self, truth=self.truth[rows], answers=self.answers[rows]).metrics())
+        found = {}
+        for name in WITH_INTERVAL[self.readout.task]:
+            each = np.array([one[name] for one in drawn])
+            defined = each[~np.isnan(each)]
+            low, high = np.percentile(defined, EDGES) if 2 * defined.size > each.size else (np.nan, np.nan)
+            found[name] = (float(low), float(high))
         return found
 
     def each(self) -> list[dict[str, float]]:

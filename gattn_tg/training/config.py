@@ -25,8 +25,8 @@ C = TypeVar("C", bound=Config)
 T = TypeVar("T", bound=TrunkConfig)
 D = TypeVar("D")
 _NOT_NEGATIVE = (
-    "steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate", "lora_rank",
-    "clip_norm", "validate_every", "checkpoint_every", "checkpoint_minutes", "patience", "seed",
+    "steps", "least_steps", "min_learning_rate", "warmup_steps", "weight_decay", "filter_rate", "trunk_rate",
+    "lora_rank", "clip_norm", "validate_every", "checkpoint_every", "checkpoint_minutes", "patience", "seed",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ class TrainSettings:
     Args:
         epochs: Passes over the training set; does not count where `steps` is given.
         steps: Optimiser steps of the whole run; 0 takes `epochs`.
+        least_steps: Where passes are counted: further passes are made until there are so many steps, and `patience`
+            ends no run before. A pass over few rows is few steps, and a network needs some hundred to begin to learn.
         batch_size: Rows of one micro-batch on one process. An optimiser step sees batch_size * accumulate * ranks rows;
             the devices of one process share its batch_size out.
         accumulate: Micro-batches whose gradients make one optimiser step.
@@ -80,6 +82,7 @@ class TrainSettings:
 
     epochs: int = 10
     steps: int = 0
+    least_steps: int = 0
     batch_size: int = 64
     accumulate: int = 1
     precision: Precision = "float32"

@@ -131,9 +131,11 @@ def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(capsys.readouterr().out)
     assert said["n"] == 32
     assert sum(map(sum, said["confusion"])) == 32
+    assert said["intervals"]["accuracy"]["low"] <= said["accuracy"] <= said["intervals"]["accuracy"]["high"]
     assert main(["evaluate", str(run / "run" / "best"), str(run / "a.csv")]) == 0
     out = capsys.readouterr().out
     assert f"32 sequences  accuracy {said['accuracy']:.4f}" in out
+    assert f"95 % over sequences drawn again: accuracy {said['intervals']['accuracy']['low']:.4g} to " in out
     assert "true \\ predicted" in out
 
 

@@ -11,10 +11,10 @@ from gattn_tg.metrics import labels, values
 from gattn_tg.metrics.calibration import reliability
 from gattn_tg.metrics.classes import auc, measure, roc
 from gattn_tg.metrics.correlation import spearman
-from gattn_tg.metrics.outcome import Outcome
+from gattn_tg.metrics.outcome import MEANS, Outcome
 from gattn_tg.metrics.ranks import mid_ranks
 from gattn_tg.metrics.weights import balanced
-from gattn_tg.models.readouts.sequences import LabelReadout, ValueReadout
+from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
 
 RNG = np.random.default_rng(0)
 
@@ -105,3 +105,40 @@ def test_the_loss_of_values_is_that_of_training(loss: str) -> None:
     found = Outcome(readout, truth, p).metrics()
     assert found["loss"] == pytest.approx(wanted)
     assert set(found) == {"n", "pearson", "spearman", "r2", "rmse", "loss"}  # one column needs no names
+
+
+def test_intervals_are_as_wide_as_theory_says() -> None:
+    """Accuracy by the binomial distribution, AUC of two normal groups by Hanley and McNeil 1982 (equation 2)."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], (250, 150))
+    p = 1 / (1 + np.exp(-(rng.normal(size=400) + truth)))
+    outcome = Outcome(ClassReadout(labels=("no", "yes")), truth, np.stack([1 - p, p], 1))
+    found, seen = outcome.intervals(), outcome.metrics()
+    a, q1, q2 = seen["auc"], seen["auc"] / (2 - seen["auc"]), 2 * seen["auc"] ** 2 / (1 + seen["auc"])
+    errors = {"accuracy": np.sqrt(seen["accuracy"] * (1 - seen["accuracy"]) / 400),
+              "auc": np.sqrt((a * (1 - a) + 149 * (q1 - a * a) + 249 * (q2 - a * a)) / (150 * 250))}
+    for name, error in errors.items():
+        low, high = found[name]
+        assert low < seen[name] < high
+        assert high - low == pytest.approx(2 * 1.96 * error, rel=0.15)
+    assert outcome.intervals() == found  # the same draws
+
+
+@pytest.mark.parametrize("truth", [np.zeros(3, int), np.zeros(0, int)])
+def test_intervals_of_what_is_not_defined_are_none(truth: np.ndarray) -> None:
+    p = np.tile([0.7, 0.3], (len(truth), 1))
+    found = Outcome(ClassReadout(labels=("no", "yes")), truth, p).intervals()
+    assert found == {} if not len(truth) else all(np.isnan(found["auc"])) and found["accuracy"] == (1.0, 1.0)
+
+
+def test_intervals_of_values_and_labels_are_of_their_means() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(60, 2))
+    truth[::7, 1] = np.nan  # not known
+    readout = ValueReadout(labels=("a", "b"), loss="mse", mean=(0.0, 0.0), sd=(1.0, 1.0))
+    p = 1 / (1 + np.exp(-np.nan_to_num(truth)))
+    for outcome in (Outcome(readout, truth, truth + rng.normal(size=(60, 2))),
+                    Outcome(LabelReadout(labels=("a", "b")), (truth > 0) * 1.0, p)):
+        seen = outcome.metrics()
+        assert {name: low <= seen[name] <= high for name, (low, high) in outcome.intervals().items()} == dict.fromkeys(
+            MEANS[outcome.readout.task], True)

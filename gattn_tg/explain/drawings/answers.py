@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,21 +26,29 @@ OF_LABELS = ("auprc", "auc", "ece")
 MOST_CLASSES = 12  # of a confusion table that is drawn
 
 
-def answers_page(outcome: Outcome, title: str, lead: str) -> str:
+def answers_page(outcome: Outcome, title: str, lead: str, intervals: Mapping[str, tuple[float, float]]) -> str:
     """The HTML of an evaluation.
 
     Args:
         outcome: truth and answers.
         title: what was evaluated.
         lead: on what.
+        intervals: of its metrics, see `Outcome.intervals`.
     """
     names = TILES.get(outcome.readout.task, OF_LABELS)
     metrics = outcome.metrics()
     several = len(outcome.readout.labels) > 1 and outcome.readout.task != CLASSES
-    tiles = [Tile(_number(metrics[name]), f"{'mean ' if several else ''}{NAMES[name]}", is_key=k == 0)
-             for k, name in enumerate(names)]  # fmt: skip
+    tiles = [Tile(_number(metrics[name]), f"{'mean ' if several else ''}{NAMES[name]}{_within(intervals.get(name))}",
+                  is_key=k == 0) for k, name in enumerate(names)]  # fmt: skip
     return page("gattn evaluate", title, lead, [*tiles, Tile(f"{len(outcome):,}", "sequences")],
                 outcome_sections(outcome), f"gattn_tg {__version__}. Research use, not diagnosis.")  # fmt: skip
+
+
+def _within(interval: tuple[float, float] | None) -> str:
+    """An interval in words, where there is one."""
+    if interval is None or interval[0] != interval[0]:
+        return ""
+    return f", 95 % {_number(interval[0])} to {_number(interval[1])}"
 
 
 def outcome_sections(outcome: Outcome) -> list[str]:

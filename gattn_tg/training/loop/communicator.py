@@ -206,8 +206,8 @@ def _wait_until_read(stream: int) -> None:
     A pipe tells how many bytes nobody has read yet; of anything else (a terminal) only the time is waited.
     """
     if sys.platform != "win32" and stat.S_ISFIFO(os.fstat(stream).st_mode):
-        unread, until = np.ones(1, np.int32), time.monotonic() + UNREAD_S
-        while unread[0] and time.monotonic() < until:
+        unread, until = bytearray(b"some"), time.monotonic() + UNREAD_S  # a C int: 0 when all is read
+        while any(unread) and time.monotonic() < until:
             fcntl.ioctl(stream, termios.FIONREAD, unread)
             time.sleep(PASSED_ON_S)
     time.sleep(PASSED_ON_S)  # from the launcher's reader on this machine to the process that shows it

@@ -82,7 +82,8 @@ class Fit:
                 f"take {rows // n * n + n}"
             )
         self.is_first = self.communicator.rank == 0
-        self.n_steps = settings.steps or settings.epochs * self.task.steps_per_epoch
+        per_epoch = self.task.steps_per_epoch
+        self.n_steps = settings.steps or max(settings.epochs, -(-settings.least_steps // per_epoch)) * per_epoch
         self.progress = Progress()
         self.updates = Updates()
         self.extra: dict[str, Any] = {}  # for every checkpoint beside the step
@@ -163,8 +164,10 @@ class Fit:
 
     def patience_is_over(self) -> bool:
         """True when the monitored metric has not improved for as many validations as patience allows."""
-        waited = self.progress.n_validations - self.progress.best_validation
-        return 0 < self.settings.patience <= waited and self.progress.best is not None
+        progress, settings = self.progress, self.settings
+        waited = progress.n_validations - progress.best_validation
+        is_long = progress.step >= settings.least_steps
+        return 0 < settings.patience <= waited and is_long and progress.best is not None
 
     def _loop(self, step: Step, rows: int) -> None:
         settings, progress, first = self.settings, self.progress, self.progress.step
@@ -191,7 +194,7 @@ class Fit:
                 if validated:
                     self._validate(step, rate, rows)
                 self.interrupted = self.communicator.any(interrupt.requested) and not done
-                stop = done or self.interrupted or self.patience_is_over()
+                stop = done or self.interrupted or (validated and self.patience_is_over())
                 saved = stop or self._is_checkpoint_due(validated)
                 if saved:
                     self._save(step)

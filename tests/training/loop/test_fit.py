@@ -192,6 +192,18 @@ def test_patience_ends_a_run_and_frozen_weights_stay() -> None:
         Fit(task, settings, rates=dict.fromkeys(before, 0.0)).run()
 
 
+def test_few_rows_get_the_least_steps_in_whole_passes_and_patience_waits_for_them() -> None:
+    """Six steps a pass: ten passes are 60 steps, 62 steps are eleven."""
+    still = replace(tiny.SETTINGS, patience=2, learning_rate=1e-12, min_learning_rate=0.0, weight_decay=0.0)
+    lengths = {least: Fit(tiny.task(), replace(still, least_steps=least)).n_steps for least in (0, 60, 62)}
+    assert lengths == {0: 60, 60: 60, 62: 66}
+    assert Fit(tiny.task(), replace(still, least_steps=62, steps=7)).n_steps == 7
+    settings = replace(still, least_steps=25)
+    frozen = [name for name in weights(tiny.task(settings).model) if not name.endswith("motif_bias")]
+    fitted = Fit(tiny.task(settings), settings, rates=dict.fromkeys(frozen, 0.0)).run()
+    assert (fitted.step, fitted.best_step) == (30, 6)
+
+
 def test_monitors_are_those_of_the_task() -> None:
     assert Fit(tiny.task(), replace(tiny.SETTINGS, monitor="")).monitor == "auc"
     message = r"monitor: expected one of auc, accuracy, mcc, auprc, loss, got 'acuracy'; did you mean 'accuracy'"
