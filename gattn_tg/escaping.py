@@ -7,6 +7,7 @@ that a spreadsheet runs.
 from __future__ import annotations
 
 import re
+import sys
 
 FORMULA = "=+-@"
 """Letters with which a spreadsheet takes a cell for a formula (OWASP, CSV injection)."""
@@ -25,6 +26,16 @@ def shown(text: str) -> str:
         'a\\x1b[2J\tb'
     """
     return _UNPRINTABLE.sub(_code, text) if _UNPRINTABLE.search(text) else text
+
+
+def tell(text: str, *, instead: str = "") -> None:
+    """One line about the work on standard error.
+
+    Args:
+        text: names in it cannot steer the terminal.
+        instead: what wipes the line that stands there, a progress bar.
+    """
+    print(instead + shown(text), file=sys.stderr, flush=True)
 
 
 def field(text: str) -> str:

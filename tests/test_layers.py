@@ -241,7 +241,7 @@ def test_print_and_environment_have_their_rooms() -> None:
         home = path.relative_to(PACKAGE)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             prints = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-            if prints and home.parts[0] != "cli":
+            if prints and home.parts[0] != "cli" and str(home) != "escaping.py":  # `tell`: a line on standard error
                 wrong.append(f"{home}: print")
             reads = isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "putenv")
             if reads and home.parts[0] != "cli" and str(home) != "machine/toolchain.py":

@@ -99,7 +99,8 @@ def sites(arguments: argparse.Namespace, model: TrainedSites, is_first: bool = T
         output.say_json({"output": str(path), "sites": len(found), "site_bp": found.site_bp,
                          "tracks": list(found.tracks), "seconds": round(seconds, 2)})
     else:
-        output.say(f"{len(found):,} sites of {found.site_bp} bp, {found.tracks[0]} -> {path}  ({seconds:.1f} s)")
+        what = f"{counted(len(found), 'site')} of {found.site_bp} bp, {found.tracks[0]}"
+        output.say(f"{what} -> {path}  ({seconds:.1f} s)")
     return 0
 
 

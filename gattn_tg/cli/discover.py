@@ -7,6 +7,7 @@ import time
 
 from gattn_tg.cli import device, output
 from gattn_tg.cli.bar import Bar
+from gattn_tg.escaping import tell
 from gattn_tg.front.load import load
 from gattn_tg.front.why.discoveries import HELD_OUT, MOTIFS
 from gattn_tg.front.why.explanations import INDEX, require_new
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
                          "method": found.method, "positives": found.n_positive, "negatives": found.n_negative,
                          "seconds": round(seconds, 2)})
         return 0
-    output.tell(f"{VERB}: {HELD_OUT}")
+    tell(f"{VERB}: {HELD_OUT}")
     output.say(f"{found.summary} -> {arguments.output / INDEX}  ({seconds:.1f} s)")
     for name in found.names:
         output.say(f"  {name}")

@@ -15,6 +15,7 @@ from gattn_tg.cli import output
 from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.computer import environment
 from gattn_tg.errors import ConfigError, GattnError
+from gattn_tg.escaping import tell
 
 OK, ERROR, INTERRUPTED = 0, 2, 130
 CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
@@ -83,7 +84,7 @@ def _warned(
 def _failed(message: str) -> int:
     told = " ".join(message.split())
     told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
-    output.tell(f"gattn: {told}", instead=CLEAR[sys.stderr.isatty()])  # `gattn: train: ...`, the name once
+    tell(f"gattn: {told}", instead=CLEAR[sys.stderr.isatty()])  # `gattn: train: ...`, the name once
     return ERROR
 
 

@@ -50,16 +50,6 @@ def writing_stdout() -> Iterator[None]:
         ) from error
 
 
-def tell(text: str, *, instead: str = "") -> None:
-    """One line about the work on standard error.
-
-    Args:
-        text: names in it cannot steer the terminal, see `gattn_tg.escaping`.
-        instead: what wipes the line that stands there, a progress bar.
-    """
-    print(instead + shown(text), file=sys.stderr, flush=True)
-
-
 def say_json(value: dict[str, Any]) -> None:
     """The one object of --json."""
     say(json.dumps(value, allow_nan=False))

@@ -9,7 +9,6 @@ import numpy as np
 
 from gattn_tg.cli import device, mpi
 from gattn_tg.cli.output import require_apart, say, say_json
-from gattn_tg.cli.progress import Progress
 from gattn_tg.errors import ConfigError
 from gattn_tg.explain.drawings.answers import outcome_sections
 from gattn_tg.explain.drawings.charts import MOTIF_TABLE, motif_bars
@@ -17,6 +16,7 @@ from gattn_tg.explain.drawings.curves import Told, curves_page
 from gattn_tg.explain.drawings.page import section
 from gattn_tg.explain.drawings.svg import MUTED
 from gattn_tg.explain.motif_table import motif_frequency
+from gattn_tg.front.progress import Progress
 from gattn_tg.io.whole import write_text
 from gattn_tg.models import checkpoint
 from gattn_tg.training.config import TrainConfig

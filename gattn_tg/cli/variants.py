@@ -9,7 +9,8 @@ from typing import Any
 
 from gattn_tg.cli import device, mpi, output
 from gattn_tg.cli.bar import Bar
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, counted
+from gattn_tg.escaping import tell
 from gattn_tg.front.load import load
 from gattn_tg.score.variants.asked import Variants
 from gattn_tg.score.variants.files import is_unfinished
@@ -52,7 +53,7 @@ def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
     try:
         return found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
     except KeyboardInterrupt:
-        output.tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
+        tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
                     instead=CLEAR[bar.shown])  # fmt: skip
         raise
     finally:
@@ -83,7 +84,7 @@ def report(arguments: argparse.Namespace, found: VariantEffects, n: int, seconds
         output.say_json({"output": str(arguments.output), "n": n, "mismatched": found.n_mismatched,
                          "skipped": skipped, "seconds": round(seconds, 2)})
         return
-    output.say(f"{n:,} variants -> {arguments.output}  ({seconds:.1f} s)")
+    output.say(f"{counted(n, 'variant')} -> {arguments.output}  ({seconds:.1f} s)")
     for what, count in skipped.items():
         output.say(f"  left out, {what}: {count:,}")
     if found.n_mismatched:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tinygrad.helpers import Context
 
 from gattn_tg.front.load import device_of, load
+from gattn_tg.front.progress import Progress
 from gattn_tg.front.trained import Trained
 from gattn_tg.training import run
 from gattn_tg.training.config import TrainConfig
@@ -17,9 +18,9 @@ from gattn_tg.training.loop.watch import Watcher
 
 def train(
     config: str | Path | TrainConfig, folder: str | Path | None = None, *, mode: Mode = "new", seed: int | None = None,
-    device: str | None = None, watcher: Watcher | None = None, start: str | Path | None = None,
+    device: str | None = None, start: str | Path | None = None, quiet: bool = False, watcher: Watcher | None = None,
 ) -> Trained:
-    """Train the model of a configuration and load its best weights.
+    """Train the model of a configuration and load its best weights; tells of every validation on stderr.
 
     Args:
         config: a TOML file, or what was read from one.
@@ -27,8 +28,9 @@ def train(
         mode: "new" refuses a folder that holds a run, "overwrite" replaces it, "resume" goes on with it.
         seed: instead of the one in the file.
         device: where to train; None takes what DEV says, else the first GPU that works, else the CPU.
-        watcher: told about every step and validation.
         start: an earlier checkpoint whose weights the model begins with, as far as they fit.
+        quiet: tell of nothing but warnings.
+        watcher: told about every step and validation instead.
 
     Raises:
         ConfigError: settings or folder do not fit.
@@ -40,7 +42,7 @@ def train(
     home = Path(folder) if folder is not None else Path("runs") / read.path.stem
     chosen = device_of(device)
     with nullcontext() if chosen is None else Context(DEV=chosen):
-        done = run.train(read, home, mode=mode, seed=seed, watcher=watcher,
+        done = run.train(read, home, mode=mode, seed=seed, watcher=watcher or Progress(quiet),
                          start=None if start is None else Path(start))
     done.fitted.finished()
     return load(done.folder, chosen)

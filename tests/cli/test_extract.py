@@ -45,7 +45,7 @@ def test_loci_as_one_hot(genome: Path, tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "p.narrowPeak").write_text("z\t20\t40\tp\t1\t.\t1\t1\t1\t7\nz\t0\t9\tq\t1\t.\t1\t1\t1\t-1\n")
     out = tmp_path / "x.npz"
     assert run(genome, "--bed", tmp_path / "p.narrowPeak", "--width", 10, "--pad", "--rename", "z=chr1", "-o", out) == 0
-    assert capsys.readouterr().out == f"2 loci, 20 bases -> {out}\n"
+    assert capsys.readouterr().out == f"2 intervals, 20 bases -> {out}\n"
     with np.load(out) as arrays:
         assert arrays["loci"].tolist() == ["chr1:22-32", "chr1:-1-9"]
         assert (arrays["ohe"][0] == one_hot(encode(CHR1[22:32]))).all()

@@ -55,6 +55,21 @@ def test_a_new_model_of_classes_is_one_entry_in_the_table_of_kinds(
     assert len(model.predict(rows[:3])) == 3
 
 
+def test_training_tells_of_validations_and_quiet_training_of_warnings_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration(tmp_path, "SequenceClassifier")
+    gattn_tg.train(tmp_path / "x.toml", tmp_path / "told")
+    said = capsys.readouterr()
+    assert "epoch   1/1  loss " in said.err
+    assert said.out == ""
+    rows = (tmp_path / "t.csv").read_text().splitlines()
+    other = {"yes": "no", "no": "yes"}[rows[1].split(",")[1]]
+    (tmp_path / "t.csv").write_text("\n".join([*rows, rows[1].split(",")[0] + "," + other]) + "\n")
+    gattn_tg.train(tmp_path / "x.toml", tmp_path / "quiet", quiet=True)
+    assert capsys.readouterr().err == "warning: train: 1 sequence with another label elsewhere\n"
+
+
 def test_ctrl_c_stops_the_script_and_the_run_goes_on_later(tmp_path: Path) -> None:
     """A script never goes on with the half-trained model."""
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from gattn_tg.cli.demo.locus import WINDOW
 from gattn_tg.cli.output import say
-from gattn_tg.cli.progress import Progress
 from gattn_tg.data import LabelledSequences
+from gattn_tg.front.progress import Progress
 from gattn_tg.io import LabelledTable, write_tsv
 from gattn_tg.metrics.classes import Metrics, confusion, measure
 from gattn_tg.models.captured.forward import Forward

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gattn_tg.cli import output
-from gattn_tg.errors import ConfigError, CoordinateError
+from gattn_tg.errors import ConfigError, CoordinateError, counted
 from gattn_tg.io import Genome, read_loci, replacing, replacing_path
 from gattn_tg.seq import Interval, encode, one_hot
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.say_json({"output": str(arguments.output), "n": len(loci), "bases": n_bases})
     else:
-        output.say(f"{len(loci):,} loci, {n_bases:,} bases -> {arguments.output}")
+        output.say(f"{counted(len(loci), 'interval')}, {counted(n_bases, 'base')} -> {arguments.output}")
     return 0
 
 

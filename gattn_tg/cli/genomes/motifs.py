@@ -8,6 +8,7 @@ from gattn_tg.cli import output
 from gattn_tg.cli.genomes import learnt
 from gattn_tg.data.genomes.jaspar import matrices_by_name
 from gattn_tg.errors import ConfigError
+from gattn_tg.escaping import tell
 from gattn_tg.io import MotifMatrix, read_matrices, replacing, select
 from gattn_tg.motif import Matrix, MotifVocabulary, long_enough, score_threshold, vocabulary_of
 from gattn_tg.motif.vocabulary import MAX_MOTIFS
@@ -65,7 +66,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[list[MotifMatrix], str]:
             matrices = select(matrices, arguments.jaspar, str(arguments.file))
     for asked, motif in zip(arguments.jaspar or [], matrices, strict=False):
         if asked.casefold() not in (motif.name.casefold(), motif.id.casefold(), motif.id.casefold().split(".")[0]):
-            output.tell(f"{asked} is taken from {motif.name} ({motif.id})")
+            tell(f"{asked} is taken from {motif.name} ({motif.id})")
     return matrices, source
 
 
@@ -90,7 +91,7 @@ def fitting(
             f"{len(matrices):,}; raise --pvalue"
         )
     if short:
-        output.tell(f"left out, too short for a p-value of {arguments.pvalue:g}: {listed(short)}")
+        tell(f"left out, too short for a p-value of {arguments.pvalue:g}: {listed(short)}")
     if arguments.part is not None:
         k, n = arguments.part
         kept = kept[(k - 1) * len(kept) // n : k * len(kept) // n]

@@ -8,7 +8,7 @@ import numpy as np
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.data.facts import RowFacts
-from gattn_tg.errors import ConfigError
+from gattn_tg.errors import ConfigError, counted
 from gattn_tg.types import Float, Int
 
 MANY_CLASSES = 10  # numbers as labels: so many values with few rows each are measurements, not classes
@@ -84,7 +84,7 @@ def of_classes(sets: Mapping[str, LabelledSequences], *, weighted: bool) -> list
     for name, data in sets.items():
         labels = labels_of(data)
         if contradicting := _contradicting(_facts(data).content, labels):
-            found.append(f"{name}: {contradicting:,} sequences also come with another label")
+            found.append(f"{name}: {counted(contradicting, 'sequence')} with another label elsewhere")
         if name != "train" and len(held := np.unique(labels)) == 1:
             found.append(f"{name}: every label is {data.label_names[held[0]]!r}, so AUC and MCC are not defined")
     return _ordered(sets, found if weighted else [*found, *_imbalance(sets["train"])])

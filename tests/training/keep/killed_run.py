@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gattn_tg.cli.main import main as gattn
-from gattn_tg.cli.progress import Progress
+from gattn_tg.front.progress import Progress
 
 Death = Callable[[], None]
 

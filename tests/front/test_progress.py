@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gattn_tg.cli.progress import Progress
+from gattn_tg.front.progress import Progress
 from gattn_tg.training.loop.watch import Plan, Validated
 
 PLAN = Plan(

@@ -1,4 +1,4 @@
-"""A training run on the terminal: one bar while it goes on, one line per validation."""
+"""A training run on the terminal or in a notebook: one bar while it goes on, one line per validation, on stderr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from gattn_tg.cli.output import tell
+from gattn_tg.escaping import tell
 from gattn_tg.training.loop.motif_rows import Classes
 from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.watch import N_COMPILING, Plan, Validated, Watcher
@@ -24,7 +24,7 @@ class Progress(Watcher):
     """Shows loss, speed and time left on stderr; without a terminal only the lines of the validations.
 
     Args:
-        quiet: show nothing.
+        quiet: show nothing but warnings and damaged files.
     """
 
     def __init__(self, quiet: bool = False) -> None:
