@@ -5,7 +5,9 @@
 The files are those of bench/biology/tracks.py: windows of human DNA with counts in bins of 32 bases in the middle. The
 value of a stretch is log(1 + mean count) of the DNase tracks over its inner half. Windows marked `valid` are the test
 and are on other stretches of the genome than the rest; every seventh of the others chooses the weights, and the penalty
-of the ridge. Pearson and Spearman of held-out rows go to bench/results/accessibility.jsonl, one JSON line per method.
+of the ridge. "network" is a small model alone, "words" the design of examples/configs/binding.toml: linear models on
+words and on the strengths of JASPAR's matrices beside a network that learns apart from them. Pearson and Spearman of
+held-out rows go to bench/results/accessibility.jsonl, one JSON line per method.
 """
 
 from __future__ import annotations
@@ -36,23 +38,31 @@ test = "test.csv"
 task = "values"
 label_columns = ["open"]
 loss = "{loss}"
-
+{data}
 [model]
-preset = "tiny"
 width = {width}
 n_layers = {layers}
 pool = "mean"
 dropout = 0.0
-
+{model}
 [train]
 epochs = {epochs}
-batch_size = 32
-learning_rate = 2e-3
 warmup_steps = 50
 reverse_complement = true
 monitor = "pearson"
 seed = {seed}
+{train}
 """
+DESIGNS = {
+    "network": {"data": "", "model": 'preset = "tiny"', "train": "batch_size = 32\nlearning_rate = 2e-3"},
+    "words": {  # as examples/configs/binding.toml
+        "data": 'matrices = "jaspar"',
+        "model": 'kmers = 6\nkmer_gaps = 6\napart = true\nmotif = "none"\nembed_motifs = false',
+        "train": "batch_size = 64\nlearning_rate = 3e-3\nweight_decay = 0.05\nfilter_rate = 0.0\nema_decay = 0.98\n"
+                 "patience = 4",
+    },
+}  # fmt: skip
+NAMES = {"network": "SequenceClassifier", "words": "SequenceClassifier, words and motifs"}  # of methods, in the lines
 Parts = dict[str, tuple[list[str], np.ndarray]]
 
 
@@ -107,14 +117,15 @@ def ridge(parts: Parts, k: int) -> tuple[np.ndarray, float]:
     return predicted, penalty
 
 
-def learnt(parts: Parts, a: argparse.Namespace) -> np.ndarray:
+def learnt(parts: Parts, a: argparse.Namespace, design: str) -> np.ndarray:
     """Predictions of the test rows by a model of values."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, (sequences, values) in parts.items():
             lines = [f"{s},{v:.6g}" for s, v in zip(sequences, values, strict=True)]
             (folder / f"{name}.csv").write_text("\n".join(["sequence,open", *lines]) + "\n", encoding="utf-8")
-        text = CONFIG.format(loss=a.loss, width=a.width, layers=a.layers, epochs=a.epochs, seed=a.seed)
+        text = CONFIG.format(loss=a.loss, width=a.width, layers=a.layers, epochs=a.epochs, seed=a.seed,
+                             **DESIGNS[design])  # fmt: skip
         (folder / "run.toml").write_text(text, encoding="utf-8")
         found: np.ndarray = gattn_tg.train(folder / "run.toml", folder / "run").predict(parts["test"][0]).values[:, 0]
     return found
@@ -130,6 +141,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--methods", nargs="+", choices=("ridge", *DESIGNS), default=["ridge", *DESIGNS])
     a = parser.parse_args()
     parts = stretches(a)
     truth = parts["test"][1]
@@ -142,13 +154,16 @@ def main() -> None:
         write("accessibility", line)
         print(line, flush=True)
 
-    for k in KMERS:
+    for k in KMERS if "ridge" in a.methods else ():
         began = time.perf_counter()
         predicted, penalty = ridge(parts, k)
         told(f"ridge on {k}-mers", predicted, time.perf_counter() - began, penalty=penalty)
-    began = time.perf_counter()
-    told("SequenceClassifier", learnt(parts, a), time.perf_counter() - began, width=a.width, layers=a.layers,
-         epochs=a.epochs, seed=a.seed)  # fmt: skip
+    for design in DESIGNS:
+        if design in a.methods:
+            began = time.perf_counter()
+            predicted = learnt(parts, a, design)
+            told(NAMES[design], predicted, time.perf_counter() - began, width=a.width, layers=a.layers, epochs=a.epochs,
+                 seed=a.seed)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
         return found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
     except KeyboardInterrupt:
         tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
-                    instead=CLEAR[bar.shown])  # fmt: skip
+             instead=CLEAR[bar.shown])  # fmt: skip
         raise
     finally:
         bar.clear()

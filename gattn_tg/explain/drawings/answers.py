@@ -48,7 +48,8 @@ def _within(interval: tuple[float, float] | None) -> str:
     """An interval in words, where there is one."""
     if interval is None or interval[0] != interval[0]:
         return ""
-    return f", 95 % {_number(interval[0])} to {_number(interval[1])}"
+    low, high = (f"{edge:,.0f}" if abs(edge) >= 100 else f"{edge:.3g}" for edge in interval)
+    return f", 95 %: {low} to {high}"
 
 
 def outcome_sections(outcome: Outcome) -> list[str]:
