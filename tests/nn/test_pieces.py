@@ -18,7 +18,7 @@ from gattn_tg.nn import pieces
 from gattn_tg.ops import dropout, linear, recompute
 
 LENGTH, WHOLE = 300, 10**9  # bases of a sequence; rows of a piece that holds any
-SIZES: dict[str, Any] = {"width": 64, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
+SIZES: dict[str, Any] = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
 ANCHORS: dict[str, Any] = {"anchors": ("cpg", "tata_box"), "n_anchors": 20}
 
 
@@ -30,14 +30,12 @@ def both_sides(**changes: Any) -> Trunk:
     return PerBaseModel(PerBaseConfig(**{**SIZES, "n_labels": 1, "window_bp": 32, "stem_kernel": 3, **changes}))
 
 
-# a model, rows of a piece, sequences: two pieces alike, two that are not, and pieces of two sequences; the first has
-# one head, so that its pieces and its whole blocks are attended by the same kernels
+# a model, rows of a piece, sequences: two pieces alike, and pieces of two sequences; the first has one head, so that
+# its pieces and its whole blocks are attended by the same kernels
 MODELS = {
     "causal, two layers": (lambda: causal(**ANCHORS, n_layers=2, n_heads=1), 150, 1),
-    "two heads for a key head": (lambda: causal(n_heads=4, n_kv_heads=2), 200, 1),
-    "heads of eight channels": (lambda: causal(width=32, n_heads=4, n_kv_heads=2), 200, 1),
-    "on both sides, a table for each head": (
-        lambda: both_sides(**ANCHORS, motif="ordered", per_head=True), 299, 2,
+    "on both sides, two heads of eight channels for a key head, a table for each": (
+        lambda: both_sides(n_heads=4, n_kv_heads=2, motif="ordered", per_head=True), 299, 2,
     ),
 }  # fmt: skip
 
