@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,27 @@ def test_a_failing_rank_ends_all(tmp_path: Path) -> None:
     assert code == communicator.FAILED
     assert "gattn: rank 1 of 2: Traceback" in text
     assert "ValueError: this rank cannot go on" in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what a pipe holds")
+def test_a_message_is_read_before_its_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launcher that Abort ends shows what it has taken from the pipe; one that takes nothing is not waited for."""
+    monkeypatch.setattr(communicator, "UNREAD_S", 60.0)
+    out, into = os.pipe()
+    try:
+        os.write(into, b"why")
+        launcher = Timer(0.4, os.read, (out, 100))
+        launcher.start()
+        communicator._wait_until_read(into)
+        assert not select.select([out], [], [], 0)[0]  # nothing is left in it
+        launcher.join()
+        os.write(into, b"why")
+        monkeypatch.setattr(communicator, "UNREAD_S", 0.2)
+        communicator._wait_until_read(into)
+        assert os.read(out, 100) == b"why"
+    finally:
+        os.close(out)
+        os.close(into)
 
 
 @needs_mpi
