@@ -66,13 +66,13 @@ print(len(cpg), "bins; most CpG sites in one:", round(float(cpg.max()), 1))
 #
 # One pass back through the network tells what every base of a window gives to the sum of some bins: the gradient in the
 # letters, times the letters. On a CPU attention by distance is one kernel each way, so the map of all pairs of bins is
-# never in memory. Here: the 16 bins in the middle of a window.
+# never in memory. Here: the 16 bins in the middle of a window, four rows at once as in training.
 
 # %%
 record = next(iter(read_fasta(bundled(ALPHA_GLOBIN))))
 window = record.sequence[86_000 : 86_000 + 8_192].decode()
 first, end = 3_840, 4_352
-why = model.explain([window], target="cpg", at=(first, end)).attributions[0].contributions
+why = model.explain([window], target="cpg", at=(first, end), batch_size=4).attributions[0].contributions
 print("share inside the 16 bins:", round(float(np.abs(why[first:end]).sum() / np.abs(why).sum()), 2))
 
 # %% [markdown]
