@@ -21,7 +21,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "SequenceClassifier": {"n_classes": 2, "max_length": N, "kmers": 4, "kmer_gaps": 2, "placed": 2, "pool": "both"},
     "GenomicGPT": {},
     "MaskedEncoder": {},
-    "TrackModel": {"heads": (("human", 2),), "stem_width": 32, "bin_bp": 8, "crop_bp": 8, "composition_bp": (8,)},
+    "TrackModel": {"heads": (("human", 2),), "stem_width": 32, "bin_bp": 4, "crop_bp": 8, "composition_bp": (8,)},
     "PerBaseModel": {},
     "SiteModel": {"around_bp": 16, "pool_bp": 8, "local_width": 8, "stem_kernel": 3, "composition_bp": (8,)},
     "ImportedEncoder": {"word_bp": 3, "mlp_width": 32, "motif": "key"},
