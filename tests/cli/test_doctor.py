@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gattn_tg.cli.computer.doctor import lines, pairs
+from gattn_tg.cli.computer.doctor import lines, packages, pairs
 from gattn_tg.cli.main import main
 from gattn_tg.machine.cache import Store
 
@@ -48,6 +48,14 @@ REPORT: dict[str, Any] = {
         {"extra": "plots", "package": "matplotlib", "version": "3.9", "install": None},
     ],
 }
+
+
+def test_a_package_of_several_extras_is_listed_once_and_those_of_developers_on_one_line() -> None:
+    here = [("mpi", "mpich", "5.0"), ("test", "mpich", "5.0"), ("test", "pytest", None), ("torch", "torch", None)]
+    shown = packages([{"extra": extra, "package": name, "version": version, "install": "pip"}
+                      for extra, name, version in here])
+    assert shown == ["optional packages", "  ok  mpich            5.0",
+                     "      for changing the code, absent: pytest, torch; see CONTRIBUTING.md"]
 
 
 def test_the_table() -> None:

@@ -10,6 +10,7 @@ from gattn_tg.machine import devices
 
 MARK = {True: "ok", False: "--"}
 PLAN_COLUMNS = ("stage", "d", "gflops", "from")
+FOR_DEVELOPERS = ("dev", "docs", "originals", "test", "torch")  # extras that no verb asks for
 LONGEST_ARCH = 40  # OpenCL names every extension as its architecture
 
 
@@ -43,12 +44,23 @@ def lines(report: dict[str, Any]) -> list[str]:
         out.append(f"  ok  compiler {compiler['version'] or compiler['path']} ({compiler['origin']})")
     else:
         out.append(f"  --  compiler none; get one: {report['compiler_help']}")
-    out += ["", *plan(report["plan"]), "", *cache(report["cache"]), "", "optional packages"]
-    for row in report["extras"]:
-        have = row["version"]
-        out.append(f"  {MARK[bool(have)]}  {row['package']:<16} {have or row['install']}")
-    if not report["extras"]:
-        out.append("  unknown: gattn_tg runs from its source folder and is not installed; pip install -e .")
+    return [*out, "", *plan(report["plan"]), "", *cache(report["cache"]), "", *packages(report["extras"])]
+
+
+def packages(report: list[dict[str, Any]]) -> list[str]:
+    """Every optional package once; those that only people who change the code need, on one line."""
+    if not report:
+        return ["optional packages",
+                "  unknown: gattn_tg runs from its source folder and is not installed; pip install -e ."]
+    out, seen = ["optional packages"], set()
+    for row in report:
+        name, have = row["package"], row["version"]
+        if row["extra"] not in FOR_DEVELOPERS and name not in seen:
+            seen.add(name)
+            out.append(f"  {MARK[bool(have)]}  {name:<16} {have or row['install']}")
+    others = {row["package"]: bool(row["version"]) for row in report if row["package"] not in seen}
+    if absent := sorted(name for name, is_there in others.items() if not is_there):
+        out.append(f"      for changing the code, absent: {', '.join(absent)}; see CONTRIBUTING.md")
     return out
 
 
