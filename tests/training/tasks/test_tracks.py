@@ -27,7 +27,7 @@ from gattn_tg.training.tasks.heads import Heads
 from gattn_tg.training.tasks.registry import task_of
 from gattn_tg.training.tasks.tracks import Tracks, measure, targets_of
 
-WIDTH, MARGIN, BINS, BIN_BP = 128, 32, 8, 8
+WIDTH, MARGIN, BINS, BIN_BP = 128, 32, 16, 4
 TRACKS = """[data]
 genome = "genome.fa"
 windows = "windows.bed"
@@ -45,7 +45,7 @@ width = 32
 n_layers = 1
 n_heads = 1
 mlp_ratio = 1
-bin_bp = 8
+bin_bp = 4
 crop_bp = 32
 composition_bp = [8, 32]
 
@@ -126,7 +126,7 @@ def test_targets_are_scaled_and_clipped_and_turned_back(tracks: Tracks) -> None:
     both = (means[0] + means[1]) / 2
     assert np.allclose(tracks.head.scale, [both, both, means[2]], rtol=1e-5)
     batch = tracks.batch(0, 0, 0, 1)
-    assert batch["targets"].shape == (2, 4, 3)
+    assert batch["targets"].shape == (2, 8, 3)
     x = np.linspace(0, 50, 101)
     assert np.allclose(unclipped(soft_clipped(x, 2.0), 2.0), x)
     assert np.allclose(soft_clipped(x, 2.0)[:5], x[:5])
@@ -226,16 +226,16 @@ def test_heads_that_do_not_fit_are_refused(folder: Path, heads: Heads) -> None:
 def test_targets_may_come_from_bigwig_files(folder: Path) -> None:
     """A file per track whose value at a base is its number: every bin of every window is the mean of its bases."""
     pytest.importorskip("pybigtools", reason="pybigtools is absent (extra genomics)")
-    for name, factor in (("a", 1.0), ("b", 3.0)):
+    for name, factor in (("a", 1.0), ("b", 3.0), ("c", 2.0)):  # three, as in the other tests, whose kernels serve
         values = [("chr1", at, at + 1, factor * at) for at in range(800)]
         write_bigwig(folder / f"{name}.bw", {"chr1": 800}, values)
-    text = TRACKS.replace('"targets.npz"', '"a.bw", "b.bw"').replace('tracks = "tracks.tsv"\n', "")
+    text = TRACKS.replace('"targets.npz"', '"a.bw", "b.bw", "c.bw"').replace('tracks = "tracks.tsv"\n', "")
     (folder / "bigwig.toml").write_text(text)
     task = task_of(TrainConfig.from_toml(folder / "bigwig.toml"))
     assert isinstance(task, Tracks)
     first = np.array([interval.start + MARGIN for interval in task.data.train.intervals])
     means = first[:, None] + BIN_BP * np.arange(BINS) + (BIN_BP - 1) / 2
-    np.testing.assert_allclose(targets_of(task.data.train), means[..., None] * [1.0, 3.0], rtol=1e-6)
+    np.testing.assert_allclose(targets_of(task.data.train), means[..., None] * [1.0, 3.0, 2.0], rtol=1e-6)
     for step in range(4):  # pieces by chance, some of them turned
         batch = task.batch(step, 0, 0, 1)
         counts = task.head.counts(batch["targets"])
