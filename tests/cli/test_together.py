@@ -44,7 +44,7 @@ def verbs(folder: Path, out: Path) -> list[list[str]]:
     out.mkdir(exist_ok=True)
     model, fasta = str(folder / "model"), str(folder / "g.fa")
     return [
-        ["predict", model, fasta, "--stride", "3", "--batch-size", "16", "-o", f"{out}/scan.tsv"],
+        ["predict", model, fasta, "--stride", "3", "--batch-size", "4", "-o", f"{out}/scan.tsv"],
         ["predict", model, f"{folder}/w.fa", "--batch-size", "4", "--both-strands", "-o", f"{out}/w.tsv"],
         ["variants", model, fasta, f"{folder}/v.tsv", "--batch-size", "4", "-o", f"{out}/v.vcf.gz", "--skip-mismatched",
          f"{out}/wrong.tsv"],
