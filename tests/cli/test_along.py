@@ -14,6 +14,7 @@ from tinygrad import Tensor
 from gattn_tg.cli.main import main
 from gattn_tg.data.genomes.encoded import EncodedGenome
 from gattn_tg.errors import ConfigError, FormatError
+from gattn_tg.front.genome import WINDOWS
 from gattn_tg.io import BigWig
 from gattn_tg.models import checkpoint
 from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
@@ -51,6 +52,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def alone(model: TrackModel | PerBaseModel, window: np.ndarray, motifs: np.ndarray) -> np.ndarray:
+    """What a model says of one window; below it N, to as many rows as the command asks at once, whose kernels serve."""
+    rows, ids = np.full((WINDOWS, WINDOW), 4, np.uint8), np.zeros((WINDOWS, WINDOW), np.uint8)
+    rows[0], ids[0] = window, motifs
+    return model(Tensor(rows), Tensor(ids)).numpy()[0]
+
+
 def by_hand(folder: Path, bases: np.ndarray, both: bool = False) -> np.ndarray:
     """Counts of all bins of one sequence: N on both sides, windows side by side by what they predict."""
     model = checkpoint.load(folder / "tracks").model
@@ -63,10 +71,10 @@ def by_hand(folder: Path, bases: np.ndarray, both: bool = False) -> np.ndarray:
     rates = []
     for start in range(0, n, inner):
         window, motifs = wide[start : start + WINDOW], ids[start : start + WINDOW]
-        rate = model(Tensor(window[None]), Tensor(motifs[None])).numpy()[0]
+        rate = alone(model, window, motifs)
         if both:
-            back = Tensor(reverse_complement(window)[None]), Tensor(np.array(VOCABULARY.complement)[motifs][None, ::-1])
-            rate = (rate + model(*back).numpy()[0][::-1, ::-1]) / 2
+            back = reverse_complement(window), np.array(VOCABULARY.complement)[motifs][::-1]
+            rate = (rate + alone(model, *back)[::-1, ::-1]) / 2
         rates.append(rate)
     rate = np.concatenate(rates)[: -(-len(bases) // BIN)]
     return np.where(rate > 1, (rate + 1) ** 2 / 4, rate) * [2.0, 3.0]
@@ -139,7 +147,7 @@ def test_probabilities_of_sites(home: Path, tmp_path: Path) -> None:
     bases = sequences(home)[0]
     wide, ids = np.full(WINDOW, 4, np.uint8), np.zeros(WINDOW, np.uint8)
     wide[24:], ids[24:] = bases[:72], annotate(bases)[:72]
-    z = checkpoint.load(home / "sites").model(Tensor(wide[None]), Tensor(ids[None])).numpy()[0]
+    z = alone(checkpoint.load(home / "sites").model, wide, ids)
     np.testing.assert_allclose(values[:48], 1 / (1 + np.exp(-z[24:72])), rtol=1e-4)
 
 
@@ -161,7 +169,7 @@ def test_a_contig_named_among_others_answers_as_it_does_alone(home: Path, tmp_pa
 def test_a_preprocessed_genome_gives_the_same(home: Path, tmp_path: Path) -> None:
     (tmp_path / "c.fa").write_text(f">c\n{decode(sequences(home)[0])}\n")
     assert main(["preprocess", str(tmp_path / "c.fa"), "-o", str(tmp_path / "c")]) == 0
-    found = GenomePredictor(checkpoint.load(home / "tracks"), both_strands=False)(
+    found = GenomePredictor(checkpoint.load(home / "tracks"), both_strands=False, batch_size=WINDOWS)(
         EncodedGenome(tmp_path / "c"), Interval("c", 0, N)
     )
     np.testing.assert_allclose(found, by_hand(home, sequences(home)[0]), rtol=1e-4)
