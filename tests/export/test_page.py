@@ -302,7 +302,7 @@ HEAD = TrackHead(head="human", tracks=("a", "b"), scale=(1.0, 2.0), soft_clip=0.
 MOUSE = TrackHead(head="mouse", tracks=("c",), scale=(3.0,), soft_clip=0.0, window_bp=96)
 OTHERS: dict[str, tuple[dict[str, Any], Readout]] = {
     "PerBaseModel": ({}, SiteReadout(window_bp=64, site_bp=2)),
-    "TrackModel": ({"heads": (("human", 2), ("mouse", 1)), "stem_width": 32, "bin_bp": 8, "crop_bp": 32,
+    "TrackModel": ({"heads": (("human", 2), ("mouse", 1)), "stem_width": 32, "bin_bp": 4, "crop_bp": 32,
                     "composition_bp": ()}, TrackReadout(heads=(HEAD, MOUSE))),
     "GenomicGPT": ({"context": 32}, NextBaseReadout(width=160)),
 }  # fmt: skip
