@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.motif_tables import aligned, annotation, discover, grammar, mpra, planted, recovery, study_apart
+from bench.biology.motif_tables import accessibility, aligned, annotation, discover, grammar, mpra, planted, recovery, study_apart
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.peer_tables import anchors, answers, inference, precision, roofline, soft
@@ -332,7 +332,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             gradcheck, training, throughput, study_bias, opencl,
                             decode, convolution, cold, language, tracks, methylation, methylation_sites,
                             methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
-                            imports, relative, finetune, aligned, recovery, planted, annotation, grammar,
+                            imports, relative, finetune, aligned, recovery, planted, annotation, grammar, accessibility,
                             exports, unrolling, commits, recompute, inference, precision, roofline, answers, long,
                             anchors, soft)
 }

@@ -1,4 +1,4 @@
-"""The tables of aligned, recovery, planted, annotation, grammar, discover, mpra, and of binding.toml in study_words."""
+"""The tables of benches that are about motifs and words; of study_words those of binding.toml."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def planted() -> str:
              f"{x['auprc']:.3f}", f"{x['log_odds_auprc']:.3f}", f"{x['auc']:.3f}", f"{x['log_odds_auc']:.3f}"]
             for x in newest("planted", "motif", "matrix", "vocabulary", "seed")]
     return markdown(["motif", "the model reads", "positive", "AUPRC", "of log odds", "AUC", "of log odds"], rows)
+
+
+def accessibility() -> str:
+    """Per method: the newest run."""
+    rows = [[x["method"], f"{x['rows']['train']:,}", *(f"{x[name]:.3f}" for name in ("pearson", "spearman", "r2"))]
+            for x in newest("accessibility", "method", "loss", "seed")]
+    return markdown(["method", "rows", "Pearson r", "Spearman rho", "R²"], rows)
 
 
 def annotation() -> str:
