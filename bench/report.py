@@ -16,7 +16,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.biology.motif_tables import accessibility, aligned, annotation, discover, grammar, mpra, planted, recovery, study_apart
+from bench.biology.motif_tables import (
+    accessibility,
+    aligned,
+    annotation,
+    discover,
+    grammar,
+    mpra,
+    planted,
+    recovery,
+    study_apart,
+)
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.peer_tables import anchors, answers, inference, precision, roofline, soft
