@@ -35,7 +35,7 @@ def both_sides(**changes: Any) -> Trunk:
 MODELS = {
     "causal, two layers": (lambda: causal(**ANCHORS, n_layers=2, n_heads=1), 150, 1),
     "on both sides, two heads of eight channels for a key head, a table for each": (
-        lambda: both_sides(n_heads=4, n_kv_heads=2, motif="ordered", per_head=True), 299, 2,
+        lambda: both_sides(**ANCHORS, n_heads=4, n_kv_heads=2, motif="ordered", per_head=True), 299, 2,
     ),
 }  # fmt: skip
 
