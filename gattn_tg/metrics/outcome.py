@@ -13,8 +13,8 @@ from gattn_tg.metrics.chance import EDGES
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
 MEANS = {LABELS: ("auprc", "auc", "loss", "ece"), VALUES: ("pearson", "spearman", "r2", "rmse")}
 WITH_INTERVAL = {CLASSES: ("accuracy", "mcc", "auc", "auprc", "loss"), **MEANS}
-MOST_ROWS = 20_000  # of more sequences an interval is narrower than any other doubt, and takes long
-ROWS_DRAWN, DRAWS = 2_000_000, (200, 1000)  # in all draws together; how many draws at least and at most
+MOST_VALUES = 20_000  # of more values of truth an interval is narrower than other doubts, and takes long
+VALUES_DRAWN, DRAWS = 2_000_000, (200, 1000)  # in all draws together; how many draws at least and at most
 LEAST = 1e-30  # predicted counts below count as this in logarithms
 
 
@@ -89,19 +89,19 @@ class Outcome:
 
         They say what other sequences of the same kind would give, not what other regions or cells would: of sequences
         that lie beside each other they are too narrow. Over the draws in which a metric is defined, nan where it is
-        not in most of them; none at all of no sequences and of more than `MOST_ROWS`.
+        not in most of them; none at all of no sequences, and of more than `MOST_VALUES` classes, labels and values.
 
         Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", section 13.3.
 
         Args:
             seed: of the draws.
         """
-        n = len(self)
-        if not 0 < n <= MOST_ROWS:
+        n, size = len(self), self.truth.size
+        if not 0 < size <= MOST_VALUES:
             return {}
         rng = np.random.default_rng(seed)
         drawn = []
-        for _ in range(min(max(ROWS_DRAWN // n, DRAWS[0]), DRAWS[1])):
+        for _ in range(min(max(VALUES_DRAWN // size, DRAWS[0]), DRAWS[1])):
             rows = rng.integers(0, n, n)
             drawn.append(replace(self, truth=self.truth[rows], answers=self.answers[rows]).metrics())
         found = {}
