@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +13,10 @@ from gattn_tg.metrics.chance import EDGES
 
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
 MEANS = {LABELS: ("auprc", "auc", "loss", "ece"), VALUES: ("pearson", "spearman", "r2", "rmse")}
-WITH_INTERVAL = {CLASSES: ("accuracy", "mcc", "auc", "auprc", "loss"), **MEANS}
+WITH_INTERVAL = {  # not the calibration error, which draws make larger
+    CLASSES: ("accuracy", "mcc", "auc", "auprc", "loss"), LABELS: ("auprc", "auc", "loss"), VALUES: MEANS[VALUES],
+}  # fmt: skip
+LEAST_ROWS = 20  # of fewer sequences draws say too little of others
 MOST_VALUES = 20_000  # of more values of truth an interval is narrower than other doubts, and takes long
 VALUES_DRAWN, DRAWS = 2_000_000, (200, 1000)  # in all draws together; how many draws at least and at most
 LEAST = 1e-30  # predicted counts below count as this in logarithms
@@ -88,8 +92,9 @@ class Outcome:
         """95 % intervals of metrics: percentiles 2.5 and 97.5 over sequences drawn again, with replacement.
 
         They say what other sequences of the same kind would give, not what other regions or cells would: of sequences
-        that lie beside each other they are too narrow. Over the draws in which a metric is defined, nan where it is
-        not in most of them; none at all of no sequences, and of more than `MOST_VALUES` classes, labels and values.
+        that lie beside each other they are too narrow. Over the draws in which a metric is defined; nan where it is
+        not in most of them, and where all draws agree, as they do of answers that are all right: that is no certainty.
+        None at all of fewer than `LEAST_ROWS` sequences, and of more than `MOST_VALUES` classes, labels and values.
 
         Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", section 13.3.
 
@@ -97,7 +102,7 @@ class Outcome:
             seed: of the draws.
         """
         n, size = len(self), self.truth.size
-        if not 0 < size <= MOST_VALUES:
+        if n < LEAST_ROWS or size > MOST_VALUES:
             return {}
         rng = np.random.default_rng(seed)
         drawn = []
@@ -108,8 +113,8 @@ class Outcome:
         for name in WITH_INTERVAL[self.readout.task]:
             each = np.array([one[name] for one in drawn])
             defined = each[~np.isnan(each)]
-            low, high = np.percentile(defined, EDGES) if 2 * defined.size > each.size else (np.nan, np.nan)
-            found[name] = (float(low), float(high))
+            low, high = np.percentile(defined, EDGES) if 2 * defined.size > each.size else (0.0, 0.0)
+            found[name] = (float(low), float(high)) if low < high else (math.nan, math.nan)
         return found
 
     def each(self) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from gattn_tg.metrics import labels, values
 from gattn_tg.metrics.calibration import reliability
 from gattn_tg.metrics.classes import auc, measure, roc
 from gattn_tg.metrics.correlation import spearman
-from gattn_tg.metrics.outcome import MEANS, Outcome
+from gattn_tg.metrics.outcome import WITH_INTERVAL, Outcome
 from gattn_tg.metrics.ranks import mid_ranks
 from gattn_tg.metrics.weights import balanced
 from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
@@ -124,11 +124,20 @@ def test_intervals_are_as_wide_as_theory_says() -> None:
     assert outcome.intervals() == found  # the same draws
 
 
-@pytest.mark.parametrize("truth", [np.zeros(3, int), np.zeros(0, int)])
-def test_intervals_of_what_is_not_defined_are_none(truth: np.ndarray) -> None:
-    p = np.tile([0.7, 0.3], (len(truth), 1))
-    found = Outcome(ClassReadout(labels=("no", "yes")), truth, p).intervals()
-    assert found == {} if not len(truth) else all(np.isnan(found["auc"])) and found["accuracy"] == (1.0, 1.0)
+def test_no_interval_claims_to_be_certain() -> None:
+    """Of one class AUC is not defined, of answers that are all right every draw is; few sequences have no intervals."""
+    readout = ClassReadout(labels=("no", "yes"))
+
+    def intervals(truth: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
+        return Outcome(readout, truth, np.stack([1 - p, p], 1)).intervals()
+
+    one_class = intervals(np.zeros(40, int), np.linspace(0.1, 0.9, 40))
+    assert np.isnan(one_class["auc"]).all()
+    assert one_class["accuracy"][0] < 0.5 < one_class["accuracy"][1]
+    truth = np.arange(40) % 2
+    all_right = intervals(truth, 0.1 + 0.8 * truth)
+    assert np.isnan([all_right[name] for name in ("accuracy", "auc", "mcc")]).all()
+    assert [intervals(truth[:n], np.full(n, 0.4)) for n in (0, 1, 19)] == [{}, {}, {}]
 
 
 def test_intervals_of_values_and_labels_are_of_their_means() -> None:
@@ -136,9 +145,9 @@ def test_intervals_of_values_and_labels_are_of_their_means() -> None:
     truth = rng.normal(size=(60, 2))
     truth[::7, 1] = np.nan  # not known
     readout = ValueReadout(labels=("a", "b"), loss="mse", mean=(0.0, 0.0), sd=(1.0, 1.0))
-    p = 1 / (1 + np.exp(-np.nan_to_num(truth)))
+    p = 1 / (1 + np.exp(-np.nan_to_num(truth) - rng.normal(size=(60, 2))))
     for outcome in (Outcome(readout, truth, truth + rng.normal(size=(60, 2))),
                     Outcome(LabelReadout(labels=("a", "b")), (truth > 0) * 1.0, p)):
         seen = outcome.metrics()
         assert {name: low <= seen[name] <= high for name, (low, high) in outcome.intervals().items()} == dict.fromkeys(
-            MEANS[outcome.readout.task], True)
+            WITH_INTERVAL[outcome.readout.task], True)
