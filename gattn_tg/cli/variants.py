@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 from gattn_tg.cli import device, mpi, output
@@ -53,8 +52,7 @@ def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
     try:
         return found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
     except KeyboardInterrupt:
-        tell(f"{VERB}: {bar.n:,} of {found.n:,} variants are done; --resume goes on behind them",
-             instead=CLEAR[bar.shown])  # fmt: skip
+        tell(f"{VERB}: {bar.n:,} of {found.n:,} variants done; --resume goes on behind them", instead=CLEAR[bar.shown])
         raise
     finally:
         bar.clear()
@@ -73,8 +71,8 @@ def check(arguments: argparse.Namespace, replaces: bool) -> Variants:
     if (arguments.variants is None) == (not arguments.variant):
         came = "none" if arguments.variants is None else "both"
         raise ConfigError(f"{VERB}: expected variants as a file or by --variant, got {came}; give one of the two")
-    path: Path | None = arguments.variants
-    return arguments.variant if path is None else path
+    asked: Variants = arguments.variant if arguments.variants is None else arguments.variants
+    return asked
 
 
 def report(arguments: argparse.Namespace, found: VariantEffects, n: int, seconds: float) -> None:

@@ -30,7 +30,7 @@ NAMES = {
 # what a verb may say for itself: arguments, progress, files and the text of results, in so many lines
 # lines; predict and along each serve several kinds of input: sequences, places, sites, windows all along a genome
 VERBS = {"predict": 118, "along": 150, "evaluate": 110, "generate": 45, "variants": 90, "explain": 80}
-ROOMS = {"cli", "front", "errors", "io", "score"}
+ROOMS = {"cli", "front", "errors", "escaping", "io", "score"}  # escaping: a line on standard error
 
 
 def test_the_public_names_are_these() -> None:
