@@ -48,7 +48,7 @@ def read(path: Path) -> None:
     ("text", "message"),
     [
         (GOOD + "[train]\nepoch = 3\n", r"run.toml: \[train\]: expected one of .* got 'epoch'; did you mean"),
-        (GOOD + "[train]\nzzz = 3\n", r"\[train\]: .* got 'zzz'; known: epochs, steps, batch_size"),
+        (GOOD + "[train]\nzzz = 3\n", r"\[train\]: .* got 'zzz'; known: epochs, steps, least_steps"),
         (GOOD + '[train]\nepochs = "3"\n', r"epochs: expected an integer, got '3'; write it without quotes"),
         (GOOD + "[train]\nepochs = 3.5\n", r"epochs: expected an integer, got 3.5"),
         (GOOD + "[train]\nepochs = true\n", r"epochs: expected an integer, got True"),
