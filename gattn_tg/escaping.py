@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
+CLEAR = "\r\033[K"  # on a terminal, wipes the line that stands there
 FORMULA = "=+-@"
 """Letters with which a spreadsheet takes a cell for a formula (OWASP, CSV injection)."""
 
@@ -33,7 +34,7 @@ def tell(text: str, *, instead: str = "") -> None:
 
     Args:
         text: names in it cannot steer the terminal.
-        instead: what wipes the line that stands there, a progress bar.
+        instead: `CLEAR` where a progress bar stands there.
     """
     print(instead + shown(text), file=sys.stderr, flush=True)
 

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 
 import gattn_tg
+from bench.biology.shipped import binding
 from bench.record import write
 from gattn_tg.io import read_fasta
 from gattn_tg.metrics.values import measure
 from gattn_tg.seq import encode
 from gattn_tg.seq.strand import reverse_complement
+from gattn_tg.training.config import TrainConfig
 
 BIN_BP = 32
 KMERS = (4, 5, 6)
@@ -38,30 +40,23 @@ test = "test.csv"
 task = "values"
 label_columns = ["open"]
 loss = "{loss}"
-{data}
+
 [model]
+preset = "tiny"
 width = {width}
 n_layers = {layers}
 pool = "mean"
 dropout = 0.0
-{model}
+
 [train]
 epochs = {epochs}
+batch_size = 32
+learning_rate = 2e-3
 warmup_steps = 50
 reverse_complement = true
 monitor = "pearson"
 seed = {seed}
-{train}
 """
-DESIGNS = {
-    "network": {"data": "", "model": 'preset = "tiny"', "train": "batch_size = 32\nlearning_rate = 2e-3"},
-    "words": {  # as examples/configs/binding.toml
-        "data": 'matrices = "jaspar"',
-        "model": 'kmers = 6\nkmer_gaps = 6\napart = true\nmotif = "none"\nembed_motifs = false',
-        "train": "batch_size = 64\nlearning_rate = 3e-3\nweight_decay = 0.05\nfilter_rate = 0.0\nema_decay = 0.98\n"
-                 "patience = 4",
-    },
-}  # fmt: skip
 NAMES = {"network": "SequenceClassifier", "words": "SequenceClassifier, words and motifs"}  # of methods, in the lines
 Parts = dict[str, tuple[list[str], np.ndarray]]
 
@@ -124,10 +119,16 @@ def learnt(parts: Parts, a: argparse.Namespace, design: str) -> np.ndarray:
         for name, (sequences, values) in parts.items():
             lines = [f"{s},{v:.6g}" for s, v in zip(sequences, values, strict=True)]
             (folder / f"{name}.csv").write_text("\n".join(["sequence,open", *lines]) + "\n", encoding="utf-8")
-        text = CONFIG.format(loss=a.loss, width=a.width, layers=a.layers, epochs=a.epochs, seed=a.seed,
-                             **DESIGNS[design])  # fmt: skip
-        (folder / "run.toml").write_text(text, encoding="utf-8")
-        found: np.ndarray = gattn_tg.train(folder / "run.toml", folder / "run").predict(parts["test"][0]).values[:, 0]
+        if design == "words":
+            data = {**{name: f"{name}.csv" for name in parts}, "task": "values", "label_columns": ["open"],
+                    "loss": a.loss}  # fmt: skip
+            config = binding(folder, data, width=a.width, n_layers=a.layers, epochs=a.epochs, seed=a.seed,
+                             monitor="pearson")  # fmt: skip
+        else:
+            text = CONFIG.format(loss=a.loss, width=a.width, layers=a.layers, epochs=a.epochs, seed=a.seed)
+            (folder / "run.toml").write_text(text, encoding="utf-8")
+            config = TrainConfig.from_toml(folder / "run.toml")
+        found: np.ndarray = gattn_tg.train(config, folder / "run").predict(parts["test"][0]).values[:, 0]
     return found
 
 
@@ -141,7 +142,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--methods", nargs="+", choices=("ridge", *DESIGNS), default=["ridge", *DESIGNS])
+    parser.add_argument("--methods", nargs="+", choices=("ridge", *NAMES), default=["ridge", *NAMES])
     a = parser.parse_args()
     parts = stretches(a)
     truth = parts["test"][1]
@@ -158,7 +159,7 @@ def main() -> None:
         began = time.perf_counter()
         predicted, penalty = ridge(parts, k)
         told(f"ridge on {k}-mers", predicted, time.perf_counter() - began, penalty=penalty)
-    for design in DESIGNS:
+    for design in NAMES:
         if design in a.methods:
             began = time.perf_counter()
             predicted = learnt(parts, a, design)

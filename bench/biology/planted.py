@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import gattn_tg
+from bench.biology.shipped import binding
 from bench.record import write
 from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.io import read_matrices
@@ -31,19 +32,19 @@ from gattn_tg.motif.frequencies import drawn, of_counts
 from gattn_tg.motif.threshold import log_odds
 from gattn_tg.seq import N, decode
 from gattn_tg.seq.strand import reverse_complement
+from gattn_tg.training.config import TrainConfig
 
 MOTIFS = ("CTCF", "REST", "TP53", "HNF4A", "MEF2A")
-DATA = """
+PARTS = ("train", "valid", "test")
+CONFIG = """
 [data]
 train = "train.csv"
 valid = "valid.csv"
 test = "test.csv"
 task = "labels"
 label_columns = [{labels}]
-{knowledge}
-"""
-# What a design knows of the matrices, and its [model] and [train].
-IDS = DATA + """
+vocabulary = "{vocabulary}"
+
 [model]
 preset = "tiny"
 width = {width}
@@ -57,31 +58,6 @@ batch_size = 32
 learning_rate = 3e-3
 warmup_steps = 30
 reverse_complement = true
-seed = {seed}
-"""
-# as examples/configs/binding.toml
-STRENGTHS = DATA + """
-[model]
-width = {width}
-n_layers = {layers}
-pool = "mean"
-kmers = 6
-kmer_gaps = 6
-apart = true
-motif = "none"
-embed_motifs = false
-dropout = 0.0
-
-[train]
-epochs = {epochs}
-batch_size = 64
-learning_rate = 3e-3
-warmup_steps = 50
-weight_decay = 0.05
-filter_rate = 0.0
-reverse_complement = true
-ema_decay = 0.98
-patience = 4
 seed = {seed}
 """
 Matrix = tuple[str, str, list[list[float]]]
@@ -147,23 +123,25 @@ def main() -> None:
     ends = np.cumsum([a.rows, a.rows // 4])
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) if a.tables is None else a.tables
-        for name, x, y in zip(("train", "valid", "test"), np.split(windows, ends), np.split(labels, ends), strict=True):
+        for name, x, y in zip(PARTS, np.split(windows, ends), np.split(labels, ends), strict=True):
             table(folder / f"{name}.csv", x, y, a.motifs)
         if a.tables is not None:
             return
-        knowledge = 'vocabulary = "default"'
+        vocabulary = "default"
         if a.vocabulary == "jaspar":
-            knowledge = 'vocabulary = "motifs.toml"'
-            (folder / "motifs.toml").write_text(vocabulary_of(matrices).to_toml(), encoding="utf-8")
-        elif a.vocabulary == "strengths":
-            knowledge = 'matrices = "jaspar"'
-        text = (STRENGTHS if a.vocabulary == "strengths" else IDS).format(
-            labels=", ".join(f'"{name}"' for name in a.motifs), knowledge=knowledge, width=a.width, layers=a.layers,
-            n_motifs=max(len(a.motifs) + 1, 16), epochs=a.epochs, seed=a.seed,
-        )
-        (folder / "planted.toml").write_text(text, encoding="utf-8")
+            vocabulary = "motifs.toml"
+            (folder / vocabulary).write_text(vocabulary_of(matrices).to_toml(), encoding="utf-8")
+        if a.vocabulary == "strengths":
+            data = {**{name: f"{name}.csv" for name in PARTS}, "task": "labels", "label_columns": a.motifs}
+            config = binding(folder, data, width=a.width, n_layers=a.layers, epochs=a.epochs, seed=a.seed, monitor="")
+        else:
+            (folder / "planted.toml").write_text(CONFIG.format(
+                labels=", ".join(f'"{name}"' for name in a.motifs), vocabulary=vocabulary, width=a.width,
+                layers=a.layers, n_motifs=max(len(a.motifs) + 1, 16), epochs=a.epochs, seed=a.seed,
+            ), encoding="utf-8")  # fmt: skip
+            config = TrainConfig.from_toml(folder / "planted.toml")
         began = time.perf_counter()
-        model = gattn_tg.train(folder / "planted.toml", folder / "run")
+        model = gattn_tg.train(config, folder / "run")
         seconds = time.perf_counter() - began
         metrics = model.evaluate(folder / "test.csv").outcomes["data"].each()
     test, truth = windows[ends[1] :], labels[ends[1] :]

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Self, TypeVar
 
+from gattn_tg.escaping import CLEAR
+
 Item = TypeVar("Item")
-_CLEAR = "\r\x1b[K"
 
 
 class Bar:
@@ -48,12 +49,12 @@ class Bar:
             return
         share = f" ({self.n / self.total:.0%})" if self.total else ""
         told = f"{self.n / 1e6:,.1f} Mb{share}" if not self.items else f"{self.n:,} {self.items}{share}{self._speed()}"
-        print(f"{_CLEAR}{self.verb} {told}", end="", file=sys.stderr, flush=True)
+        print(f"{CLEAR}{self.verb} {told}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Wipe the line."""
         if self.shown:
-            print(_CLEAR, end="", file=sys.stderr, flush=True)
+            print(CLEAR, end="", file=sys.stderr, flush=True)
 
     def _speed(self) -> str:
         rate = self.n / max(time.perf_counter() - self._began, 1e-9)

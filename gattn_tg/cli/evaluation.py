@@ -26,7 +26,7 @@ def tell_share(path: Path, label: str, found: Share, *, as_json: bool) -> None:
 
 def tell_json(found: Evaluation) -> None:
     """Prints one object."""
-    intervals = {part: {name: _finite(dict(zip(("low", "high"), edges, strict=True))) for name, edges in one.items()}
+    intervals = {part: {name: _finite({"low": low, "high": high}) for name, (low, high) in one.items()}
                  for part, one in found.intervals.items() if one}  # fmt: skip
     if found.confusion is not None and "data" in found.metrics:
         say_json({**(found.metrics["data"] or {}), "intervals": intervals.get("data", {}),

@@ -15,10 +15,9 @@ from gattn_tg.cli import output
 from gattn_tg.cli.arguments.parser import parser
 from gattn_tg.cli.computer import environment
 from gattn_tg.errors import ConfigError, GattnError
-from gattn_tg.escaping import tell
+from gattn_tg.escaping import CLEAR, tell
 
 OK, ERROR, INTERRUPTED = 0, 2, 130
-CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar that the message would be appended to
 # verbs whose module has another name or stands in a room of its own
 HOMES = {"finetune": "train", "import": "importing",
          **{verb: f"genomes.{verb}" for verb in ("annotate", "motifs", "extract", "dataset", "preprocess")},
@@ -44,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GattnError as error:
         return _failed(str(error))
     except KeyboardInterrupt:
-        print(CLEAR[sys.stderr.isatty()] + "gattn: interrupted", file=sys.stderr)
+        print(CLEAR * sys.stderr.isatty() + "gattn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone. Python flushes stdout once more at exit: give it somewhere to go.
@@ -78,13 +77,13 @@ def _warned(
 ) -> None:  # fmt: skip
     """A warning as one line, without the place in our code."""
     where = "" if issubclass(category, UserWarning) else f" ({filename}, line {lineno})"
-    print(CLEAR[sys.stderr.isatty()] + f"gattn: {' '.join(str(message).split())}{where}", file=sys.stderr)
+    print(CLEAR * sys.stderr.isatty() + f"gattn: {' '.join(str(message).split())}{where}", file=sys.stderr)
 
 
 def _failed(message: str) -> int:
     told = " ".join(message.split())
     told = told.removeprefix("gattn").lstrip(": ") if told.startswith(("gattn:", "gattn ")) else told
-    tell(f"gattn: {told}", instead=CLEAR[sys.stderr.isatty()])  # `gattn: train: ...`, the name once
+    tell(f"gattn: {told}", instead=CLEAR * sys.stderr.isatty())  # `gattn: train: ...`, the name once
     return ERROR
 
 

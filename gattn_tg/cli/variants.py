@@ -9,14 +9,13 @@ from typing import Any
 from gattn_tg.cli import device, mpi, output
 from gattn_tg.cli.bar import Bar
 from gattn_tg.errors import ConfigError, counted
-from gattn_tg.escaping import tell
+from gattn_tg.escaping import CLEAR, tell
 from gattn_tg.front.load import load
 from gattn_tg.score.variants.asked import Variants
 from gattn_tg.score.variants.files import is_unfinished
 from gattn_tg.score.variants.table import VariantEffects
 
 VERB = "gattn variants"
-CLEAR = ("", "\r\033[K")  # on a terminal, wipes the progress bar
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,7 +51,7 @@ def written(arguments: argparse.Namespace, found: VariantEffects) -> int:
     try:
         return found.write(arguments.output, overwrite=arguments.overwrite, resume=arguments.resume, progress=bar.add)
     except KeyboardInterrupt:
-        tell(f"{VERB}: {bar.n:,} of {found.n:,} variants done; --resume goes on behind them", instead=CLEAR[bar.shown])
+        tell(f"{VERB}: {bar.n:,} of {found.n:,} variants done; --resume goes on behind them", instead=CLEAR * bar.shown)
         raise
     finally:
         bar.clear()

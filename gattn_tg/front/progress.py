@@ -8,13 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from gattn_tg.escaping import tell
+from gattn_tg.escaping import CLEAR, tell
 from gattn_tg.training.loop.motif_rows import Classes
 from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.watch import N_COMPILING, Plan, Validated, Watcher
 
 REDRAW_S = 0.1
-CLEAR = "\r\033[K"
 SMOOTHED = 20  # steps that the shown loss is a mean over: single batches jump
 SHORT = {"auc": "AUC", "mcc": "MCC"}
 N_SHOWN = 5  # metrics of a validation on one line
@@ -101,14 +100,14 @@ class Progress(Watcher):
         )
 
     def damaged(self, message: str) -> None:
-        tell(message, instead=CLEAR if self.is_live else "")  # also when quiet: a disk that loses bytes is worth a line
+        tell(message, instead=CLEAR * self.is_live)  # also when quiet: a disk that loses bytes is worth a line
 
     def interrupted(self, step: int) -> None:
         self._line(f"stopped after step {step}")
 
     def _line(self, text: str) -> None:
         if not self.quiet:
-            tell(text, instead=CLEAR if self.is_live else "")
+            tell(text, instead=CLEAR * self.is_live)
 
     def _place(self, record: Validated) -> str:
         plan = self.plan

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from gattn_tg.types import Bool, Float
+from gattn_tg.types import Bool, Float, Int
 
 RESAMPLES = 1000
 PERMUTATIONS = 2000
@@ -46,6 +46,30 @@ def difference(one: Float[np.ndarray, "n m"], other: Float[np.ndarray, "k m"], s
     rng = np.random.default_rng(seed)
     low, high = np.percentile(_resampled(one, rng) - _resampled(other, rng), EDGES, axis=0)
     return Mean(one.mean(0) - other.mean(0), low, high)
+
+
+def redrawn(
+    statistic: Callable[[Int[np.ndarray, "n"]], Sequence[float]], n: int, times: int, seed: int = 0
+) -> Float[np.ndarray, "times m"]:
+    """Numbers of what is drawn again from n rows, with replacement: one row of them for each time.
+
+    Args:
+        statistic: the numbers of the rows with these places, nan where one is not defined.
+        n: rows to draw from, and drawn.
+        times: how often.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    return np.array([statistic(rng.integers(0, n, n)) for _ in range(times)], float)
+
+
+def edges(values: Float[np.ndarray, "k"]) -> tuple[float, float]:
+    """The percentiles 2.5 and 97.5 of the values that are not nan; nan of none."""
+    defined = values[~np.isnan(values)]
+    if not defined.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(defined, EDGES)
+    return float(low), float(high)
 
 
 def p_of_labels(

@@ -9,7 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from gattn_tg.metrics import classes, labels, values
-from gattn_tg.metrics.chance import EDGES
+from gattn_tg.metrics.chance import edges, redrawn
+from gattn_tg.types import Int
 
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
 MEANS = {LABELS: ("auprc", "auc", "loss", "ece"), VALUES: ("pearson", "spearman", "r2", "rmse")}
@@ -104,17 +105,17 @@ class Outcome:
         n, size = len(self), self.truth.size
         if n < LEAST_ROWS or size > MOST_VALUES:
             return {}
-        rng = np.random.default_rng(seed)
-        drawn = []
-        for _ in range(min(max(VALUES_DRAWN // size, DRAWS[0]), DRAWS[1])):
-            rows = rng.integers(0, n, n)
-            drawn.append(replace(self, truth=self.truth[rows], answers=self.answers[rows]).metrics())
+        names, times = WITH_INTERVAL[self.readout.task], min(max(VALUES_DRAWN // size, DRAWS[0]), DRAWS[1])
+
+        def again(rows: Int[np.ndarray, "n"]) -> list[float]:
+            metrics = replace(self, truth=self.truth[rows], answers=self.answers[rows]).metrics()
+            return [metrics[name] for name in names]
+
         found = {}
-        for name in WITH_INTERVAL[self.readout.task]:
-            each = np.array([one[name] for one in drawn])
-            defined = each[~np.isnan(each)]
-            low, high = np.percentile(defined, EDGES) if 2 * defined.size > each.size else (0.0, 0.0)
-            found[name] = (float(low), float(high)) if low < high else (math.nan, math.nan)
+        for name, each in zip(names, redrawn(again, n, times, seed).T, strict=True):
+            low, high = edges(each)
+            is_told = low < high and 2 * np.isnan(each).sum() < times
+            found[name] = (low, high) if is_told else (math.nan, math.nan)
         return found
 
     def each(self) -> list[dict[str, float]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gattn_tg.types import Bool, Float
+from gattn_tg.metrics.chance import edges, redrawn
+from gattn_tg.types import Bool, Float, Int
 
 RESAMPLES = 400
 
@@ -63,12 +64,8 @@ def average_precision_difference(
     difference = average_precision(positive, one) - average_precision(positive, other)
     if not positive.any():
         return (float("nan"),) * 3
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(RESAMPLES):
-        rows = rng.integers(0, positive.size, positive.size)
-        if positive[rows].any():
-            again = positive[rows]
-            found.append(average_precision(again, one[rows]) - average_precision(again, other[rows]))
-    low, high = np.percentile(found, (2.5, 97.5))
-    return difference, float(low), float(high)
+
+    def again(rows: Int[np.ndarray, "n"]) -> list[float]:
+        return [average_precision(positive[rows], one[rows]) - average_precision(positive[rows], other[rows])]
+
+    return difference, *edges(redrawn(again, positive.size, RESAMPLES, seed)[:, 0])

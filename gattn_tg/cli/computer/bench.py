@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gattn_tg.cli import output
 from gattn_tg.errors import ConfigError, UnsupportedError
+from gattn_tg.escaping import CLEAR
 from gattn_tg.machine import devices, toolchain
 from gattn_tg.machine import sizes as plan_table
 from gattn_tg.machine.sizes import STAGES, Row
@@ -30,7 +31,6 @@ MARGIN = 1.03  # another candidate must be this much faster than the row in use:
 HOPELESS = 0.5  # a candidate at less than this share of the best is not measured again
 CLOSE = 1e-4  # relative; a candidate whose results differ by more is not taken
 SECONDS = 300  # longest a measurement may take
-CLEAR = "\r\033[K"
 
 
 @dataclass(frozen=True)
