@@ -76,7 +76,7 @@ def machine() -> dict[str, Any]:
     cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
     return {"cpu": cpu or platform.processor() or platform.machine(), "python": platform.python_version(),
             "tinygrad": version("tinygrad"), "numpy": np.__version__,
-            "commit": _commit()}
+            "compiler": _compiler(), "commit": _commit()}
 
 
 def write(bench: str, line: Mapping[str, Any]) -> None:
@@ -89,6 +89,14 @@ def write(bench: str, line: Mapping[str, Any]) -> None:
 def _cpuinfo() -> list[str]:
     path = Path("/proc/cpuinfo")
     return path.read_text().splitlines() if path.exists() else []
+
+
+def _compiler() -> str:
+    """What compiles kernels for CPUs."""
+    from gattn_tg.machine import toolchain
+
+    found = toolchain.find()
+    return toolchain.version(found) if found else ""
 
 
 def _commit() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from tinygrad import codegen, device, helpers, tensor
 from tinygrad.runtime import ops_cpu
 
-from gattn_tg.machine import cache, lowered, scheduled
+from gattn_tg.machine import cache, lowered, scheduled, toolchain
 
 Key = dict[str, Any] | str | int
 IMPORTERS = ("tinygrad.codegen.opt.search",)  # modules that take the functions over by name, where they are loaded
@@ -44,4 +44,5 @@ def put(table: str, key: Key, val: Any, prepickled: bool = False) -> Any:
 
 def _name(table: str, key: Key) -> str:
     named = sorted(key.items()) if isinstance(key, dict) else key
-    return hashlib.sha256(repr((helpers.VERSION, table, named)).encode()).hexdigest()
+    # tinygrad finds machine code by its source alone, whichever compiler made it
+    return hashlib.sha256(repr((helpers.VERSION, toolchain.identity(), table, named)).encode()).hexdigest()

@@ -3,6 +3,9 @@
 tinygrad 0.14 compiles every CPU kernel (and four helper programs when the device opens) with the executable
 named by CC, else with `clang` from the PATH. A bare machine has neither; `ziglang` from pip holds a clang,
 and the script `zigcc` beside this file gives it clang's command line.
+
+On Linux ziglang goes before a clang of the PATH: that of a distribution may be years old, and clang 15 keeps the sums
+of attention in memory for many widths of heads: a training step takes 1.3 times as long (`bench/kernels/compilers.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,21 +52,26 @@ class Compiler:
 
 
 def find(environ: MutableMapping[str, str] | None = None) -> Compiler | None:
-    """The compiler, in this order: CC, clang, clang-N (newest first), ziglang; None where there is none."""
+    """The compiler, in this order: CC, on Linux ziglang, clang, clang-N (newest first), ziglang; None without any."""
     environ = os.environ if environ is None else environ
     if environ.get("CC"):
         origin = "ziglang" if environ["CC"] == str(ZIGCC) else "CC"
         return Compiler(environ["CC"], origin)
-    path = environ.get("PATH")
+    own = Compiler(str(ZIGCC), "ziglang") if os.name == "posix" and zig() else None
+    if own is not None and sys.platform == "linux":
+        return own
+    return on_path(environ.get("PATH")) or own
+
+
+def on_path(path: str | None) -> Compiler | None:
+    """The clang of a PATH, without a version or the newest; None where there is none."""
     names = ["clang", *(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1))]
-    for name in names:
-        if found := shutil.which(name, path=path):
-            return Compiler(found, "clang")
-    return Compiler(str(ZIGCC), "ziglang") if os.name == "posix" and zig() else None
+    found = next((found for name in names if (found := shutil.which(name, path=path))), None)
+    return Compiler(found, "clang") if found else None
 
 
 def configure(environ: MutableMapping[str, str] | None = None) -> None:
-    """Makes tinygrad's CPU device find a compiler: sets CC where it is unset and no `clang` is on the PATH.
+    """Makes tinygrad's CPU device take the compiler that `find` finds: sets CC where it is unset.
 
     Called by `import gattn_tg`; looks along the PATH and for one package, opens no file and no device.
     A CC that is set already is left alone.
@@ -132,7 +141,7 @@ def accepts(option: str) -> bool:
     """Whether the compiler that is used knows an option."""
     compiler = find()
     try:
-        command = [compiler.path if compiler else "", *_ARGUMENTS, option, "-", "-o", os.devnull]
+        command = [compiler.path if compiler else "", *_ARGUMENTS, option, "-", "-o", "-"]
         return not subprocess.run(command, input=_PROGRAM, capture_output=True, timeout=COMPILE_SECONDS).returncode
     except (OSError, subprocess.SubprocessError):
         return False

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gattn_tg.errors import CacheWarning
-from gattn_tg.machine import cache
+from gattn_tg.machine import cache, programs, toolchain
 from gattn_tg.machine.cache import Store
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -98,3 +98,12 @@ def test_kernels_run_with_a_damaged_cache_and_without_one(tmp_path: Path) -> Non
     done = run(Path("/dev/null/none"))
     assert (done.returncode, done.stdout) == (0, "15.0\n")
     assert done.stderr.count("cannot be used") == 1
+
+
+def test_machine_code_of_another_compiler_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tinygrad's key of machine code is its source, which is the same for every compiler."""
+    monkeypatch.setattr(programs, "store", lambda: Store(tmp_path))
+    programs.put("compile_clang_obj", "void f() {}", b"code")
+    assert programs.get("compile_clang_obj", "void f() {}") == b"code"
+    monkeypatch.setattr(toolchain, "identity", lambda: "another compiler")
+    assert programs.get("compile_clang_obj", "void f() {}") is None

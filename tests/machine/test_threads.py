@@ -8,6 +8,7 @@ import platform
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,9 +161,14 @@ def test_full_vector_width_without_dev_and_no_half_registers(monkeypatch: pytest
         assert Opened.arch == "x86_64,native" + feature
 
 
-def test_the_compiler_says_which_options_it_knows() -> None:
+def test_the_compiler_says_which_options_it_knows_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cpu.toolchain.accepts.cache_clear()
     assert cpu.toolchain.accepts("-O1")
     assert not cpu.toolchain.accepts("-mno-such-registers")
+    assert not list(tmp_path.iterdir())
 
 
 def test_open_device_is_widened() -> None:

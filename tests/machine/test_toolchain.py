@@ -26,7 +26,8 @@ def no_zig(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "zig", lambda: None)
 
 
-def test_clang_on_the_path_is_left_to_tinygrad(tmp_path: Path) -> None:
+def test_clang_on_the_path_is_left_to_tinygrad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_zig(monkeypatch)
     executable(tmp_path / "clang")
     environ = {"PATH": str(tmp_path)}
     toolchain.configure(environ)
@@ -41,7 +42,8 @@ def test_cc_of_the_user_is_left_alone(tmp_path: Path) -> None:
     assert toolchain.find(environ) == toolchain.Compiler("/opt/clang", "CC")
 
 
-def test_newest_versioned_clang_is_named(tmp_path: Path) -> None:
+def test_newest_versioned_clang_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_zig(monkeypatch)
     for name in ("clang-9", "clang-14", "clang-19"):
         executable(tmp_path / name)
     environ = {"PATH": str(tmp_path), "CC": ""}
@@ -50,8 +52,14 @@ def test_newest_versioned_clang_is_named(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_zig_is_taken_where_no_clang_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("system", "has_clang"), [("linux", False), ("linux", True), ("darwin", False)])
+def test_zig_is_taken_where_it_is_on_linux_and_elsewhere_where_no_clang_is(
+    system: str, has_clang: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(toolchain, "zig", lambda: "/somewhere/zig")
+    if has_clang:
+        executable(tmp_path / "clang")
     environ = {"PATH": str(tmp_path)}
     toolchain.configure(environ)
     assert environ["CC"] == str(toolchain.ZIGCC)
@@ -127,6 +135,23 @@ def test_vectors_of_another_machine_are_assumed_inside_only() -> None:
         with toolchain.assuming(bits):
             assert toolchain.vector_bits() == bits
         assert toolchain.vector_bits() == own
+
+
+@posix_only
+@pytest.mark.parametrize(("program", "code"), [(b"int f(void) { return 1 / 0; }", 0), (b"int f( {", 1)])
+def test_ziglang_warns_of_nothing_and_keeps_nothing(program: bytes, code: int, tmp_path: Path) -> None:
+    """By itself it keeps every source and object for good, beside the cache that is bounded."""
+    pytest.importorskip("ziglang", reason="ziglang is not installed")
+    for name in ("kept", "temporary", "here"):
+        (tmp_path / name).mkdir()
+    environ = {name: x for name, x in os.environ.items() if not name.startswith("ZIG_")}
+    environ |= {"GATTN_ZIG": str(toolchain.zig()), "XDG_CACHE_HOME": str(tmp_path / "kept"),
+                "TMPDIR": str(tmp_path / "temporary")}  # fmt: skip
+    command = [str(toolchain.ZIGCC), *toolchain._ARGUMENTS, "-", "-o", "-"]
+    done = subprocess.run(command, input=program, capture_output=True, env=environ, cwd=tmp_path / "here", check=False)
+    assert (done.returncode, bool(done.stdout), bool(done.stderr)) == (code, code == 0, code == 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 @posix_only
