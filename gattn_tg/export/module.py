@@ -44,7 +44,7 @@ def _inner(text: str) -> str:
 
 def module(program: Program, *, half: bool) -> tuple[str, str]:
     """The text of `model.js` and of `model.d.ts`."""
-    text = scripts(("dna.js", "answers.js", "model.js"))
+    text = scripts(("dna.js", "answers.js", "unpack.js", "model.js"))
     held = script_json(payload(program, half=half))
     return (f"// Written by gattn_tg. Research use, not diagnosis.\n{text}\nconst PAYLOAD = {held};\n"
             "export const load = () => Model.load(PAYLOAD);\nexport {encode, meaning, Model};\n"), TYPES

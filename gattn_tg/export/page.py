@@ -12,8 +12,8 @@ from gattn_tg.export.payload import payload, script_json
 from gattn_tg.export.program import Program
 
 GPU = "gpu.js"
-WORKER = ("dna.js", "answers.js", "model.js", GPU, "worker.js")
-PAGE = ("dna.js", "answers.js", "pool.js", "ask.js", "draw.js", "app.js")
+WORKER = ("dna.js", "answers.js", "unpack.js", "model.js", GPU, "worker.js")
+PAGE = ("dna.js", "answers.js", "unpack.js", "pool.js", "ask.js", "draw.js", "app.js")
 TITLES = {
     "classes": "Classes of your sequences", "labels": "Labels of your sequences", "values": "Values of your sequences",
     "bases": "Along your sequence, base by base", "tracks": "Tracks along your sequence",

@@ -1,15 +1,17 @@
 // The same model on the GPU of a browser, through WebGPU. What it cannot do there it says in an error with a sentence.
-import {Model, unpack, weightsOf} from "./model.js";
+import {Model} from "./model.js";
+import {shared, unpack} from "./unpack.js";
 
 const four = n => Math.max(4, n + 3 & ~3);  // WebGPU copies whole words
 
 export class GpuModel extends Model {
   /** payload: as of `Model`, with `gpu`: {plan, constants}. */
   static async load(payload) {
-    const weights = await weightsOf(payload), more = await unpack(payload.gpu.constants), all = new Uint8Array(weights.length + more.length);
+    const held = await shared(payload), {weights} = held, more = await unpack(payload.gpu.constants);
+    const all = new Uint8Array(weights.length + more.length);
     all.set(weights);
     all.set(more, weights.length);
-    const model = await super.load(payload, weights), plan = JSON.parse(new TextDecoder().decode(await unpack(payload.gpu.plan)));
+    const model = await super.of(held), plan = JSON.parse(new TextDecoder().decode(await unpack(payload.gpu.plan)));
     await model.prepare(plan, all);
     return model;
   }

@@ -1,37 +1,14 @@
 // A compiled model in WebAssembly: rows of bases in, numbers out. No dependencies, no requests.
 import {unreadable} from "./dna.js";
-
-/** Bytes of base64 text packed with gzip. */
-export async function unpack(text) {
-  const packed = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  return new Uint8Array(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
-}
-
-/** Weights as float32: the ranges [to, from, count, isHalf] that are marked are stored as float16. */
-export function widened(bytes, halves) {
-  if (!halves) return bytes;
-  const src = new DataView(bytes.buffer, bytes.byteOffset), out = new DataView(new ArrayBuffer(halves.size));
-  for (const [to, from, count, isHalf] of halves.parts)
-    for (let i = 0; i < count; i++)
-      if (isHalf) out.setFloat32(to + 4 * i, half(src.getUint16(from + 2 * i, true)), true);
-      else out.setUint8(to + i, bytes[from + i]);
-  return new Uint8Array(out.buffer);
-}
-
-function half(h) {
-  const e = h >> 10 & 31, m = h & 1023, s = h & 32768 ? -1 : 1;
-  return e === 31 ? (m ? NaN : s * Infinity) : e ? s * 2 ** (e - 15) * (1 + m / 1024) : s * 2 ** -24 * m;
-}
-
-/** The weights of a payload. */
-export const weightsOf = async ({weights, halves}) => widened(await unpack(weights), halves);
+import {shared} from "./unpack.js";
 
 export class Model {
-  /** payload: {wasm, relaxed, weights, halves, about}, as `gattn export` writes it; `relaxed` for engines that know it. */
-  static async load(payload, weights = undefined) {
-    const relaxed = await unpack(payload.relaxed), code = WebAssembly.validate(relaxed) ? relaxed : await unpack(payload.wasm);
-    const {instance} = await WebAssembly.instantiate(code, {});
-    return new this(instance.exports, weights ?? await weightsOf(payload), payload.about);
+  /** From a payload, as `gattn export` writes it. */
+  static async load(payload) { return this.of(await shared(payload)); }
+
+  /** From what `shared` gives: instances in several workers need not unpack and compile it again. */
+  static async of({module, weights, about}) {
+    return new this((await WebAssembly.instantiate(module, {})).exports, weights, about);
   }
 
   constructor(exports, weights, about) {

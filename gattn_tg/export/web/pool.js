@@ -1,6 +1,7 @@
 // Workers, one for each core, that share batches of windows out among themselves.
 import {meaning} from "./answers.js";
 import {flip} from "./dna.js";
+import {shared} from "./unpack.js";
 
 export const CANCELLED = "Cancelled.";
 const MOST_WORKERS = 8;
@@ -19,7 +20,7 @@ export class Pool {
     if (gpu) {
       const worker = new Worker(url);
       this.workers = [worker];
-      try { await this.ask(worker, {payload, gpu}); this.note = "on the GPU"; return; } catch (error) {
+      try { await this.ask(worker, {payload}); this.note = "on the GPU"; return; } catch (error) {
         if (this.cancelled) throw error;
         worker.terminate();
         this.note = `on the processor, as WebGPU cannot do it here: ${error.message}`;
@@ -27,7 +28,8 @@ export class Pool {
     }
     const n = Math.max(1, Math.min(MOST_WORKERS, navigator.hardwareConcurrency || 1));
     this.workers = Array.from({length: n}, () => new Worker(url));
-    await Promise.all(this.workers.map(w => this.ask(w, {payload})));
+    const held = await shared(payload);
+    await Promise.all(this.workers.map(w => this.ask(w, {shared: held})));
   }
 
   /** Ends all work at once; whoever waits is told. */

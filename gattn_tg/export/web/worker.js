@@ -5,7 +5,8 @@ import {Model} from "./model.js";
 let model;
 onmessage = async ({data}) => {
   try {
-    if (data.payload) { model = await (data.gpu ? GpuModel : Model).load(data.payload); return postMessage({ready: true}); }
+    if (data.payload) { model = await GpuModel.load(data.payload); return postMessage({ready: true}); }
+    if (data.shared) { model = await Model.of(data.shared); return postMessage({ready: true}); }
     if (data.annotate) return postMessage({motifs: model.motifs(data.annotate)});
     return postMessage({answers: await model.run(data.bases, data.lengths, data.motifs)});
   } catch (error) {
