@@ -23,9 +23,9 @@ from gattn_tg.models.readouts.readout import Readout
 from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.readouts.tracks import TrackReadout
 from gattn_tg.models.sites.readout import SparseReadout
-from gattn_tg.training.config import Precision
 from gattn_tg.training.keep.folder import weights_of
 from gattn_tg.training.loop.parameters import narrow
+from gattn_tg.training.settings import Precision
 
 TRAINED: dict[type[Readout], type[Trained]] = {
     ClassReadout: TrainedClassifier,

@@ -90,6 +90,12 @@ def mcc(table: Int[np.ndarray, "c c"]) -> float:
     return float((total * np.trace(counts) - true @ predicted) / scale) if scale > 0 else 0.0
 
 
+def log_loss(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"]) -> float:
+    """Mean over the examples of -log of the probability of the true class, in nats."""
+    picked = np.maximum(probabilities[np.arange(labels.size), labels].astype(np.float64), TINY)
+    return float(-np.log(picked).mean())
+
+
 def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"]) -> Metrics:
     """All metrics of one set of predictions.
 
@@ -113,7 +119,6 @@ def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"
     n_classes = probabilities.shape[1]
     predicted = probabilities.argmax(1)
     table = confusion(labels, predicted, n_classes)
-    picked = np.maximum(probabilities[np.arange(labels.size), labels].astype(np.float64), TINY)
     # of one class alone nothing can be ranked
     kinds = np.unique(labels).tolist()
     ranked = [] if len(kinds) < 2 else [1] if n_classes == 2 else kinds
@@ -123,7 +128,7 @@ def measure(labels: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"
     )
     return Metrics(
         n=int(labels.size),
-        loss=float(-np.log(picked).mean()),
+        loss=log_loss(labels, probabilities),
         accuracy=float((predicted == labels).mean()),
         auc=area,
         mcc=mcc(table),

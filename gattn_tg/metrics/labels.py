@@ -33,6 +33,13 @@ class LabelMetrics:
     ece: float
 
 
+def log_loss(truth: Float[np.ndarray, "n"], probability: Float[np.ndarray, "n"]) -> float:
+    """Mean over what is known of -log of the probability of the truth, in nats; nan where nothing is."""
+    known = ~np.isnan(truth)
+    positive, p = truth[known] == 1, probability[known].astype(np.float64)
+    return float(-np.log(np.maximum(np.where(positive, p, 1 - p), TINY)).mean()) if p.size else float("nan")
+
+
 def measure(truth: Float[np.ndarray, "n"], probability: Float[np.ndarray, "n"]) -> LabelMetrics:
     """The numbers of one label.
 
@@ -42,8 +49,7 @@ def measure(truth: Float[np.ndarray, "n"], probability: Float[np.ndarray, "n"]) 
     """
     known = ~np.isnan(truth)
     positive, p = truth[known] == 1, probability[known].astype(np.float64)
-    picked = np.maximum(np.where(positive, p, 1 - p), TINY)
     return LabelMetrics(
-        n=int(known.sum()), positives=int(positive.sum()), loss=float(-np.log(picked).mean()) if p.size else np.nan,
+        n=int(known.sum()), positives=int(positive.sum()), loss=log_loss(truth, probability),
         auprc=average_precision(positive, p), auc=auc(positive, p), ece=reliability(positive, p).error,
     )  # fmt: skip

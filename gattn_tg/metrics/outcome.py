@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -79,11 +80,9 @@ class Outcome:
         names = MEANS[self.readout.task]
         found: dict[str, float] = {"n": len(self)}
         for name in names:
-            column = np.array([one[name] for one in single])
-            defined = column[~np.isnan(column)]
-            found[name] = float(defined.mean()) if defined.size else float("nan")
+            found[name] = _mean([one[name] for one in single])
         if isinstance(self.readout, Scaled):
-            found["loss"] = self._loss(self.readout)
+            found["loss"] = self.loss()
         if len(single) > 1:
             found |= {f"{name}_{label}": one[name] for name in names[:2]
                       for label, one in zip(self.readout.labels, single, strict=True)}  # fmt: skip
@@ -123,11 +122,28 @@ class Outcome:
         measure = values.measure if self.readout.task == VALUES else labels.measure
         return [asdict(measure(t, p)) for t, p in zip(self.truth.T, self.answers.T, strict=True)]
 
-    def _loss(self, readout: Scaled) -> float:
-        """What training makes small, over the values that are known: squares in units of sd, or nats of Poisson."""
+    def loss(self) -> float:
+        """The metric "loss" alone, which sorts nothing: what training makes small, over the answers that are known.
+
+        Log-loss of classes in nats, the mean of it over labels; of values squares in units of sd, or nats of Poisson.
+        """
+        if self.readout.task == CLASSES:
+            return classes.log_loss(self.truth, self.answers)
+        return self._loss_of_values(self.readout) if isinstance(self.readout, Scaled) else self._loss_of_labels()
+
+    def _loss_of_labels(self) -> float:
+        return _mean([labels.log_loss(t, p) for t, p in zip(self.truth.T, self.answers.T, strict=True)])
+
+    def _loss_of_values(self, readout: Scaled) -> float:
         known = ~np.isnan(self.truth)
         y, p = readout.learnt(self.truth)[known], readout.learnt(self.answers)[known]
         if not y.size:
             return float("nan")
         each = p - y * np.log(np.maximum(p, LEAST)) if readout.loss == "poisson" else (y - p) ** 2
         return float(each.mean())
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Over those that are defined; nan where none is."""
+    defined = np.array(values)[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

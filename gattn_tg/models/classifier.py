@@ -13,7 +13,7 @@ from gattn_tg.models.kind import Kind
 from gattn_tg.models.motif_evidence import MotifEvidence
 from gattn_tg.models.readouts.sequences import ClassReadout, LabelReadout, ValueReadout
 from gattn_tg.models.trunk import Trunk
-from gattn_tg.nn.blend import Blend
+from gattn_tg.nn.blend import LINEAR, NETWORK, PLACED, Blend
 from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.evidence import Evidence
@@ -67,9 +67,10 @@ class ClassifierConfig(TrunkConfig):
             distances: 8, 12, 16, 24, 32, 48, ...
         motif_counts: a linear model beside the network sees of how many bases each motif class is, and whether it is
             there at all. Not with filters, whose strengths such a model sees in any case.
-        apart: the network learns apart from the linear models beside it, each from its own error, and each keeps the
-            weights with its own best validation. The answer is a weighted mean of both; the weights are chosen on the
-            validation set. Else the network learns what the linear models leave open, which of few rows is nothing.
+        apart: the network, the linear models on words and motifs, and that of `placed` learn each from its own error,
+            and each keeps the weights with its own best validation. The answer is a weighted sum of them; the weights
+            are chosen on the validation set. Else the network learns what the linear models leave open, which of few
+            rows is nothing.
     """
 
     n_classes: int
@@ -113,9 +114,14 @@ class ClassifierConfig(TrunkConfig):
         A file of matrices can add filters, so this is asked when they are known.
         """
         self.require(self.motif_pairs <= self.filters, "motif_pairs", f"at most filters, {self.filters}")
-        beside = self.kmers or self.placed or self.filters or self.motif_counts
-        self.require(bool(beside) or not self.apart, "apart", "false, or a linear model beside the network: kmers, "
-                     "placed, filters or motif_counts")  # fmt: skip
+        self.require(len(self.parts) > 1 or not self.apart, "apart", "false, or a linear model beside the network: "
+                     "kmers, placed, filters or motif_counts")  # fmt: skip
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What answers: the network and what there is beside it; with `apart` each learns by itself."""
+        counts = self.kmers or self.filters or self.motif_counts
+        return NETWORK, *((LINEAR,) if counts else ()), *((PLACED,) if self.placed else ())
 
     @property
     def longest_bp(self) -> int | None:
@@ -164,8 +170,8 @@ class SequenceClassifier(MotifEvidence, Trunk):
     sees every word at its place, with `motif_counts` one that sees how much of each motif class there is. With
     `filters`, strengths of motifs take the place of motif ids, and what a linear model on the strength of each motif in
     the whole sequence says is added, too; with `motif_pairs` what one says that sees which two motifs stand at which
-    distance. With `apart` the answer is a weighted mean of what the network says and of
-    what these linear models say together.
+    distance. With `apart` the answer is a weighted sum of what the network, the linear model of `placed` and the other
+    linear models together say.
 
     Args:
         config: sizes and choices.
@@ -196,7 +202,7 @@ class SequenceClassifier(MotifEvidence, Trunk):
         self.pairs = Evidence(paired, c.n_classes, scale) if c.motif_pairs else None
         self.kmers = Kmers(c.kmers, c.kmer_gaps, c.n_classes, c.merge_strands) if c.kmers else None
         self.placed = Placed(c.placed, c.max_length, c.n_classes) if c.placed else None
-        self.blend = Blend() if c.apart else None
+        self.blend = Blend(len(c.parts)) if c.apart else None
 
     def __call__(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"],
@@ -213,24 +219,27 @@ class SequenceClassifier(MotifEvidence, Trunk):
         Raises:
             ShapeError: a sequence longer than the positions the model has learnt.
         """
-        network, *linear = self.parts(bases, motif_ids, lengths, found)
-        return self.blend(network, sum(linear)) if self.blend is not None else sum(linear, network)
+        said = list(self.parts(bases, motif_ids, lengths, found).values())
+        return sum(said[1:], said[0]) if self.blend is None else self.blend(said)
 
     def parts(
         self, bases: UInt8[Tensor, "b n"], motif_ids: UInt8[Tensor, "b n"], lengths: Int[Tensor, "b"],
         found: Float[Tensor, "b 2t"] | None = None,
-    ) -> list[Float[Tensor, "b c"]]:
-        """What the network says, and then what each linear model beside it does. Arguments as of a call."""
+    ) -> dict[str, Float[Tensor, "b c"]]:
+        """What each part says (`ClassifierConfig.parts`), in their order. Arguments as of a call."""
         x, motifs = self.tokens(bases, motif_ids, lengths)
-        said = [self.head(self.pool(self.attend(x, motifs, lengths), lengths))]
+        said = {NETWORK: self.head(self.pool(self.attend(x, motifs, lengths), lengths))}
+        counted = []
         if self.evidence is not None:
-            said.append(self.evidence(summary(self.strengths(motifs), lengths) if found is None else found))
+            counted.append(self.evidence(summary(self.strengths(motifs), lengths) if found is None else found))
         if self.pairs is not None:
-            said.append(self.pairs(self.pair_numbers(bases, lengths)))
-        if self.placed is not None:
-            said.append(self.placed(bases))
+            counted.append(self.pairs(self.pair_numbers(bases, lengths)))
         if self.kmers is not None:
-            said.append(self.kmers(bases, lengths))
+            counted.append(self.kmers(bases, lengths))
+        if counted:
+            said[LINEAR] = sum(counted)
+        if self.placed is not None:
+            said[PLACED] = self.placed(bases)
         return said
 
     def encoded(

@@ -15,6 +15,7 @@ from gattn_tg.nn.anchors import EVERY, Names, Wanted
 from gattn_tg.nn.soft_motifs import SOFT
 from gattn_tg.ops.attention.problem import Window
 from gattn_tg.ops.attention.rope import Rope
+from gattn_tg.ops.overlaps import ROWS
 
 SCALINGS = ("none", "linear", "ntk", "yarn")
 NO_MOTIF = NONE.name
@@ -245,14 +246,18 @@ class TrunkConfig(Config):
         tokens = self.window_bp // self.token_bp
         return (tokens, tokens) if tokens else None
 
-    def least_floats(self, positions: int, *, is_training: bool) -> int:
+    def least_floats(self, positions: int, *, is_training: bool, recomputes: bool = False) -> int:
         """Numbers that are in memory at once for a row of so many positions, at the least.
 
         For a backward pass every block keeps its input, two norms, q, k, v, the output of attention, its projection,
-        and what the perceptron has inside, twice; without one a single block is in memory.
+        and what the perceptron has inside, twice; with `recomputes` its input only. Of other blocks one is in memory,
+        of long sequences with the inside of its perceptron for a piece of them (`nn.pieces`).
         """
         inside = 2 * self.mlp_ratio
-        return positions * self.width * (self.n_layers * (8 + inside) if is_training else 4 + inside)
+        if is_training and not recomputes:
+            return positions * self.width * self.n_layers * (8 + inside)
+        one = 4 + (inside if positions <= ROWS else 0)
+        return positions * self.width * (one + (self.n_layers if is_training else 0))
 
     def rope(self) -> Rope | None:
         """The rotary positions of the attention, or None."""

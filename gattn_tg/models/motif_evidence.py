@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes
 
 from gattn_tg.models.captured.forward import Forward
-from gattn_tg.nn.blend import Blend
+from gattn_tg.nn.blend import LINEAR, Blend
 from gattn_tg.nn.evidence import Evidence
 from gattn_tg.nn.motif_filters import MotifFilters
 from gattn_tg.nn.motif_pairs import pair_sums
@@ -27,7 +27,7 @@ class MotifEvidence:
         filters: motifs whose strengths are computed; None where there are motif ids.
         evidence: on how much of each motif a sequence has; None without.
         pairs: on two motifs at a distance; None without.
-        blend: how much all linear models say, where they learn apart from the network.
+        blend: how much each part says, where they learn apart; None where they do not.
     """
 
     config: Any
@@ -88,4 +88,4 @@ class MotifEvidence:
     def _added(self, part: Evidence | None) -> Float[np.ndarray, "f c"]:
         assert part is not None
         alone = part.effects()
-        return alone if self.blend is None else alone * float(self.blend.weight.numpy()[1])
+        return alone if self.blend is None else alone * self.blend.weight.numpy()[self.config.parts.index(LINEAR)]

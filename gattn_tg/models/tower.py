@@ -37,6 +37,11 @@ class Stage:
         self.mix_norm = LayerNorm(n_out)
         self.mix = Linear(n_out, n_out, rng)
 
+    @property
+    def halo(self) -> int:
+        """Positions on each side that an output sees."""
+        return self.convolution.kernel // 2
+
     def __call__(self, x: Float[Tensor, "b n i"]) -> Float[Tensor, "b n/2 o"]:
         h = self.convolution(self.convolution_norm(x), activation="gelu")
         return halved(self.mix(self.mix_norm(h), activation="gelu", residual=h))

@@ -22,6 +22,7 @@ from gattn_tg.nn.convolution import Convolution
 from gattn_tg.nn.embedding import Embedding
 from gattn_tg.nn.initial import filled
 from gattn_tg.nn.linear import Linear
+from gattn_tg.ops import overlaps, recompute
 from gattn_tg.ops.dropout import dropout
 from gattn_tg.ops.poisson import softplus
 from gattn_tg.ops.pooling import halved
@@ -76,10 +77,12 @@ class TrackConfig(TrunkConfig):
                               f"{self.bin_ranks}")
         self.require_from(1, "stem_width", "stem_kernel", "tower_kernel")
 
-    def least_floats(self, positions: int, *, is_training: bool) -> int:
+    def least_floats(self, positions: int, *, is_training: bool, recomputes: bool = False) -> int:
         """As `TrunkConfig.least_floats`: attention is among bins, the stem before it among bases."""
-        among_bins = super().least_floats(positions // self.bin_bp, is_training=is_training)
-        return among_bins + positions * self.stem_width * (2 if is_training else 1)
+        keeps = is_training and not recomputes
+        among_bins = super().least_floats(positions // self.bin_bp, is_training=is_training, recomputes=recomputes)
+        of_stem = positions * self.stem_width * (2 if keeps else 1)
+        return among_bins + (of_stem if keeps or positions <= overlaps.ROWS else of_stem // 2)  # which runs in pieces
 
     @property
     def token_bp(self) -> int:
@@ -197,16 +200,18 @@ class TrackModel(TracksTrunk):
         if n % c.bin_bp:
             raise ShapeError(f"TrackModel: expected sequences of a multiple of bin_bp={c.bin_bp} bases, got one of "
                              f"{n}; pad it with N")
-        x = self.stem(one_hot(bases), activation="gelu", residual=self._motifs(motif_ids))
-        x = halved(x)
+        x = overlaps.along(self._stem, bases, motif_ids, halo=c.stem_kernel // 2, rate=2)
         for stage in self.tower:
-            x = stage(x)
-        told = composition(bases, c.bin_bp, c.composition_bp) if self.told else None
-        x = x if told is None or self.told is None else x + self.told(told)
-        return x, bin_ids(motif_ids, c.bin_bp, c.bin_ranks), told
+            x = overlaps.along(stage, x, halo=stage.halo, rate=2)
+        ids = bin_ids(motif_ids, c.bin_bp, c.bin_ranks)
+        if self.told is None:
+            return x, ids, None
+        of_told, told = self.told, recompute.kept(composition(bases, c.bin_bp, c.composition_bp))
+        return recompute.block(lambda x, told: x + of_told(told), x, told), ids, told
 
-    def _motifs(self, motif_ids: Tensor) -> Tensor | None:
-        return None if self.embed_motifs is None else self.embed_motifs(motif_ids)
+    def _stem(self, bases: Tensor, motif_ids: Tensor) -> Tensor:
+        motifs = None if self.embed_motifs is None else self.embed_motifs(motif_ids)
+        return halved(self.stem(one_hot(bases), activation="gelu", residual=motifs))
 
 
 KIND = Kind(TrackConfig, TrackModel, TrackReadout, heads=("heads",))

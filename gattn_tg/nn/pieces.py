@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tinygrad import Tensor, dtypes
 
@@ -31,12 +30,9 @@ from gattn_tg.ops.attention.problem import Problem, build
 from gattn_tg.ops.dropout import dropout, key_now, with_key
 from gattn_tg.ops.launch import on_one_cpu
 from gattn_tg.ops.linear import linear
-from gattn_tg.ops.recompute import Stages, Sums, forgets, in_memory, now
+from gattn_tg.ops.overlaps import ROWS, cuts
+from gattn_tg.ops.recompute import Stages, Sums, forgets, in_memory, joined, now, rows_in_memory
 from gattn_tg.types import Float, Int
-
-# Of a piece, and of sequences that are cut: 64 MiB for 128 channels. Smaller pieces take longer to capture, and shorter
-# sequences run faster whole, as many as there are in a batch.
-ROWS = 131_072
 
 
 @dataclass
@@ -91,14 +87,14 @@ def by_rows(function: Callable[..., Tensor], *inputs: Tensor) -> Float[Tensor, "
     b, n = inputs[0].shape[:2]
     if n <= ROWS or not forgets() or not on_one_cpu(inputs[0]):
         return function(*inputs)
-    return _joined([in_memory(function(*(x[:, piece] for x in inputs)).contiguous())[0] for piece in _ranges(b, n)])
+    return joined([in_memory(function(*(x[:, piece] for x in inputs)).contiguous())[0] for piece in cuts(b, n, ROWS)])
 
 
 def _forgotten(blocks: Sequence[AnyBlock], x: Tensor, beside: Beside) -> Tensor:
     pieces = _cut(in_memory(x.contiguous())[0])
     for block in blocks:
         pieces, _ = _forward(block, pieces, beside)
-    return _joined(pieces)
+    return joined(pieces)
 
 
 def _kept(stages: Stages, blocks: Sequence[AnyBlock], x: Tensor, beside: Beside) -> Tensor:
@@ -107,7 +103,7 @@ def _kept(stages: Stages, blocks: Sequence[AnyBlock], x: Tensor, beside: Beside)
         made, head_rows = _forward(block, pieces, beside)
         done.append(_Done(block, pieces, head_rows))
         pieces = made
-    whole = _joined(pieces)
+    whole = joined(pieces)
     stages.done.append(_Long(whole, done, beside))
     return whole
 
@@ -141,28 +137,13 @@ class _Long:
         slopes = _cut(slope)
         while self.done:
             slopes = _backward(sums, self.done.pop(), slopes, self.beside)
-        return _joined(slopes)
+        return joined(slopes)
 
 
 def _cut(x: Float[Tensor, "b n w"]) -> list[Float[Tensor, "b r w"]]:
     """Pieces of a sequence, each with memory of its own."""
     b, n, _ = x.shape
-    return [in_memory((x[:, piece] + 0).contiguous())[0] for piece in _ranges(b, n)]
-
-
-def _ranges(b: int, n: int) -> list[slice]:
-    """The places of the pieces of b sequences, which differ by one row at most.
-
-    A short one at the end would be multiplied by other kernels, whose sums have another order (`ops.linear.SMALL`).
-    """
-    count = -(-n // max(ROWS // b, 1))
-    edges = [n * i // count for i in range(count + 1)]
-    return [slice(first, last) for first, last in pairwise(edges)]
-
-
-def _joined(pieces: Sequence[Float[Tensor, "b r w"]]) -> Float[Tensor, "b n w"]:
-    """The whole sequence, in memory."""
-    return in_memory(pieces[0].cat(*pieces[1:], dim=1))[0]
+    return [rows_in_memory(x, piece) for piece in cuts(b, n, ROWS)]
 
 
 def _forward(

@@ -19,7 +19,9 @@ def folded(
     q: Float[Tensor, "b h n d"], k: Float[Tensor, "b g n d"], bias: MotifBias | None, weights: Float[Tensor, "b n t"],
     rope: Rope | None,
 ) -> tuple[Float[Tensor, "b h n d"], Float[Tensor, "b g n d"], dict[str, Any]]:
-    """Queries and keys with t more channels each, whose product is the bias, and the options of attention with them.
+    """Queries and keys with more channels, whose product is the bias, and the options of attention with them.
+
+    t channels; of `key`, which is one number for every base, one for each query head of a key head.
 
         key: sum_c T[c] s_j[c]      pair: sum_cd s_i[c] T[c, d] s_j[d]      same: sum_c s_i[c] T[c] s_j[c]
 
@@ -44,11 +46,11 @@ def folded(
     (b, h, n, _), g, t = q.shape, k.shape[1], weights.shape[-1]
     table, s = bias.tied_table(), weights.unsqueeze(1)
     if bias.kind == "key":
-        of_query = table.reshape(1, table.shape[0], 1, t)
-    elif bias.kind == "pair":
-        of_query = s.matmul(table)
+        each = h // g if table.shape[0] > 1 else 1  # numbers of a base: one for every table among a key head's queries
+        of_key = s.matmul(table.reshape(-1, each, t).transpose(1, 2))
+        of_query = Tensor.eye(each).repeat(h // each, 1).reshape(1, h, 1, each)
     else:
-        of_query = s * table.unsqueeze(1)
-    of_query = of_query.expand(b, h, n, t) / scale
-    q = q.cat(of_query.cast(q.dtype), dim=-1)
-    return q, k.cat(s.expand(b, g, n, t).cast(k.dtype), dim=-1), options
+        of_key, of_query = s, s.matmul(table) if bias.kind == "pair" else s * table.unsqueeze(1)
+    more = of_key.shape[-1]
+    q = q.cat((of_query.expand(b, h, n, more) / scale).cast(q.dtype), dim=-1)
+    return q, k.cat(of_key.expand(b, g, n, more).cast(k.dtype), dim=-1), options

@@ -37,8 +37,11 @@ class Stage(Protocol):
         """The output."""
         ...
 
-    def back(self, sums: Sums, slope: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The cotangent of the input from that of the output, in memory; adds to the gradients of parameters."""
+    def back(self, sums: Sums, slope: Float[Tensor, "..."]) -> Float[Tensor, "..."] | None:
+        """The cotangent of the input from that of the output, in memory; adds to the gradients of parameters.
+
+        None where the input has none, which only that of the first stage may.
+        """
         ...
 
 
@@ -158,6 +161,11 @@ def block(run: Run, x: Float[Tensor, "..."], *beside: Tensor | None) -> Float[Te
     return made
 
 
+def kept(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """What several blocks read beside their input, and has no gradient; inside `recomputing` it is made once."""
+    return x if _stages.get() is None else in_memory(x.detach().contiguous())[0]
+
+
 def gradients(stages: Stages, total: Float[Tensor, ""], parameters: Sequence[Tensor]) -> list[Float[Tensor, "..."]]:
     """d total / d parameter of each, in memory; `total` is made of the output of the last block.
 
@@ -171,9 +179,19 @@ def gradients(stages: Stages, total: Float[Tensor, ""], parameters: Sequence[Ten
     (slope,) = sums.back(total, None, stages.done[-1].made)
     for stage in reversed(stages.done):
         slope = stage.back(sums, slope)
-    if stages.first is not None:
+    if stages.first is not None:  # else what came first has no gradient
         sums.back(stages.first, slope)
     return sums.all()
+
+
+def joined(pieces: Sequence[Float[Tensor, "b r w"]]) -> Float[Tensor, "b n w"]:
+    """A whole sequence of its pieces, in memory."""
+    return in_memory(pieces[0].cat(*pieces[1:], dim=1))[0]
+
+
+def rows_in_memory(x: Float[Tensor, "b n w"], rows: slice) -> Float[Tensor, "b r w"]:
+    """A piece of a sequence, in memory of its own."""
+    return in_memory((x[:, rows] + 0).contiguous())[0]
 
 
 def in_memory(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -96,14 +96,17 @@ class Task(Protocol):
         ...
 
 
-NETWORK, LINEAR = PARTS = ("network", "linear")
-
-
 class Judge(Protocol):
-    """Asks the parts of a model about the validation set."""
+    """Asks the parts of a model that learn apart about the validation set.
+
+    Attributes:
+        parts: their names.
+    """
+
+    parts: tuple[str, ...]
 
     def values(self, monitor: str) -> dict[str, float]:
-        """The metric of each of `PARTS` alone, with the weights that the model has now; nan where it is not defined."""
+        """The metric of each part alone, with the weights that the model has now; nan where it is not defined."""
         ...
 
     def choose(self, better: Collection[str]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from gattn_tg import strict
 from gattn_tg.data.genomes.bundled import example_configs
 from gattn_tg.errors import an
 from gattn_tg.models.kinds import KINDS, kind_of
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.registry import task_class, tasks_of
 from gattn_tg.training.toml_keys import Key, keys_of, toml_value
 

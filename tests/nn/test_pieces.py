@@ -15,7 +15,7 @@ from gattn_tg.models.bases import PerBaseConfig, PerBaseModel
 from gattn_tg.models.gpt import GenomicGPT, GPTConfig
 from gattn_tg.models.trunk import Trunk
 from gattn_tg.nn import pieces
-from gattn_tg.ops import dropout, linear, recompute
+from gattn_tg.ops import dropout, linear, overlaps, recompute
 
 LENGTH, WHOLE = 300, 10**9  # bases of a sequence; rows of a piece that holds any
 SIZES: dict[str, Any] = {"width": 32, "n_layers": 1, "n_heads": 2, "mlp_ratio": 2, "dropout": 0.0}
@@ -96,7 +96,7 @@ def test_outputs_are_those_of_whole_blocks_bit_for_bit_and_gradients_up_to_round
 @pytest.mark.parametrize(("b", "n"), [(1, LENGTH + 1), (2, 2 * LENGTH + 1), (7, 10 * LENGTH + 3)])
 def test_no_piece_is_so_short_that_its_products_have_other_bits(b: int, n: int) -> None:
     """Tails of a few rows would be multiplied by other kernels than the rest."""
-    found = pieces._ranges(b, n)
+    found = overlaps.cuts(b, n, pieces.ROWS)
     sizes = [x.stop - x.start for x in found]
     assert (found[0].start, found[-1].stop) == (0, n)
     assert [x.stop for x in found[:-1]] == [x.start for x in found[1:]]

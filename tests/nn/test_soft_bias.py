@@ -39,7 +39,7 @@ def true(q: np.ndarray, k: np.ndarray, v: np.ndarray, do: np.ndarray, bias: np.n
     return tuple(np.stack(parts) for parts in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize(("kind", "per_head"), [("key", True), ("pair", True), ("same", False)])
+@pytest.mark.parametrize(("kind", "per_head"), [("key", True), ("key", False), ("pair", True), ("same", False)])
 def test_bias_and_gradients_are_those_of_the_definition(kind: str, per_head: bool) -> None:
     q, k, v, do, s = operands()
     shape = (*((H,) if per_head else ()), *((T, T) if kind == "pair" else (T,)))

@@ -16,7 +16,8 @@ from gattn_tg import strict
 from gattn_tg.errors import ConfigError, GattnError
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.nn.initial import outline
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.registry import TASKS, task_class
 
 ODD = (math.inf, -math.inf, math.nan, -1, 0, -0.5, 10**30, -(10**30), 10**400, 2**63, strict.LARGEST, 1e39, "x", "", [],

@@ -11,7 +11,8 @@ import pytest
 from gattn_tg.cli.main import main
 from gattn_tg.errors import ConfigError
 from gattn_tg.models.kinds import KINDS
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.registry import task_class, task_of, tasks_of
 from gattn_tg.training.template import example_of, model_keys, template
 from gattn_tg.training.toml_keys import keys_of, toml_value

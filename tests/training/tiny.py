@@ -7,7 +7,7 @@ import numpy as np
 from gattn_tg.data import LabelledSequences
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.motif import MotifVocabulary, annotate
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import Classify
 
 LENGTH = 10

@@ -17,10 +17,10 @@ from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.checkpoint import Checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.watch import Fitted
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import Classify
 
 MODEL = ClassifierConfig(

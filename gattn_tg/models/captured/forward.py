@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -33,7 +32,7 @@ class Forward:
         model: Maps tensors to a tensor; rows do not depend on each other.
         batch_size: Rows per call of the network, at most; the last batch is filled up.
         device: Where the inputs go; None is tinygrad's default, a tuple shares the rows out.
-        run: What is captured in place of the model's own call.
+        run: What is captured in place of the model's own call; it asks for no gradients inside.
 
     Raises:
         ConfigError: `batch_size` is no whole number of at least 1, or a batch cannot fit into memory.
@@ -95,7 +94,7 @@ class Forward:
         return recorded(self._run, get_parameters(self.model)) if is_known else TinyJit(self._run)
 
     def _run(self, *inputs: Tensor) -> Tensor:
-        with forgetting() if self.run is self.model else nullcontext():  # another run may ask for gradients inside
+        with forgetting():
             return self.run(*inputs).float().realize()
 
 

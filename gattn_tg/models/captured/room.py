@@ -49,15 +49,17 @@ def require_weights(model: Callable[[Any], Any], config: TrunkConfig, where: str
 
 
 def require_room(
-    config: object, shape: tuple[int, ...], device: str | tuple[str, ...] | None = None, *, is_training: bool = False
-) -> None:
+    config: object, shape: tuple[int, ...], device: str | tuple[str, ...] | None = None, *, is_training: bool = False,
+    recomputes: bool = False,
+) -> None:  # fmt: skip
     """Refuses a batch that cannot fit.
 
     Args:
         config: of the model; only those of this package are known.
         shape: rows and positions of the batch.
         device: where it is computed; only the memory of the CPU is known, so others take any batch.
-        is_training: whether values are kept for a backward pass.
+        is_training: whether there is a backward pass.
+        recomputes: whether blocks are computed again for it, instead of being kept.
 
     Raises:
         ConfigError: tells how many rows fit.
@@ -66,7 +68,7 @@ def require_room(
     if not isinstance(config, TrunkConfig) or len(shape) < 2 or {name.split(":")[0] for name in names} != {"CPU"}:
         return
     rows, positions = shape[:2]
-    row = FLOAT * config.least_floats(positions, is_training=is_training)
+    row = FLOAT * config.least_floats(positions, is_training=is_training, recomputes=recomputes)
     fit = (free_bytes() or 0) // (ROOM * row)
     advice = f"take a batch size of {1 << (fit.bit_length() - 1)}" if fit else "shorten them, or take a smaller model"
     require_bytes(rows * row, "memory", f"{rows:,} rows of {positions:,} positions", advice)

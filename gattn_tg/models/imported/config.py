@@ -150,12 +150,14 @@ class ImportedConfig(TrunkConfig):
         """The rotary positions of the attention, or None."""
         return super().rope() if self.positions == "rope" else None
 
-    def least_floats(self, positions: int, *, is_training: bool) -> int:
+    def least_floats(self, positions: int, *, is_training: bool, recomputes: bool = False) -> int:
         """As `TrunkConfig.least_floats`, for the width of this perceptron and the tokens of so many bases."""
         tokens = positions // {"overlapping": 1, "blocks": self.word_bp, "pairs": LEAST_MEAN}[self.words] + 1
         inside = 2 * self.mlp_width
         per_layer = 8 * self.width + inside
-        return tokens * (self.n_layers * per_layer if is_training else 4 * self.width + inside)
+        if is_training and not recomputes:
+            return tokens * self.n_layers * per_layer
+        return tokens * (4 * self.width + inside + (self.n_layers * self.width if is_training else 0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,8 @@ class SiteConfig(TrunkConfig):
         """Numbers that the convolution hands on of every site."""
         return self.around_bp // self.pool_bp * self.local_width
 
-    def least_floats(self, positions: int, *, is_training: bool) -> int:
+    def least_floats(self, positions: int, *, is_training: bool, recomputes: bool = False) -> int:
         """As `TrunkConfig.least_floats`: attention is among sites, the convolution around each of them."""
         around = positions * self.around_bp * (4 + self.local_width)
-        return super().least_floats(positions, is_training=is_training) + around * (2 if is_training else 1)
+        of_blocks = super().least_floats(positions, is_training=is_training, recomputes=recomputes)
+        return of_blocks + around * (2 if is_training else 1)

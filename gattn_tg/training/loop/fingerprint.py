@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Task
 
 # Settings that do not change what is learnt: a run may be resumed with others.

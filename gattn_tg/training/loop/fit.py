@@ -20,7 +20,6 @@ from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.captured.inputs import Feed
 from gattn_tg.models.captured.room import require_room
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.keep.state import (
     Progress,
@@ -43,7 +42,8 @@ from gattn_tg.training.loop.schedule import scheduled
 from gattn_tg.training.loop.start import Start
 from gattn_tg.training.loop.step import Step
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
-from gattn_tg.training.task import PARTS, Arrays, Device, Judge, Parted, Prepared, Task
+from gattn_tg.training.settings import TrainSettings
+from gattn_tg.training.task import Arrays, Device, Judge, Parted, Prepared, Task
 from gattn_tg.types import Float
 
 
@@ -180,7 +180,8 @@ class Fit:
             for micros in batches:
                 if progress.step == first:
                     shape = next(iter(micros[0].values())).shape
-                    require_room(self.task.model.config, shape, self.device, is_training=True)
+                    require_room(self.task.model.config, shape, self.device, is_training=True,
+                                 recomputes=settings.recompute)
                 rate = scheduled(settings, progress.step, self.n_steps)
                 loss, norm = step([feed(arrays, slot) for slot, arrays in enumerate(micros)], rate)
                 self._count(loss, norm)
@@ -276,14 +277,14 @@ class Fit:
         """The same of parts that learn apart: metrics of each with its best weights, and whether one is better now."""
         alone = self._measured(lambda: judge.values(self.monitor))
         is_better = self.progress.judge_each(
-            [_value(alone, part, self.task.monitors[self.monitor]) for part in PARTS])
-        better = [part for part, is_best in zip(PARTS, is_better, strict=True) if is_best]
+            [_value(alone, part, self.task.monitors[self.monitor]) for part in judge.parts])
+        better = [part for part, is_best in zip(judge.parts, is_better, strict=True) if is_best]
         with at_their_best(self.kept, self.best, better) as self.best:
             metrics = self._measured(lambda: judge.choose(better))
-            self.best[BLEND] = np.array([metrics[f"{part}_weight"] for part in PARTS], np.float32)
+            self.best[BLEND] = np.array([metrics[f"{part}_weight"] for part in judge.parts], np.float32)
             if better:
                 self._write_best()
-        return {**metrics, **{f"{part}_{self.monitor}": alone[part] for part in PARTS}}, bool(better)
+        return {**metrics, **{f"{part}_{self.monitor}": alone[part] for part in judge.parts}}, bool(better)
 
     def _measured(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """What rank 0 measures, on every rank."""

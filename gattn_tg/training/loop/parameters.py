@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tinygrad import Tensor, dtypes
 
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 
 # What is not learnt: what was counted in the training set, and what is chosen on the validation set.
 FIXED = ("evidence.mean", "evidence.sd", "pairs.mean", "pairs.sd", "blend.weight")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 from tinygrad import Tensor
 
+from gattn_tg.nn.blend import LINEAR, NETWORK, PLACED
 from gattn_tg.training.keep.state import restore, snapshot
 from gattn_tg.training.loop.parameters import is_linear
-from gattn_tg.training.task import LINEAR, NETWORK
 from gattn_tg.types import Float
 
 BLEND = "blend.weight"
@@ -37,4 +37,6 @@ def at_their_best(parameters: Mapping[str, Tensor], best: Weights | None, better
 
 def part_of(name: str) -> str:
     """The part that a parameter belongs to."""
+    if name.startswith(f"{PLACED}."):
+        return PLACED
     return LINEAR if is_linear(name) else NETWORK

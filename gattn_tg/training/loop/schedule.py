@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 
 
 def learning_rate(

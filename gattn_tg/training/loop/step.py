@@ -19,9 +19,9 @@ from gattn_tg.ops.adamw import adamw, norm
 from gattn_tg.ops.descent import descend
 from gattn_tg.ops.dropout import GOLDEN, drawn_from, mixed
 from gattn_tg.ops.host import arrays_of, tensor_of, write
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.communicator import Alone, Communicator
 from gattn_tg.training.loop.parameters import is_decayed, is_linear, multiple
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.types import Float, Int
 
 BETAS = (0.9, 0.99)  # a second moment of 100 steps: runs here last hundreds to thousands of steps, not 100,000

@@ -26,11 +26,12 @@ from gattn_tg.models.config import TrunkConfig
 from gattn_tg.models.kinds import kind_of
 from gattn_tg.models.readouts.sequences import SequenceReadout
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Arrays, Device, Judge
 from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks import labelled as datasets
-from gattn_tg.training.tasks.apart import Apart, sides
+from gattn_tg.training.tasks.apart import Apart
 from gattn_tg.training.tasks.summaries import Summaries
 from gattn_tg.types import Bool, Float, Int
 
@@ -169,12 +170,12 @@ class SequenceTask:
         raise NotImplementedError
 
     def loss(self, inputs: Inputs) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """The loss of what the model says; of parts that learn apart the sum, so that each learns as fast as alone."""
+        """The loss of what the model says; of parts that learn apart the sum: each learns as fast as alone."""
         batch = [inputs[name] for name in READ if name in inputs]
         if self.judge is None:
             return self.loss_of(self.model(*batch), inputs)
-        (network, count), (linear, _) = (self.loss_of(said, inputs) for said in sides(self.model, *batch))
-        return network + linear, count
+        losses, counts = zip(*(self.loss_of(said, inputs) for said in self.model.parts(*batch).values()), strict=True)
+        return sum(losses), counts[0]
 
     def prepare(self) -> None:
         """Compute once what learns nothing: summaries of frozen filters."""

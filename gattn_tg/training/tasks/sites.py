@@ -32,7 +32,8 @@ from gattn_tg.models.sites.answers import SiteAnswers
 from gattn_tg.models.sites.readout import MOST_SITES, SparseReadout, Target
 from gattn_tg.ops.poisson import binary_cross_entropy
 from gattn_tg.strict import require
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks.blocks import BlockSettings, of_one_value
 from gattn_tg.training.tasks.remarks import of_few_windows

@@ -9,7 +9,7 @@ import numpy as np
 
 from gattn_tg.data import LabelledSequences
 from gattn_tg.models.captured.forward import Forward
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Device
 from gattn_tg.types import Float
 

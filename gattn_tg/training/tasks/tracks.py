@@ -20,7 +20,7 @@ from gattn_tg.models.captured.inputs import Inputs
 from gattn_tg.models.captured.strands import over_strands
 from gattn_tg.models.readouts.tracks import TrackHead, TrackReadout
 from gattn_tg.ops.poisson import LEAST, poisson, poisson_multinomial
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Arrays, Device
 from gattn_tg.training.tasks.remarks import of_few_windows
 from gattn_tg.training.tasks.trackdata import TrackData, TrackSettings

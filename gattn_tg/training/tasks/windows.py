@@ -16,7 +16,8 @@ from gattn_tg.models.kinds import kind_of
 from gattn_tg.motif import MotifVocabulary
 from gattn_tg.seq.strand import reverse_complement
 from gattn_tg.strict import require
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.task import Device
 from gattn_tg.types import UInt8
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tinygrad import Tensor
+from training import tiny
 
 from gattn_tg.errors import ConfigError
 from gattn_tg.machine import memory
 from gattn_tg.models.captured import room
 from gattn_tg.models.captured.forward import Forward
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
+from gattn_tg.models.gpt import GPTConfig
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.tasks.registry import task_of
 
 SHAPE = ClassifierConfig(n_classes=2, width=64, n_layers=2, n_heads=4, mlp_ratio=2)
@@ -46,6 +50,26 @@ def test_every_kind_has_an_estimate(kind) -> None:  # type: ignore[no-untyped-de
     config = kind.config(**needed, **({"heads": (("a", 1),)} if kind.name.endswith(("TrackModel", "Tracks")) else {}))
     learning, asked = (config.least_floats(4096, is_training=x) for x in (True, False))
     assert learning > asked > 4096
+    deep = replace(config, n_layers=8)
+    kept, again = (deep.least_floats(4096, is_training=True, recomputes=x) for x in (False, True))
+    assert kept > again > deep.least_floats(4096, is_training=False)
+
+
+def test_a_batch_that_fits_only_computed_again_is_learnt_from_with_recompute(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape, rows = replace(tiny.MODEL, n_layers=4), tiny.SETTINGS.batch_size
+    needed = [4 * rows * shape.least_floats(tiny.LENGTH, is_training=True, recomputes=x) for x in (True, False)]
+    monkeypatch.setattr(room, "free_bytes", lambda: sum(needed) // 2)
+    settings = replace(tiny.SETTINGS, steps=1)
+    with pytest.raises(ConfigError, match="memory: expected what fits"):
+        Fit(tiny.task(settings, shape), settings).run()
+    settings = replace(settings, recompute=True)
+    assert Fit(tiny.task(settings, shape), settings).run().step == 1
+
+
+def test_a_megabase_needs_no_more_than_its_pieces() -> None:
+    config = GPTConfig.preset("long")
+    kept, again = (config.least_floats(2**20, is_training=True, recomputes=x) for x in (False, True))
+    assert (4 * kept, 4 * again) == (24 * 2**30, 4 * 2**30)  # a step was measured to take 7.7 GiB with recompute
 
 
 def test_rows_of_an_answer_are_no_more_than_needed() -> None:

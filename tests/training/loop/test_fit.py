@@ -17,11 +17,11 @@ from training import tiny
 from gattn_tg.errors import ConfigError, DivergedError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.folder import RunFolder
 from gattn_tg.training.keep.state import Progress
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.watch import Fitted, Plan, Trained, Validated, Watcher
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import Classify
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +24,12 @@ def trained(config: ClassifierConfig, *, is_again: bool, steps: int, rows: int =
     task = tiny.task(replace(tiny.SETTINGS, recompute=is_again, batch_size=rows, **settings), config)  # type: ignore[arg-type]
     parameters = get_state_dict(task.model)
     step = Step(task.loss, parameters, task.settings)
+    gc.collect()  # what others left would be let go in between
     before = GlobalCounters.mem_used
     with Context(TRAINING=1):
         for i in range(steps):
             step([to_tensors(task.batch(i, m, 0, 1)) for m in range(task.settings.accumulate)], 1e-2)
+    gc.collect()
     taken = GlobalCounters.mem_used - before
     return {name: x.numpy().copy() for name, x in parameters.items()}, taken
 

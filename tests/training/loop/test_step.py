@@ -7,9 +7,9 @@ from tinygrad import Tensor
 from tinygrad.nn.state import get_state_dict
 from training import tiny
 
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.parameters import is_decayed, is_linear, is_motif_table
 from gattn_tg.training.loop.step import Step
+from gattn_tg.training.settings import TrainSettings
 
 
 def test_only_weight_matrices_decay() -> None:

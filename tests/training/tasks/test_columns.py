@@ -17,8 +17,9 @@ from gattn_tg.errors import ConfigError, FormatError
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import SequenceClassifier
 from gattn_tg.models.readouts.sequences import LabelReadout, ValueReadout
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.start import take_over
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import ClassData, Classify
 from gattn_tg.training.tasks.labels import LabelData, Labels
 from gattn_tg.training.tasks.registry import task_of

@@ -84,7 +84,8 @@ def test_pairs_of_the_motifs_that_tell_most_begin_as_a_regression(tmp_path: Path
         f'{NETWORK}{PLAIN}\nmotif_pairs = 2\n[train]\nbatch_size = 8\nsteps = 3\nfilter_rate = 0.0\n'
     )
     begun = task_of(TrainConfig.from_toml(tmp_path / "r.toml"))
-    pairs = begun.model.parts(*(Tensor(x) for x in begun.train.inputs))[-1].numpy()
+    bases, _, lengths = (Tensor(x) for x in begun.train.inputs)
+    pairs = begun.model.pairs(begun.model.pair_numbers(bases, lengths)).numpy()
     is_yes = begun.truth(begun.train).reshape(len(pairs), -1)[:, 0] > (8 if task == "values" else 0)
     assert auc(is_yes, pairs[:, -1]) == 1
     before = snapshot(get_state_dict(begun.model))
@@ -149,7 +150,7 @@ def test_a_linear_model_of_motif_counts_begins_as_a_regression(tmp_path: Path, n
     )
     begun = task_of(TrainConfig.from_toml(tmp_path / "r.toml"))
     inputs = [Tensor(x) for x in begun.train.inputs]
-    _, linear = (x.numpy() for x in begun.model.parts(*inputs))
+    _, linear = (x.numpy() for x in begun.model.parts(*inputs).values())
     truth = begun.truth(begun.train)
     if task == "classes":
         assert (linear.argmax(1) == truth).mean() == 1

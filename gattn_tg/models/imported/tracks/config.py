@@ -125,9 +125,10 @@ class TracksShape(TrunkConfig):
         return Rope(theta=found.theta, rotary_dim=self.rotary_dim, linear_scale=found.linear_scale,
                     ntk_scale=found.ntk_scale)
 
-    def least_floats(self, positions: int, *, is_training: bool) -> int:
+    def least_floats(self, positions: int, *, is_training: bool, recomputes: bool = False) -> int:
         """As `TrunkConfig.least_floats`: attention is among tokens, the stem before it among bases."""
-        among_tokens = super().least_floats(positions // self.token_bp, is_training=is_training)
+        among_tokens = super().least_floats(positions // self.token_bp, is_training=is_training,
+                                            recomputes=recomputes)
         return among_tokens + positions * self.stem_width * (2 if is_training else 1)
 
 
