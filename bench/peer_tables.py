@@ -66,3 +66,12 @@ def soft() -> str:
              *(f"{x[kind]['median_ms']:,.1f} ({x['ratio'][kind]:.2f})" for kind in ("soft key", "soft pair"))]
             for x in newest("soft", "case", "pass", "threads")]  # fmt: skip
     return markdown(["case", "pass", "threads", "key, one id a base, ms", "soft key ms", "soft pair ms"], rows)
+
+
+def compilers() -> str:
+    """The same kernels by two C compilers."""
+    lines = newest("compilers", "case", "length", "threads")
+    names = lines[0]["compilers"] if lines else {"ziglang": "", "clang": ""}
+    rows = [[x["case"], str(x["threads"]), f"{x['ziglang']:,.1f}", f"{x['clang']:,.1f}", f"{x['ratio']:.2f}"]
+            for x in lines]  # fmt: skip
+    return markdown(["case", "threads", f"ziglang ({names['ziglang']}), ms", f"{names['clang']}, ms", "ratio"], rows)

@@ -29,7 +29,8 @@ from bench.biology.motif_tables import (
 )
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
-from bench.peer_tables import anchors, answers, inference, precision, roofline, soft
+from bench.far_tables import context, long, positions
+from bench.peer_tables import anchors, answers, compilers, inference, precision, roofline, soft
 from bench.record import ROOT, lines_of
 from bench.tables import Line, markdown, newest
 
@@ -223,13 +224,6 @@ def opencl() -> str:
     return markdown(["case", "pass", "simt ms", "lazy ms", "ratio"], rows)
 
 
-def long() -> str:
-    rows = [[x["model"], x["pass"], f"{x['length']:,}", *([x["failed"], "", "", ""] if "failed" in x else [
-             f"{x['seconds']:.2f}", f"{x['first_s']:.1f}", f"{x['peak_MB']:,}", str(x["exponent"] or "")])]
-            for x in newest("long", "model", "pass", "length")]  # fmt: skip
-    return markdown(["model", "pass", "bases", "s", "first, s", "peak, MiB", "exponent so far"], rows)
-
-
 def unrolling() -> str:
     rows = [[x["kernel"], f"{x['elements']:,}", *(f"{x['lowering_s'][who]:.2f}" for who in ("theirs", "ours")),
              *(f"{x[who]['median_ms']:.2f}" for who in ("theirs", "ours")), f"{x['ratio']:.2f}"]
@@ -344,7 +338,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
                             imports, relative, finetune, aligned, recovery, planted, annotation, grammar, accessibility,
                             exports, unrolling, commits, recompute, inference, precision, roofline, answers, long,
-                            anchors, soft)
+                            context, positions, anchors, soft, compilers)
 }
 
 

@@ -7,8 +7,8 @@ A tiny GenomicGPT learns from human windows. First its context grows, without an
 --beside bases, as many anchors as --anchors stand in every window: bases of CpG and CpG islands (`motif`), evenly
 spaced ones (`even`), places drawn once for all windows (`random`), or none. All runs of a seed see the same windows in
 the same order, and bits per base are those of the second halves of held-out windows. Seeds are the outer loop, so that
-a study that is cut short has whole tables of fewer seeds. One JSON line per run goes to bench/results/context.jsonl;
-`--table` prints the mean and the spread of the lines that are there. For 1 and 8 kb:
+a study that is cut short has whole tables of fewer seeds. One JSON line per run goes to bench/results/context.jsonl.
+For 1 and 8 kb:
 
     --width 8192 --contexts 1024 8192 --beside 1024 --anchors 128 --batch 2 --valid 24 --steps 60 --threads 2
 """
@@ -18,14 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections import defaultdict
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 from tinygrad import Tensor
 
-from bench.record import RESULTS, ROOT, write
+from bench.record import ROOT, write
 from gattn_tg.machine import threads
 from gattn_tg.models.gpt import GenomicGPT
 from gattn_tg.training.config import TrainConfig
@@ -92,19 +91,6 @@ def run(name: str, context: int, seed: int, a: argparse.Namespace) -> dict[str, 
             "threads": a.threads}  # fmt: skip
 
 
-def table() -> None:
-    """Means and spreads over seeds of the lines that are there, and differences from none at the same context."""
-    rows = [json.loads(line) for line in (RESULTS / "context.jsonl").read_text(encoding="utf-8").splitlines()]
-    bits: dict[tuple[int, int, str], dict[int, float]] = defaultdict(dict)
-    for row in rows:
-        bits[row["width"], row["context"], row["anchors"]][row["seed"]] = row["bits_per_base"]
-    for (width, context, name), found in bits.items():
-        values, none = np.array(list(found.values())), bits[width, context, "none"]
-        gains = [none[seed] - value for seed, value in found.items() if seed in none]
-        print(f"width {width}, context {context}, anchors {name:7s} {values.mean():.4f} bits (sd {values.std():.4f}, "
-              f"{len(values)} seeds), below none by {np.mean(gains) if gains else float('nan'):+.4f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=int, default=2048)
@@ -118,11 +104,7 @@ def main() -> None:
     parser.add_argument("--genome", type=Path, default=GENOME)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/gattn_context"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table", action="store_true")
     a = parser.parse_args()
-    if a.table:
-        table()
-        return
     if not a.genome.is_file():
         print(f"skipped: {a.genome} is absent")
         return

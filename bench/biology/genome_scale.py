@@ -26,7 +26,7 @@ from gattn_tg.data.genomes.corpus import Corpus, read_contigs
 from gattn_tg.io import Genome, Vcf, read_fasta, read_matrices, select
 from gattn_tg.motif import MotifVocabulary, vocabulary_of
 from gattn_tg.seq import encode
-from gattn_tg.training.config import TrainSettings
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.windows import Windows
 
 FACTORS = ["CTCF", "SP1", "TBP", "REST", "YY1", "NRF1", "CREB1", "GATA4", "KLF4", "SOX2"]

@@ -39,8 +39,8 @@ from gattn_tg.metrics.classes import auc
 from gattn_tg.metrics.mixture import share
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.fit import Fit
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks import filters
 from gattn_tg.training.tasks.classify import Classify
 

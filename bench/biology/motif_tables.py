@@ -11,7 +11,7 @@ from bench.tables import Line, markdown, newest
 from gattn_tg.front.why.discoveries import EVIDENCE
 
 # of study_words.py: the best linear model, one sum of network and linear model, the network alone
-OTHERS = ("gapped, motifs", "words, jaspar", "none", "binding.toml")
+OTHERS = ("gapped, motifs", "words, jaspar", "none", "placed", "binding.toml")
 
 
 def aligned() -> str:
@@ -82,12 +82,17 @@ def study_apart() -> str:
         for design, runs in designs.items():
             if not design.startswith("binding.toml"):
                 continue
-            means = [f"{np.mean([x[key] for x in runs.values()]):.4f}"
-                     for key in ("test_auc", "test_auc_network", "test_auc_linear")]  # fmt: skip
+            means = [_mean([x[key] for x in runs.values() if key in x])
+                     for key in ("test_auc", "test_auc_network", "test_auc_linear", "test_auc_placed")]  # fmt: skip
             others = ["" if other == design else _above(runs, designs.get(other, {})) for other in OTHERS]
             rows.append([name, f"{fraction:.0%}", design, str(len(runs)), *means, *others])
-    return markdown(["set", "of the data", "design", "seeds", "test AUC", "its network alone", "its linear part alone",
+    alone = ("its network alone", "its linear part alone", "its places alone")
+    return markdown(["set", "of the data", "design", "seeds", "test AUC", *alone,
                      *(f"less {other}" for other in OTHERS)], rows)
+
+
+def _mean(values: list[float]) -> str:
+    return f"{np.mean(values):.4f}" if values else ""
 
 
 def _above(runs: dict[int, Line], others: dict[int, Line]) -> str:

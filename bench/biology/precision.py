@@ -21,7 +21,8 @@ from bench.record import ROOT, lines_of, write
 from gattn_tg.front.load import load
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.machine import threads
-from gattn_tg.training.config import Precision, TrainConfig
+from gattn_tg.training.config import TrainConfig
+from gattn_tg.training.settings import Precision
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 

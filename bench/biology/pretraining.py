@@ -20,11 +20,12 @@ from bench.record import ROOT, lines_of, write
 from gattn_tg.machine import threads
 from gattn_tg.models import checkpoint
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.training.config import TrainConfig, TrainSettings
+from gattn_tg.training.config import TrainConfig
 from gattn_tg.training.loop.fit import Fit
 from gattn_tg.training.loop.start import take_over
 from gattn_tg.training.loop.watch import Validated, Watcher
 from gattn_tg.training.run import train
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import Classify
 
 CONFIG = ROOT / "bench" / "configs" / "encoder.toml"

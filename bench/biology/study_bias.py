@@ -39,11 +39,11 @@ from gattn_tg.models.captured.forward import sequence_answers
 from gattn_tg.models.captured.inputs import Feed
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
 from gattn_tg.motif import MotifVocabulary
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.keep.state import placed, restore, snapshot
 from gattn_tg.training.loop.parameters import multiple
 from gattn_tg.training.loop.schedule import learning_rate
 from gattn_tg.training.loop.step import Step
+from gattn_tg.training.settings import TrainSettings
 from gattn_tg.training.tasks.classify import Classify
 
 DATA = ROOT.parent / "shared" / "data" / "labelled"

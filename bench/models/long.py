@@ -46,8 +46,8 @@ from gattn_tg.motif import MotifVocabulary, annotate, causal_ids
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.poisson import poisson
 from gattn_tg.seq import encode
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.step import Loss, Step
+from gattn_tg.training.settings import TrainSettings
 
 LENGTHS = [2**13, 2**15, 2**17, 2**18, 2**19, 2**20]
 HEADS, HEAD_WIDTH, WINDOW, ANCHORS, TRACKS = 4, 32, 1_024, 1_024, 2

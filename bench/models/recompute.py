@@ -24,8 +24,8 @@ from tinygrad.nn.state import get_state_dict
 from bench.record import write
 from gattn_tg.machine import threads
 from gattn_tg.models.classifier import ClassifierConfig, SequenceClassifier
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.step import Step
+from gattn_tg.training.settings import TrainSettings
 
 MIB = 2**20
 

@@ -33,8 +33,8 @@ from gattn_tg.models.captured.inputs import to_tensors
 from gattn_tg.models.kinds import KINDS
 from gattn_tg.ops.cross_entropy import cross_entropy
 from gattn_tg.ops.poisson import LEAST, binary_cross_entropy, poisson
-from gattn_tg.training.config import TrainSettings
 from gattn_tg.training.loop.step import BETAS, Step
+from gattn_tg.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(weight_decay=0.0, motif_rate=1.0, clip_norm=1.0)
 RATE, STEPS, N_TRACKS, MASKED = 1e-3, 3, 8, 0.15
