@@ -14,7 +14,7 @@ from tinygrad.renderer import cstyle, llvmir
 from tinygrad.runtime import ops_cpu
 from tinygrad.uop.ops import Ops, PatternMatcher, UOp, UPat
 
-from gattn_tg.machine import arguments, beside, programs, threads, toolchain, unrolling
+from gattn_tg.machine import arguments, beside, passes, programs, threads, toolchain, unrolling
 from gattn_tg.machine.devices import cores
 
 # clang is let unroll loops: with -fno-unroll-loops it takes half the time, but attention takes four times as long, as
@@ -78,6 +78,7 @@ _OURS = {cstyle.ClangRenderer: ClangRenderer, llvmir.CPULLVMRenderer: CPULLVMRen
 _open = ops_cpu.CPUDevice.__init__
 programs.install()  # both here and not in `install`: tinygrad's compiler processes load no more than this module
 unrolling.install()
+passes.install()
 
 
 @functools.cache

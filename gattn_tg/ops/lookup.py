@@ -41,7 +41,7 @@ def rows_of(table: Float[Tensor, "v w"], ids: Int[Tensor, "..."]) -> Float[Tenso
 
     Args:
         table: One row per id.
-        ids: Integers in 0..v-1; others are not checked and read what they should not.
+        ids: Integers in 0..v-1, not checked: one CPU takes the nearest row for others, other devices zeros.
 
     Raises:
         ShapeError: The table is not a matrix.

@@ -25,6 +25,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "made" / "plan.toml"
     monkeypatch.setenv("GATTN_PLAN", str(path))
     monkeypatch.setattr(toolchain, "vector_bits", lambda: 512)
+    monkeypatch.setattr(toolchain, "vector_registers", lambda: 32)
     plan_table.table.cache_clear()
     yield path
     plan_table.table.cache_clear()
@@ -81,6 +82,15 @@ def test_tuning_writes_what_is_clearly_faster(
     assert [path.name for path in user.parent.iterdir()] == ["plan.toml"]
     plan_table.table.cache_clear()
     assert plan_table.tile() == (2, 32)
+
+
+def test_only_tiles_that_fit_the_registers_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "vector_bits", lambda: 256)
+    monkeypatch.setattr(toolchain, "vector_registers", lambda: 16)
+    assert bench.candidates("tile") == [(2, 32), (4, 16), (2, 16)]
+    assert bench.candidates("gemm") == [(6, 16), (5, 16), (4, 16), (3, 16), (2, 16)]
+    monkeypatch.setattr(toolchain, "vector_bits", lambda: 128)
+    assert bench.candidates("tile") == bench.candidates("gemm") == [(2, 16)]
 
 
 def test_json_is_one_object(user: Path, measured: list[Table], capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,7 @@ def test_the_package_has_every_row(user: Path) -> None:
     assert {(r.bits, r.stage) for r in plan_table.table()} == {(b, s) for b in WIDTHS for s in plan_table.STAGES}
     assert {r.origin for r in plan_table.table()} == {"package"}
     assert plan_table.tile() == (4, 64)
-    assert [plan_table.gemm_tile(bits) for bits in WIDTHS] == [(3, 32), (3, 32), (6, 64)]
+    assert [plan_table.gemm_tile(bits) for bits in WIDTHS] == [(5, 16), (5, 16), (6, 64)]
     assert {plan_table.panel_bytes(d) for d in (8, 64, 256)} == {128 * 1024}
     assert {plan_table.chunk_rows(d) for d in (8, 64, 256)} == {64}
 
@@ -62,10 +62,10 @@ def test_machines_with_few_registers_take_smaller_tiles(user: Path, monkeypatch:
     with toolchain.assuming(128):  # as WebAssembly
         assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 16), (3, 16))
         monkeypatch.setattr(toolchain, "vector_registers", lambda: 32)  # as NEON
-        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 32), (3, 32))
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((4, 16), (5, 16))
         user.write_text(plan_table.text([Row(128, "gemm", (4, 48)), Row(128, "tile", (1, 64), registers=16)]))
         plan_table.table.cache_clear()
-        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((2, 32), (4, 48))
+        assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((4, 16), (4, 48))
         monkeypatch.undo()
         monkeypatch.setenv("GATTN_PLAN", str(user))
         assert (plan_table.tile(), plan_table.gemm_tile(128)) == ((1, 64), (4, 48))  # the user's before the package's

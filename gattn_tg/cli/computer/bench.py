@@ -21,10 +21,10 @@ from gattn_tg.machine import sizes as plan_table
 from gattn_tg.machine.sizes import STAGES, Row
 
 CANDIDATES: dict[str, tuple[tuple[int, ...], ...]] = {
-    "tile": ((4, 64), (2, 64), (4, 32), (2, 32), (4, 16)),
+    "tile": ((4, 64), (2, 64), (4, 32), (2, 32), (4, 16), (2, 16)),
     "forward": ((64 * 1024,), (128 * 1024,), (256 * 1024,)),
     "backward": ((32,), (64,), (128,)),
-    "gemm": ((6, 64), (4, 64), (6, 32), (4, 32), (3, 32)),
+    "gemm": ((6, 64), (4, 64), (6, 32), (4, 32), (3, 32), (6, 16), (5, 16), (4, 16), (3, 16), (2, 16)),
 }
 ROUNDS = 3  # turns of every candidate; the fastest counts, since other work on the machine only slows
 MARGIN = 1.03  # another candidate must be this much faster than the row in use: less is noise
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         used = replace(plan_table.row(stage, d, bits), d=0 if stage in ("tile", "gemm") else d, gflops=None)
         rows = [used]
         if arguments.tune:
-            rows += [replace(used, sizes=s) for s in CANDIDATES[stage] if s != used.sizes]
+            rows += [replace(used, sizes=s) for s in candidates(stage) if s != used.sizes]
         speeds = measure(rows, kept, d, n_threads, quiet=arguments.json)
         best = winner(rows, speeds)
         if arguments.tune:
@@ -93,6 +93,14 @@ def stages(widths: Iterable[int]) -> list[tuple[str, int]]:
     """What is measured, in order: the tile first, since the passes are built from it. Stages without d have 0."""
     wide = sorted(set(widths))
     return [("tile", 64), *(("forward", d) for d in wide), *(("backward", d) for d in wide), ("gemm", 0)]
+
+
+def candidates(stage: str) -> list[tuple[int, ...]]:
+    """The sizes worth a measurement: of tiles, those whose sums, a row of B and a number of A fit the registers."""
+    if stage not in ("tile", "gemm"):
+        return list(CANDIDATES[stage])
+    floats, registers = toolchain.vector_bits() // 32, toolchain.vector_registers()
+    return [(rows, lanes) for rows, lanes in CANDIDATES[stage] if (rows + 1) * lanes // floats < registers]
 
 
 def check(path: Path) -> None:

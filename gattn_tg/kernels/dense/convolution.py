@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 from tinygrad.uop.ops import AxisType
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.dense.gemm_plan import LEAST_LANES
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.epilogue import Epilogue
 from gattn_tg.kernels.tiles.tile import ceildiv
 from gattn_tg.machine import threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 
-WIDTHS = (64, 48, 32)  # lanes of a tile; shorter inner loops are unrolled before clang's vectoriser sees them
+WIDTHS = (64, 48, 32, 16)  # lanes of a tile, as far as the tile of matrix products reaches
 MOST_ROWS = 8  # with 12 rows clang leaves the loop over them rolled, and the sums in memory: a quarter of the speed
 TILES = 32  # row tiles of a unit: its input stays in the second-level cache while the panels of w pass by
 BLOCK = 128  # rows of dy that stay in the first-level cache while the gradient of w walks over its tiles
@@ -73,7 +74,8 @@ class Windows:
     @property
     def width(self) -> int:
         """Lanes of a tile; 0 where none divides the channels."""
-        return next((w for w in WIDTHS if self.n_out % w == 0), 0)
+        _, most = gemm_tile(self.bits)
+        return next((w for w in WIDTHS if min(LEAST_LANES, most) <= w <= most and self.n_out % w == 0), 0)
 
     @property
     def most(self) -> int:
@@ -156,7 +158,7 @@ def forward(g: Windows) -> Callable[..., UOp]:
                 clear()
                 with body.loops(g.depth, height, g.width) as (d, i, j):
                     left = x[(first + i) * g.n_in + d].cast(dtypes.float32)
-                    body.write(acc, (i, j), body.read(acc, i, j) + left * w[p, d, j].cast(dtypes.float32))
+                    body.write(acc, (i, j), body.read(acc, i, j) + left * element(w, p, d, j).cast(dtypes.float32))
                 finish(first + g.half, p * g.width)
             if ends:
                 # every core does some of the ends, and where there are fewer than cores the same ones twice
@@ -169,7 +171,7 @@ def forward(g: Windows) -> Callable[..., UOp]:
                         inside = (at >= 0) & (at < g.n)
                         value = x[(batch * g.n + at.maximum(0).minimum(g.n - 1)) * g.n_in + c]
                         left = inside.where(value.cast(dtypes.float32), 0.0)
-                        right = w[p, tap * g.n_in + c, j].cast(dtypes.float32)
+                        right = element(w, p, tap * g.n_in + c, j).cast(dtypes.float32)
                         body.write(acc, (i, j), body.read(acc, i, j) + left * right)
                     finish(batch * g.n + row, p * g.width)
         return body.finish()
@@ -208,7 +210,7 @@ def weight_gradient(g: Windows) -> Callable[[UOp, UOp, UOp], UOp]:
                 start, stop = turn * g.inner // count, (turn + 1) * g.inner // count
                 with body.span(start, stop, g.inner) as r, body.loops(height, g.width) as (i, j):
                     left = x[(batch * g.n + r) * g.n_in + (d0 + i)].cast(dtypes.float32)
-                    right = dy[batch * g.n + r + g.half, n0 + j].cast(dtypes.float32)
+                    right = element(dy, batch * g.n + r + g.half, n0 + j).cast(dtypes.float32)
                     body.write(acc, (i, j), body.read(acc, i, j) + left * right)
                 tile(d0, n0, False)
             if g.half:
@@ -222,7 +224,7 @@ def weight_gradient(g: Windows) -> Callable[[UOp, UOp, UOp], UOp]:
                         inside = (at >= 0) & (at < g.n) & mine
                         value = x[(batch * g.n + at.maximum(0).minimum(g.n - 1)) * g.n_in + (d0 + i) % g.n_in]
                         left = inside.where(value.cast(dtypes.float32), 0.0)
-                        right = dy[batch * g.n + row, n0 + j].cast(dtypes.float32)
+                        right = element(dy, batch * g.n + row, n0 + j).cast(dtypes.float32)
                         body.write(acc, (i, j), body.read(acc, i, j) + left * right)
                     tile(d0, n0, False)
         return body.finish()

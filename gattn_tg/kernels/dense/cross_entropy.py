@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.dense.rowwise import chunks
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E
 from gattn_tg.kernels.tiles.tile import LANES, ceildiv, exp2
 from gattn_tg.machine import threads
@@ -34,7 +34,7 @@ def forward(smoothing: float) -> Callable[..., UOp]:
             with body.span(unit * m // pieces, (unit + 1) * m // pieces, m) as r:
 
                 def value(j: UOp, r: UOp = r) -> UOp:
-                    return x[r, j].cast(dtypes.float32)
+                    return element(x, r, j).cast(dtypes.float32)
 
                 _reduce(body, lanes, n, value, UOp.maximum, LEAST)
                 body.write(some, (0,), body.read(lanes, 0))
@@ -68,7 +68,7 @@ def backward(smoothing: float) -> Callable[..., UOp]:
         ):
             counts, label = _label(labels[r], n)
             # rounding can leave a logit above the log-sum-exp of its row, where `exp2` does not reach
-            p = exp2(((x[r, j].cast(dtypes.float32) - lse[r]) * LOG2E).minimum(0.0))
+            p = exp2(((element(x, r, j).cast(dtypes.float32) - lse[r]) * LOG2E).minimum(0.0))
             target = label.eq(j.cast(dtypes.int)).where(1 - smoothing, 0.0) + smoothing / n
             body.write(dx, (r, j), counts.where((p - target) * scale[0], 0.0).cast(dx.dtype))
         return body.finish()

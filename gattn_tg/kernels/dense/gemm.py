@@ -22,7 +22,7 @@ from gattn_tg.kernels.dense.gemm_plan import LINE, Gemm
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.kernels.pairs.epilogue import PairEpilogue
 from gattn_tg.kernels.pairs.unit import Place
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.epilogue import Epilogue
 from gattn_tg.kernels.tiles.tile import ceildiv
 
@@ -95,7 +95,7 @@ def kernel(g: Gemm) -> Callable[..., UOp]:
             """The sums take one piece of k in float32."""
             with body.loops(g.depth, g.height, g.width) as (x, i, j):
                 if g.rows == "mk":
-                    left, slot = a[r0 + i, k0 + x].cast(dtypes.float32), p
+                    left, slot = element(a, r0 + i, k0 + x).cast(dtypes.float32), p
                 else:
                     left, slot = body.read(scratch, part, (t * g.depth + x) * g.height + (i + g.lanes_size)), p * 0
                 right = body.read(scratch, part, (slot * g.depth + x) * g.width + j)
@@ -160,14 +160,14 @@ def _pack_lanes(body: Body, g: Gemm, scratch: UOp, b: UOp, part: UOp, p: UOp, k0
     if g.lanes == "kn":
         with body.loops(g.depth, g.width) as (x, j):
             if g.pairs:
-                put(x, j, pair_unit.pair(*(b[(k0 + x) * 2 + i, column(j)] for i in (0, 1))))
+                put(x, j, pair_unit.pair(*(element(b, (k0 + x) * 2 + i, column(j)) for i in (0, 1))))
             else:
-                put(x, j, b[k0 + x, column(j)])
+                put(x, j, element(b, k0 + x, column(j)))
         return
     # one cache line of B at a time: it is read whole and dealt to LINE rows of the panel, which stay in the cache
     with body.loops(ceildiv(g.depth, LINE), g.width, min(LINE, g.depth)) as (line, j, y):
         x = (line * LINE + y).minimum(g.depth - 1) if g.depth % LINE else line * LINE + y
-        put(x, j, b[column(j), k0 + x])
+        put(x, j, element(b, column(j), k0 + x))
 
 
 def _pack_rows(body: Body, g: Gemm, scratch: UOp, a: UOp, part: UOp, t: UOp, k0: UOp, r0: UOp) -> None:
@@ -183,7 +183,7 @@ def _pack_rows(body: Body, g: Gemm, scratch: UOp, a: UOp, part: UOp, t: UOp, k0:
 
     def put(x: UOp, i: UOp) -> None:
         at = (t * g.depth + x) * g.height + (i + g.lanes_size)
-        body.write(scratch, (part, at), a[k0 + x, r0 + i].cast(dtypes.float32))
+        body.write(scratch, (part, at), element(a, k0 + x, r0 + i).cast(dtypes.float32))
 
     if g.depth > 1:
         wide = ceildiv(g.height, QUAD) * QUAD

@@ -82,7 +82,7 @@ class Gemm:
     def width(self) -> int:
         """Columns of a tile, padded where the whole matrix is narrower."""
         most = self.tile[1]
-        return most if self.n >= most else max(LEAST_LANES, ceildiv(self.n, LANE_STEP) * LANE_STEP)
+        return most if self.n >= most else max(min(LEAST_LANES, most), ceildiv(self.n, LANE_STEP) * LANE_STEP)
 
     @property
     def stored(self) -> int:

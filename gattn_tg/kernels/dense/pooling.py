@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.dense.rowwise import chunks
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import is_nan
 from gattn_tg.machine import threads
 
@@ -25,7 +25,7 @@ def halve(y: UOp, x: UOp) -> UOp:
         body.span(unit * m // pieces, (unit + 1) * m // pieces, m) as r,
         body.loop(n) as j,
     ):
-        first, second = x[2 * r, j], x[2 * r + 1, j]
+        first, second = element(x, 2 * r, j), element(x, 2 * r + 1, j)
         body.write(y, (r, j), is_second(first, second).where(second, first))
     return body.finish()
 
@@ -40,9 +40,9 @@ def halve_back(dx: UOp, dy: UOp, x: UOp) -> UOp:
         body.units(pieces, min(pieces, threads.count())) as (_, unit),
         body.span(unit * m // pieces, (unit + 1) * m // pieces, m) as r,
     ):
-        with body.loop(n) as j:
-            body.write(dx, (2 * r, j), is_second(x[2 * r, j], x[2 * r + 1, j]).where(nothing, dy[r, j].cast(dx.dtype)))
-        with body.loop(n) as j:
-            second = is_second(x[2 * r, j], x[2 * r + 1, j])
-            body.write(dx, (2 * r + 1, j), second.where(dy[r, j].cast(dx.dtype), nothing))
+        for place in range(2):
+            with body.loop(n) as j:
+                second = is_second(element(x, 2 * r, j), element(x, 2 * r + 1, j))
+                slope = element(dy, r, j).cast(dx.dtype)
+                body.write(dx, (2 * r + place, j), second.where(*((slope, nothing) if place else (nothing, slope))))
     return body.finish()

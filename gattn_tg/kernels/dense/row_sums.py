@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import FOLD
 from gattn_tg.machine import threads
 
@@ -23,11 +23,17 @@ def scatter_rows(out: UOp, x: UOp, ids: UOp) -> UOp:
         with body.loops(v, width) as (c, j):
             body.write(out, (c, part * width + j), 0.0)
         with body.loop(m) as r:
-            c = ids[r].cast(dtypes.weakint)
+            c = nearest(ids[r], v)
             with body.loop(width) as j:
                 at = part * width + j
-                body.write(out, (c, at), body.read(out, c, at) + x[r, at].cast(dtypes.float32))
+                body.write(out, (c, at), body.read(out, c, at) + element(x, r, at).cast(dtypes.float32))
     return body.finish()
+
+
+def nearest(label: UOp, classes: int) -> UOp:
+    """The row of a table that an id names, so that no kernel reads or writes beside the table, whatever the id is."""
+    wide = label.cast(dtypes.int) if label.dtype.itemsize < dtypes.int.itemsize else label  # 255 in uint8 is no limit
+    return wide.maximum(0).minimum(classes - 1).cast(dtypes.weakint)
 
 
 def parts_of(width: int, most: int) -> int:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.dense.row_sums import nearest
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.epilogue import slope
 from gattn_tg.kernels.tiles.tile import LANES, ceildiv
 from gattn_tg.machine import threads
@@ -34,9 +35,9 @@ def row_sums(has_ids: bool) -> Callable[..., UOp]:
             with body.loops(classes, n) as (c, j):
                 body.write(out, (unit, c, j), 0.0)
             with body.span(*_rows(unit, m, pieces), m) as r:
-                c = ids[0][r].cast(dtypes.weakint) if has_ids else UOp.const(0, dtypes.weakint)
+                c = nearest(ids[0][r], classes) if has_ids else UOp.const(0, dtypes.weakint)
                 with body.loop(n) as j:
-                    body.write(out, (unit, c, j), body.read(out, unit, c, j) + x[r, j].cast(dtypes.float32))
+                    body.write(out, (unit, c, j), body.read(out, unit, c, j) + element(x, r, j).cast(dtypes.float32))
         return body.finish()
 
     return kernel
@@ -54,7 +55,7 @@ def activation_back(name: str) -> Callable[..., UOp]:
                 body.write(sums, (unit, 0, j), 0.0)
             with body.span(*_rows(unit, m, pieces), m) as r:
                 with body.loop(n) as j:
-                    value = dy[r, j].cast(dtypes.float32) * slope(name, z[r, j].cast(dtypes.float32))
+                    value = element(dy, r, j).cast(dtypes.float32) * slope(name, z[r, j].cast(dtypes.float32))
                     body.write(dz, (r, j), value.cast(dz.dtype))
                 with body.loop(n) as j:
                     so_far = body.read(sums, unit, 0, j)
@@ -74,7 +75,7 @@ def look_up(out: UOp, table: UOp, ids: UOp) -> UOp:
         body.span(*_rows(unit, m, pieces), m) as r,
         body.loop(n) as j,
     ):
-        body.write(out, (r, j), table[ids[r].cast(dtypes.weakint), j].cast(out.dtype))
+        body.write(out, (r, j), element(table, nearest(ids[r], table.shape[0]), j).cast(out.dtype))
     return body.finish()
 
 
@@ -93,12 +94,12 @@ def normalise(eps: float) -> Callable[..., UOp]:
             body.units(pieces, min(pieces, threads.count())) as (_, unit),
             body.span(*_rows(unit, m, pieces), m) as r,
         ):
-            _sum(body, n, [(lanes, lambda j: x[r, j].cast(dtypes.float32))])
+            _sum(body, n, [(lanes, lambda j: element(x, r, j).cast(dtypes.float32))])
             body.write(stats, (r, 0), body.read(lanes, 0) / n)
-            _sum(body, n, [(lanes, lambda j: _square(x[r, j].cast(dtypes.float32) - body.read(stats, r, 0)))])
+            _sum(body, n, [(lanes, lambda j: _square(element(x, r, j).cast(dtypes.float32) - body.read(stats, r, 0)))])
             body.write(stats, (r, 1), (body.read(lanes, 0) / n + eps).rsqrt())
             with body.loop(n) as j:
-                at = (x[r, j].cast(dtypes.float32) - body.read(stats, r, 0)) * body.read(stats, r, 1)
+                at = (element(x, r, j).cast(dtypes.float32) - body.read(stats, r, 0)) * body.read(stats, r, 1)
                 value = at * weight[j].cast(dtypes.float32) + bias[j].cast(dtypes.float32)
                 body.write(y, (r, j), value.cast(y.dtype))
         return body.finish()
@@ -121,15 +122,16 @@ def normalise_back(dx: UOp, sums: UOp, dy: UOp, x: UOp, stats: UOp, weight: UOp)
         with body.span(*_rows(unit, m, pieces), m) as r:
 
             def xhat(j: UOp, r: UOp = r) -> UOp:
-                return (x[r, j].cast(dtypes.float32) - stats[r, 0]) * stats[r, 1]
+                return (element(x, r, j).cast(dtypes.float32) - stats[r, 0]) * stats[r, 1]
 
             def g(j: UOp, r: UOp = r) -> UOp:
-                return dy[r, j].cast(dtypes.float32) * weight[j].cast(dtypes.float32)
+                return element(dy, r, j).cast(dtypes.float32) * weight[j].cast(dtypes.float32)
 
             with body.loop(n) as j:
-                body.write(sums, (unit, 0, j), body.read(sums, unit, 0, j) + dy[r, j].cast(dtypes.float32) * xhat(j))
+                more = element(dy, r, j).cast(dtypes.float32) * xhat(j)
+                body.write(sums, (unit, 0, j), body.read(sums, unit, 0, j) + more)
             with body.loop(n) as j:
-                body.write(sums, (unit, 1, j), body.read(sums, unit, 1, j) + dy[r, j].cast(dtypes.float32))
+                body.write(sums, (unit, 1, j), body.read(sums, unit, 1, j) + element(dy, r, j).cast(dtypes.float32))
             _sum(body, n, [(of_g, g), (of_gx, lambda j: g(j) * xhat(j))])
             with body.loop(n) as j:
                 inner = g(j) - body.read(of_g, 0) * (1 / n) - xhat(j) * (body.read(of_gx, 0) * (1 / n))

@@ -32,7 +32,7 @@ from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.distances import DistanceGradients
 from gattn_tg.kernels.loops.table_gradient import TableGradient
 from gattn_tg.kernels.tiles import operands as named
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.kinds import NONE
 from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
@@ -175,7 +175,7 @@ class Backward:
         factor = self.score.scale * LOG2E
         self.turn_k.lay_out(
             LANES, self.d, lambda j: self.key(first, j),
-            lambda j, x: finite(self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32)) * factor,
+            lambda j, x: finite(element(self.k, self.b, self.g, self.key(first, j), x).cast(dtypes.float32)) * factor,
             lambda j, x, value: self.at_k.write(j * self.wd + x, value),
         )  # fmt: skip
         with self.body.loops(self.d, LANES) as (x, j):
@@ -184,7 +184,7 @@ class Backward:
     def lay_out_v(self, first: UOp) -> None:
         """v by channel."""
         with self.body.loops(self.e, LANES) as (x, j):
-            self.vt.write(x * LANES + j, self.v[self.b, self.g, self.key(first, j), x].cast(dtypes.float32))
+            self.vt.write(x * LANES + j, element(self.v, self.b, self.g, self.key(first, j), x).cast(dtypes.float32))
 
     def walk(self, h: UOp, first: UOp) -> None:
         """All rows of one query head against one block of keys."""
@@ -226,12 +226,12 @@ class Backward:
         with body.loop(self.rows) as i:
             # nan makes the probabilities nan of what the row sees; rows that pad the chunk have no probabilities
             row = self.row(i0, i)
-            top = self.is_broken(h, row).where(math.nan, self.top[self.b, h, row])
+            top = self.is_broken(h, row).where(math.nan, element(self.top, self.b, h, row))
             body.write(self.row_top, (i,), (i0 + i < self.n).where(top, NEVER))
         with body.loop(self.rows) as i:
-            body.write(self.row_inverse, (i,), finite(self.inverse[self.b, h, self.row(i0, i)]))
+            body.write(self.row_inverse, (i,), finite(element(self.inverse, self.b, h, self.row(i0, i))))
         with body.loop(self.rows) as i:
-            body.write(self.row_delta, (i,), self.delta[self.b, h, self.row(i0, i)])
+            body.write(self.row_delta, (i,), element(self.delta, self.b, h, self.row(i0, i)))
 
     def row(self, i0: UOp, i: UOp) -> UOp:
         """A row of the chunk; rows that pad the last chunk repeat the last one."""
@@ -245,23 +245,23 @@ class Backward:
         self.rows_of_q: Panel | View = self.at_q
         self.rows_of_do: Panel | View = self.at_do
         if is_whole and self.wd == self.d and self.q.dtype == dtypes.float32 and not self.rotation.channels:
-            self.rows_of_q = View(lambda i, x: self.q[self.b, h, i0 + i, x])
+            self.rows_of_q = View(lambda i, x: element(self.q, self.b, h, i0 + i, x))
         else:
             self.turn_q.lay_out(
                 self.rows, self.d, lambda i: self.row(i0, i),
-                lambda i, x: self.q[self.b, h, self.row(i0, i), x].cast(dtypes.float32),
+                lambda i, x: element(self.q, self.b, h, self.row(i0, i), x).cast(dtypes.float32),
                 lambda i, x, value: self.at_q.write(i * self.wd + x, value),
             )  # fmt: skip
         if is_whole and self.we == self.e and self.do.dtype == dtypes.float32:
-            self.rows_of_do = View(lambda i, x: self.do[self.b, h, i0 + i, x])
+            self.rows_of_do = View(lambda i, x: element(self.do, self.b, h, i0 + i, x))
         else:
             with body.loops(self.rows, self.e) as (i, x):
-                self.at_do.write(i * self.we + x, self.do[self.b, h, self.row(i0, i), x].cast(dtypes.float32))
+                self.at_do.write(i * self.we + x, element(self.do, self.b, h, self.row(i0, i), x).cast(dtypes.float32))
 
     def is_broken(self, h: UOp, i: UOp) -> UOp:
         """Whether a row that sees something saw a broken number, or its gradient holds one."""
-        inverse = self.inverse[self.b, h, i]
-        return inverse.ne(0.0) & is_nan(inverse + self.delta[self.b, h, i])
+        inverse = element(self.inverse, self.b, h, i)
+        return inverse.ne(0.0) & is_nan(inverse + element(self.delta, self.b, h, i))
 
     def weigh(self, h: UOp, i0: UOp, r: UOp, first: UOp) -> None:
         """p and ds of one tile."""

@@ -12,7 +12,7 @@ import math
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import FOLD, LANES, is_finite, tree
 
 QUAD = 4
@@ -41,7 +41,7 @@ class BrokenKeys:
 
     def number(self, x: UOp, b: UOp, g: UOp, key: UOp, c: UOp) -> UOp:
         """A number of a key; keys that pad the last block repeat the last one."""
-        return x[b, g, key.minimum(self.m - 1), c].cast(dtypes.float32)
+        return element(x, b, g, key.minimum(self.m - 1), c).cast(dtypes.float32)
 
     def clear(self) -> None:
         """Start the sums of a block."""

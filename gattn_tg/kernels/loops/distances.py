@@ -20,7 +20,7 @@ from collections.abc import Callable
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.loops.broken import BrokenKeys
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.score import LOG2E
 from gattn_tg.kernels.tiles.tile import (
     FOLD,
@@ -90,13 +90,13 @@ class Distances:
 
     def broken_row(self, b: UOp, h: UOp, row: UOp, x: UOp) -> UOp:
         """Lane x of FOLD of what is nan where a row of queries is broken, else 0."""
-        numbers = [self.of_q[b, h, row, (x + c).minimum(self.c - 1)] for c in range(0, self.c, FOLD)]
+        numbers = [element(self.of_q, b, h, row, (x + c).minimum(self.c - 1)) for c in range(0, self.c, FOLD)]
         return tree([self.broken.times_zero(y) for y in numbers], UOp.__add__)
 
     def lay_out_rows(self, b: UOp, h: UOp, row: Callable[[UOp], UOp]) -> None:
         """The rows of queries, in units of the score."""
         with self.body.loops(self.rows, self.c) as (i, x):
-            value = self.of_q[b, h, row(i), x].cast(dtypes.float32) * LOG2E
+            value = element(self.of_q, b, h, row(i), x).cast(dtypes.float32) * LOG2E
             self.at_q.write(i * self.width + x, saturate(value, LARGEST))
 
     def lay_out_band(self, h: UOp, i0: UOp, first: UOp) -> None:
@@ -104,7 +104,7 @@ class Distances:
         body, band, stride, c = self.body, self.band, self.stride, self.c
         begin = first + (self.before + self.n - self.rows) - i0
         with body.loops(c, band_lanes(self.rows)) as (x, t):
-            band.write(x * stride + t, self.of_k[h, x, begin + t].cast(dtypes.float32))
+            band.write(x * stride + t, element(self.of_k, h, x, begin + t).cast(dtypes.float32))
         with body.loop(stride) as t:
             band.write(c * stride + t, 0.0)
         with body.loops(c, band_lanes(self.rows)) as (x, t):

@@ -20,6 +20,7 @@ from tinygrad.dtype import DType
 
 from gattn_tg.kernels.loops.forward import OUTPUTS, Forward
 from gattn_tg.kernels.tiles import operands as named
+from gattn_tg.kernels.tiles.body import element
 from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, Score
@@ -86,7 +87,7 @@ class FewRows(Forward):
         turn = Turn(self.body, self.rotation, self.angles.get("cos_q"), self.angles.get("sin_q"), self.b)
         turn.lay_out(
             self.rows, self.d, self.row,
-            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32) * factor,
+            lambda i, x: element(self.q, self.b, self.h, self.row(i), x).cast(dtypes.float32) * factor,
             lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
         )  # fmt: skip
 
@@ -99,7 +100,7 @@ class FewRows(Forward):
         """v, key after key, without broken numbers; whole blocks of float32 rows serve as they are."""
         if self.width == self.e and self.m % LANES == 0 and self.v.dtype == dtypes.float32:
             self.lanes_of_v: Panel | View = View(
-                lambda j, x: saturate(self.v[self.b, self.g, first + j, x], LARGEST)
+                lambda j, x: saturate(element(self.v, self.b, self.g, first + j, x), LARGEST)
             )  # fmt: skip
             return
         self.lanes_of_v = self.at_v
@@ -110,13 +111,13 @@ class FewRows(Forward):
         wide = self.q_width
         if self.reads_k_in_place:
             self.rows_of_k: Element = lambda j, x: (
-                self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32)
+                element(self.k, self.b, self.g, self.key(first, j), x).cast(dtypes.float32)
             )  # fmt: skip
             return
         self.rows_of_k = lambda j, x: self.at_k.read(j * wide + x)
         self.turn_of_keys().lay_out(
             LANES, self.d, lambda j: self.key(first, j),
-            lambda j, x: self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32),
+            lambda j, x: element(self.k, self.b, self.g, self.key(first, j), x).cast(dtypes.float32),
             lambda j, x, value: self.at_k.write(j * wide + x, value),
         )  # fmt: skip
 

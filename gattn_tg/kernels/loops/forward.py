@@ -30,7 +30,7 @@ from gattn_tg.kernels.loops.broken import BrokenKeys
 from gattn_tg.kernels.loops.distances import Distances, band_sizes
 from gattn_tg.kernels.loops.units import query_rows, runs
 from gattn_tg.kernels.tiles import operands as named
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E, Score, ScoreBody
@@ -161,7 +161,8 @@ class Forward:
             body.write(self.top, (i,), LEAST)
         self.broken.start()
         with body.loops(self.rows, FOLD) as (i, x):
-            numbers = [self.q[self.b, self.h, self.row(i), (x + c).minimum(self.d - 1)] for c in range(0, self.d, FOLD)]
+            places = [(x + c).minimum(self.d - 1) for c in range(0, self.d, FOLD)]
+            numbers = [element(self.q, self.b, self.h, self.row(i), place) for place in places]
             body.write(self.total, (i, x), tree([self.broken.times_zero(y) for y in numbers], UOp.__add__))
         if self.distances is not None:
             with body.loops(self.rows, FOLD) as (i, x):
@@ -173,7 +174,7 @@ class Forward:
     def take_rows(self) -> None:
         """The rows of q: where they are, or laid out."""
         if self.reads_q_in_place(dtypes.float32):
-            self.rows_of_q: Panel | View = View(lambda i, x: self.q[self.b, self.h, self.i0 + i, x])
+            self.rows_of_q: Panel | View = View(lambda i, x: element(self.q, self.b, self.h, self.i0 + i, x))
         else:
             self.rows_of_q = self.at_q
             self.lay_out_q()
@@ -186,7 +187,7 @@ class Forward:
         """The rows of q, turned, in float32."""
         self.turn_of_rows().lay_out(
             self.rows, self.d, self.row,
-            lambda i, x: self.q[self.b, self.h, self.row(i), x].cast(dtypes.float32),
+            lambda i, x: element(self.q, self.b, self.h, self.row(i), x).cast(dtypes.float32),
             lambda i, x, value: self.at_q.write(i * self.q_width + x, value),
         )  # fmt: skip
 
@@ -224,7 +225,7 @@ class Forward:
         factor = self.score.scale * LOG2E
         self.turn_of_keys().lay_out(
             LANES, self.d, lambda j: self.key(first, j),
-            lambda j, x: self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32) * factor,
+            lambda j, x: element(self.k, self.b, self.g, self.key(first, j), x).cast(dtypes.float32) * factor,
             lambda j, x, value: self.at_k.write(x * LANES + j, value), by_channel=True,
         )  # fmt: skip
 
@@ -239,7 +240,7 @@ class Forward:
     def lay_out_v(self, first: UOp) -> None:
         """v, key after key; broken numbers become large ones, which rows that see them do not use."""
         with self.body.loops(LANES, self.e) as (j, x):
-            value = self.v[self.b, self.g, self.key(first, j), x]
+            value = element(self.v, self.b, self.g, self.key(first, j), x)
             self.at_v.write(j * self.width + x, saturate(value.cast(dtypes.float32), LARGEST))
 
     def multiply(self, r: UOp, first: UOp) -> None:

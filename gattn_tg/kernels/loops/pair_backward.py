@@ -19,6 +19,7 @@ from gattn_tg.kernels.loops.pair_rows import PairRows
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.kernels.pairs.unit import Place
 from gattn_tg.kernels.tiles import operands as named
+from gattn_tg.kernels.tiles.body import element
 from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation, Turn
 from gattn_tg.kernels.tiles.score import LOG2E, Score
@@ -63,7 +64,7 @@ class PairBackward(Backward):
         body, rows = self.body, Place.of(self.k_rows, self.d // 2)
         self.laid.lay_out(
             self.turn_k, LANES, self.d, lambda j: self.key(first, j),
-            lambda j, x: finite(self.k[self.b, self.g, self.key(first, j), x].cast(dtypes.float32)), rows,
+            lambda j, x: finite(element(self.k, self.b, self.g, self.key(first, j), x).cast(dtypes.float32)), rows,
         )  # fmt: skip
         pair_unit.transpose(body, Place.of(self.kt, LANES), rows, LANES, self.d // 2)
         pair_unit.zipped(body, Place.of(self.at_k, self.wd), rows, LANES // 2, self.d)
@@ -73,7 +74,7 @@ class PairBackward(Backward):
         rows = Place.of(self.k_rows, self.e // 2)
         self.laid.lay_out(
             self.still, LANES, self.e, lambda j: self.key(first, j),
-            lambda j, x: self.v[self.b, self.g, self.key(first, j), x], rows,
+            lambda j, x: element(self.v, self.b, self.g, self.key(first, j), x), rows,
         )  # fmt: skip
         pair_unit.transpose(self.body, Place.of(self.vt, LANES), rows, LANES, self.e // 2)
 
@@ -94,8 +95,9 @@ class PairBackward(Backward):
             return Place(x, (self.b, h, i0, 0), width)
         rows = Place.of(panel, width // 2)
         self.laid.lay_out(
-            turn, self.rows, width, lambda i: self.row(i0, i), lambda i, c: x[self.b, h, self.row(i0, i), c], rows
-        )
+            turn, self.rows, width, lambda i: self.row(i0, i),
+            lambda i, c: element(x, self.b, h, self.row(i0, i), c), rows,
+        )  # fmt: skip
         return rows
 
     def multiply(self, h: UOp, i0: UOp, first: UOp) -> None:

@@ -17,6 +17,7 @@ from gattn_tg.kernels.loops.units import query_rows, runs
 from gattn_tg.kernels.pairs import unit as pair_unit
 from gattn_tg.kernels.pairs.unit import Place
 from gattn_tg.kernels.tiles import operands as named
+from gattn_tg.kernels.tiles.body import element
 from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.score import LOG2E, Score
@@ -90,7 +91,8 @@ class PairForward(Forward):
         with self.body.loop(self.rows // step) as piece:
             r = piece * step
             self.laid.lay_out(
-                turn, step, self.d, lambda i: self.row(r + i), lambda i, x: self.q[self.b, self.h, self.row(r + i), x],
+                turn, step, self.d, lambda i: self.row(r + i),
+                lambda i, x: element(self.q, self.b, self.h, self.row(r + i), x),
                 Place.of(self.at_q, self.d // 2, r * (self.d // 2)),
             )  # fmt: skip
 
@@ -102,7 +104,7 @@ class PairForward(Forward):
             rows = Place.of(self.narrow, self.d // 2)
             self.laid.lay_out(
                 self.turn_of_keys(), LANES, self.d, lambda j: self.key(first, j),
-                lambda j, x: self.k[self.b, self.g, self.key(first, j), x], rows,
+                lambda j, x: element(self.k, self.b, self.g, self.key(first, j), x), rows,
             )  # fmt: skip
         pair_unit.transpose(self.body, Place.of(self.at_k, LANES), rows, LANES, self.d // 2)
 
@@ -110,7 +112,7 @@ class PairForward(Forward):
         """v, a pair of keys after another; broken numbers become large ones, which rows that see them do not use."""
 
         def value(j: UOp, x: UOp) -> UOp:
-            number = self.v[self.b, self.g, self.key(first, j), x].cast(dtypes.float32)
+            number = element(self.v, self.b, self.g, self.key(first, j), x).cast(dtypes.float32)
             return saturate(number, WIDEST_BFLOAT16).cast(dtypes.bfloat16)
 
         with self.body.loops(LANES // 2, self.e) as (j, x):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.tiles.body import element
 from gattn_tg.kernels.tiles.score import ScoreBody
 from gattn_tg.kernels.tiles.tile import LANES, ROWS, ceildiv
 
@@ -58,7 +59,7 @@ class TableGradient:
                 put(c, body.read(self.rows, i, c))
             return
         with body.loops(scores.score.panel_rows, LANES) as (a, j):
-            key = scores.t["ids_k"][place[0], (first + j).minimum(scores.m - 1)].cast(dtypes.weakint)
+            key = element(scores.t["ids_k"], place[0], (first + j).minimum(scores.m - 1)).cast(dtypes.weakint)
             value = body.read(self.rows, a, j)
             if scores.pads:
                 value = scores.is_inside(first, j).where(value, 0.0)

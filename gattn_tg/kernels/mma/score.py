@@ -9,7 +9,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.mma.layout import Write
 from gattn_tg.kernels.mma.warps import Warps
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.group_score import GroupScore
 from gattn_tg.kernels.tiles.score import Score
 from gattn_tg.kernels.tiles.tile import ceildiv
@@ -36,7 +36,7 @@ class WarpScore(GroupScore):
         for name, lanes in self.ints.items():
             for turn in range(ceildiv(keys, threads)):
                 j = (self.group.thread + turn * threads).minimum(keys - 1)
-                number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
+                number = element(self.t[name], b, (first + j).minimum(self.m - 1)).cast(dtypes.int)
                 writes.append((lanes, (j,), number))
         if self.broken is not None:
             for turn in range(ceildiv(keys, threads)):

@@ -8,6 +8,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.pairs import unit
 from gattn_tg.kernels.pairs.unit import Place
+from gattn_tg.kernels.tiles.body import element
 from gattn_tg.kernels.tiles.epilogue import Epilogue, activate
 
 WHOLE = 16  # float32 that are rounded together
@@ -42,7 +43,7 @@ class PairEpilogue(Epilogue):
             with body.loops(self.height, self.width) as (i, j):
                 value = activate(self.activation, body.read(acc, i, j))
                 if residual is not None:
-                    value = value + residual[r0 + i, n0 + j].cast(dtypes.float32)
+                    value = value + element(residual, r0 + i, n0 + j).cast(dtypes.float32)
                 body.write(acc, (i, j), value)
         self.keep(self.c, r0, n0)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.group_score import GroupScore
 from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation
@@ -70,22 +70,22 @@ class Backward:
         def channel(i: UOp, x: UOp) -> UOp:
             row = self.row(i0, i)
             return turned(
-                x, self.d, self.rotation, lambda c: self.q[b, h, row, c].cast(dtypes.float32),
+                x, self.d, self.rotation, lambda c: element(self.q, b, h, row, c).cast(dtypes.float32),
                 cos=cos, sin=sin, b=b, row=row,
             )  # fmt: skip
 
         def gradient(i: UOp, x: UOp) -> UOp:
-            return self.do[b, h, self.row(i0, i), x.minimum(self.e - 1)].cast(dtypes.float32)
+            return element(self.do, b, h, self.row(i0, i), x.minimum(self.e - 1)).cast(dtypes.float32)
 
         self.group.fill(self.at_q, self.layout.rows, self.d, channel)
         self.group.fill(self.at_do, self.layout.rows, self.e, gradient)
         for place, (given, kept) in enumerate(self.stats):
             with body.loop(kept.shape[0]) as i:
                 at = self.group.row(i)
-                value = given[b, h, self.row(i0, at)]
+                value = element(given, b, h, self.row(i0, at))
                 if place == 0:
                     # nan makes the probabilities nan of what a broken row sees; rows that pad have no probabilities
-                    inverse, delta = (other[b, h, self.row(i0, at)] for other, _ in self.stats[1:])
+                    inverse, delta = (element(other, b, h, self.row(i0, at)) for other, _ in self.stats[1:])
                     of_q = self.scores.broken_row(b, h, self.row(i0, at))
                     value = broken_top(value, inverse, delta + of_q)
                     body.write(kept, (i, 0), (i0 + at < self.n).where(value, NEVER))
@@ -101,12 +101,12 @@ class Backward:
         def channel(j: UOp, x: UOp) -> UOp:
             key = self.key(first, j)
             return turned(
-                x, self.d, self.rotation, lambda c: self.k[b, g, key, c].cast(dtypes.float32) * factor,
+                x, self.d, self.rotation, lambda c: element(self.k, b, g, key, c).cast(dtypes.float32) * factor,
                 cos=cos, sin=sin, b=b, row=key,
             )  # fmt: skip
 
         def value(j: UOp, x: UOp) -> UOp:
-            return self.v[b, g, self.key(first, j), x.minimum(self.e - 1)].cast(dtypes.float32)
+            return element(self.v, b, g, self.key(first, j), x.minimum(self.e - 1)).cast(dtypes.float32)
 
         keys = self.layout.keys
         if k is not None:

@@ -18,7 +18,7 @@ from tinygrad import UOp, dtypes
 
 from gattn_tg.kernels.simt.group import Group, Layout, by_column, by_row, turned
 from gattn_tg.kernels.tiles import operands as named
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.group_score import GroupScore, words
 from gattn_tg.kernels.tiles.operands import Operands
 from gattn_tg.kernels.tiles.rotation import Rotation
@@ -104,7 +104,7 @@ class Forward:
 
         def channel(i: UOp, x: UOp) -> UOp:
             def load(c: UOp) -> UOp:
-                return self.q[self.b, self.h, self.row(i), c].cast(dtypes.float32)
+                return element(self.q, self.b, self.h, self.row(i), c).cast(dtypes.float32)
 
             return turned(x, self.d, self.rotation, load, cos=cos, sin=sin, b=self.b, row=self.row(i))
 
@@ -135,12 +135,12 @@ class Forward:
 
         def channel(j: UOp, x: UOp) -> UOp:
             def load(c: UOp) -> UOp:
-                return self.k[self.b, self.g, key(j), c].cast(dtypes.float32) * factor
+                return element(self.k, self.b, self.g, key(j), c).cast(dtypes.float32) * factor
 
             return turned(x, self.d, self.rotation, load, cos=cos, sin=sin, b=self.b, row=key(j))
 
         def value(j: UOp, x: UOp) -> UOp:
-            return self.v[self.b, self.g, key(j), x.minimum(self.e - 1)].cast(dtypes.float32)
+            return element(self.v, self.b, self.g, key(j), x.minimum(self.e - 1)).cast(dtypes.float32)
 
         self.group.fill(self.at_k, self.layout.keys, self.d, channel, is_turned=True)
         self.group.fill(self.at_v, self.layout.keys, self.e, value)

@@ -43,12 +43,11 @@ class Body:
 
     def read(self, buffer: UOp, *index: UOp | int) -> UOp:
         """The element as it is after the last statement."""
-        return buffer.after(*self._last)[index]
+        return self._at(buffer, index)
 
     def pointer(self, buffer: UOp, *index: UOp | int) -> UOp:
         """The address of an element, for a statement of another language that reads and writes there."""
-        places = [UOp.const(i, dtypes.weakint) if isinstance(i, int) else i for i in index]
-        return buffer.after(*self._last).index(*places)
+        return self._at(buffer, index)
 
     def write(self, buffer: UOp, index: tuple[UOp | int, ...], value: UOp | float, when: UOp | None = None) -> None:
         """The statement `buffer[index] = value`, only where `when` holds."""
@@ -56,16 +55,12 @@ class Body:
             if not when.simplify().vmax:
                 return  # never: tinygrad drops such a store together with all statements before it
             # on the flat buffer: a condition does not survive a reshape whose axes have size 1
-            flat = UOp.const(0, dtypes.weakint)
-            for size, at in zip(buffer.shape, index, strict=True):
-                flat = flat * size + at
-            buffer, index = buffer.base, (flat.valid(when),)
-        self._last = (buffer.after(*self._last)[index].store(value),)
+            buffer, index = buffer.base, (flat(buffer, index).valid(when),)
+        self._last = (self._at(buffer, index).store(value),)
 
     def together(self, writes: Sequence[tuple[UOp, tuple[UOp | int, ...], UOp | float]]) -> None:
         """One statement that writes many elements; none of its values sees what another one writes."""
-        after = self._last
-        self._last = (UOp.group(*[buffer.after(*after)[index].store(value) for buffer, index, value in writes]),)
+        self._last = (UOp.group(*[self._at(buffer, index).store(value) for buffer, index, value in writes]),)
 
     @contextmanager
     def loop(self, size: int, kind: AxisType = AxisType.LOOP) -> Iterator[UOp]:
@@ -142,9 +137,27 @@ class Body:
         """
         self._last = (UOp(Ops.BARRIER, src=self._last),)
 
+    def _at(self, buffer: UOp, index: Sequence[UOp | int]) -> UOp:
+        """An element of a buffer as it lies in memory, which waits for the last statement."""
+        return buffer.base.after(*self._last).index(flat(buffer, index))
+
     def finish(self) -> UOp:
         """The kernel."""
-        return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=()))
+        return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=())).rtag("ordered")
+
+
+def element(operand: UOp, *index: UOp | int) -> UOp:
+    """An element of what a kernel only reads; a piece of a buffer finds it by itself."""
+    return operand.base.index(flat(operand, index)) if isinstance(operand, UOp) else operand[index]
+
+
+def flat(buffer: UOp, index: Sequence[UOp | int]) -> UOp:
+    """The place of an element in memory. tinygrad finds it too, by rewriting every access several times."""
+    place: UOp | int = 0
+    for size, at in zip(buffer.shape, index, strict=True):
+        step = place * size
+        place = at if isinstance(step, int) and step == 0 else step + at
+    return UOp.const(place, dtypes.weakint) if isinstance(place, int) else place
 
 
 def in_order(x: UOp) -> UOp:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import exp2, is_nan
 
 GELU_SCALE, GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi); Hendrycks & Gimpel 2016, tanh form
@@ -58,7 +58,7 @@ class Epilogue:
         with body.loops(self.height, self.width) as (i, j):
             value = activate(self.activation, body.read(acc, i, j))
             if residual is not None:
-                value = value + residual[r0 + i, n0 + j].cast(dtypes.float32)
+                value = value + element(residual, r0 + i, n0 + j).cast(dtypes.float32)
             self.store(r0 + i, n0 + j, value)
 
 

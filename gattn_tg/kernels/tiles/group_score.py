@@ -7,7 +7,7 @@ from typing import Protocol
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import DType
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.kinds import NONE
 from gattn_tg.kernels.tiles.score import LOG2E, Score, ScoreBody
 from gattn_tg.kernels.tiles.score import entry as bounded_entry
@@ -87,7 +87,7 @@ class GroupScore(ScoreBody):
         with self.body.loop(ceildiv(size, threads)) as turn:
             entry = (turn * threads + self.group.thread).minimum(size - 1)
             index = (entry // classes, entry % classes) if len(given.shape) == 3 else (entry,)
-            value = bounded_entry(given[h if given.shape[0] > 1 else 0, *index].cast(dtypes.float32))
+            value = bounded_entry(element(given, h if given.shape[0] > 1 else 0, *index).cast(dtypes.float32))
             self.body.write(self.table, (entry,), value)
 
     def load(self, b: UOp, h: UOp, first: UOp) -> None:
@@ -102,7 +102,7 @@ class GroupScore(ScoreBody):
             self.group.part()
             with self.body.loop(ceildiv(keys, threads)) as turn:
                 j = (turn * threads + self.group.thread).minimum(keys - 1)
-                number = self.t[name][b, (first + j).minimum(self.m - 1)].cast(dtypes.int)
+                number = element(self.t[name], b, (first + j).minimum(self.m - 1)).cast(dtypes.int)
                 self.body.write(lanes, (j,), number)
         if self.broken is not None:
             self.group.part()
@@ -117,11 +117,11 @@ class GroupScore(ScoreBody):
 
     def broken_key(self, b: UOp, g: UOp, first: UOp, j: UOp) -> UOp:
         """nan where key first + j is broken, else 0."""
-        return self.t["broken_k"][b, g, (first + j).minimum(self.m - 1)]
+        return element(self.t["broken_k"], b, g, (first + j).minimum(self.m - 1))
 
     def broken_row(self, b: UOp, h: UOp, row: UOp) -> UOp | float:
         """nan where q of a row is broken, else 0."""
-        return self.t["broken_q"][b, h, row] if self.score.has_broken else 0.0
+        return element(self.t["broken_q"], b, h, row) if self.score.has_broken else 0.0
 
     @property
     def pads_panel(self) -> bool:
@@ -149,7 +149,7 @@ class GroupScore(ScoreBody):
 
     def row_class(self, b: UOp, row: UOp) -> UOp:
         """Class id of a row."""
-        return self._bounded(self.t["ids_q"][b, row].cast(dtypes.int))
+        return self._bounded(element(self.t["ids_q"], b, row).cast(dtypes.int))
 
     def key_class(self, j: UOp) -> UOp:
         """Class id of a key of the block."""

@@ -21,6 +21,8 @@ from typing import Literal, Protocol
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.tiles.body import element
+
 # What a softmax does not tell about a table, because it cancels: a constant over the keys of a query; the same, where
 # keys and queries change places; the entry that most pairs have; nothing.
 Unseen = Literal["keys", "both", "first", "nothing"]
@@ -292,7 +294,7 @@ class Between(LookedUp):
 
     def class_of(self, scores: Elements, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         row = i.minimum(scores.n - 1)
-        upto, before = scores.t["upto_q"][b, row], scores.t["before_q"][b, row]
+        upto, before = element(scores.t["upto_q"], b, row), element(scores.t["before_q"], b, row)
         forth, back = scores.lane("before_k", j) - upto, before - scores.lane("upto_k", j)
         return scores.is_after(b, i, first, j).where(forth, back).maximum(0).minimum(scores.classes - 1)
 
@@ -306,7 +308,7 @@ class Dense(LookedUp):
     is_map: bool = True
 
     def class_of(self, scores: Elements, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
-        return scores.t["ids"][b, i.minimum(scores.n - 1), first + j].cast(dtypes.int)
+        return element(scores.t["ids"], b, i.minimum(scores.n - 1), first + j).cast(dtypes.int)
 
 
 NONE = BiasKind()

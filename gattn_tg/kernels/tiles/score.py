@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tinygrad import UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.kinds import NONE, BiasKind
 from gattn_tg.kernels.tiles.tile import LANES, is_nan, saturate
 
@@ -176,11 +176,12 @@ class ScoreBody:
             value = UOp.const(0.0, dtypes.float32) if self.broken is None else body.read(self.broken, j)
             if kind.is_by_row:
                 at = (first + j).minimum(self.m - 1)
-                value = value + kind.panel_entry(self, h, a, self.t["ids_k"][b, at].cast(dtypes.weakint)) * LOG2E
+                key = element(self.t["ids_k"], b, at).cast(dtypes.weakint)
+                value = value + kind.panel_entry(self, h, a, key) * LOG2E
             body.write(self.panel, (a, j), self.is_inside(first, j).where(value, -math.inf))
         for name, lanes in self.ints.items():
             with body.loop(LANES) as j:
-                body.write(lanes, (j,), self.t[name][b, (first + j).minimum(self.m - 1)])
+                body.write(lanes, (j,), element(self.t[name], b, (first + j).minimum(self.m - 1)))
         if self.entries is not None:
             with body.loop(self.score.classes) as c:
                 body.write(self.entries, (c,), self.table_entry(h, c) * LOG2E)
@@ -245,7 +246,7 @@ class ScoreBody:
     def is_forth(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
         """Whether row i does not come after key first + j."""
         if self.score.has_places:
-            return self.t["at_q"][b, i.minimum(self.n - 1)] <= self.lane("at_k", j)
+            return element(self.t["at_q"], b, i.minimum(self.n - 1)) <= self.lane("at_k", j)
         return self.is_after(b, i, first, j)
 
     def apart(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
@@ -254,7 +255,7 @@ class ScoreBody:
             return (i + self.score.ahead).cast(dtypes.int) - self.lane("stands_k", j)
         # lanes are taken from one number per row in 32 bits
         if self.score.picked == "q":
-            return self.t["stands_q"][b, i.minimum(self.n - 1)] - first.cast(dtypes.int) - j.cast(dtypes.int)
+            return element(self.t["stands_q"], b, i.minimum(self.n - 1)) - first.cast(dtypes.int) - j.cast(dtypes.int)
         return (i + (self.m - self.n)).cast(dtypes.int) - first.cast(dtypes.int) - j.cast(dtypes.int)
 
     def is_after(self, b: UOp, i: UOp, first: UOp, j: UOp) -> UOp:
@@ -275,7 +276,7 @@ class ScoreBody:
         if left is not None:
             rules.append(j.cast(dtypes.int) >= place - left)
         if self.score.has_segments:
-            rules.append(self.t["segments_q"][b, row].eq(self.lane("segments_k", j)))
+            rules.append(element(self.t["segments_q"], b, row).eq(self.lane("segments_k", j)))
         if self.pads and not self.pads_panel:
             rules.append(self.is_inside(first, j))
         seen = None
@@ -287,7 +288,7 @@ class ScoreBody:
         """The rules of rows or keys that stand at places of their own."""
         left, right, apart = self.score.left, self.score.right, self.apart(b, i, first, j)
         is_row = self.score.picked == "q"
-        rules = [(self.t["stands_q"][b, i.minimum(self.n - 1)] if is_row else self.lane("stands_k", j)) >= 0]
+        rules = [(element(self.t["stands_q"], b, i.minimum(self.n - 1)) if is_row else self.lane("stands_k", j)) >= 0]
         if self.score.is_causal:
             rules.append(apart >= 0)
         if self.score.is_beyond:
@@ -298,7 +299,7 @@ class ScoreBody:
 
     def row_class(self, b: UOp, row: UOp) -> UOp:
         """Class id of a row."""
-        return self.t["ids_q"][b, row].cast(dtypes.weakint)
+        return element(self.t["ids_q"], b, row).cast(dtypes.weakint)
 
     def laid_out(self, a: UOp | int, j: UOp) -> UOp:
         """Bias of class a and a key of the block; -inf for keys that nobody sees."""
