@@ -102,8 +102,8 @@ class Generator:
             q, k, v = projected(layer, block.attention_norm(x), cos, sin)
             o = attention(q, k, v, bias=layer.bias(motif_ids), is_causal=True, window_size=layer.config.window_size,
                           anchors=anchors)
-            x = x + layer.merged(o)
-            x = x + block.mlp(block.mlp_norm(x))
+            x = layer.merged(o, x)
+            x = block.mlp(block.mlp_norm(x), x)
             held += [k.contiguous(), v.contiguous()]
         found = [self.model.to_bases(self.model.norm(x)), *held]
         Tensor.realize(*found)
@@ -282,7 +282,7 @@ class _Step:
             x = x + decode(block.attention, block.attention_norm(x), cache, cos=given["cos"], sin=given["sin"],
                            places=given["places"], lengths=given["lengths"], motif_ids=motif_ids,
                            key_ids=given["key_ids"], segments=segments)
-            x = x + block.mlp(block.mlp_norm(x))
+            x = block.mlp(block.mlp_norm(x), x)
         logits = model.to_bases(model.norm(x)).reshape(-1, N_PREDICTED).contiguous()
         Tensor.realize(logits, *(t for cache in self.caches for t in (cache.keys, cache.values)))
         return logits

@@ -155,24 +155,27 @@ class GenomicAttention:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, lengths: Int[Tensor, "b"] | None = None,
         segments: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
+        residual: Float[Tensor, "b n w"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         """Attend among the bases of x; `motif_ids` is (b, n), for the `dense` kind pair ids (b, n, n).
 
-        `anchors` are the places of bases that all see, and that see all, beside the window; -1 for none.
-        Weights over motif ids, floats of shape (b, n, t), may stand in their place, for the kinds of `nn.soft_motifs`.
+        `anchors` are the places of bases that all see, and that see all, beside the window; -1 for none. `residual` is
+        added to what comes out. Weights over motif ids, floats of shape (b, n, t), may stand in place of the ids, for
+        the kinds of `nn.soft_motifs`.
         """
         q, k, v = self.heads(x)
         c = self.config
         if motif_ids is not None and dtypes.is_float(motif_ids.dtype):
             q, k, options = folded(q, k, self.bias(motif_ids.argmax(-1).cast(dtypes.uint8)), motif_ids, c.rope)
-            return self.merged(attention(
+            o = attention(
                 q, k, v, **options, positions=positions, is_causal=c.is_causal, window_size=c.window_size,
-                lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q), anchors=anchors))
+                lengths=lengths, segments=segments, impl=c.impl, slopes=c.slopes(q), anchors=anchors)
+            return self.merged(o, residual)
         o = attention(
             q, k, v, bias=self.bias(motif_ids), rope=c.rope, positions=positions, is_causal=c.is_causal,
             window_size=c.window_size, lengths=lengths, segments=segments, impl=c.impl, anchors=anchors,
             **self.of_distance(q))
-        return self.merged(o)
+        return self.merged(o, residual)
 
     def of_distance(self, q: Float[Tensor, "b h n d"]) -> dict[str, Any]:
         """The arguments of `attention` that say how scores depend on the distance of a key, by what `heads` gave."""
@@ -189,11 +192,15 @@ class GenomicAttention:
         )
         return q, k, v
 
-    def merged(self, o: Float[Tensor, "b h n d"]) -> Float[Tensor, "b n w"]:
-        """The heads side by side, through the last projection."""
+    def merged(
+        self, o: Float[Tensor, "b h n d"], residual: Float[Tensor, "b n w"] | None = None
+    ) -> Float[Tensor, "b n w"]:
+        """The heads side by side, through the last projection, and a residual."""
         b, h, n, d = o.shape
         together = o.transpose(1, 2).reshape(b, n, h * d)
-        return together if self.out_proj is None else self.out_proj(together)
+        if self.out_proj is not None:
+            return self.out_proj(together, residual=residual)
+        return together if residual is None else together + residual
 
     def bias(self, motif_ids: Tensor | None) -> MotifBias | None:
         """The motif bias among bases with these ids; None for a layer without."""

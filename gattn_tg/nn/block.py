@@ -10,7 +10,7 @@ from tinygrad import Tensor
 from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.dropout import dropout
+from gattn_tg.ops.dropout import plus
 from gattn_tg.types import Float, Int
 
 
@@ -38,8 +38,10 @@ class Perceptron:
         self.up = Linear(width, ratio * width, rng)
         self.down = Linear(ratio * width, width, rng)
 
-    def __call__(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
-        return self.down(self.up(x, activation="gelu"))
+    def __call__(
+        self, x: Float[Tensor, "b n w"], residual: Float[Tensor, "b n w"] | None = None
+    ) -> Float[Tensor, "b n w"]:
+        return self.down(self.up(x, activation="gelu"), residual=residual)
 
 
 class Block:
@@ -60,9 +62,12 @@ class Block:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        seen = self.attention(self.attended(x), motif_ids, positions, lengths, anchors=anchors)
-        x = x + dropout(seen, self.dropout)
-        return x + dropout(self.mlp(self.mlp_norm(x)), self.dropout)
+        def attend(residual: Tensor | None) -> Tensor:
+            given = self.attended(x)
+            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
+
+        y = plus(x, attend, self.dropout)
+        return plus(y, lambda residual: self.mlp(self.mlp_norm(y), residual), self.dropout)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
         """What the attention reads of the input of the block."""

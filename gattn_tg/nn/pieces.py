@@ -27,7 +27,7 @@ from gattn_tg.ops.attention import kept, loops
 from gattn_tg.ops.attention.anchors import Anchors
 from gattn_tg.ops.attention.anchors import found as found_in
 from gattn_tg.ops.attention.problem import Problem, build
-from gattn_tg.ops.dropout import dropout, key_now, with_key
+from gattn_tg.ops.dropout import dropout, key_now, plus, with_key
 from gattn_tg.ops.launch import on_one_cpu
 from gattn_tg.ops.linear import linear
 from gattn_tg.ops.overlaps import ROWS, cuts
@@ -219,8 +219,11 @@ def _behind(block: AnyBlock, x: Tensor, o: Tensor) -> Tensor:
     """What follows attention, of some rows: its projection, and the perceptron."""
     assert isinstance(block, Block)
     out = block.attention.out_proj
-    x = x + dropout(o if out is None else out(o), block.dropout)
-    return x + dropout(block.mlp(block.mlp_norm(x)), block.dropout)
+    if out is None:
+        y = x + dropout(o, block.dropout)
+    else:
+        y = plus(x, lambda residual: out(o, residual=residual), block.dropout)
+    return plus(y, lambda residual: block.mlp(block.mlp_norm(y), residual), block.dropout)
 
 
 def _rows(block: AnyBlock, g: int, x: Tensor) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -67,6 +67,13 @@ def with_key(key: Int[Tensor, "2"] | None) -> Iterator[None]:
         yield
     finally:
         keys.key = before
+
+
+def plus(
+    x: Float[Tensor, "..."], branch: Callable[[Float[Tensor, "..."] | None], Float[Tensor, "..."]], p: float
+) -> Float[Tensor, "..."]:
+    """x + dropout(branch). The branch is given x to add in its last pass, or None where dropout comes between."""
+    return x + dropout(branch(None), p) if TRAINING and p else branch(x)
 
 
 def dropout(x: Float[Tensor, "..."], p: float) -> Float[Tensor, "..."]:

@@ -9,7 +9,7 @@ from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.dropout import dropout
+from gattn_tg.ops.dropout import plus
 from gattn_tg.types import Float, Int
 
 
@@ -36,14 +36,24 @@ class ImportedBlock:
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         c = self.config
-        seen = self.attention(self.attended(x), motif_ids, positions, lengths, anchors=anchors)
-        x = x + dropout(seen, c.dropout)
-        y = x = self.attention_norm(x) if c.post_norm else x
-        if not c.post_norm:
-            y = self.mlp_norm(x)
-        inner = self.up(y, activation="gelu_erf") if self.gate is None else self.gate(y, activation=c.gate) * self.up(y)
-        x = x + dropout(self.down(inner), c.dropout)
-        return self.mlp_norm(x) if c.post_norm else x
+
+        def attend(residual: Tensor | None) -> Tensor:
+            given = self.attended(x)
+            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
+
+        y = plus(x, attend, c.dropout)
+        if c.post_norm:
+            y = self.attention_norm(y)
+        z = plus(y, lambda residual: self.perceptron(y if c.post_norm else self.mlp_norm(y), residual), c.dropout)
+        return self.mlp_norm(z) if c.post_norm else z
+
+    def perceptron(
+        self, x: Float[Tensor, "b n w"], residual: Float[Tensor, "b n w"] | None = None
+    ) -> Float[Tensor, "b n w"]:
+        """The two layers behind attention, and a residual."""
+        if self.gate is None:
+            return self.down(self.up(x, activation="gelu_erf"), residual=residual)
+        return self.down(self.gate(x, activation=self.config.gate) * self.up(x), residual=residual)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
         """What the attention reads of the input of the block."""

@@ -10,7 +10,7 @@ from gattn_tg.models.imported.tracks.config import TracksShape
 from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
-from gattn_tg.ops.dropout import dropout
+from gattn_tg.ops.dropout import plus
 from gattn_tg.types import Float, Int
 
 
@@ -39,9 +39,15 @@ class TracksBlock:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        seen = self.attention(self.attended(x), motif_ids, positions, lengths, anchors=anchors)
-        x = x + dropout(seen, self.dropout)
-        return x + dropout(self.down(self.up(self.mlp_norm(x), activation="relu")), self.dropout)
+        def attend(residual: Tensor | None) -> Tensor:
+            given = self.attended(x)
+            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
+
+        def perceptron(residual: Tensor | None) -> Tensor:
+            return self.down(self.up(self.mlp_norm(y), activation="relu"), residual=residual)
+
+        y = plus(x, attend, self.dropout)
+        return plus(y, perceptron, self.dropout)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
         """What the attention reads of the input of the block."""
