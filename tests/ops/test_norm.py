@@ -93,6 +93,18 @@ def test_rows_of_a_table(shape: tuple[int, int], id_type: type) -> None:
     np.testing.assert_allclose(gradient.numpy(), expected, 1e-4, 1e-4)
 
 
+@pytest.mark.parametrize("v", [5, 3000])
+@pytest.mark.parametrize("id_type", [np.uint8, np.int32])
+def test_no_id_reaches_beside_the_table(v: int, id_type: type) -> None:
+    ids = np.array([0, 4, 255, v - 1 if id_type is np.int32 else 3, 2**31 - 1 if id_type is np.int32 else 9], id_type)
+    near = np.clip(ids.astype(np.int64), 0, v - 1)
+    table = Tensor(np.arange(v * 32, dtype=np.float32).reshape(v, 32))
+    out = rows_of(table, Tensor(ids))
+    (gradient,) = out.sum().gradient(table)
+    np.testing.assert_array_equal(out.numpy(), table.numpy()[near])
+    np.testing.assert_array_equal(gradient.numpy()[:, 0], np.bincount(near, minlength=v))
+
+
 def test_large_table_takes_the_plain_way() -> None:
     v = LARGEST_TABLE // 64 + 1
     table = np.arange(v * 64, dtype=np.float32).reshape(v, 64)

@@ -55,7 +55,7 @@ def activation_back(name: str) -> Callable[..., UOp]:
                 body.write(sums, (unit, 0, j), 0.0)
             with body.span(*_rows(unit, m, pieces), m) as r:
                 with body.loop(n) as j:
-                    value = element(dy, r, j).cast(dtypes.float32) * slope(name, z[r, j].cast(dtypes.float32))
+                    value = element(dy, r, j).cast(dtypes.float32) * slope(name, element(z, r, j).cast(dtypes.float32))
                     body.write(dz, (r, j), value.cast(dz.dtype))
                 with body.loop(n) as j:
                     so_far = body.read(sums, unit, 0, j)
@@ -122,7 +122,7 @@ def normalise_back(dx: UOp, sums: UOp, dy: UOp, x: UOp, stats: UOp, weight: UOp)
         with body.span(*_rows(unit, m, pieces), m) as r:
 
             def xhat(j: UOp, r: UOp = r) -> UOp:
-                return (element(x, r, j).cast(dtypes.float32) - stats[r, 0]) * stats[r, 1]
+                return (element(x, r, j).cast(dtypes.float32) - element(stats, r, 0)) * element(stats, r, 1)
 
             def g(j: UOp, r: UOp = r) -> UOp:
                 return element(dy, r, j).cast(dtypes.float32) * weight[j].cast(dtypes.float32)
@@ -135,7 +135,7 @@ def normalise_back(dx: UOp, sums: UOp, dy: UOp, x: UOp, stats: UOp, weight: UOp)
             _sum(body, n, [(of_g, g), (of_gx, lambda j: g(j) * xhat(j))])
             with body.loop(n) as j:
                 inner = g(j) - body.read(of_g, 0) * (1 / n) - xhat(j) * (body.read(of_gx, 0) * (1 / n))
-                body.write(dx, (r, j), (stats[r, 1] * inner).cast(dx.dtype))
+                body.write(dx, (r, j), (element(stats, r, 1) * inner).cast(dx.dtype))
     return body.finish()
 
 

@@ -25,7 +25,7 @@ from gattn_tg.kernels.mma.score import WarpScore
 from gattn_tg.kernels.mma.table_gradient import TableSums
 from gattn_tg.kernels.mma.warps import Warps, held
 from gattn_tg.kernels.tiles import operands as named
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.group_score import words
 from gattn_tg.kernels.tiles.operands import BackwardOperands
 from gattn_tg.kernels.tiles.rotation import Rotation
@@ -112,12 +112,19 @@ class Backward:
     def top_of(self, b: UOp, h: UOp, i: UOp) -> UOp:
         """What is taken from the scores of a row: nan where it met a broken number."""
         at = (b, h, i.minimum(self.n - 1))
-        return broken_top(self.top[at], self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+        top, inverse, delta = self.kept_of(*at)
+        return broken_top(top, inverse, delta + self.scores.broken_row(*at))
 
     def is_broken(self, b: UOp, h: UOp, i: UOp) -> UOp:
         """Whether a row met a broken number."""
         at = (b, h, i.minimum(self.n - 1))
-        return is_broken_row(self.inverse[at], self.delta[at] + self.scores.broken_row(*at))
+        _, inverse, delta = self.kept_of(*at)
+        return is_broken_row(inverse, delta + self.scores.broken_row(*at))
+
+    def kept_of(self, b: UOp, h: UOp, row: UOp) -> tuple[UOp, UOp, UOp]:
+        """top, inverse and delta of a row."""
+        top, inverse, delta = (element(x, b, h, row) for x in (self.top, self.inverse, self.delta))
+        return top, inverse, delta
 
     def rows_from(self, b: UOp, h: UOp, i0: UOp) -> Callable[[UOp], UOp]:
         """Rows of queries among those of all heads; rows that pad the last block repeat the last one."""
@@ -191,14 +198,14 @@ class Rows(Backward):
             lambda n, step: warps.along(at_v, self.e, n, step),
         )  # fmt: skip
 
-        def element(u: int, n: int, e: int) -> UOp:
+        def slope(u: int, n: int, e: int) -> UOp:
             i = i0 + warps.row(u, e)
-            at, top = (b, h, i.minimum(self.n - 1)), self.top_of(b, h, i)
+            top, (_, inverse, delta) = self.top_of(b, h, i), self.kept_of(b, h, i.minimum(self.n - 1))
             value = self.scores.value(s[u][n][e] * factor, b, h, i, first, warps.column(n, e), top)
-            p = value.exp2() * finite(self.inverse[at])
-            return self.is_broken(b, h, i).where(p.ne(0.0).where(1.0, 0.0), p * (dp[u][n][e] - finite(self.delta[at])))
+            p = value.exp2() * finite(inverse)
+            return self.is_broken(b, h, i).where(p.ne(0.0).where(1.0, 0.0), p * (dp[u][n][e] - finite(delta)))
 
-        return warps.tiles(keys, element)
+        return warps.tiles(keys, slope)
 
 
 class Keys(Backward):
@@ -276,8 +283,8 @@ class Keys(Backward):
         writes: list[Write] = []
         for turn in range(ceildiv(rows, threads)):
             i = (self.warps.thread + turn * threads).minimum(rows - 1)
-            at, top = (b, h, (i0 + i).minimum(self.n - 1)), self.top_of(b, h, i0 + i)
-            values = ((i0 + i < self.n).where(top, NEVER), finite(self.inverse[at]), finite(self.delta[at]))
+            top, (_, inverse, delta) = self.top_of(b, h, i0 + i), self.kept_of(b, h, (i0 + i).minimum(self.n - 1))
+            values = ((i0 + i < self.n).where(top, NEVER), finite(inverse), finite(delta))
             writes += [(line, (i,), value) for line, value in zip(self.stats, values, strict=True)]
         return writes
 

@@ -141,14 +141,14 @@ class Backward:
         cos, sin = self.angles.get(f"cos_{side}"), self.angles.get(f"sin_{side}")
         group.put(block, tile, is_turned)
         group.barrier()
-        element = by_column(body, block) if is_turned else by_row(body, block)
+        number = by_column(body, block) if is_turned else by_row(body, block)
         width = out.shape[3]
         with body.loop(ceildiv(rows * width, threads)) as turn:
             at = turn * threads + group.thread
             i = (at // width).minimum(rows - 1)
             x = at % width
             value = turned(
-                x, width, self.rotation, lambda c: element(c, i) * factor,
+                x, width, self.rotation, lambda c: number(c, i) * factor,
                 cos=cos, sin=sin, b=self.b, row=place(i), back=True,
             )  # fmt: skip
             when = (at < rows * width) & inside(i)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import DType
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.rotation import Rotation
 from gattn_tg.kernels.tiles.tile import FOLD, ROWS, Element, ceildiv, exp2
 
@@ -210,6 +210,6 @@ def turned(
         partner = is_first.where(at + step, at - step).maximum(0).minimum(width - 1)
         place = (b if cos.shape[0] > 1 else 0, row, angle.minimum(half - 1))
         sign = is_first.where(1.0 if back else -1.0, -1.0 if back else 1.0)
-        turn = value * cos[place] + load(partner) * sin[place] * sign
+        turn = value * element(cos, *place) + load(partner) * element(sin, *place) * sign
         value = turn if channels >= width else (at < channels).where(turn, value)
     return value

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 from tinygrad import UOp, dtypes
 from tinygrad.dtype import AddrSpace, DType
-from tinygrad.uop.ops import AxisType, KernelInfo, Ops
+from tinygrad.uop.ops import AxisType, GroupOp, KernelInfo, Ops
 
 from gattn_tg.machine import ranges
 
@@ -143,6 +143,8 @@ class Body:
 
     def finish(self) -> UOp:
         """The kernel."""
+        shaped = [x for x in self._last[0].toposort() if x.op is Ops.INDEX and x.src[0].op in GroupOp.Movement]
+        assert not shaped, f"{self.name}: read {shaped[0].src[0].base.arg} by `element`; see `flat`"
         return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=())).rtag("ordered")
 
 
@@ -152,7 +154,11 @@ def element(operand: UOp, *index: UOp | int) -> UOp:
 
 
 def flat(buffer: UOp, index: Sequence[UOp | int]) -> UOp:
-    """The place of an element in memory. tinygrad finds it too, by rewriting every access several times."""
+    """The place of an element in memory.
+
+    tinygrad finds it too, by rewriting every access several times. Where it does so for some of them only, statements
+    that a place depends on come to stand there twice, once simplified.
+    """
     place: UOp | int = 0
     for size, at in zip(buffer.shape, index, strict=True):
         step = place * size

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tinygrad import UOp
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 
 Load = Callable[[UOp, UOp], UOp]
 Store = Callable[[UOp, UOp, UOp], None]
@@ -107,4 +107,4 @@ class Turn:
         assert self.cos is not None
         assert self.sin is not None
         b = self.b if self.cos.shape[0] > 1 else 0
-        return self.cos[b, row, c], self.sin[b, row, c]
+        return element(self.cos, b, row, c), element(self.sin, b, row, c)

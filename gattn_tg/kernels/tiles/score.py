@@ -208,7 +208,7 @@ class ScoreBody:
     def table_entry(self, h: UOp, *index: UOp) -> UOp:
         """An entry of the table of a head, in nats, as scores add it."""
         table = self.t["table"]
-        return entry(table[h if table.shape[0] > 1 else 0, *index])
+        return entry(element(table, h if table.shape[0] > 1 else 0, *index))
 
     # ---- elements
 

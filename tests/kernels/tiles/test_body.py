@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tinygrad import Tensor, UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import FOLD, ROWS, at_most, exp2, fold, lane_groups, padded, saturate
 
 
@@ -50,7 +50,7 @@ def test_a_condition_holds_for_any_shape(m):
     def build(out, x):
         body = Body(f"condition_{m}")
         with body.loops(5, 3) as (j, c):
-            body.write(out, (j.minimum(m - 1), c), x[j, c], when=j < m)
+            body.write(out, (j.minimum(m - 1), c), element(x, j, c), when=j < m)
         return body.finish()
 
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
@@ -102,7 +102,7 @@ def test_fold_combines_every_lane():
         body = Body("fold")
         lanes = body.array(ROWS, FOLD)
         with body.loops(ROWS, FOLD) as (i, j):
-            body.write(lanes, (i, j), given[i, j])
+            body.write(lanes, (i, j), element(given, i, j))
         fold(body, lanes, UOp.maximum)
         with body.loop(ROWS) as i:
             body.write(out, (i,), body.read(lanes, i, 0))
