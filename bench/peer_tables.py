@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.biology.study_table import within
-from bench.tables import markdown, newest
+from bench.tables import Line, markdown, newest
 
 
 def precision() -> str:
@@ -66,6 +66,22 @@ def soft() -> str:
              *(f"{x[kind]['median_ms']:,.1f} ({x['ratio'][kind]:.2f})" for kind in ("soft key", "soft pair"))]
             for x in newest("soft", "case", "pass", "threads")]  # fmt: skip
     return markdown(["case", "pass", "threads", "key, one id a base, ms", "soft key ms", "soft pair ms"], rows)
+
+
+def tiles() -> str:
+    """Kernels by the tile that their registers hold, the fastest first; in bold the tile in use."""
+    lines = newest("tiles", "bits", "stage", "case", "rows", "lanes", "threads")
+    by_case: dict[tuple[int, str, int], list[Line]] = {}
+    for x in lines:
+        by_case.setdefault((x["bits"], x["case"], x["threads"]), []).append(x)
+
+    def told(x: Line) -> str:
+        text = f"{x['rows']} x {x['lanes']} {x['gflops']:.0f}"
+        return f"**{text}**" if x["in_use"] else text
+
+    rows = [[case, str(bits), str(n), ", ".join(told(x) for x in sorted(found, key=lambda x: -x["gflops"]))]
+            for (bits, case, n), found in by_case.items()]  # fmt: skip
+    return markdown(["case", "bits of a register", "threads", "tile and GFLOP/s"], rows)
 
 
 def compilers() -> str:

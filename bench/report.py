@@ -30,7 +30,7 @@ from bench.biology.motif_tables import (
 from bench.biology.study_table import LEAST_SEEDS, PLAIN, within
 from bench.biology.study_table import rows as study_rows
 from bench.far_tables import context, long, positions
-from bench.peer_tables import anchors, answers, compilers, inference, precision, roofline, soft
+from bench.peer_tables import anchors, answers, compilers, inference, precision, roofline, soft, tiles
 from bench.record import ROOT, lines_of
 from bench.tables import Line, markdown, newest
 
@@ -338,7 +338,7 @@ TABLES: dict[str, Callable[[], str]] = {
                             methylation_reads, pretraining, study_words, study_apart, attribution, discover, mpra,
                             imports, relative, finetune, aligned, recovery, planted, annotation, grammar, accessibility,
                             exports, unrolling, commits, recompute, inference, precision, roofline, answers, long,
-                            context, positions, anchors, soft, compilers)
+                            context, positions, anchors, soft, compilers, tiles)
 }
 
 

@@ -23,7 +23,7 @@ from tinygrad import Tensor, TinyJit, UOp, dtypes
 from bench.record import alternate, summary, write
 from gattn_tg import MotifBias, attention
 from gattn_tg.kernels.pairs import unit as pair_unit
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.machine import pairs, threads, toolchain
 from gattn_tg.machine.sizes import gemm_tile
 from gattn_tg.ops.adamw import adamw
@@ -66,7 +66,7 @@ def multiply_adds() -> float:
             with body.loops(rows, lanes) as (i, j):
                 body.write(acc, (i, j), 0.0)
             with body.loops(TURNS, DEPTH, rows, lanes) as (_, x, i, j):
-                body.write(acc, (i, j), body.read(acc, i, j) + a[i, x] * b[x, j])
+                body.write(acc, (i, j), body.read(acc, i, j) + element(a, i, x) * element(b, x, j))
             with body.loops(rows, lanes) as (i, j):
                 body.write(c, (unit, i, j), body.read(acc, i, j))
         return body.finish()
@@ -107,9 +107,9 @@ def far_memory(writes: bool) -> float:
             with body.loops(rows // 8 // parts, 8, LANES) as (r, i, j):
                 row = (part * (rows // 8 // parts) + r) * 8 + i
                 if writes:
-                    body.write(out, (row, j), x[row, j])
+                    body.write(out, (row, j), element(x, row, j))
                 else:
-                    body.write(acc, (i, j), body.read(acc, i, j) + x[row, j])
+                    body.write(acc, (i, j), body.read(acc, i, j) + element(x, row, j))
             if not writes:
                 with body.loops(8, LANES) as (i, j):
                     body.write(out, (part * 8 + i, j), body.read(acc, i, j))

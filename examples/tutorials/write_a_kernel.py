@@ -10,15 +10,15 @@
 import numpy as np
 from tinygrad import Tensor, UOp, dtypes
 
-from gattn_tg.kernels.tiles.body import Body
+from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.ops.launch import Output, launch
 
 # %% [markdown]
 # ## 1. The loop nest
 #
 # A kernel is a function from its operands to a program. `Body` collects the statements in the order in which you
-# write them. `body.loop(n)` repeats the statements of its block. `body.write` stores a value, and `body.read` gives
-# the value as it is after the last statement.
+# write them. `body.loop(n)` repeats the statements of its block. `body.write` stores a value, `body.read` gives the
+# value as it is after the last statement, and `element` an element of an operand that the kernel only reads.
 
 # %%
 def row_means(out: UOp, x: UOp) -> UOp:
@@ -27,7 +27,7 @@ def row_means(out: UOp, x: UOp) -> UOp:
     with body.loop(rows) as r:
         body.write(out, (r,), 0.0)
         with body.loop(n) as j:
-            body.write(out, (r,), body.read(out, r) + x[r, j])
+            body.write(out, (r,), body.read(out, r) + element(x, r, j))
         body.write(out, (r,), body.read(out, r) * (1 / n))
     return body.finish()
 
@@ -57,7 +57,7 @@ def row_means_on_cores(out: UOp, x: UOp) -> UOp:
     with body.units(rows, 2) as (_, r):
         body.write(out, (r,), 0.0)
         with body.loop(n) as j:
-            body.write(out, (r,), body.read(out, r) + x[r, j])
+            body.write(out, (r,), body.read(out, r) + element(x, r, j))
         body.write(out, (r,), body.read(out, r) * (1 / n))
     return body.finish()
 

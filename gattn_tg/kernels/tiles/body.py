@@ -15,6 +15,7 @@ from tinygrad import UOp, dtypes
 from tinygrad.dtype import AddrSpace, DType
 from tinygrad.uop.ops import AxisType, GroupOp, KernelInfo, Ops
 
+from gattn_tg.errors import ShapeError
 from gattn_tg.machine import ranges
 
 ranges.install()
@@ -142,9 +143,17 @@ class Body:
         return buffer.base.after(*self._last).index(flat(buffer, index))
 
     def finish(self) -> UOp:
-        """The kernel."""
-        shaped = [x for x in self._last[0].toposort() if x.op is Ops.INDEX and x.src[0].op in GroupOp.Movement]
-        assert not shaped, f"{self.name}: read {shaped[0].src[0].base.arg} by `element`; see `flat`"
+        """The kernel.
+
+        Raises:
+            ShapeError: An operand was read as `x[r, j]`, and not by `element` or `read`; see `flat`.
+        """
+        shaped = [x.src[0] for x in self._last[0].toposort() if x.op is Ops.INDEX and x.src[0].op in GroupOp.Movement]
+        if shaped:
+            raise ShapeError(
+                f"kernel {self.name}: expected operands read by `element(x, r, j)`, got `x[r, j]` of an operand of "
+                f"shape {shaped[0].shape}; call `element`"
+            )
         return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=())).rtag("ordered")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tinygrad import Tensor, UOp, dtypes
 
+from gattn_tg.errors import ShapeError
 from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.tile import FOLD, ROWS, at_most, exp2, fold, lane_groups, padded, saturate
 
@@ -118,3 +119,14 @@ def test_fold_combines_every_lane():
 def test_lanes_cover_a_width(width, groups):
     assert lane_groups(width) == groups
     assert padded(width) == sum(size for _, size in groups) >= width
+
+
+def test_an_operand_read_by_its_axes_is_refused():
+    def build(out, x):
+        body = Body("axes")
+        with body.loops(2, 3) as (i, j):
+            body.write(out, (i, j), x[i, j])
+        return body.finish()
+
+    with pytest.raises(ShapeError, match=r"kernel axes: expected operands read by `element\(x, r, j\)`, got"):
+        run(build, (2, 3), np.zeros((2, 3), np.float32))
