@@ -73,10 +73,14 @@ def lines_of(bench: str) -> list[dict[str, Any]]:
 
 def machine() -> dict[str, Any]:
     """Processor, versions and commit: what a number is worthless without."""
+    from gattn_tg.machine import toolchain
+
+    found = toolchain.find()
     cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
     return {"cpu": cpu or platform.processor() or platform.machine(), "python": platform.python_version(),
             "tinygrad": version("tinygrad"), "numpy": np.__version__,
-            "compiler": _compiler(), "commit": _commit()}
+            "compiler": toolchain.version(found) if found else "",
+            "vectors": toolchain.vector_name() if found else "", "commit": _commit()}
 
 
 def write(bench: str, line: Mapping[str, Any]) -> None:
@@ -89,14 +93,6 @@ def write(bench: str, line: Mapping[str, Any]) -> None:
 def _cpuinfo() -> list[str]:
     path = Path("/proc/cpuinfo")
     return path.read_text().splitlines() if path.exists() else []
-
-
-def _compiler() -> str:
-    """What compiles kernels for CPUs."""
-    from gattn_tg.machine import toolchain
-
-    found = toolchain.find()
-    return toolchain.version(found) if found else ""
 
 
 def _commit() -> str:

@@ -32,7 +32,7 @@ from bench.biology.study_table import rows as study_rows
 from bench.far_tables import context, long, positions
 from bench.peer_tables import anchors, answers, compilers, inference, precision, roofline, soft, tiles
 from bench.record import ROOT, lines_of
-from bench.tables import Line, markdown, newest
+from bench.tables import Line, markdown, newest, vectors
 
 PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
 MIXED = ("0.0", "0.05", "0.2")  # tumour shares of the table of mixtures
@@ -90,14 +90,14 @@ def memory() -> str:
 def train_step() -> str:
     shown = {"layers": 0, "width": 0, "length": 0, "batch": 0, "motif": "", "threads": 0, "precision": "float32",
              "compiled": False}
-    lines = newest("train_step", "case")
-    latest = {tuple(x["case"].get(name, value) for name, value in shown.items()): x for x in lines}
-    rows = [[f"{layers} x {width}", str(length), str(batch), motif, str(threads), precision,
+    lines = newest("train_step", "case", "vectors")
+    latest = {(vectors(x), *(x["case"].get(name, value) for name, value in shown.items())): x for x in lines}
+    rows = [[cpu, f"{layers} x {width}", str(length), str(batch), motif, str(threads), precision,
              "compiled" if compiled else "eager", f"{x['gattn_tg']['median_ms']:,.0f}",
              f"{x['peer']['median_ms']:,.0f}", f"{x['ratio']:.2f}"]
-            for (layers, width, length, batch, motif, threads, precision, compiled), x in sorted(latest.items())]
-    head = ["layers x width", "n", "batch", "bias", "threads", "precision", "PyTorch", "gattn_tg ms", "PyTorch ms",
-            "ratio"]
+            for (cpu, layers, width, length, batch, motif, threads, precision, compiled), x in sorted(latest.items())]
+    head = ["vectors", "layers x width", "n", "batch", "bias", "threads", "precision", "PyTorch", "gattn_tg ms",
+            "PyTorch ms", "ratio"]
     return markdown(head, rows)
 
 

@@ -14,10 +14,15 @@ def newest(bench: str, *key: str) -> list[Line]:
     """The lines of a bench, of equal keys only the last, in the order in which they were written."""
     found = {}
     for line in lines_of(bench):
-        named = tuple(str(line.get(k)) for k in key)
+        named = tuple(vectors(line) if k == "vectors" else str(line.get(k)) for k in key)
         found.pop(named, None)
         found[named] = line
     return list(found.values())
+
+
+def vectors(line: Line) -> str:
+    """The vector instructions of the machine; lines that do not say are of machines with AVX-512."""
+    return str(line.get("vectors", "AVX-512"))
 
 
 def markdown(head: list[str], rows: Iterable[list[str]]) -> str:

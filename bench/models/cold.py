@@ -45,7 +45,8 @@ def first_results(began: float) -> dict[str, float]:
     loss, _ = step([to_tensors(task.batch(0, 0, 0, 1))], TRAINING.learning_rate)
     assert np.isfinite(loss)
     done["first_step"] = time.time() - began
-    assert np.isfinite(task.forward(data.subset(rows[2][: TRAINING.batch_size]))).all()
+    some = data.subset(rows[2][: TRAINING.batch_size])
+    assert np.isfinite(task.forward(*some.inputs, *task.summaries.of(some))).all()
     done["first_prediction"] = time.time() - began
     return {name: round(seconds, 2) for name, seconds in done.items()}
 
