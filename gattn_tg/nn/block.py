@@ -31,6 +31,19 @@ class AnyBlock(Protocol):
         ...
 
 
+def attended_to(
+    block: AnyBlock, x: Float[Tensor, "b n w"], dropout: float, motif_ids: Int[Tensor, "b n"],
+    lengths: Int[Tensor, "b"] | None, positions: Int[Tensor, "b n"] | None, anchors: Int[Tensor, "b a"] | None,
+) -> Float[Tensor, "b n w"]:
+    """x and what the attention of a block makes of it, with dropout while training."""
+
+    def attend(residual: Tensor | None) -> Tensor:
+        given = block.attended(x)
+        return block.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
+
+    return plus(x, attend, dropout)
+
+
 class Perceptron:
     """y = W2 gelu(W1 x), widened by `ratio` in between; GELU in its tanh form."""
 
@@ -62,11 +75,7 @@ class Block:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        def attend(residual: Tensor | None) -> Tensor:
-            given = self.attended(x)
-            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
-
-        y = plus(x, attend, self.dropout)
+        y = attended_to(self, x, self.dropout, motif_ids, lengths, positions, anchors)
         return plus(y, lambda residual: self.mlp(self.mlp_norm(y), residual), self.dropout)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:

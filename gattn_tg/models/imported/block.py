@@ -7,6 +7,7 @@ from tinygrad import Tensor
 
 from gattn_tg.models.imported.config import ImportedConfig
 from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
+from gattn_tg.nn.block import attended_to
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.dropout import plus
@@ -36,12 +37,7 @@ class ImportedBlock:
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         c = self.config
-
-        def attend(residual: Tensor | None) -> Tensor:
-            given = self.attended(x)
-            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
-
-        y = plus(x, attend, c.dropout)
+        y = attended_to(self, x, c.dropout, motif_ids, lengths, positions, anchors)
         if c.post_norm:
             y = self.attention_norm(y)
         z = plus(y, lambda residual: self.perceptron(y if c.post_norm else self.mlp_norm(y), residual), c.dropout)

@@ -8,6 +8,7 @@ from tinygrad import Tensor
 from gattn_tg.models.imported.tracks.attention import DistanceAttention
 from gattn_tg.models.imported.tracks.config import TracksShape
 from gattn_tg.nn.attention import AttentionConfig, GenomicAttention
+from gattn_tg.nn.block import attended_to
 from gattn_tg.nn.linear import Linear
 from gattn_tg.nn.norm import LayerNorm
 from gattn_tg.ops.dropout import plus
@@ -39,14 +40,10 @@ class TracksBlock:
         self, x: Float[Tensor, "b n w"], motif_ids: Int[Tensor, "b n"], lengths: Int[Tensor, "b"] | None = None,
         positions: Int[Tensor, "b n"] | None = None, anchors: Int[Tensor, "b a"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        def attend(residual: Tensor | None) -> Tensor:
-            given = self.attended(x)
-            return self.attention(given, motif_ids, positions, lengths, anchors=anchors, residual=residual)
-
         def perceptron(residual: Tensor | None) -> Tensor:
             return self.down(self.up(self.mlp_norm(y), activation="relu"), residual=residual)
 
-        y = plus(x, attend, self.dropout)
+        y = attended_to(self, x, self.dropout, motif_ids, lengths, positions, anchors)
         return plus(y, perceptron, self.dropout)
 
     def attended(self, x: Float[Tensor, "b n w"]) -> Float[Tensor, "b n w"]:
