@@ -88,9 +88,9 @@ def install() -> None:
     This changes tinygrad for the whole process, as soon as an operation of `gattn_tg` is imported: kernels on CPUs,
     also those of other code, run on all cores that the process may use, with 512-bit vectors where the machine has
     them, with loops that the compiler widens and with bfloat16 stored as bits; compiled kernels are kept in a checked
-    store on disk; and on machines of few cores kernels are lowered in this process, with the compiler beside it.
-    Results of other code may therefore differ in the last bits. Nothing else of tinygrad changes, and
-    `import gattn_tg` alone changes nothing.
+    store on disk; lowering leaves out work that changes nothing (`passes.py`), for all devices; and on machines of few
+    cores kernels are lowered in this process, with the compiler beside it. Results of other code may therefore differ
+    in the last bits. Nothing else of tinygrad changes, and `import gattn_tg` alone changes nothing.
 
     A DEV that names an architecture itself (`DEV=CPU::x86_64,znver4`) keeps it: tinygrad asks the device only for
     what DEV leaves open.

@@ -154,6 +154,7 @@ class Body:
                 f"kernel {self.name}: expected operands read by `element(x, r, j)`, got `x[r, j]` of an operand of "
                 f"shape {shaped[0].shape}; call `element`"
             )
+        # tinygrad does not look for better loops in a kernel with a tag, and these are in the order in which they run
         return self._last[0].sink(arg=KernelInfo(name=self.name, opts_to_apply=())).rtag("ordered")
 
 
