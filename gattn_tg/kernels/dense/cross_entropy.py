@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tinygrad import UOp, dtypes
 
+from gattn_tg.kernels.dense.row_sums import nearest
 from gattn_tg.kernels.dense.rowwise import chunks
 from gattn_tg.kernels.tiles.body import Body, element
 from gattn_tg.kernels.tiles.score import LEAST, LOG2E
@@ -45,7 +46,7 @@ def forward(smoothing: float) -> Callable[..., UOp]:
                     _reduce(body, lanes, n, value, UOp.__add__, 0.0)
                     body.write(some, (2,), body.read(lanes, 0) * (smoothing / n))
                 counts, label = _label(labels[r], n)
-                picked = value(label.cast(dtypes.weakint)) * (1 - smoothing)
+                picked = value(label) * (1 - smoothing)
                 loss = body.read(some, 1) - picked - (body.read(some, 2) if smoothing else 0.0)
                 body.write(sums, (unit, 0), body.read(sums, unit, 0) + counts.where(loss, 0.0))
                 body.write(sums, (unit, 1), body.read(sums, unit, 1) + counts.where(1.0, 0.0))
@@ -69,7 +70,7 @@ def backward(smoothing: float) -> Callable[..., UOp]:
             counts, label = _label(labels[r], n)
             # rounding can leave a logit above the log-sum-exp of its row, where `exp2` does not reach
             p = exp2(((element(x, r, j).cast(dtypes.float32) - lse[r]) * LOG2E).minimum(0.0))
-            target = label.eq(j.cast(dtypes.int)).where(1 - smoothing, 0.0) + smoothing / n
+            target = label.cast(dtypes.int).eq(j.cast(dtypes.int)).where(1 - smoothing, 0.0) + smoothing / n
             body.write(dx, (r, j), counts.where((p - target) * scale[0], 0.0).cast(dx.dtype))
         return body.finish()
 
@@ -78,7 +79,7 @@ def backward(smoothing: float) -> Callable[..., UOp]:
 
 def _label(label: UOp, n: int) -> tuple[UOp, UOp]:
     """Whether a label names one of n classes, and the nearest class; compared in its own type, before it is cut."""
-    return (label >= 0) & (label < n), label.maximum(0).minimum(n - 1).cast(dtypes.int)
+    return (label >= 0) & (label < n), nearest(label, n)
 
 
 def _reduce(

@@ -44,5 +44,6 @@ def halve_back(dx: UOp, dy: UOp, x: UOp) -> UOp:
             with body.loop(n) as j:
                 second = is_second(element(x, 2 * r, j), element(x, 2 * r + 1, j))
                 slope = element(dy, r, j).cast(dx.dtype)
-                body.write(dx, (2 * r + place, j), second.where(*((slope, nothing) if place else (nothing, slope))))
+                own = second.where(slope, nothing) if place else second.where(nothing, slope)
+                body.write(dx, (2 * r + place, j), own)
     return body.finish()

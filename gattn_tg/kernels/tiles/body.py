@@ -56,7 +56,7 @@ class Body:
             if not when.simplify().vmax:
                 return  # never: tinygrad drops such a store together with all statements before it
             # on the flat buffer: a condition does not survive a reshape whose axes have size 1
-            buffer, index = buffer.base, (flat(buffer, index).valid(when),)
+            buffer, index = buffer.base, (flat(buffer.shape, index).valid(when),)
         self._last = (self._at(buffer, index).store(value),)
 
     def together(self, writes: Sequence[tuple[UOp, tuple[UOp | int, ...], UOp | float]]) -> None:
@@ -140,7 +140,7 @@ class Body:
 
     def _at(self, buffer: UOp, index: Sequence[UOp | int]) -> UOp:
         """An element of a buffer as it lies in memory, which waits for the last statement."""
-        return buffer.base.after(*self._last).index(flat(buffer, index))
+        return buffer.base.after(*self._last).index(flat(buffer.shape, index))
 
     def finish(self) -> UOp:
         """The kernel.
@@ -160,17 +160,17 @@ class Body:
 
 def element(operand: UOp, *index: UOp | int) -> UOp:
     """An element of what a kernel only reads; a piece of a buffer finds it by itself."""
-    return operand.base.index(flat(operand, index)) if isinstance(operand, UOp) else operand[index]
+    return operand.base.index(flat(operand.shape, index)) if isinstance(operand, UOp) else operand[index]
 
 
-def flat(buffer: UOp, index: Sequence[UOp | int]) -> UOp:
-    """The place of an element in memory.
+def flat(shape: Sequence[int], index: Sequence[UOp | int]) -> UOp:
+    """The place of an element of a tensor of this shape in memory.
 
     tinygrad finds it too, by rewriting every access several times. Where it does so for some of them only, statements
     that a place depends on come to stand there twice, once simplified.
     """
     place: UOp | int = 0
-    for size, at in zip(buffer.shape, index, strict=True):
+    for size, at in zip(shape, index, strict=True):
         step = place * size
         place = at if isinstance(step, int) and step == 0 else step + at
     return UOp.const(place, dtypes.weakint) if isinstance(place, int) else place

@@ -11,6 +11,8 @@ from typing import Any
 from tinygrad import UOp
 from tinygrad.dtype import DType
 
+from gattn_tg.kernels.tiles.body import flat
+
 
 @dataclass(frozen=True)
 class Place:
@@ -45,10 +47,7 @@ class Piece:
         return kind
 
     def __getitem__(self, index: Any) -> UOp:
-        flat: Any = 0
-        for size, at in zip(self.shape, index if isinstance(index, tuple) else (index,), strict=True):
-            flat = flat * size + at
-        return self._buffer[flat + self._start]
+        return self._buffer[flat(self.shape, index if isinstance(index, tuple) else (index,)) + self._start]
 
 
 @functools.cache
